@@ -1,0 +1,305 @@
+//! What an operator can do from a terminal, beside a running site or without one.
+
+use std::io::{self, Write};
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand, ValueEnum};
+use futures_util::TryStreamExt as _;
+use serde::Serialize;
+use sqlx::PgPool;
+use time::OffsetDateTime;
+
+use crate::database::Database;
+use crate::mailer::Mailer;
+use crate::membership::{self, QUESTIONS, Record, in_utc, wording};
+use crate::outbox::{self, Letter};
+use crate::settings::{Purpose, Settings};
+use crate::values::{Country, EmailAddress};
+
+/// The site of NPOC, ICANN's Not-for-Profit Organizations Constituency.
+///
+/// Settings come from the environment and from .env; the README lists them. Alone, it serves.
+#[derive(Debug, Parser)]
+#[command(name = "npoc", version, about, disable_help_subcommand = true)]
+pub struct CommandLine {
+    /// What to do; to serve where nothing is said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the site and deliver its mail until told to stop
+    Serve,
+    /// Bring the database up to date and end
+    Migrate,
+    /// Look after mail
+    #[command(subcommand)]
+    Mail(MailCommand),
+    /// Read applications
+    #[command(subcommand)]
+    Applications(ApplicationsCommand),
+}
+
+/// Looking after mail.
+#[derive(Debug, Subcommand)]
+pub enum MailCommand {
+    /// List mail that waits or was given up
+    List,
+    /// Make unsent mail due now: that of one reference, or all
+    Retry {
+        /// Such as NPOC-ACDE-FGHJ
+        reference: Option<String>,
+    },
+    /// Send a test mail now, to see that the relay takes it
+    Test {
+        /// To whom
+        address: String,
+    },
+}
+
+/// Reading applications.
+#[derive(Debug, Subcommand)]
+pub enum ApplicationsCommand {
+    /// List every application, oldest first
+    List,
+    /// Show one application whole
+    Show {
+        /// Such as NPOC-ACDE-FGHJ
+        reference: String,
+    },
+    /// Write every application to standard output
+    Export {
+        /// In which format
+        #[arg(long, value_enum, default_value_t = Format::Csv)]
+        format: Format,
+    },
+}
+
+/// How an export is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For spreadsheets: a cell that one would take for a formula begins with an apostrophe
+    Csv,
+    /// JSON Lines, one exact object for each application
+    Jsonl,
+}
+
+/// Runs one command, with its output on standard output.
+///
+/// # Errors
+/// A sentence for the operator.
+pub async fn run(command: Command) -> anyhow::Result<()> {
+    let settings = Settings::from_environment(Purpose::Command)?;
+    if let Command::Mail(MailCommand::Test { address }) = command {
+        return send_test(&settings, &address).await;
+    }
+    let database = Database::open_beside(&settings.database).await?;
+    let done = with_database(command, &database.pool, &mut io::stdout().lock()).await;
+    database.close().await;
+    done.or_else(unless_the_reader_left)
+}
+
+async fn with_database(command: Command, pool: &PgPool, out: &mut impl Write) -> anyhow::Result<()> {
+    match command {
+        Command::Serve | Command::Mail(MailCommand::Test { .. }) => Ok(()),
+        Command::Migrate => Ok(writeln!(out, "The database is up to date.")?),
+        Command::Mail(MailCommand::List) => list_mail(pool, out).await,
+        Command::Mail(MailCommand::Retry { reference }) => {
+            let mails = outbox::retry(pool, reference.as_deref()).await?;
+            Ok(writeln!(out, "{mails} unsent mails are due now.")?)
+        }
+        Command::Applications(ApplicationsCommand::List) => list(pool, out).await,
+        Command::Applications(ApplicationsCommand::Show { reference }) => show(pool, &reference, out).await,
+        Command::Applications(ApplicationsCommand::Export { format: Format::Csv }) => export_csv(pool, out).await,
+        Command::Applications(ApplicationsCommand::Export { format: Format::Jsonl }) => export_jsonl(pool, out).await,
+    }
+}
+
+/// `npoc applications list | head` is no failure.
+fn unless_the_reader_left(error: anyhow::Error) -> anyhow::Result<()> {
+    let is_broken_pipe = |cause: &(dyn std::error::Error + 'static)| {
+        cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    };
+    if error.chain().any(is_broken_pipe) {
+        Ok(())
+    } else {
+        Err(error)
+    }
+}
+
+async fn send_test(settings: &Settings, address: &str) -> anyhow::Result<()> {
+    let Ok(recipient) = EmailAddress::parse(address) else {
+        anyhow::bail!("{address:?} is no e-mail address");
+    };
+    let letter = test_letter(recipient, &settings.public_url, settings.mail_from.email.domain());
+    let mailer = Mailer::new(settings.mail_from.clone(), settings.transport.clone());
+    match mailer.send(&letter, OffsetDateTime::now_utc()).await {
+        Ok(()) => Ok(writeln!(
+            io::stdout(),
+            "The test mail was taken: {}",
+            letter.message_id
+        )?),
+        Err(failure) => anyhow::bail!("The test mail was not taken: {}", failure.reason),
+    }
+}
+
+fn test_letter(recipient: EmailAddress, public_url: &str, domain: &str) -> Letter {
+    let text = format!("This is a test mail from {public_url}. Mail from the site arrives here.\n");
+    Letter {
+        message_id: format!("<test.{}@{domain}>", uuid::Uuid::new_v4()),
+        reference: None,
+        recipient,
+        reply_to: None,
+        subject: "[NPOC membership] Test mail".into(),
+        html: format!("<!doctype html><html lang=\"en\"><title>Test mail</title><p>{text}</p></html>"),
+        text,
+        refusal_is_final: true,
+    }
+}
+
+async fn list_mail(pool: &PgPool, out: &mut impl Write) -> anyhow::Result<()> {
+    let unsent = outbox::unsent(pool).await?;
+    writeln!(out, "{} unsent mails", unsent.len())?;
+    for mail in unsent {
+        let state = match mail.given_up_at {
+            Some(at) => format!("given up on {}", in_utc(at)),
+            None => format!("next try on {}", in_utc(mail.due_at)),
+        };
+        writeln!(
+            out,
+            "{}  owed since {}, {} tries, {state}",
+            mail.message_id,
+            in_utc(mail.owed_at),
+            mail.attempts
+        )?;
+        if let Some(error) = mail.last_error {
+            writeln!(out, "    {}", error.escape_debug())?;
+        }
+    }
+    Ok(())
+}
+
+async fn list(pool: &PgPool, out: &mut impl Write) -> anyhow::Result<()> {
+    let mut records = membership::all(pool);
+    while let Some(record) = records.try_next().await? {
+        let country = &record.country;
+        writeln!(
+            out,
+            "{}  {}  {country}  {}  {}",
+            record.reference,
+            in_utc(record.received_at),
+            record.domain_name,
+            record.organization_name
+        )?;
+    }
+    Ok(())
+}
+
+async fn show(pool: &PgPool, reference: &str, out: &mut impl Write) -> anyhow::Result<()> {
+    let record = membership::find(pool, reference).await?;
+    let record = record.with_context(|| format!("No application has the reference {reference:?}"))?;
+    writeln!(
+        out,
+        "{}, received on {}\n",
+        record.reference,
+        in_utc(record.received_at)
+    )?;
+    for answer in record.answers().for_people() {
+        writeln!(out, "{}", answer.label)?;
+        let nothing = [wording::NOT_PROVIDED.to_owned()];
+        for line in if answer.lines.is_empty() {
+            &nothing[..]
+        } else {
+            &answer.lines
+        } {
+            writeln!(out, "    {line}")?;
+        }
+    }
+    writeln!(out, "\nICANN region: {}", region(&record))?;
+    writeln!(out, "Domain name as the DNS has it: {}", record.domain_name_ascii)?;
+    for (at, event) in membership::history(pool, reference).await? {
+        writeln!(out, "{}: {event}", in_utc(at))?;
+    }
+    Ok(())
+}
+
+fn region(record: &Record) -> String {
+    Country::parse(&record.country).map_or_else(|_| "unknown".into(), |country| country.region().to_string())
+}
+
+async fn export_csv(pool: &PgPool, out: &mut impl Write) -> anyhow::Result<()> {
+    let mut csv = csv::Writer::from_writer(out);
+    let worked_out = ["domain_name_ascii", "icann_region"];
+    csv.write_record(
+        ["reference", "received_at"]
+            .into_iter()
+            .chain(QUESTIONS.iter().map(|q| q.name))
+            .chain(worked_out),
+    )?;
+    let mut records = membership::all(pool);
+    while let Some(record) = records.try_next().await? {
+        csv.write_record(cells(&record)?.iter().map(|cell| harmless(cell)))?;
+    }
+    Ok(csv.flush()?)
+}
+
+fn cells(record: &Record) -> anyhow::Result<Vec<String>> {
+    let answers = record.answers();
+    let received_at = record
+        .received_at
+        .format(&time::format_description::well_known::Rfc3339)?;
+    let mut cells = vec![record.reference.clone(), received_at];
+    cells.extend(QUESTIONS.iter().map(|question| answers.all(question.field).join(" ")));
+    cells.extend([record.domain_name_ascii.clone(), region(record)]);
+    Ok(cells)
+}
+
+/// A spreadsheet runs a cell that begins like a formula; an apostrophe in front makes it text
+/// (OWASP, CSV injection).
+fn harmless(cell: &str) -> String {
+    let begins_a_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
+    if begins_a_formula {
+        format!("'{cell}")
+    } else {
+        cell.to_owned()
+    }
+}
+
+#[derive(Serialize)]
+struct Exported<'a> {
+    #[serde(flatten)]
+    record: &'a Record,
+    icann_region: String,
+}
+
+async fn export_jsonl(pool: &PgPool, out: &mut impl Write) -> anyhow::Result<()> {
+    let mut records = membership::all(pool);
+    while let Some(record) = records.try_next().await? {
+        serde_json::to_writer(
+            &mut *out,
+            &Exported {
+                icann_region: region(&record),
+                record: &record,
+            },
+        )?;
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cell_begins_like_a_formula() {
+        for cell in ["=1+1", "+44 20", "-1", "@SUM(A1)", "\t=1", "＝1"] {
+            assert_eq!(harmless(cell), format!("'{cell}"));
+        }
+        assert_eq!(harmless("Ann = Lee"), "Ann = Lee");
+    }
+}

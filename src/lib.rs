@@ -1,0 +1,27 @@
+//! The site of NPOC, ICANN's Not-for-Profit Organizations Constituency: its pages, and the
+//! application for membership.
+//!
+//! *The life of a request*: layers → route → handler (take, check, do, answer) →
+//! [`membership::check()`] gives an application, or all its problems in form order →
+//! [`membership::submit`] writes the application, its history and both mails in one statement →
+//! 303 → the receipt.
+//!
+//! *The life of a mail*: rendered when it is owed, in the statement that stores its application →
+//! claimed by one `UPDATE` that moves its due time forward, which is the worker's lease → sent,
+//! with no transaction open → marked. A crash in between means "again later", with the same
+//! Message-ID.
+//!
+//! Who may call whom: `main` → [`commands`], [`web`] → [`membership`] → [`outbox`] → [`mailer`];
+//! [`values`] lies under all, [`settings`] is read by `main` and handed down in pieces,
+//! [`database`] is opened by `main`. SQL stands with the table it serves, HTML in `templates/`, the
+//! environment in [`settings`]. The one statement of [`membership::submit`] also fills the outbox,
+//! because "stored and owed" is one promise.
+
+pub mod commands;
+pub mod database;
+pub mod mailer;
+pub mod membership;
+pub mod outbox;
+pub mod settings;
+pub mod values;
+pub mod web;

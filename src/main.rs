@@ -1,0 +1,106 @@
+//! Command line → settings → log → database → serve and deliver → orderly stop.
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use npoc::commands::{Command, CommandLine};
+use npoc::database::Database;
+use npoc::mailer::{Mailer, Transport};
+use npoc::outbox::Outbox;
+use npoc::settings::{DatabaseChoice, Purpose, Settings};
+use npoc::web;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let result = match CommandLine::parse().command.unwrap_or(Command::Serve) {
+        Command::Serve => serve().await,
+        command => npoc::commands::run(command).await,
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("npoc: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve() -> anyhow::Result<()> {
+    let settings = Settings::from_environment(Purpose::Serve)?;
+    start_log(&settings);
+    let (stop, stopping) = watch::channel(false);
+    let stopped = tokio::spawn(stop_on_signal(stop)?);
+    let listener = TcpListener::bind(settings.listen)
+        .await
+        .with_context(|| format!("Nothing can listen on {}; see NPOC_LISTEN", settings.listen))?;
+    let database = Database::open(&settings.database).await?;
+    announce(&settings, &listener);
+    let mailer = Mailer::new(settings.mail_from.clone(), settings.transport.clone());
+    let outbox = Arc::new(Outbox::new(database.pool.clone(), mailer));
+    let site = web::Site::new(&settings, database.pool.clone(), Arc::clone(&outbox))?;
+    let delivery = tokio::spawn(outbox.run(stopping.clone()));
+    let result = tokio::select! {
+        ended = web::serve(site, listener, stopping) => ended.context("The site can no longer listen"),
+        () = database.lost() => Err(anyhow::anyhow!("The embedded PostgreSQL ended by itself; see its log")),
+    };
+    stopped.abort();
+    finish(delivery).await;
+    database.close().await;
+    tracing::info!("stopped");
+    result
+}
+
+/// A mail that is being sent is finished, as long as that is soon; otherwise it becomes due again.
+async fn finish(mut delivery: tokio::task::JoinHandle<()>) {
+    let limit = std::time::Duration::from_secs(2);
+    if tokio::time::timeout(limit, &mut delivery).await.is_err() {
+        delivery.abort();
+    }
+}
+
+/// Ctrl-C and SIGTERM stop in order; a second one stops at once.
+fn stop_on_signal(stop: watch::Sender<bool>) -> anyhow::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        for attempt in 0.. {
+            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+            if attempt > 0 {
+                std::process::exit(1);
+            }
+            tracing::info!("stopping");
+            stop.send_replace(true);
+        }
+    })
+}
+
+fn start_log(settings: &Settings) {
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(&settings.log_filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    if settings.log_json {
+        log.json().init();
+    } else {
+        log.init();
+    }
+}
+
+fn announce(settings: &Settings, listener: &TcpListener) {
+    let listening = listener.local_addr().unwrap_or(settings.listen);
+    tracing::info!("the site is at {} (listening on {listening})", settings.public_url);
+    match &settings.database {
+        DatabaseChoice::Embedded(home) => tracing::info!("its database is embedded, in {}", home.display()),
+        DatabaseChoice::Url(options) => tracing::info!("its database is at {}", options.get_host()),
+    }
+    match &settings.transport {
+        Transport::Folder(folder) => tracing::info!("its mails are files in {}", folder.display()),
+        Transport::Smtp(_) => tracing::info!("its mails go to the relay of SMTP_URL"),
+    }
+}

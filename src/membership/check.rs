@@ -1,0 +1,100 @@
+//! From what was typed to an application, or to all its problems at once in form order.
+
+use super::answers::Answers;
+use super::question::{Field, QUESTIONS};
+use crate::values::{Country, DomainName, EmailAddress, Fault};
+
+/// An application that keeps every rule. Only [`check`] makes one, so nothing unchecked is stored.
+#[derive(Clone, Debug)]
+pub struct Application {
+    answers: Answers,
+    domain_name: DomainName,
+    representative_email: EmailAddress,
+    country: Country,
+}
+
+/// An answer that was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// To which question.
+    pub field: Field,
+    /// Why.
+    pub fault: Fault,
+}
+
+/// Judges every answer before it says anything.
+///
+/// # Errors
+/// All problems, in form order; never empty.
+pub fn check(typed: &Answers) -> Result<Application, Vec<Problem>> {
+    let mut clean = Answers::default();
+    let mut problems = Vec::new();
+    for question in &QUESTIONS {
+        match question.check(typed.all(question.field)) {
+            Ok(answer) => clean.set(question.field, answer),
+            Err(fault) => problems.push(Problem {
+                field: question.field,
+                fault,
+            }),
+        }
+    }
+    problems.extend(half_an_alternate(typed));
+    problems.sort_by_key(|problem| problem.field);
+    if problems.is_empty() {
+        Application::of(clean)
+    } else {
+        Err(problems)
+    }
+}
+
+/// An alternate has a name and an address, or there is none.
+fn half_an_alternate(typed: &Answers) -> Option<Problem> {
+    let is_given = |field| typed.all(field).iter().any(|answer| !answer.trim().is_empty());
+    let missing = match (is_given(Field::AlternateName), is_given(Field::AlternateEmail)) {
+        (true, false) => Field::AlternateEmail,
+        (false, true) => Field::AlternateName,
+        _ => return None,
+    };
+    Some(Problem {
+        field: missing,
+        fault: Fault::Missing,
+    })
+}
+
+impl Application {
+    fn of(answers: Answers) -> Result<Self, Vec<Problem>> {
+        let text = |field| answers.one(field).unwrap_or_default();
+        let refused = |field| move |fault| vec![Problem { field, fault }];
+        Ok(Self {
+            domain_name: DomainName::parse(text(Field::DomainName)).map_err(refused(Field::DomainName))?,
+            representative_email: EmailAddress::parse(text(Field::RepresentativeEmail))
+                .map_err(refused(Field::RepresentativeEmail))?,
+            country: Country::parse(text(Field::Country)).map_err(refused(Field::Country))?,
+            answers,
+        })
+    }
+
+    /// The cleaned answers.
+    #[must_use]
+    pub fn answers(&self) -> &Answers {
+        &self.answers
+    }
+
+    /// The organization's domain name.
+    #[must_use]
+    pub fn domain_name(&self) -> &DomainName {
+        &self.domain_name
+    }
+
+    /// Where a reply goes.
+    #[must_use]
+    pub fn representative_email(&self) -> &EmailAddress {
+        &self.representative_email
+    }
+
+    /// Where the organization is registered.
+    #[must_use]
+    pub fn country(&self) -> Country {
+        self.country
+    }
+}

@@ -1,0 +1,213 @@
+//! The two mails that an application causes. Rendered when owed, so a letter that cannot be
+//! rendered is a failed request and never a mail that silently does not come.
+
+use askama::Template;
+use time::OffsetDateTime;
+use time::macros::format_description;
+use unicode_segmentation::UnicodeSegmentation;
+
+use super::answers::ForPeople;
+use super::check::Application;
+use super::question::Field;
+
+use crate::outbox::Letter;
+use crate::values::EmailAddress;
+
+/// A subject stays readable in a list of mails; the whole name stands in the body.
+const NAME_IN_SUBJECT: usize = 60;
+
+/// What letters need to know of the site.
+#[derive(Clone, Debug)]
+pub struct Letterhead {
+    /// How the world reaches the site, without a slash at the end.
+    pub public_url: String,
+    /// Who is told of applications.
+    pub staff: EmailAddress,
+    /// The part after the `@` of every Message-ID.
+    pub message_id_domain: String,
+}
+
+/// An application of the same domain that came earlier.
+#[derive(Clone, Debug)]
+pub struct Earlier {
+    /// Its reference.
+    pub reference: String,
+    /// When it came.
+    pub received_at: OffsetDateTime,
+}
+
+/// What is told, beside the answers themselves.
+#[derive(Debug)]
+pub struct Occasion<'a> {
+    /// The reference to quote.
+    pub reference: &'a str,
+    /// The address of the receipt.
+    pub receipt_url: String,
+    /// When it arrived.
+    pub received_at: OffsetDateTime,
+    /// The same domain's earlier applications, newest first.
+    pub earlier: &'a [Earlier],
+}
+
+#[derive(Template)]
+#[template(path = "letters/staff.txt")]
+struct StaffText<'a>(&'a StaffLetter<'a>);
+
+#[derive(Template)]
+#[template(path = "letters/staff.html")]
+struct StaffHtml<'a>(&'a StaffLetter<'a>);
+
+#[derive(Template)]
+#[template(path = "letters/applicant.txt")]
+struct ApplicantText<'a>(&'a Occasion<'a>);
+
+#[derive(Template)]
+#[template(path = "letters/applicant.html")]
+struct ApplicantHtml<'a>(&'a Occasion<'a>);
+
+struct StaffLetter<'a> {
+    application: &'a Application,
+    occasion: &'a Occasion<'a>,
+}
+
+/// Both letters, the staff's first.
+///
+/// # Errors
+/// A template that cannot be rendered.
+pub fn letters(head: &Letterhead, application: &Application, occasion: &Occasion) -> askama::Result<[Letter; 2]> {
+    Ok([
+        to_staff(head, application, occasion)?,
+        to_applicant(head, application, occasion)?,
+    ])
+}
+
+fn to_staff(head: &Letterhead, application: &Application, occasion: &Occasion) -> askama::Result<Letter> {
+    let letter = StaffLetter { application, occasion };
+    Ok(Letter {
+        message_id: head.message_id(occasion, "staff"),
+        reference: Some(occasion.reference.to_string()),
+        recipient: head.staff.clone(),
+        reply_to: Some(application.representative_email().clone()),
+        subject: letter.subject(),
+        text: StaffText(&letter).render()?,
+        html: StaffHtml(&letter).render()?,
+        refusal_is_final: false,
+    })
+}
+
+/// Fixed words: nothing that was typed appears, so the form cannot be used to send words to
+/// strangers.
+fn to_applicant(head: &Letterhead, application: &Application, occasion: &Occasion) -> askama::Result<Letter> {
+    Ok(Letter {
+        message_id: head.message_id(occasion, "applicant"),
+        reference: Some(occasion.reference.to_string()),
+        recipient: application.representative_email().clone(),
+        reply_to: Some(head.staff.clone()),
+        subject: format!("Your application to NPOC has arrived: {}", occasion.reference),
+        text: ApplicantText(occasion).render()?,
+        html: ApplicantHtml(occasion).render()?,
+        refusal_is_final: true,
+    })
+}
+
+impl Letterhead {
+    fn message_id(&self, occasion: &Occasion, to: &str) -> String {
+        format!("<{}.{to}@{}>", occasion.reference, self.message_id_domain)
+    }
+}
+
+impl StaffLetter<'_> {
+    fn subject(&self) -> String {
+        let name = self.application.answers().text(Field::OrganizationName);
+        let country = self.application.country().name();
+        format!(
+            "[NPOC membership] {} ({country}) {}",
+            shortened(&name),
+            self.occasion.reference
+        )
+    }
+
+    /// The first line: what staff decide about.
+    fn verdict(&self) -> String {
+        let answers = self.application.answers();
+        let mut verdict = String::from("Complete: every required answer is given.");
+        verdict.push_str(if answers.is_yes(Field::Registered) {
+            " It says that it is a registered organization."
+        } else {
+            " NOT REGISTERED, by its own answer: for the executive committee to decide case by case."
+        });
+        verdict.push_str(match answers.all(Field::NotEligible).len() {
+            0 => " It selected nothing that would keep it from joining.",
+            _ => " It SELECTED WHAT MAY KEEP IT FROM JOINING, see below.",
+        });
+        verdict
+    }
+
+    fn reply_line(&self) -> String {
+        let name = self.application.answers().text(Field::RepresentativeName);
+        let email = self.application.representative_email();
+        if email.needs_smtputf8() {
+            format!("To answer {name}, write to {email} (a reply may not find this address by itself).")
+        } else {
+            format!("A reply to this mail reaches {name}, {email}.")
+        }
+    }
+
+    fn answers(&self) -> impl Iterator<Item = ForPeople> {
+        self.application.answers().for_people()
+    }
+
+    /// What the site worked out, as label and value; never mixed with what was answered.
+    fn findings(&self) -> Vec<(&'static str, String)> {
+        let domain = self.application.domain_name();
+        let email_domain = self.application.representative_email().domain();
+        vec![
+            ("ICANN region", self.application.country().region().to_string()),
+            ("Domain name as the DNS has it", domain.ascii().to_owned()),
+            (
+                "Scripts in the domain name",
+                if domain.mixes_scripts() {
+                    "MIXED within one label: it may be meant to look like another name".into()
+                } else {
+                    "not mixed".into()
+                },
+            ),
+            ("The same domain applied before", self.earlier()),
+            (
+                "The representative’s mail address",
+                if email_domain.is_within(domain) {
+                    "under the organization’s own domain".into()
+                } else {
+                    "NOT under the organization’s own domain".into()
+                },
+            ),
+            ("Received", in_utc(self.occasion.received_at)),
+        ]
+    }
+
+    fn earlier(&self) -> String {
+        if self.occasion.earlier.is_empty() {
+            return "no".into();
+        }
+        let each = self
+            .occasion
+            .earlier
+            .iter()
+            .map(|one| format!("{} on {}", one.reference, in_utc(one.received_at)));
+        format!("YES: {}", each.collect::<Vec<_>>().join("; "))
+    }
+}
+
+/// An instant as people in every time zone can read it.
+#[must_use]
+pub fn in_utc(at: OffsetDateTime) -> String {
+    let format = format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
+    at.to_offset(time::UtcOffset::UTC).format(format).unwrap_or_default()
+}
+
+fn shortened(name: &str) -> String {
+    match name.grapheme_indices(true).nth(NAME_IN_SUBJECT) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
+    }
+}

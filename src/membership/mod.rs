@@ -1,0 +1,20 @@
+//! The rules of joining: what is asked, what is taken, what is stored, what is written to whom.
+//! No HTTP and no pages: `web` shows what stands here.
+//!
+//! `Answers::typed` → [`check`] → [`Application`] → [`submit`] → [`Receipt`], one way.
+
+mod answers;
+mod check;
+mod letters;
+mod question;
+mod record;
+mod reference;
+mod store;
+pub mod wording;
+
+pub use answers::{Answers, ForPeople};
+pub use check::{Application, Problem, check};
+pub use letters::{Letterhead, in_utc};
+pub use question::{Field, Group, QUESTIONS, Question, Rule};
+pub use record::Record;
+pub use store::{Receipt, all, find, history, receipt, submit};

@@ -1,0 +1,273 @@
+//! The tables of applications: who applied, and what became of it.
+
+use futures_util::stream::BoxStream;
+use sqlx::{PgExecutor, PgPool};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::answers::Answers;
+use super::check::Application;
+use super::letters::{Earlier, Letterhead, Occasion, letters};
+use super::question::Field as F;
+use super::record::Record;
+use super::reference;
+use crate::outbox::Columns;
+
+/// Draws of a reference before giving up; a second one is needed once in 10⁵ with a million stored.
+const DRAWS: usize = 3;
+
+/// How many earlier applications of the same domain the staff letter names.
+const EARLIER_NAMED: i64 = 5;
+
+/// What an applicant gets back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The reference to quote.
+    pub reference: String,
+    /// The address of the receipt.
+    pub secret: Uuid,
+    /// When the application arrived.
+    pub received_at: OffsetDateTime,
+}
+
+/// Stores an application and owes both its mails, or returns the receipt of the one that the same
+/// key stored before. When this returns, all of it is committed; when it fails, none of it is, or
+/// the answer was lost on the way and the same key will find it.
+///
+/// # Errors
+/// The database's, or a letter that cannot be rendered.
+pub async fn submit(pool: &PgPool, head: &Letterhead, application: &Application, key: Uuid) -> anyhow::Result<Receipt> {
+    let earlier = earlier(pool, application.domain_name().ascii()).await?;
+    for _ in 0..DRAWS {
+        let receipt = Receipt {
+            reference: reference::draw(),
+            secret: Uuid::new_v4(),
+            received_at: OffsetDateTime::now_utc(),
+        };
+        match store(pool, head, application, key, &receipt, &earlier).await {
+            Ok(true) => return Ok(receipt),
+            Ok(false) => return Ok(receipt_of_key(pool, key).await?),
+            Err(error) if is_second_use(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    anyhow::bail!("no unused reference in {DRAWS} draws")
+}
+
+fn is_second_use(error: &anyhow::Error) -> bool {
+    let database = error
+        .downcast_ref::<sqlx::Error>()
+        .and_then(sqlx::Error::as_database_error);
+    database.and_then(|error| error.constraint()) == Some("applications_reference_unique")
+}
+
+async fn store(
+    pool: &PgPool,
+    head: &Letterhead,
+    application: &Application,
+    key: Uuid,
+    receipt: &Receipt,
+    earlier: &[Earlier],
+) -> anyhow::Result<bool> {
+    let occasion = Occasion {
+        reference: &receipt.reference,
+        receipt_url: format!("{}/membership/received/{}", head.public_url, receipt.secret),
+        received_at: receipt.received_at,
+        earlier,
+    };
+    let owed = Columns::of(letters(head, application, &occasion)?);
+    Ok(insert(pool, application, key, receipt, &owed).await?)
+}
+
+/// One statement, so there is no transaction to leave half done and one round trip to wait for:
+/// the application, its first line of history, and both mails, or nothing at all. `false`: the key
+/// has stored an application before.
+#[expect(clippy::too_many_lines, reason = "one line for each column")]
+async fn insert(
+    executor: impl PgExecutor<'_>,
+    application: &Application,
+    key: Uuid,
+    receipt: &Receipt,
+    owed: &Columns,
+) -> sqlx::Result<bool> {
+    let answers = application.answers();
+    let stored = sqlx::query!(
+        r#"WITH application AS (
+            INSERT INTO applications (
+                reference, submission_key, receipt_secret, received_at,
+                organization_name, organization_name_latin, domain_name, domain_name_ascii, website,
+                country, registered, registration_note, kind_of_work, statement,
+                representative_name, representative_role, representative_email, representative_phone,
+                alternate_name, alternate_email, ncsg_status, icann_groups, not_eligible,
+                authorised, authoriser, publish, mailing_list)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+                $19, $20, $21, $22, $23, $24, $25, $26, $27)
+            ON CONFLICT ON CONSTRAINT applications_submission_key_unique DO NOTHING
+            RETURNING reference
+        ), history AS (
+            INSERT INTO application_history (reference, event) SELECT reference, 'received' FROM application
+        ), mails AS (
+            INSERT INTO outbox (message_id, reference, recipient, reply_to, subject, body_text, body_html, refusal_is_final)
+            SELECT mail.* FROM application, unnest($28::text[], $29::text[], $30::text[], $31::text[],
+                $32::text[], $33::text[], $34::text[], $35::boolean[]) AS mail
+        )
+        SELECT reference FROM application"#,
+        receipt.reference,
+        key,
+        receipt.secret,
+        receipt.received_at,
+        answers.one(F::OrganizationName),
+        answers.one(F::OrganizationNameLatin),
+        answers.one(F::DomainName),
+        application.domain_name().ascii(),
+        answers.one(F::Website),
+        answers.one(F::Country),
+        answers.is_yes(F::Registered),
+        answers.one(F::RegistrationNote),
+        answers.one(F::KindOfWork),
+        answers.one(F::Statement),
+        answers.one(F::RepresentativeName),
+        answers.one(F::RepresentativeRole),
+        answers.one(F::RepresentativeEmail),
+        answers.one(F::RepresentativePhone),
+        answers.one(F::AlternateName),
+        answers.one(F::AlternateEmail),
+        answers.one(F::NcsgStatus),
+        answers.one(F::IcannGroups),
+        answers.all(F::NotEligible),
+        answers.is_yes(F::Authorised),
+        answers.one(F::Authoriser),
+        answers.is_yes(F::Publish),
+        answers.is_yes(F::MailingList),
+        &owed.message_ids,
+        &owed.references as &[Option<String>],
+        &owed.recipients,
+        &owed.replies_to as &[Option<String>],
+        &owed.subjects,
+        &owed.texts,
+        &owed.htmls,
+        &owed.refusals_are_final,
+    )
+    .fetch_optional(executor)
+    .await?;
+    Ok(stored.is_some())
+}
+
+async fn earlier(executor: impl PgExecutor<'_>, domain_name_ascii: &str) -> sqlx::Result<Vec<Earlier>> {
+    sqlx::query_as!(
+        Earlier,
+        "SELECT reference, received_at FROM applications
+         WHERE domain_name_ascii = $1 ORDER BY id DESC LIMIT $2",
+        domain_name_ascii,
+        EARLIER_NAMED
+    )
+    .fetch_all(executor)
+    .await
+}
+
+async fn receipt_of_key(executor: impl PgExecutor<'_>, key: Uuid) -> sqlx::Result<Receipt> {
+    sqlx::query_as!(
+        Receipt,
+        "SELECT reference, receipt_secret AS secret, received_at FROM applications WHERE submission_key = $1",
+        key
+    )
+    .fetch_one(executor)
+    .await
+}
+
+/// The receipt at an address, if there is one.
+///
+/// # Errors
+/// The database's.
+pub async fn receipt(executor: impl PgExecutor<'_>, secret: Uuid) -> sqlx::Result<Option<Receipt>> {
+    sqlx::query_as!(
+        Receipt,
+        "SELECT reference, receipt_secret AS secret, received_at FROM applications WHERE receipt_secret = $1",
+        secret
+    )
+    .fetch_optional(executor)
+    .await
+}
+
+/// One application by its reference, in either case.
+///
+/// # Errors
+/// The database's.
+pub async fn find(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Result<Option<Record>> {
+    sqlx::query_as!(
+        Record,
+        "SELECT reference, received_at, organization_name, organization_name_latin, domain_name,
+            domain_name_ascii, website, country, registered, registration_note, kind_of_work, statement,
+            representative_name, representative_role, representative_email, representative_phone,
+            alternate_name, alternate_email, ncsg_status, icann_groups, not_eligible, authorised,
+            authoriser, publish, mailing_list
+         FROM applications WHERE reference = upper($1)",
+        reference.trim()
+    )
+    .fetch_optional(executor)
+    .await
+}
+
+/// Every application in the order of arrival, read from the database as it is consumed.
+pub fn all<'a>(executor: impl PgExecutor<'a> + 'a) -> BoxStream<'a, sqlx::Result<Record>> {
+    sqlx::query_as!(
+        Record,
+        "SELECT reference, received_at, organization_name, organization_name_latin, domain_name,
+            domain_name_ascii, website, country, registered, registration_note, kind_of_work, statement,
+            representative_name, representative_role, representative_email, representative_phone,
+            alternate_name, alternate_email, ncsg_status, icann_groups, not_eligible, authorised,
+            authoriser, publish, mailing_list
+         FROM applications ORDER BY received_at, id"
+    )
+    .fetch(executor)
+}
+
+/// What became of an application, in order.
+///
+/// # Errors
+/// The database's.
+pub async fn history(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Result<Vec<(OffsetDateTime, String)>> {
+    let lines = sqlx::query!(
+        "SELECT happened_at, event FROM application_history WHERE reference = upper($1) ORDER BY id",
+        reference.trim()
+    )
+    .fetch_all(executor)
+    .await?;
+    Ok(lines.into_iter().map(|line| (line.happened_at, line.event)).collect())
+}
+
+impl Record {
+    /// The answers, as the check page and the letters have them.
+    #[must_use]
+    pub fn answers(&self) -> Answers {
+        let mut answers = Answers::default();
+        let yes = |is: bool| is.then(|| "yes".to_owned());
+        for (field, answer) in [
+            (F::OrganizationName, Some(self.organization_name.clone())),
+            (F::OrganizationNameLatin, self.organization_name_latin.clone()),
+            (F::DomainName, Some(self.domain_name.clone())),
+            (F::Website, self.website.clone()),
+            (F::Country, Some(self.country.clone())),
+            (F::Registered, yes(self.registered).or_else(|| Some("no".to_owned()))),
+            (F::RegistrationNote, Some(self.registration_note.clone())),
+            (F::KindOfWork, Some(self.kind_of_work.clone())),
+            (F::Statement, Some(self.statement.clone())),
+            (F::RepresentativeName, Some(self.representative_name.clone())),
+            (F::RepresentativeRole, Some(self.representative_role.clone())),
+            (F::RepresentativeEmail, Some(self.representative_email.clone())),
+            (F::RepresentativePhone, self.representative_phone.clone()),
+            (F::AlternateName, self.alternate_name.clone()),
+            (F::AlternateEmail, self.alternate_email.clone()),
+            (F::NcsgStatus, Some(self.ncsg_status.clone())),
+            (F::IcannGroups, self.icann_groups.clone()),
+            (F::Authorised, yes(self.authorised)),
+            (F::Authoriser, self.authoriser.clone()),
+            (F::Publish, yes(self.publish)),
+            (F::MailingList, yes(self.mailing_list)),
+        ] {
+            answers.set_one(field, answer);
+        }
+        answers.set(F::NotEligible, self.not_eligible.clone());
+        answers
+    }
+}

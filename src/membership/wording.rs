@@ -1,0 +1,231 @@
+//! Every sentence about a question that a person reads: labels, hints, choices and problems.
+//! In one place, so that it can be read as a whole and said in another language one day.
+
+use super::check::Problem;
+use super::question::{Field, Field as F, Group, Rule};
+use crate::values::{Country, DomainFault, EmailFault, Fault};
+
+/// What stands where an answer would.
+pub const NOT_PROVIDED: &str = "Not provided";
+
+/// The heading of a part of the form.
+#[must_use]
+pub fn heading(group: Group) -> &'static str {
+    match group {
+        Group::Organization => "Your organization",
+        Group::Representative => "Its representative in NPOC",
+        Group::Icann => "Your organization and ICANN",
+        Group::Declarations => "Declarations",
+    }
+}
+
+/// What stands above a field, and before its answer wherever that is shown.
+#[must_use]
+pub fn label(field: Field) -> &'static str {
+    match field {
+        F::OrganizationName => "Name of the organization",
+        F::OrganizationNameLatin => "Its name in Latin letters",
+        F::DomainName => "Domain name",
+        F::Website => "Address of the website",
+        F::Country => "Country or territory of registration",
+        F::Registered => "Is it a registered not-for-profit or non-governmental organization?",
+        F::RegistrationNote => "About the registration",
+        F::KindOfWork => "Kind of work",
+        F::Statement => "What the organization does, and why it wishes to join",
+        F::RepresentativeName => "Full name of the representative",
+        F::RepresentativeRole => "Role in the organization",
+        F::RepresentativeEmail => "E-mail address of the representative",
+        F::RepresentativePhone => "Phone number of the representative",
+        F::AlternateName => "Full name of an alternate representative",
+        F::AlternateEmail => "E-mail address of the alternate representative",
+        F::NcsgStatus => "Is the organization a member of the NCSG, ICANN’s Non-Commercial Stakeholder Group?",
+        F::IcannGroups => "Other ICANN groups it belongs to",
+        F::NotEligible => "Does any of these apply to the organization?",
+        F::Authorised => "Authority to apply",
+        F::Authoriser => "Who in the organization has agreed",
+        F::Publish => "Listing as a member",
+        F::MailingList => "Members’ mailing list",
+    }
+}
+
+/// One short sentence that helps to answer, or "".
+#[must_use]
+pub fn hint(field: Field) -> &'static str {
+    match field {
+        F::OrganizationName => "As it is registered, in its own script",
+        F::OrganizationNameLatin => "Where the name above is written in another script",
+        F::DomainName => "The one that the organization alone uses, for example example.org, in any script",
+        F::Website => "Where it differs from the domain name",
+        F::Country => "ICANN’s region follows from it",
+        F::Registered => "If it is not, you can still apply: the executive committee decides case by case",
+        F::RegistrationNote => "With which authority and under what number, or why it is not registered",
+        F::KindOfWork => "Select the one that fits best",
+        F::Statement => "A few sentences, between 20 and 2,000 characters",
+        F::RepresentativeName => "The person who speaks for the organization in NPOC, in any script",
+        F::RepresentativeRole => "For example: director, secretary, volunteer",
+        F::RepresentativeEmail => "NPOC answers to this address; any script works",
+        F::RepresentativePhone => "In any form, with the country code",
+        F::AlternateName => "Someone who can stand in; give both name and address, or neither",
+        F::NcsgStatus => "NPOC’s members are also accepted by the NCSG, which has an application of its own",
+        F::NotEligible => "Nothing is refused on the spot: NPOC reads what you select",
+        F::Authoriser => "Name and position, for example of a director or board, where it is someone else",
+        _ => "",
+    }
+}
+
+/// An answer as a person reads it: the words of a choice, the name of a country.
+#[must_use]
+pub fn answer(field: Field, given: &str) -> String {
+    match field.question().rule {
+        Rule::Country => Country::parse(given).map_or_else(|_| given.to_owned(), |country| country.name().to_owned()),
+        Rule::OneOf(_) | Rule::AnyOf(_) | Rule::Yes => choice(field, given).unwrap_or(given).to_owned(),
+        _ => given.to_owned(),
+    }
+}
+
+/// What stands beside a radio button or a checkbox; `None` for a value that is not on offer.
+#[must_use]
+pub fn choice(field: Field, value: &str) -> Option<&'static str> {
+    Some(match (field, value) {
+        (F::Registered, "yes") => "Yes",
+        (F::Registered, "no") => "No",
+        (F::KindOfWork, "philanthropic") => "Philanthropic",
+        (F::KindOfWork, "humanitarian") => "Humanitarian",
+        (F::KindOfWork, "educational") => "Educational",
+        (F::KindOfWork, "academic-professional") => "Academic or professional",
+        (F::KindOfWork, "religious") => "Religious",
+        (F::KindOfWork, "community") => "Community",
+        (F::KindOfWork, "arts") => "Arts",
+        (F::KindOfWork, "public-interest-advocacy") => "Public interest advocacy",
+        (F::KindOfWork, "health") => "Health",
+        (F::KindOfWork, "social-inclusion") => "Social inclusion",
+        (F::KindOfWork, "other") => "Other",
+        (F::NcsgStatus, "member") => "Yes, it is a member",
+        (F::NcsgStatus, "applied") => "It has applied",
+        (F::NcsgStatus, "not-yet") => "Not yet",
+        (F::NcsgStatus, "unsure") => "I am not sure",
+        (F::NotEligible, "commercial") => "It is a commercial entity, or its members are mainly commercial",
+        (F::NotEligible, "icann-contract") => "It provides services under a contract or memorandum with ICANN",
+        (F::NotEligible, "seeks-office") => "It is a political organization whose main purpose is to hold office",
+        (F::NotEligible, "government") => "It represents a government in ICANN",
+        (F::Authorised, "yes") => "I am authorized to apply for the organization",
+        (F::Publish, "yes") => "If accepted, the organization may be listed as a member on NPOC’s site",
+        (F::MailingList, "yes") => "The representative may be added to the members’ mailing list",
+        _ => return None,
+    })
+}
+
+/// What to do about a problem. The same sentence in the summary and at the field.
+#[must_use]
+pub fn sentence(problem: &Problem) -> String {
+    let Problem { field, fault } = problem;
+    let thing = thing(*field);
+    match fault {
+        Fault::Missing => missing(*field),
+        Fault::TooShort { min, given } => {
+            format!(
+                "{} must be at least {min} characters long; it has {given}",
+                sentence_case(thing)
+            )
+        }
+        Fault::TooLong { max, given } => {
+            format!(
+                "{} must be {max} characters or fewer; it has {given}",
+                sentence_case(thing)
+            )
+        }
+        Fault::Damaged => format!("Enter {thing} again: part of it was damaged on the way"),
+        Fault::Repeated => format!("Give {thing} once: it arrived more than once, and differently"),
+        Fault::NotOffered => format!("Select {thing} from the list"),
+        Fault::NotAWebsite => {
+            format!("Enter {thing} so that it begins with https:// or http://, like https://example.org")
+        }
+        Fault::Domain(fault) => domain(*fault).to_owned(),
+        Fault::Email(fault) => email(thing, *fault),
+    }
+}
+
+/// What a question asks for, inside a sentence.
+fn thing(field: Field) -> &'static str {
+    match field {
+        F::OrganizationName => "the name of your organization",
+        F::OrganizationNameLatin => "its name in Latin letters",
+        F::DomainName => "the domain name of your organization",
+        F::Website => "the address of your website",
+        F::Country => "the country or territory where your organization is registered",
+        F::Registered => "whether it is a registered organization",
+        F::RegistrationNote => "what you say about the registration",
+        F::KindOfWork => "the kind of work your organization does",
+        F::Statement => "what the organization does and why it wishes to join",
+        F::RepresentativeName => "the full name of the representative",
+        F::RepresentativeRole => "the representative’s role in the organization",
+        F::RepresentativeEmail => "the e-mail address of the representative",
+        F::RepresentativePhone => "the phone number",
+        F::AlternateName => "the name of the alternate representative",
+        F::AlternateEmail => "the e-mail address of the alternate representative",
+        F::NcsgStatus => "whether your organization is a member of the NCSG",
+        F::IcannGroups => "the other ICANN groups",
+        F::NotEligible => "what applies to your organization",
+        F::Authorised => "whether you are authorized to apply for the organization",
+        F::Authoriser => "who in the organization has agreed",
+        F::Publish => "whether the organization may be listed as a member",
+        F::MailingList => "whether the representative may be added to the mailing list",
+    }
+}
+
+fn missing(field: Field) -> String {
+    let thing = thing(field);
+    match field {
+        F::RegistrationNote => "Enter the authority and the number of the registration, or why it is not registered".into(),
+        F::Authorised => "Select that you are authorized to apply for the organization; without that NPOC cannot accept the application".into(),
+        F::AlternateName | F::AlternateEmail => format!("Enter {thing} as well, or leave both fields about the alternate empty"),
+        _ if !field.question().offers().is_empty() || field == F::Country => format!("Select {thing}"),
+        _ => format!("Enter {thing}"),
+    }
+}
+
+fn domain(fault: DomainFault) -> &'static str {
+    match fault {
+        DomainFault::NoDot => "Enter the whole domain name with its ending, like example.org",
+        DomainFault::IpAddress => "Enter a domain name, like example.org: this is the number of a machine",
+        DomainFault::EmptyLabel => "Enter the domain name with one dot at a time, like example.org",
+        DomainFault::Space => "Enter the domain name without spaces, like example.org",
+        DomainFault::Underscore => "Enter the domain name without underscores ( _ ): none can be registered with them",
+        DomainFault::TooLong => "Enter a shorter domain name: the DNS takes 63 letters between two dots and 253 in all",
+        DomainFault::PublicSuffix => {
+            "Enter the organization’s own domain name: under this one the public registers names"
+        }
+        DomainFault::EmailAddress => "Enter the domain name alone, the part after the @: this is an e-mail address",
+        DomainFault::NotAllowed => {
+            "Enter the domain name as it is registered, like example.org: it holds a character that domain names do not allow"
+        }
+    }
+}
+
+fn email(thing: &str, fault: EmailFault) -> String {
+    match fault {
+        EmailFault::NoAt => format!("Enter {thing} with an @ sign, like name@example.org"),
+        EmailFault::ManyAts => format!("Enter one address only as {thing}, with one @ sign"),
+        EmailFault::NoMailbox => format!("Enter {thing} with the part before the @ sign, like name@example.org"),
+        EmailFault::NoDomain => format!("Enter {thing} with the part after the @ sign, like name@example.org"),
+        EmailFault::Dots => format!("Enter {thing} without a dot at the ends and without two dots in a row"),
+        EmailFault::Space => format!("Enter {thing} without spaces, line breaks or invisible characters"),
+        EmailFault::TooLong => {
+            format!("Enter a shorter address as {thing}: mail takes 64 letters before the @ and 254 in all")
+        }
+        EmailFault::NotPublic => {
+            format!("Enter {thing} with a domain name that the whole Internet knows, like name@example.org")
+        }
+        EmailFault::Domain => format!("Check the part after the @ sign in {thing}: it is not a domain name"),
+        EmailFault::Mailbox => {
+            format!("Check the part before the @ sign in {thing}: it holds a character that mail does not allow")
+        }
+    }
+}
+
+fn sentence_case(thing: &str) -> String {
+    let mut letters = thing.chars();
+    letters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}

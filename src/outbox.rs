@@ -1,0 +1,403 @@
+//! Mail that is owed, and its delivery: at least once, visibly once. Knows nothing of membership.
+//!
+//! Letters are owed by the statement that stores what they tell of (`membership::submit`), through
+//! [`Columns`]. A worker claims one by moving its due time forward, talks to the mail server with
+//! no transaction open, and notes the outcome. If it dies in between, the mail becomes due again
+//! by itself and goes out with the same Message-ID.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::RngExt as _;
+use sqlx::PgPool;
+use time::OffsetDateTime;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+
+use crate::mailer::{Failure, Mailer};
+use crate::values::EmailAddress;
+
+/// Deliveries at the same time in one process: one slow server delays no other mail.
+const WORKERS: usize = 4;
+
+/// How long a worker may hold a mail before another may take it. Longer than [`SENDING_LIMIT`].
+const LEASE: Duration = Duration::from_mins(3);
+
+/// How long one try may take before it counts as failed.
+const SENDING_LIMIT: Duration = Duration::from_mins(2);
+
+/// How often the table is looked at when nobody says that something is owed.
+const POLL: Duration = Duration::from_secs(5);
+
+/// The wait after each failed try, before jitter: five seconds, ten, a minute, five, fifteen, an
+/// hour, three, six, then every twelve hours, six times: 82 hours in all, so at least 73 with the
+/// shortest jitter. Afterwards a mail is given up, or tried on at the last pace if a refusal is
+/// not final for it.
+const WAITS: [Duration; 14] = [
+    Duration::from_secs(5),
+    Duration::from_secs(10),
+    Duration::from_mins(1),
+    Duration::from_mins(5),
+    Duration::from_mins(15),
+    Duration::from_hours(1),
+    Duration::from_hours(3),
+    Duration::from_hours(6),
+    Duration::from_hours(12),
+    Duration::from_hours(12),
+    Duration::from_hours(12),
+    Duration::from_hours(12),
+    Duration::from_hours(12),
+    Duration::from_hours(12),
+];
+
+/// Each wait is lengthened or shortened by up to this part, so that many mails that failed
+/// together do not come back together.
+const JITTER: f64 = 0.1;
+
+/// A mail to be sent.
+#[derive(Clone, Debug)]
+pub struct Letter {
+    /// `<…@…>`, the same on every try.
+    pub message_id: String,
+    /// What it is about, for the `X-NPOC-Reference` header.
+    pub reference: Option<String>,
+    /// To whom.
+    pub recipient: EmailAddress,
+    /// Where a reply goes, if not to the sender.
+    pub reply_to: Option<EmailAddress>,
+    /// The subject, without line breaks.
+    pub subject: String,
+    /// The text part.
+    pub text: String,
+    /// The HTML part.
+    pub html: String,
+    /// Whether a 5xx from the recipient's server ends the trying.
+    pub refusal_is_final: bool,
+}
+
+/// Letters as the columns that an `INSERT … SELECT unnest(…)` takes.
+#[derive(Debug, Default)]
+#[expect(missing_docs, reason = "the columns of the outbox, which the migration explains")]
+pub struct Columns {
+    pub message_ids: Vec<String>,
+    pub references: Vec<Option<String>>,
+    pub recipients: Vec<String>,
+    pub replies_to: Vec<Option<String>>,
+    pub subjects: Vec<String>,
+    pub texts: Vec<String>,
+    pub htmls: Vec<String>,
+    pub refusals_are_final: Vec<bool>,
+}
+
+impl Columns {
+    /// Turns letters into columns.
+    #[must_use]
+    pub fn of(letters: impl IntoIterator<Item = Letter>) -> Self {
+        let mut columns = Self::default();
+        for letter in letters {
+            columns.message_ids.push(letter.message_id);
+            columns.references.push(letter.reference);
+            columns.recipients.push(letter.recipient.to_string());
+            columns
+                .replies_to
+                .push(letter.reply_to.map(|address| address.to_string()));
+            columns.subjects.push(letter.subject);
+            columns.texts.push(letter.text);
+            columns.htmls.push(letter.html);
+            columns.refusals_are_final.push(letter.refusal_is_final);
+        }
+        columns
+    }
+}
+
+/// What became of one step of delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A mail was sent.
+    Sent,
+    /// A mail failed and will be tried again.
+    Later,
+    /// A mail failed for good; its row stays and is counted.
+    GivenUp,
+    /// No mail is due.
+    Nothing,
+}
+
+/// The table of owed mail with those who empty it.
+#[derive(Debug)]
+pub struct Outbox {
+    pool: PgPool,
+    mailer: Mailer,
+    owed: Notify,
+}
+
+struct Claim {
+    id: i64,
+    attempts: i32,
+    owed_at: OffsetDateTime,
+    letter: Letter,
+}
+
+impl Outbox {
+    /// An outbox in this database, emptied through this mailer.
+    #[must_use]
+    pub fn new(pool: PgPool, mailer: Mailer) -> Self {
+        Self {
+            pool,
+            mailer,
+            owed: Notify::new(),
+        }
+    }
+
+    /// Says that something is owed now, so that nobody waits for the next look at the table.
+    pub fn wake(&self) {
+        self.owed.notify_one();
+    }
+
+    /// Delivers until told to stop, then finishes what was begun.
+    pub async fn run(self: Arc<Self>, stop: watch::Receiver<bool>) {
+        let mut workers = JoinSet::new();
+        for _ in 0..WORKERS {
+            workers.spawn(Arc::clone(&self).work(stop.clone()));
+        }
+        while workers.join_next().await.is_some() {}
+    }
+
+    async fn work(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            match self.deliver_next().await {
+                // There may be more: let another worker look while this one goes on.
+                Ok(Step::Sent | Step::Later | Step::GivenUp) => self.wake(),
+                Ok(Step::Nothing) => self.rest(&mut stop).await,
+                Err(error) => {
+                    tracing::warn!(%error, "the outbox cannot be read; trying again");
+                    self.rest(&mut stop).await;
+                }
+            }
+        }
+    }
+
+    async fn rest(&self, stop: &mut watch::Receiver<bool>) {
+        tokio::select! {
+            () = self.owed.notified() => {}
+            () = tokio::time::sleep(POLL) => {}
+            _ = stop.changed() => {}
+        }
+    }
+
+    /// Claims the mail that has been due longest, sends it, notes the outcome.
+    ///
+    /// # Errors
+    /// The database's. A mail that was claimed becomes due again by itself.
+    pub async fn deliver_next(&self) -> sqlx::Result<Step> {
+        let Some(claim) = self.claim().await? else {
+            return Ok(Step::Nothing);
+        };
+        let outcome = self.send(&claim).await;
+        self.note(&claim, outcome).await
+    }
+
+    async fn claim(&self) -> sqlx::Result<Option<Claim>> {
+        let row = sqlx::query!(
+            r#"UPDATE outbox SET attempts = attempts + 1, due_at = now() + make_interval(secs => $1)
+            WHERE id = (
+                SELECT id FROM outbox
+                WHERE sent_at IS NULL AND given_up_at IS NULL AND due_at <= now()
+                ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+            RETURNING id, attempts, owed_at, message_id, reference, recipient, reply_to, subject,
+                body_text, body_html, refusal_is_final"#,
+            LEASE.as_secs_f64()
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let address =
+            |text: &str| EmailAddress::parse(text).map_err(|fault| sqlx::Error::Decode(format!("{fault:?}").into()));
+        Ok(Some(Claim {
+            id: row.id,
+            attempts: row.attempts,
+            owed_at: row.owed_at,
+            letter: Letter {
+                message_id: row.message_id,
+                reference: row.reference,
+                recipient: address(&row.recipient)?,
+                reply_to: row.reply_to.as_deref().map(address).transpose()?,
+                subject: row.subject,
+                text: row.body_text,
+                html: row.body_html,
+                refusal_is_final: row.refusal_is_final,
+            },
+        }))
+    }
+
+    /// In a task of its own, so that a panic is a failed try and not the end of the worker.
+    async fn send(&self, claim: &Claim) -> Result<(), Failure> {
+        let (mailer, letter, owed_at) = (self.mailer.clone(), claim.letter.clone(), claim.owed_at);
+        let sending = tokio::spawn(async move { mailer.send(&letter, owed_at).await });
+        let abort = sending.abort_handle();
+        match tokio::time::timeout(SENDING_LIMIT, sending).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(Failure::temporary("sending panicked")),
+            Err(_) => {
+                abort.abort();
+                Err(Failure::temporary("sending took too long"))
+            }
+        }
+    }
+
+    async fn note(&self, claim: &Claim, outcome: Result<(), Failure>) -> sqlx::Result<Step> {
+        let Err(failure) = outcome else {
+            self.note_sent(claim).await?;
+            tracing::info!(
+                message_id = claim.letter.message_id,
+                attempt = claim.attempts,
+                "mail sent"
+            );
+            return Ok(Step::Sent);
+        };
+        let wait = wait_after(claim.attempts, &failure, claim.letter.refusal_is_final);
+        tracing::warn!(
+            message_id = claim.letter.message_id,
+            attempt = claim.attempts,
+            code = failure.code,
+            again_in_seconds = wait.map(|wait| wait.as_secs()),
+            "mail not sent"
+        );
+        match wait {
+            Some(wait) => self
+                .note_later(claim, wait, &failure.reason)
+                .await
+                .map(|()| Step::Later),
+            None => self.note_given_up(claim, &failure.reason).await.map(|()| Step::GivenUp),
+        }
+    }
+
+    /// Whoever holds the lease by now: it was sent.
+    async fn note_sent(&self, claim: &Claim) -> sqlx::Result<()> {
+        sqlx::query!(
+            "UPDATE outbox SET sent_at = now(), given_up_at = NULL, last_error = NULL WHERE id = $1 AND sent_at IS NULL",
+            claim.id
+        )
+        .execute(&self.pool)
+        .await
+        .map(drop)
+    }
+
+    async fn note_later(&self, claim: &Claim, wait: Duration, reason: &str) -> sqlx::Result<()> {
+        sqlx::query!(
+            "UPDATE outbox SET due_at = now() + make_interval(secs => $3), last_error = $4
+             WHERE id = $1 AND attempts = $2 AND sent_at IS NULL",
+            claim.id,
+            claim.attempts,
+            wait.as_secs_f64(),
+            reason
+        )
+        .execute(&self.pool)
+        .await
+        .map(drop)
+    }
+
+    async fn note_given_up(&self, claim: &Claim, reason: &str) -> sqlx::Result<()> {
+        sqlx::query!(
+            "UPDATE outbox SET given_up_at = now(), last_error = $3
+             WHERE id = $1 AND attempts = $2 AND sent_at IS NULL",
+            claim.id,
+            claim.attempts,
+            reason
+        )
+        .execute(&self.pool)
+        .await
+        .map(drop)
+    }
+}
+
+/// When to try again after the `attempts`-th try failed; `None`: no more.
+fn wait_after(attempts: i32, failure: &Failure, refusal_is_final: bool) -> Option<Duration> {
+    if failure.is_refusal && refusal_is_final {
+        return None;
+    }
+    let tried = usize::try_from(attempts).unwrap_or_default().saturating_sub(1);
+    let wait = WAITS
+        .get(tried)
+        .or_else(|| WAITS.last().filter(|_| !refusal_is_final))?;
+    Some(wait.mul_f64(rand::rng().random_range(1.0 - JITTER..=1.0 + JITTER)))
+}
+
+/// A mail that was not sent, for those who look after it. Holds no address of an applicant.
+#[derive(Debug)]
+pub struct Unsent {
+    /// The outbox's own number.
+    pub id: i64,
+    /// What it is about.
+    pub reference: Option<String>,
+    /// Its Message-ID.
+    pub message_id: String,
+    /// Since when it is owed.
+    pub owed_at: OffsetDateTime,
+    /// When it is tried next.
+    pub due_at: OffsetDateTime,
+    /// How often it was tried.
+    pub attempts: i32,
+    /// When it was given up, if it was.
+    pub given_up_at: Option<OffsetDateTime>,
+    /// What the last try ended with.
+    pub last_error: Option<String>,
+}
+
+/// Every mail that waits or was given up, oldest first.
+///
+/// # Errors
+/// The database's.
+pub async fn unsent(pool: &PgPool) -> sqlx::Result<Vec<Unsent>> {
+    sqlx::query_as!(
+        Unsent,
+        "SELECT id, reference, message_id, owed_at, due_at, attempts, given_up_at, last_error
+         FROM outbox WHERE sent_at IS NULL ORDER BY id"
+    )
+    .fetch_all(pool)
+    .await
+}
+
+/// Makes unsent mail due now, given up or not, with its schedule begun anew: that of one
+/// reference, or all. Returns how many.
+///
+/// # Errors
+/// The database's.
+pub async fn retry(pool: &PgPool, reference: Option<&str>) -> sqlx::Result<u64> {
+    let done = sqlx::query!(
+        "UPDATE outbox SET due_at = now(), attempts = 0, given_up_at = NULL
+         WHERE sent_at IS NULL AND ($1::text IS NULL OR reference = upper($1))",
+        reference
+    )
+    .execute(pool)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn total(waits: impl Iterator<Item = f64>) -> f64 {
+        waits.sum::<f64>() / 3600.0
+    }
+
+    #[test]
+    fn a_mail_is_tried_for_at_least_72_hours() {
+        assert!(total(WAITS.iter().map(|wait| wait.as_secs_f64() * (1.0 - JITTER))) >= 72.0);
+    }
+
+    #[test]
+    fn a_refusal_is_final_for_an_applicant_and_never_for_staff() {
+        let refusal = Failure {
+            is_refusal: true,
+            code: Some(550),
+            reason: String::new(),
+        };
+        let outage = Failure::temporary("down");
+        assert_eq!(wait_after(1, &refusal, true), None);
+        assert!(wait_after(1, &refusal, false).is_some());
+        assert_eq!(wait_after(15, &outage, true), None);
+        assert!(wait_after(1000, &outage, false).is_some_and(|wait| wait >= Duration::from_hours(10)));
+    }
+}

@@ -1,0 +1,260 @@
+//! Every setting, typed, from the environment, read once; all faults in one message. The only
+//! module that knows how settings are spelled.
+
+use std::env;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use ipnet::IpNet;
+use lettre::message::Mailbox;
+use sqlx::postgres::PgConnectOptions;
+use url::Url;
+
+use crate::mailer::Transport;
+use crate::values::EmailAddress;
+
+/// What the settings are read for: a site must be able to send mail, a command need not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To serve the site.
+    Serve,
+    /// To run a command beside it.
+    Command,
+}
+
+/// Where applications are kept.
+#[derive(Clone, Debug)]
+pub enum DatabaseChoice {
+    /// A server of the operator's.
+    Url(Box<PgConnectOptions>),
+    /// The site's own, below this directory.
+    Embedded(PathBuf),
+}
+
+/// All settings, checked.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `NPOC_LISTEN`.
+    pub listen: SocketAddr,
+    /// `NPOC_PUBLIC_URL`, without a slash at the end.
+    pub public_url: String,
+    /// `DATABASE_URL`, or the embedded one in `NPOC_DATA_DIR`.
+    pub database: DatabaseChoice,
+    /// `SMTP_URL`, or the folder of mails in `NPOC_DATA_DIR`.
+    pub transport: Transport,
+    /// `NPOC_MAIL_FROM`.
+    pub mail_from: Mailbox,
+    /// `NPOC_STAFF_EMAIL`.
+    pub staff_email: EmailAddress,
+    /// `NPOC_TRUSTED_PROXIES`.
+    pub trusted_proxies: Vec<IpNet>,
+    /// `NPOC_RATE_LIMIT`: accepted applications a minute for one client network; 0 is no limit.
+    pub rate_limit: u32,
+    /// `NPOC_LOG`: what is logged, as tracing-subscriber's filter directives.
+    pub log_filter: String,
+    /// `NPOC_LOG_FORMAT`: whether the log is JSON (`json`) or for people (`text`).
+    pub log_json: bool,
+}
+
+/// Every setting that cannot be used, a sentence each.
+#[derive(Debug, thiserror::Error)]
+#[error("These settings cannot be used:\n  {}", .0.join("\n  "))]
+pub struct Faults(Vec<String>);
+
+/// The environment, with the faults found so far.
+struct Reader<F> {
+    lookup: F,
+    faults: Vec<String>,
+}
+
+impl Settings {
+    /// Reads `.env`, if there is one, and the environment.
+    ///
+    /// # Errors
+    /// All [`Faults`] at once.
+    pub fn from_environment(purpose: Purpose) -> Result<Self, Faults> {
+        if let Err(error) = dotenvy::dotenv()
+            && !error.not_found()
+        {
+            return Err(Faults(vec![format!(".env cannot be read: {error}")]));
+        }
+        Self::read(purpose, |name| env::var(name).ok())
+    }
+
+    /// Reads from any lookup; an empty value counts as not set.
+    ///
+    /// # Errors
+    /// All [`Faults`] at once.
+    pub fn read(purpose: Purpose, lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Faults> {
+        let mut reader = Reader {
+            lookup,
+            faults: Vec::new(),
+        };
+        let settings = reader.settings(purpose);
+        match settings {
+            Some(settings) if reader.faults.is_empty() => Ok(settings),
+            _ => Err(Faults(reader.faults)),
+        }
+    }
+}
+
+impl<F: Fn(&str) -> Option<String>> Reader<F> {
+    fn settings(&mut self, purpose: Purpose) -> Option<Settings> {
+        let listen = self.parsed(
+            "NPOC_LISTEN",
+            "127.0.0.1:8080",
+            "an address and a port, like 127.0.0.1:8080",
+        );
+        let public_url = self.public_url(listen);
+        let data_dir = self.data_dir();
+        let database = self.database(data_dir.clone());
+        let transport = self.transport(purpose, data_dir);
+        let mail_from = self.parsed(
+            "NPOC_MAIL_FROM",
+            "NPOC website <no-reply@npoc.org>",
+            "a sender, like NPOC website <no-reply@npoc.org>",
+        );
+        let staff_email = self.staff_email();
+        let trusted_proxies = self.trusted_proxies();
+        let rate_limit = self.parsed("NPOC_RATE_LIMIT", "30", "a whole number, 0 for no limit");
+        let log_filter = self.log_filter();
+        let log_json = self.log_json();
+        Some(Settings {
+            listen: listen?,
+            public_url: public_url?,
+            database: database?,
+            transport: transport?,
+            mail_from: mail_from?,
+            staff_email: staff_email?,
+            trusted_proxies: trusted_proxies?,
+            rate_limit: rate_limit?,
+            log_filter: log_filter?,
+            log_json: log_json?,
+        })
+    }
+
+    fn value(&self, name: &str) -> Option<String> {
+        (self.lookup)(name)
+            .map(|value| value.trim().to_owned())
+            .filter(|value| !value.is_empty())
+    }
+
+    /// Values may hold passwords, so a fault names the setting and never quotes it.
+    fn fault<T>(&mut self, name: &str, must_be: &str) -> Option<T> {
+        self.faults.push(format!("{name} must be {must_be}."));
+        None
+    }
+
+    fn parsed<T: FromStr>(&mut self, name: &str, default: &str, must_be: &str) -> Option<T> {
+        let value = self.value(name).unwrap_or_else(|| default.to_owned());
+        value.parse().ok().or_else(|| self.fault(name, must_be))
+    }
+
+    fn public_url(&mut self, listen: Option<SocketAddr>) -> Option<String> {
+        let Some(value) = self.value("NPOC_PUBLIC_URL") else {
+            return listen.map(|listen| format!("http://{listen}"));
+        };
+        let is_plain = |url: &Url| {
+            matches!(url.scheme(), "http" | "https") && url.has_host() && url.path() == "/" && url.query().is_none()
+        };
+        match Url::parse(&value).ok().filter(is_plain) {
+            Some(url) => Some(url.as_str().trim_end_matches('/').to_owned()),
+            None => self.fault(
+                "NPOC_PUBLIC_URL",
+                "an http or https address without a path, like https://npoc.org",
+            ),
+        }
+    }
+
+    fn data_dir(&mut self) -> Option<PathBuf> {
+        let given = self.value("NPOC_DATA_DIR").map(PathBuf::from);
+        let state = self
+            .value("XDG_STATE_HOME")
+            .map(|state| PathBuf::from(state).join("npoc"));
+        let home = self.value("HOME").map(PathBuf::from);
+        let is_root = home.as_deref() == Some("/root".as_ref());
+        let system = is_root.then(|| PathBuf::from("/var/lib/npoc"));
+        let own = home.map(|home| home.join(".local/state/npoc"));
+        match given.or(state).or(system).or(own) {
+            Some(dir) => std::path::absolute(dir).ok(),
+            None => self.fault("NPOC_DATA_DIR", "set, since neither XDG_STATE_HOME nor HOME is"),
+        }
+    }
+
+    fn database(&mut self, data_dir: Option<PathBuf>) -> Option<DatabaseChoice> {
+        let Some(url) = self.value("DATABASE_URL") else {
+            return data_dir.map(DatabaseChoice::Embedded);
+        };
+        match url.parse() {
+            Ok(options) if url.starts_with("postgres") => Some(DatabaseChoice::Url(Box::new(options))),
+            _ => self.fault(
+                "DATABASE_URL",
+                "a PostgreSQL address, like postgres://npoc:password@localhost/npoc",
+            ),
+        }
+    }
+
+    fn transport(&mut self, purpose: Purpose, data_dir: Option<PathBuf>) -> Option<Transport> {
+        let folder = data_dir.map(|dir| Transport::Folder(dir.join("mail")));
+        let wants_folder = match self.value("NPOC_MAIL").as_deref() {
+            None => false,
+            Some("folder") => true,
+            Some(_) => return self.fault("NPOC_MAIL", "folder, or not set"),
+        };
+        match self.value("SMTP_URL") {
+            Some(_) if wants_folder => self.fault("NPOC_MAIL", "left out where SMTP_URL is set: mail goes one way"),
+            Some(url) => Transport::smtp(&url).ok().or_else(|| {
+                self.fault("SMTP_URL", "an SMTP address, like smtp://user:password@mail.example.org:587?tls=required")
+            }),
+            None if wants_folder || purpose == Purpose::Command || self.value("DATABASE_URL").is_none() => folder,
+            None => self.fault(
+                "SMTP_URL",
+                "set where DATABASE_URL is, since this site would otherwise lose its mail; if mail into a folder is meant, set NPOC_MAIL=folder",
+            ),
+        }
+    }
+
+    fn staff_email(&mut self) -> Option<EmailAddress> {
+        let value = self
+            .value("NPOC_STAFF_EMAIL")
+            .unwrap_or_else(|| "info@npoc.org".to_owned());
+        EmailAddress::parse(&value)
+            .ok()
+            .or_else(|| self.fault("NPOC_STAFF_EMAIL", "an e-mail address, like info@npoc.org"))
+    }
+
+    fn trusted_proxies(&mut self) -> Option<Vec<IpNet>> {
+        let value = self.value("NPOC_TRUSTED_PROXIES").unwrap_or_default();
+        let networks = value.split([',', ' ']).filter(|part| !part.is_empty());
+        let parsed: Option<Vec<IpNet>> = networks.map(network).collect();
+        parsed.or_else(|| {
+            self.fault(
+                "NPOC_TRUSTED_PROXIES",
+                "networks separated by commas, like 127.0.0.1, 10.0.0.0/8, ::1",
+            )
+        })
+    }
+
+    fn log_filter(&mut self) -> Option<String> {
+        let value = self.value("NPOC_LOG").unwrap_or_else(|| "info,sqlx=warn".to_owned());
+        match tracing_subscriber::EnvFilter::try_new(&value) {
+            Ok(_) => Some(value),
+            Err(_) => self.fault("NPOC_LOG", "a filter, like info or npoc=debug,sqlx=warn"),
+        }
+    }
+
+    fn log_json(&mut self) -> Option<bool> {
+        match self.value("NPOC_LOG_FORMAT").as_deref() {
+            None | Some("text") => Some(false),
+            Some("json") => Some(true),
+            Some(_) => self.fault("NPOC_LOG_FORMAT", "text or json"),
+        }
+    }
+}
+
+fn network(text: &str) -> Option<IpNet> {
+    text.parse()
+        .ok()
+        .or_else(|| text.parse::<std::net::IpAddr>().ok().map(IpNet::from))
+}

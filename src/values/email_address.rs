@@ -1,0 +1,251 @@
+//! An address that can receive mail, in any script on either side of the `@` (RFC 6531), and that
+//! our mailer takes: what is stored can always be sent.
+
+use std::fmt;
+
+use lettre::Address;
+use unicode_normalization::UnicodeNormalization;
+
+use super::text::{is_bidi_control, is_zero_width};
+use super::{DomainFault, DomainName, EmailFault, Fault};
+
+/// An address as people read it, its domain in Unicode: `用户@例え.テスト`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmailAddress {
+    mailbox: String,
+    domain: DomainName,
+}
+
+impl EmailAddress {
+    /// Trims, normalizes (NFC; the mailbox is otherwise left as it is, its case too) and judges.
+    ///
+    /// # Errors
+    /// [`Fault::Missing`], [`Fault::Damaged`] or an [`EmailFault`].
+    pub fn parse(typed: &str) -> Result<Self, Fault> {
+        let address: String = typed.trim_matches(is_noise_at_an_end).nfc().collect();
+        if address.is_empty() {
+            return Err(Fault::Missing);
+        }
+        if address.contains(char::REPLACEMENT_CHARACTER) {
+            return Err(Fault::Damaged);
+        }
+        Self::of_clean(&address).map_err(Fault::Email)
+    }
+
+    /// The part before the `@`.
+    #[must_use]
+    pub fn mailbox(&self) -> &str {
+        &self.mailbox
+    }
+
+    /// The part after the `@`.
+    #[must_use]
+    pub fn domain(&self) -> &DomainName {
+        &self.domain
+    }
+
+    /// The form for envelopes and headers: an ASCII domain, so that only a mailbox outside ASCII
+    /// needs a relay with SMTPUTF8 (RFC 6531).
+    #[must_use]
+    pub fn to_wire(&self) -> Address {
+        // lettre's own parser refuses the combining marks that Indic and other scripts need, so
+        // it judged the shape with a letter in their place; see `refuse_what_cannot_be_sent`.
+        Address::new_dangerous(&self.mailbox, self.domain.ascii())
+    }
+
+    /// Whether only a relay with SMTPUTF8 can carry it.
+    #[must_use]
+    pub fn needs_smtputf8(&self) -> bool {
+        !self.mailbox.is_ascii()
+    }
+
+    fn of_clean(address: &str) -> Result<Self, EmailFault> {
+        if address.chars().any(is_never_part) {
+            return Err(EmailFault::Space);
+        }
+        let (mailbox, domain) = split_at_sign(address)?;
+        refuse_odd_dots(mailbox)?;
+        let domain = public_domain(domain)?;
+        let email = Self {
+            mailbox: mailbox.to_owned(),
+            domain,
+        };
+        email.refuse_what_cannot_be_sent()?;
+        Ok(email)
+    }
+
+    fn refuse_what_cannot_be_sent(&self) -> Result<(), EmailFault> {
+        let wire_octets = self.mailbox.len() + 1 + self.domain.ascii().len();
+        if self.mailbox.len() > 64 || wire_octets > 254 {
+            return Err(EmailFault::TooLong);
+        }
+        let shape = self.mailbox.replace(|c: char| !c.is_ascii(), "x");
+        Address::new(shape, self.domain.ascii())
+            .map(drop)
+            .map_err(|_| EmailFault::Mailbox)
+    }
+}
+
+impl fmt::Display for EmailAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.mailbox, self.domain.unicode())
+    }
+}
+
+/// Pasting brings spaces and direction marks along; a line break is how headers are attacked.
+fn is_noise_at_an_end(c: char) -> bool {
+    is_bidi_control(c) || is_zero_width(c) || (c.is_whitespace() && !is_never_trimmed(c))
+}
+
+fn is_never_trimmed(c: char) -> bool {
+    matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
+/// Joiners may shape letters of a mailbox; the zero-width space and the word joiner shape nothing.
+fn is_never_part(c: char) -> bool {
+    c.is_whitespace()
+        || c.is_control()
+        || is_bidi_control(c)
+        || matches!(c, '\u{200b}' | '\u{2060}' | '\u{feff}' | '\u{ad}')
+}
+
+/// Splits at the one `@` outside quotes. A full-width `＠` serves where it is the only one.
+fn split_at_sign(address: &str) -> Result<(&str, &str), EmailFault> {
+    let (mailbox, domain) = address
+        .rsplit_once('@')
+        .or_else(|| address.rsplit_once('＠'))
+        .ok_or(EmailFault::NoAt)?;
+    let is_quoted = mailbox.len() > 2 && mailbox.starts_with('"') && mailbox.ends_with('"');
+    if mailbox.is_empty() {
+        Err(EmailFault::NoMailbox)
+    } else if domain.is_empty() {
+        Err(EmailFault::NoDomain)
+    } else if !is_quoted && mailbox.contains('@') {
+        Err(EmailFault::ManyAts)
+    } else {
+        Ok((mailbox, domain))
+    }
+}
+
+fn refuse_odd_dots(mailbox: &str) -> Result<(), EmailFault> {
+    let is_quoted = mailbox.starts_with('"');
+    let is_odd = mailbox.starts_with('.') || mailbox.ends_with('.') || mailbox.contains("..");
+    if is_odd && !is_quoted {
+        Err(EmailFault::Dots)
+    } else {
+        Ok(())
+    }
+}
+
+fn public_domain(domain: &str) -> Result<DomainName, EmailFault> {
+    if domain.starts_with('[') || domain.chars().any(is_zero_width) {
+        return Err(if domain.starts_with('[') {
+            EmailFault::NotPublic
+        } else {
+            EmailFault::Space
+        });
+    }
+    let name = DomainName::of_host(domain).map_err(|fault| match fault {
+        DomainFault::NoDot | DomainFault::IpAddress => EmailFault::NotPublic,
+        DomainFault::EmptyLabel => EmailFault::Dots,
+        DomainFault::TooLong => EmailFault::TooLong,
+        _ => EmailFault::Domain,
+    })?;
+    // RFC 6761, 6.3: never reachable from another machine.
+    if name.ascii().ends_with(".localhost") {
+        return Err(EmailFault::NotPublic);
+    }
+    Ok(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_in_any_script_are_taken_and_can_be_sent() {
+        for typed in [
+            "ann@example.com",
+            "very.common+tag@example.com",
+            "o'reilly@example.com",
+            "x@g.example",
+            "!#$%&'*+/=?^_`{|}~-@example.com",
+            "josé@example.org",
+            "用户@例え.テスト",
+            "उपयोगकर्ता@उदाहरण.परीक्षा",
+            "مستخدم@مثال.إختبار",
+            "사용자@실례.테스트",
+            "பயனர்@உதாரணம்.பரிட்சை",
+            "\"much.more..unusual\"@example.com",
+            "\"a@b\"@example.com",
+        ] {
+            let address = EmailAddress::parse(typed).unwrap_or_else(|fault| panic!("{typed}: {fault:?}"));
+            assert_eq!(address.to_string(), typed);
+            assert_eq!(address.to_wire().user(), address.mailbox());
+            assert!(address.to_wire().domain().is_ascii());
+        }
+    }
+
+    #[test]
+    fn what_is_pasted_is_understood() {
+        for (typed, shown, wire) in [
+            (" ann@EXAMPLE.com\u{a0}", "ann@example.com", "ann@example.com"),
+            ("\u{202a}ann@example.com\u{202c}", "ann@example.com", "ann@example.com"),
+            ("Ann@example.com", "Ann@example.com", "Ann@example.com"),
+            (
+                "info@xn--r8jz45g.xn--zckzah",
+                "info@例え.テスト",
+                "info@xn--r8jz45g.xn--zckzah",
+            ),
+            ("info@例え。テスト", "info@例え.テスト", "info@xn--r8jz45g.xn--zckzah"),
+            ("user＠example.com", "user@example.com", "user@example.com"),
+            ("jose\u{301}@example.org", "josé@example.org", "josé@example.org"),
+        ] {
+            let address = EmailAddress::parse(typed).unwrap_or_else(|fault| panic!("{typed}: {fault:?}"));
+            assert_eq!(
+                (address.to_string().as_str(), address.to_wire().as_ref()),
+                (shown, wire),
+                "{typed}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_cannot_receive_mail_is_refused_with_its_reason() {
+        let long_mailbox = format!("{}@example.com", "a".repeat(65));
+        let long_address = format!("a@{}.com", vec!["b".repeat(60); 4].join(".") + ".cccccccc");
+        for (typed, fault) in [
+            ("plainaddress", EmailFault::NoAt),
+            ("@example.com", EmailFault::NoMailbox),
+            ("user@", EmailFault::NoDomain),
+            ("user@@example.com", EmailFault::ManyAts),
+            (".user@example.com", EmailFault::Dots),
+            ("user.@example.com", EmailFault::Dots),
+            ("us..er@example.com", EmailFault::Dots),
+            ("user@.com", EmailFault::Dots),
+            ("user@example..com", EmailFault::Dots),
+            ("user@example.com.", EmailFault::Dots),
+            ("user name@example.com", EmailFault::Space),
+            ("user@exam ple.com", EmailFault::Space),
+            ("ann@example.com\r\nBcc: x@example.test", EmailFault::Space),
+            ("ann@example.com\n", EmailFault::Space),
+            ("ann\0@example.com", EmailFault::Space),
+            ("ann@exam\u{200b}ple.com", EmailFault::Space),
+            ("ann@\u{202e}elpmaxe.com", EmailFault::Space),
+            ("user@localhost", EmailFault::NotPublic),
+            ("user@a.localhost", EmailFault::NotPublic),
+            ("user@[127.0.0.1]", EmailFault::NotPublic),
+            ("user@127.0.0.1", EmailFault::NotPublic),
+            ("user@-example.com", EmailFault::Domain),
+            ("user@exam_ple.com", EmailFault::Domain),
+            ("<script>alert(1)</script>@example.com", EmailFault::Mailbox),
+            ("Ann<ann@example.com>", EmailFault::Domain),
+            ("a@example.com,b@example.com", EmailFault::ManyAts),
+            (&long_mailbox, EmailFault::TooLong),
+            (&long_address, EmailFault::TooLong),
+        ] {
+            assert_eq!(EmailAddress::parse(typed), Err(Fault::Email(fault)), "{typed:?}");
+        }
+        assert_eq!(EmailAddress::parse("  "), Err(Fault::Missing));
+    }
+}

@@ -1,0 +1,86 @@
+//! The address of a website, where it differs from the domain.
+
+use url::Url;
+
+use super::{Fault, text};
+
+/// An absolute http or https URL with a host and without credentials, kept as it was typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Website(String);
+
+impl Website {
+    /// Takes `example.org/about` for `https://example.org/about`; at most 500 characters.
+    ///
+    /// # Errors
+    /// Those of [`text::line`], and [`Fault::NotAWebsite`].
+    pub fn parse(typed: &str) -> Result<Self, Fault> {
+        let address = with_scheme(&text::line(typed, 1, 500)?);
+        let url = Url::parse(&address).map_err(|_| Fault::NotAWebsite)?;
+        let is_public = url
+            .host_str()
+            .is_some_and(|host| host.contains('.') || host.starts_with('['));
+        let is_plain =
+            matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none();
+        if is_public && is_plain && !address.contains(' ') {
+            Ok(Self(address))
+        } else {
+            Err(Fault::NotAWebsite)
+        }
+    }
+
+    /// The address.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn with_scheme(typed: &str) -> String {
+    let scheme = typed.split_once(':').map(|(scheme, _)| scheme);
+    match scheme {
+        // `example.org:8080/a` has a colon but no scheme: a scheme holds no dot.
+        Some(scheme) if !scheme.contains(['.', '/']) => typed.to_owned(),
+        _ => format!("https://{typed}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_website_is_an_http_address() {
+        for (typed, stored) in [
+            (
+                "https://example.com:8443/a/b?q=1&r=%20#x",
+                "https://example.com:8443/a/b?q=1&r=%20#x",
+            ),
+            ("example.org/about", "https://example.org/about"),
+            ("example.org:8080", "https://example.org:8080"),
+            ("https://例え.テスト/パス", "https://例え.テスト/パス"),
+            ("http://مثال.إختبار/", "http://مثال.إختبار/"),
+            (" HTTPS://Example.org ", "HTTPS://Example.org"),
+        ] {
+            assert_eq!(Website::parse(typed), Ok(Website(stored.to_owned())));
+        }
+        for typed in [
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "ftp://example.org/",
+            "mailto:a@example.org",
+            "https://user:pw@example.org/",
+            "https://",
+            "https:///",
+            "http://localhost/",
+            "not a website",
+            "https://exa mple.org/",
+            "example",
+        ] {
+            assert_eq!(Website::parse(typed), Err(Fault::NotAWebsite), "{typed}");
+        }
+        assert!(matches!(
+            Website::parse(&format!("https://example.org/{}", "a".repeat(500))),
+            Err(Fault::TooLong { .. })
+        ));
+    }
+}

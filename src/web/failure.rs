@@ -1,0 +1,151 @@
+//! What goes wrong on the way to an answer, and the one layer that draws every error page.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+
+use super::Site;
+use super::layout::Layout;
+
+/// Why a handler gives no page of its own. Answers a bare status; [`draw`] makes the page.
+#[derive(Debug)]
+pub enum Failure {
+    /// 404.
+    NotFound,
+    /// 415: a form that is not urlencoded, so its answers cannot be read.
+    UnsupportedMediaType,
+    /// 503: the database is away. Nobody is told more than that.
+    Unavailable(anyhow::Error),
+    /// 500: a fault of ours. Nobody is told more than that.
+    Internal(anyhow::Error),
+}
+
+impl From<askama::Error> for Failure {
+    fn from(error: askama::Error) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Unavailable(error.into())
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        match self {
+            Self::NotFound => StatusCode::NOT_FOUND.into_response(),
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response(),
+            Self::Unavailable(error) => {
+                tracing::error!(error = format!("{error:#}"), "the database cannot answer");
+                StatusCode::SERVICE_UNAVAILABLE.into_response()
+            }
+            Self::Internal(error) => {
+                tracing::error!(error = format!("{error:#}"), "a request failed");
+                StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            }
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "errors/error.html")]
+struct ErrorPage<'a> {
+    layout: Layout<'a>,
+    status: u16,
+    title: &'static str,
+    message: &'static str,
+}
+
+/// Draws the page of every status from 400 that is not yet a page: unknown paths, wrong methods,
+/// time-outs, panics, bodies too large.
+pub async fn draw(State(site): State<Arc<Site>>, response: Response) -> Response {
+    let status = response.status();
+    let is_failure = status.is_client_error() || status.is_server_error();
+    if !is_failure || is_page(&response) {
+        response
+    } else {
+        page(&site, status, response)
+    }
+}
+
+fn is_page(response: &Response) -> bool {
+    let content_type = response.headers().get(header::CONTENT_TYPE);
+    content_type.is_some_and(|value| value.as_bytes().starts_with(b"text/html"))
+}
+
+fn page(site: &Site, status: StatusCode, response: Response) -> Response {
+    let (title, message) = words(status);
+    let page = ErrorPage {
+        layout: Layout::apart(&site.public_url),
+        status: status.as_u16(),
+        title,
+        message,
+    };
+    // A template that cannot be rendered must not hide the status.
+    let html = page
+        .render()
+        .unwrap_or_else(|_| format!("<!doctype html><title>{title}</title><h1>{title}</h1><p>{message}</p>"));
+    let mut drawn = (status, Html(html)).into_response();
+    for name in [header::ALLOW, header::RETRY_AFTER] {
+        if let Some(value) = response.headers().get(&name) {
+            drawn.headers_mut().insert(name, value.clone());
+        }
+    }
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        drawn
+            .headers_mut()
+            .entry(header::RETRY_AFTER)
+            .or_insert(HeaderValue::from_static("30"));
+    }
+    *drawn.extensions_mut() = response.extensions().clone();
+    drop::<Body>(response.into_body());
+    drawn
+}
+
+/// The title and the sentence for a status. What became of an application is always said.
+fn words(status: StatusCode) -> (&'static str, &'static str) {
+    match status {
+        StatusCode::NOT_FOUND => (
+            "Page not found",
+            "If you typed the address, check that it is correct. If you followed a link, it may be old.",
+        ),
+        StatusCode::METHOD_NOT_ALLOWED => (
+            "This page cannot be used that way",
+            "The address exists, but not for what your browser or program asked of it. Nothing was stored.",
+        ),
+        StatusCode::REQUEST_TIMEOUT => (
+            "Your answers did not arrive in time",
+            "The connection was too slow or broke off. Nothing was stored. Go back in your browser, where your answers still are, and send them again.",
+        ),
+        StatusCode::PAYLOAD_TOO_LARGE => (
+            "Your answers are too long to be read",
+            "Nothing was stored. Go back in your browser, where your answers still are, shorten the longest one and send them again.",
+        ),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => (
+            "Your answers could not be read",
+            "They did not arrive as a web form sends them. Nothing was stored. Use the form on this site, or write to NPOC.",
+        ),
+        StatusCode::TOO_MANY_REQUESTS => (
+            "Too many at once",
+            "Your network has sent a great deal in a short time. Wait a minute and try again.",
+        ),
+        StatusCode::SERVICE_UNAVAILABLE => (
+            "Not available for the moment",
+            "The site is there, but cannot do this just now. Try again in a minute.",
+        ),
+        status if status.is_client_error() => (
+            "This request could not be understood",
+            "Nothing was stored. Go back and try again.",
+        ),
+        _ => (
+            "Something went wrong on our side",
+            "It is our fault, not yours, and it has been noted. Try again in a minute. If you were sending an application, go back in your browser and send it again: it is stored once, however often it is sent.",
+        ),
+    }
+}

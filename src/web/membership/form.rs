@@ -1,0 +1,186 @@
+//! The form as a page: empty, given back to be changed, or refused with all its problems.
+
+use askama::Template;
+
+use super::super::layout::Layout;
+use crate::membership::{Answers, Field, Group, Problem, Question, Rule, wording};
+use crate::values::Country;
+use crate::web::Page;
+
+/// The form.
+#[derive(Template)]
+#[template(path = "membership/form.html")]
+pub struct FormPage<'a> {
+    layout: Layout<'a>,
+    parts: Vec<Part>,
+    problems: Vec<Told>,
+}
+
+/// One fieldset.
+struct Part {
+    heading: &'static str,
+    asked: Vec<Asked>,
+}
+
+/// One question with what was typed and what is wrong with it.
+struct Asked {
+    question: &'static Question,
+    typed: Vec<String>,
+    problem: Option<String>,
+    has_focus: bool,
+}
+
+/// One line of the error summary.
+struct Told {
+    name: &'static str,
+    sentence: String,
+}
+
+/// What draws the answer.
+enum Control {
+    Text,
+    Textarea,
+    Country,
+    Radios,
+    Checkboxes,
+}
+
+impl<'a> FormPage<'a> {
+    /// Nothing typed yet.
+    pub fn empty(layout: Layout<'a>) -> Self {
+        Self::new(layout, &Answers::default(), &[], None)
+    }
+
+    /// Back from the check page, at the question to change.
+    pub fn filled(layout: Layout<'a>, answers: &Answers, change: Option<Field>) -> Self {
+        Self::new(layout, answers, &[], change)
+    }
+
+    /// Everything kept, all problems told; the focus is on their summary.
+    pub fn refused(layout: Layout<'a>, answers: &Answers, problems: &[Problem]) -> Self {
+        Self::new(layout, answers, problems, None)
+    }
+
+    fn new(layout: Layout<'a>, answers: &Answers, problems: &[Problem], focus: Option<Field>) -> Self {
+        let asked = |question: &'static Question| Asked {
+            question,
+            typed: answers.all(question.field).to_vec(),
+            problem: problems
+                .iter()
+                .find(|problem| problem.field == question.field)
+                .map(wording::sentence),
+            has_focus: focus == Some(question.field),
+        };
+        Self {
+            layout,
+            parts: Group::ALL
+                .into_iter()
+                .map(|group| Part {
+                    heading: wording::heading(group),
+                    asked: group.questions().map(asked).collect(),
+                })
+                .collect(),
+            problems: problems
+                .iter()
+                .map(|problem| Told {
+                    name: problem.field.question().name,
+                    sentence: wording::sentence(problem),
+                })
+                .collect(),
+        }
+    }
+}
+
+impl Asked {
+    fn control(&self) -> Control {
+        match self.question.rule {
+            Rule::Prose(..) => Control::Textarea,
+            Rule::Country => Control::Country,
+            Rule::OneOf(_) => Control::Radios,
+            Rule::AnyOf(_) | Rule::Yes => Control::Checkboxes,
+            _ => Control::Text,
+        }
+    }
+
+    fn label(&self) -> &'static str {
+        wording::label(self.question.field)
+    }
+
+    fn hint(&self) -> &'static str {
+        wording::hint(self.question.field)
+    }
+
+    /// What is shown again: all that was typed, even where one answer was asked for.
+    fn text(&self) -> String {
+        self.typed.join(" / ")
+    }
+
+    /// The ids of the hint and the problem, for `aria-describedby`.
+    fn described_by(&self) -> String {
+        let name = self.question.name;
+        let hint = (!self.hint().is_empty()).then(|| format!("{name}-hint"));
+        let problem = self.problem.as_ref().map(|_| format!("{name}-problem"));
+        hint.into_iter().chain(problem).collect::<Vec<_>>().join(" ")
+    }
+
+    fn is_optional(&self) -> bool {
+        !self.question.required
+    }
+
+    fn has(&self, value: &str) -> bool {
+        self.typed.iter().any(|typed| typed.trim() == value)
+    }
+
+    /// Each choice with its id: the first is the field's own, where the summary leads.
+    fn choices(&self) -> Vec<(String, &'static str, &'static str)> {
+        let name = self.question.name;
+        let offers = self.question.offers().iter().enumerate();
+        offers
+            .map(|(index, value)| {
+                let id = if index == 0 {
+                    name.to_owned()
+                } else {
+                    format!("{name}-{value}")
+                };
+                (id, *value, wording::choice(self.question.field, value).unwrap_or(value))
+            })
+            .collect()
+    }
+
+    fn is_country(&self, country: Country) -> bool {
+        self.typed
+            .iter()
+            .any(|typed| typed.trim().eq_ignore_ascii_case(country.code()))
+    }
+
+    /// The keyboard a phone should show.
+    fn inputmode(&self) -> &'static str {
+        match self.question.rule {
+            Rule::Email => "email",
+            Rule::DomainName | Rule::Website => "url",
+            _ if self.question.autocomplete == "tel" => "tel",
+            _ => "text",
+        }
+    }
+
+    /// Whether a keyboard must neither correct nor capitalize.
+    fn is_verbatim(&self) -> bool {
+        matches!(self.question.rule, Rule::Email | Rule::DomainName | Rule::Website)
+    }
+
+    /// Hints at the length of the answer.
+    fn width(&self) -> &'static str {
+        match self.question.rule {
+            Rule::Line(_, 50) => "w-short",
+            Rule::DomainName | Rule::Email => "w-medium",
+            _ => "w-long",
+        }
+    }
+
+    fn rows(&self) -> u64 {
+        match self.question.rule {
+            Rule::Prose(_, max) if max > 500 => 10,
+            _ => 4,
+        }
+    }
+}

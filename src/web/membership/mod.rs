@@ -1,0 +1,178 @@
+//! The journey of an application: form → check page → send → receipt. Each handler takes, checks,
+//! does, answers. No cookie and no session: what was typed travels with the pages, so nothing
+//! expires and nothing is lost.
+
+mod form;
+mod posted;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use askama::Template;
+use axum::RequestExt as _;
+use axum::body::Bytes;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse as _, Response};
+use uuid::Uuid;
+
+use super::failure::Failure;
+use super::layout::Layout;
+use super::{Page, Site};
+use crate::membership::{self, Answers, Application, Field, Problem, Receipt, in_utc};
+pub use form::FormPage;
+use posted::{Posted, Step};
+
+/// How long the database may take over an application before its answers are given back.
+const STORING_LIMIT: Duration = Duration::from_secs(8);
+
+/// What stands above the answers on the check page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Notice {
+    /// Nothing has happened yet.
+    NotSentYet,
+    /// The network has sent as many as it may for now.
+    TooMany,
+    /// The database did not say that it stored them.
+    NotStored,
+}
+
+#[derive(Template)]
+#[template(path = "membership/check.html")]
+struct CheckPage<'a> {
+    layout: Layout<'a>,
+    answers: &'a Answers,
+    submission_key: Uuid,
+    notice: Notice,
+}
+
+#[derive(Template)]
+#[template(path = "membership/received.html")]
+struct ReceiptPage<'a> {
+    layout: Layout<'a>,
+    receipt: &'a Receipt,
+}
+
+impl ReceiptPage<'_> {
+    fn received_at(&self) -> String {
+        in_utc(self.receipt.received_at)
+    }
+}
+
+/// Takes the form, at whichever step it is.
+pub async fn post(State(site): State<Arc<Site>>, request: Request) -> Result<Response, Failure> {
+    if !posted::is_urlencoded(request.headers()) {
+        return Err(Failure::UnsupportedMediaType);
+    }
+    let (headers, extensions) = (request.headers().clone(), request.extensions().clone());
+    let change = posted::field_to_change(request.uri());
+    let body = match request.extract::<Bytes, _>().await {
+        Ok(body) => body,
+        Err(refused) => return Ok(refused.into_response()),
+    };
+    let posted = Posted::read(&body);
+    match (posted.step, membership::check(&posted.answers)) {
+        (Step::Edit, _) => edit(&site, &posted.answers, change),
+        (_, Err(problems)) => refuse(&site, &posted.answers, &problems),
+        (Step::Check | Step::Send(None), Ok(application)) => ask_to_check(&site, &application),
+        (Step::Send(Some(key)), Ok(application)) if !site.limit.allows(&headers, &extensions) => {
+            give_back(&site, &application, key, Notice::TooMany, StatusCode::TOO_MANY_REQUESTS)
+        }
+        (Step::Send(Some(key)), Ok(application)) => send(&site, &application, key).await,
+    }
+}
+
+fn edit(site: &Site, answers: &Answers, change: Option<Field>) -> Result<Response, Failure> {
+    let page = FormPage::filled(Layout::of(Page::Membership, &site.public_url), answers, change);
+    Ok(private(StatusCode::OK, page.render()?))
+}
+
+fn refuse(site: &Site, answers: &Answers, problems: &[Problem]) -> Result<Response, Failure> {
+    let page = FormPage::refused(Layout::of(Page::Membership, &site.public_url), answers, problems);
+    Ok(private(StatusCode::UNPROCESSABLE_ENTITY, page.render()?))
+}
+
+/// A fresh key each time: answers that were changed are another application.
+fn ask_to_check(site: &Site, application: &Application) -> Result<Response, Failure> {
+    give_back(site, application, Uuid::now_v7(), Notice::NotSentYet, StatusCode::OK)
+}
+
+/// The check page with the same key, so that whatever happened before, sending stores once.
+fn give_back(
+    site: &Site,
+    application: &Application,
+    key: Uuid,
+    notice: Notice,
+    status: StatusCode,
+) -> Result<Response, Failure> {
+    let page = CheckPage {
+        layout: Layout::of(Page::Membership, &site.public_url),
+        answers: application.answers(),
+        submission_key: key,
+        notice,
+    };
+    let mut response = private(status, page.render()?);
+    if notice != Notice::NotSentYet {
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+    }
+    Ok(response)
+}
+
+async fn send(site: &Site, application: &Application, key: Uuid) -> Result<Response, Failure> {
+    let storing = membership::submit(&site.pool, &site.letterhead, application, key);
+    let stored = tokio::time::timeout(STORING_LIMIT, storing).await;
+    match stored.map_err(anyhow::Error::from).and_then(|stored| stored) {
+        Ok(receipt) => {
+            site.outbox.wake();
+            tracing::info!(reference = receipt.reference, "application stored");
+            Ok(see_receipt(&receipt))
+        }
+        Err(error) => {
+            tracing::error!(
+                error = format!("{error:#}"),
+                "an application was not stored; its answers were given back"
+            );
+            give_back(
+                site,
+                application,
+                key,
+                Notice::NotStored,
+                StatusCode::SERVICE_UNAVAILABLE,
+            )
+        }
+    }
+}
+
+fn see_receipt(receipt: &Receipt) -> Response {
+    let location = format!("/membership/received/{}", receipt.secret);
+    (
+        StatusCode::SEE_OTHER,
+        [(header::LOCATION, location), (header::CACHE_CONTROL, "no-store".into())],
+    )
+        .into_response()
+}
+
+/// The receipt: a reference and what happens next; nothing personal, nothing for search engines,
+/// and no word of its address to any other site.
+pub async fn receipt(State(site): State<Arc<Site>>, Path(secret): Path<String>) -> Result<Response, Failure> {
+    let secret = Uuid::try_parse(&secret).map_err(|_| Failure::NotFound)?;
+    let receipt = membership::receipt(&site.pool, secret)
+        .await?
+        .ok_or(Failure::NotFound)?;
+    let page = ReceiptPage {
+        layout: Layout::apart(&site.public_url),
+        receipt: &receipt,
+    };
+    let mut response = private(StatusCode::OK, page.render()?);
+    let headers = response.headers_mut();
+    headers.insert("x-robots-tag", HeaderValue::from_static("noindex"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    Ok(response)
+}
+
+/// Answers of one person, in no cache but their own browser's memory of the page.
+fn private(status: StatusCode, html: String) -> Response {
+    (status, [(header::CACHE_CONTROL, "private, no-cache")], Html(html)).into_response()
+}

@@ -1,0 +1,65 @@
+//! A posted form, as far as it can be read: never an error, since whatever came is shown again.
+
+use axum::http::{HeaderMap, Uri, header};
+use uuid::Uuid;
+
+use crate::membership::{Answers, Field};
+
+/// Where in the journey the form was posted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// From the form, or from nobody knows where.
+    Check,
+    /// Back from the check page to the form.
+    Edit,
+    /// From the check page, with its submission key if that is well-formed.
+    Send(Option<Uuid>),
+}
+
+/// What was posted.
+#[derive(Debug)]
+pub struct Posted {
+    /// Where from.
+    pub step: Step,
+    /// As typed.
+    pub answers: Answers,
+}
+
+impl Posted {
+    /// Decodes as the URL standard says. Octets that are no UTF-8 become U+FFFD, which the rules
+    /// refuse as damaged.
+    pub fn read(body: &[u8]) -> Self {
+        let last = |name: &str| {
+            form_urlencoded::parse(body)
+                .filter(|(key, _)| key == name)
+                .last()
+                .map(|(_, value)| value)
+        };
+        let step = match last("step").as_deref() {
+            Some("edit") => Step::Edit,
+            Some("send") => Step::Send(last("submission_key").and_then(|key| Uuid::try_parse(key.trim()).ok())),
+            _ => Step::Check,
+        };
+        Self {
+            step,
+            answers: Answers::typed(form_urlencoded::parse(body)),
+        }
+    }
+}
+
+/// Whether the body is what a web form sends.
+pub fn is_urlencoded(headers: &HeaderMap) -> bool {
+    let content_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+/// The question whose "Change" was pressed on the check page.
+pub fn field_to_change(uri: &Uri) -> Option<Field> {
+    let query = uri.query().unwrap_or_default().as_bytes();
+    let (_, name) = form_urlencoded::parse(query).find(|(key, _)| key == "change")?;
+    Field::named(&name)
+}

@@ -1,0 +1,121 @@
+//! The pages of the site. One list feeds routes, navigation, sitemap and tests: to add a page, add
+//! a variant, its row in each `match`, and its template.
+
+use askama::Template;
+
+use super::layout::Layout;
+
+/// A page that is the same for everybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "their titles say it")]
+pub enum Page {
+    Home,
+    WhoWeAre,
+    OurGoals,
+    Join,
+    AboutIcann,
+    Membership,
+    Privacy,
+    Accessibility,
+}
+
+impl Page {
+    /// Every page, in reading order.
+    pub const ALL: [Self; 8] = [
+        Self::Home,
+        Self::WhoWeAre,
+        Self::OurGoals,
+        Self::Join,
+        Self::AboutIcann,
+        Self::Membership,
+        Self::Privacy,
+        Self::Accessibility,
+    ];
+
+    /// Those in the main navigation.
+    pub const MENU: [Self; 5] = [
+        Self::WhoWeAre,
+        Self::OurGoals,
+        Self::Join,
+        Self::AboutIcann,
+        Self::Membership,
+    ];
+
+    /// Its path.
+    #[must_use]
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Home => "/",
+            Self::WhoWeAre => "/who-we-are",
+            Self::OurGoals => "/our-goals",
+            Self::Join => "/join",
+            Self::AboutIcann => "/about-icann",
+            Self::Membership => "/membership",
+            Self::Privacy => "/privacy",
+            Self::Accessibility => "/accessibility",
+        }
+    }
+
+    /// What the navigation calls it. The leaflet's voice: lower case.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Home => "home",
+            Self::WhoWeAre => "who we are",
+            Self::OurGoals => "our goals",
+            Self::Join => "join",
+            Self::AboutIcann => "about ICANN",
+            Self::Membership => "NPOC membership",
+            Self::Privacy => "privacy",
+            Self::Accessibility => "accessibility",
+        }
+    }
+
+    /// The title of the document.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Home => "NPOC: not-for-profit organizations constituency",
+            Self::WhoWeAre => "who we are – NPOC",
+            Self::OurGoals => "our goals – NPOC",
+            Self::Join => "who can join, why and how – NPOC",
+            Self::AboutIcann => "about ICANN – NPOC",
+            Self::Membership => "NPOC membership: the application form",
+            Self::Privacy => "privacy – NPOC",
+            Self::Accessibility => "accessibility – NPOC",
+        }
+    }
+
+    /// One sentence for search results.
+    #[must_use]
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::Home => {
+                "NPOC is the home for not-for-profit and nongovernmental organizations wishing to participate in ICANN's policymaking processes."
+            }
+            Self::WhoWeAre => {
+                "What NPOC, the Not-for-Profit Organizations Constituency, is, and which operational concerns it addresses."
+            }
+            Self::OurGoals => {
+                "NPOC represents the operational concerns of civil society organizations within the ICANN Internet governance ecosystem."
+            }
+            Self::Join => "Which organizations can join NPOC, why they should, and how an application goes.",
+            Self::AboutIcann => "What ICANN does, and how its multistakeholder model makes policy.",
+            Self::Membership => {
+                "Apply for your organization to become a member of NPOC. One page, about twenty minutes."
+            }
+            Self::Privacy => "What this site asks, why, and who sees it.",
+            Self::Accessibility => "How this site is built for every reader, and how to report what does not work.",
+        }
+    }
+}
+
+/// A page of the brochure, or one like it.
+#[derive(Template)]
+#[template(path = "pages/page.html")]
+pub struct ContentPage<'a> {
+    /// What surrounds it.
+    pub layout: Layout<'a>,
+    /// Which.
+    pub page: Page,
+}
