@@ -10,9 +10,9 @@ use sqlx::PgPool;
 use time::OffsetDateTime;
 
 use crate::database::Database;
-use crate::mailer::Mailer;
+use crate::mailer::{Letter, Mailer};
 use crate::membership::{self, QUESTIONS, Record, in_utc, wording};
-use crate::outbox::{self, Letter};
+use crate::outbox;
 use crate::settings::{Purpose, Settings};
 use crate::values::{Country, EmailAddress};
 

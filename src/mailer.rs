@@ -10,12 +10,34 @@ use lettre::transport::smtp;
 use lettre::transport::smtp::response::Category;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 use time::OffsetDateTime;
+use tokio::fs::{DirBuilder, OpenOptions};
+use tokio::io::AsyncWriteExt as _;
 
-use crate::outbox::Letter;
 use crate::values::EmailAddress;
 
 /// How long the relay may take over one command.
 const COMMAND_LIMIT: Duration = Duration::from_secs(30);
+
+/// A mail to be sent.
+#[derive(Clone, Debug)]
+pub struct Letter {
+    /// `<…@…>`, the same on every try.
+    pub message_id: String,
+    /// What it is about, for the `X-NPOC-Reference` header.
+    pub reference: Option<String>,
+    /// To whom.
+    pub recipient: EmailAddress,
+    /// Where a reply goes, if not to the sender.
+    pub reply_to: Option<EmailAddress>,
+    /// The subject, without line breaks.
+    pub subject: String,
+    /// The text part.
+    pub text: String,
+    /// The HTML part.
+    pub html: String,
+    /// Whether a 5xx from the recipient's server ends the trying.
+    pub refusal_is_final: bool,
+}
 
 /// Sends letters from one address by one way.
 #[derive(Clone, Debug)]
@@ -84,21 +106,14 @@ impl Mailer {
             .message(letter, owed_at)
             .map_err(|error| Failure::temporary(&error.to_string()))?;
         match &self.transport {
-            Transport::Smtp(relay) => relay.send(message).await.map(drop).map_err(|error| failure(&error)),
+            Transport::Smtp(relay) => relay
+                .send(message)
+                .await
+                .map(drop)
+                .map_err(|error| failure(letter, &error)),
             Transport::Folder(folder) => save(folder, letter, &message.formatted())
                 .await
                 .map_err(|error| Failure::temporary(&error.to_string())),
-        }
-    }
-
-    /// Asks the relay whether it is there and lets us in, without sending anything.
-    ///
-    /// # Errors
-    /// A [`Failure`].
-    pub async fn test_connection(&self) -> Result<(), Failure> {
-        match &self.transport {
-            Transport::Smtp(relay) => relay.test_connection().await.map(drop).map_err(|error| failure(&error)),
-            Transport::Folder(_) => Ok(()),
         }
     }
 
@@ -159,15 +174,18 @@ fn html(html: &str) -> SinglePart {
 }
 
 /// A reply 55x speaks of the mail or its recipient. Other permanent replies speak of us (a login
-/// refused is 535) and another try after the operator's repair may well succeed.
-fn failure(error: &smtp::Error) -> Failure {
+/// refused is 535), as most of what lettre itself refuses does (no TLS where TLS is required), and
+/// another try after the operator's repair may well succeed. A mailbox that the relay cannot carry
+/// stays one.
+fn failure(letter: &Letter, error: &smtp::Error) -> Failure {
     let code = error.status();
     let is_about_the_mail = code.is_some_and(|code| code.category == Category::MailSystem);
-    let needs_smtputf8 = error.is_client();
+    let reason = chain(error);
+    let lacks_smtputf8 = letter.recipient.needs_smtputf8() && error.is_client() && reason.contains("SMTPUTF8");
     Failure {
-        is_refusal: (error.is_permanent() && is_about_the_mail) || needs_smtputf8,
+        is_refusal: (error.is_permanent() && is_about_the_mail) || lacks_smtputf8,
         code: code.map(u16::from),
-        reason: chain(error),
+        reason,
     }
 }
 
@@ -177,9 +195,9 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// Named after the Message-ID, so that a mail written twice is there once; renamed into place, so
-/// that half a mail is never seen.
+/// that half a mail is never seen; readable by the site's own user only.
 async fn save(folder: &Path, letter: &Letter, message: &[u8]) -> std::io::Result<()> {
-    tokio::fs::create_dir_all(folder).await?;
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).await?;
     let name = letter
         .message_id
         .trim_matches(['<', '>'])
@@ -187,6 +205,13 @@ async fn save(folder: &Path, letter: &Letter, message: &[u8]) -> std::io::Result
         .next()
         .unwrap_or_default();
     let unfinished = folder.join(format!(".{name}.{}", uuid::Uuid::new_v4()));
-    tokio::fs::write(&unfinished, message).await?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&unfinished)
+        .await?;
+    file.write_all(message).await?;
+    file.sync_all().await?;
     tokio::fs::rename(&unfinished, folder.join(format!("{name}.eml"))).await
 }

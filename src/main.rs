@@ -58,7 +58,7 @@ async fn serve() -> anyhow::Result<()> {
 
 /// A mail that is being sent is finished, as long as that is soon; otherwise it becomes due again.
 async fn finish(mut delivery: tokio::task::JoinHandle<()>) {
-    let limit = std::time::Duration::from_secs(2);
+    let limit = std::time::Duration::from_secs(1);
     if tokio::time::timeout(limit, &mut delivery).await.is_err() {
         delivery.abort();
     }

@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
-use crate::mailer::{Failure, Mailer};
+use crate::mailer::{Failure, Letter, Mailer};
 use crate::values::EmailAddress;
 
 /// Deliveries at the same time in one process: one slow server delays no other mail.
@@ -53,27 +53,6 @@ const WAITS: [Duration; 14] = [
 /// Each wait is lengthened or shortened by up to this part, so that many mails that failed
 /// together do not come back together.
 const JITTER: f64 = 0.1;
-
-/// A mail to be sent.
-#[derive(Clone, Debug)]
-pub struct Letter {
-    /// `<…@…>`, the same on every try.
-    pub message_id: String,
-    /// What it is about, for the `X-NPOC-Reference` header.
-    pub reference: Option<String>,
-    /// To whom.
-    pub recipient: EmailAddress,
-    /// Where a reply goes, if not to the sender.
-    pub reply_to: Option<EmailAddress>,
-    /// The subject, without line breaks.
-    pub subject: String,
-    /// The text part.
-    pub text: String,
-    /// The HTML part.
-    pub html: String,
-    /// Whether a 5xx from the recipient's server ends the trying.
-    pub refusal_is_final: bool,
-}
 
 /// Letters as the columns that an `INSERT … SELECT unnest(…)` takes.
 #[derive(Debug, Default)]

@@ -3,6 +3,7 @@
 
 use std::env;
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -65,6 +66,7 @@ pub struct Faults(Vec<String>);
 /// The environment, with the faults found so far.
 struct Reader<F> {
     lookup: F,
+    is_root: bool,
     faults: Vec<String>,
 }
 
@@ -79,16 +81,17 @@ impl Settings {
         {
             return Err(Faults(vec![format!(".env cannot be read: {error}")]));
         }
-        Self::read(purpose, |name| env::var(name).ok())
+        Self::read(purpose, is_root(), |name| env::var(name).ok())
     }
 
-    /// Reads from any lookup; an empty value counts as not set.
+    /// Reads from any lookup; an empty value counts as not set. Root's data stand elsewhere.
     ///
     /// # Errors
     /// All [`Faults`] at once.
-    pub fn read(purpose: Purpose, lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Faults> {
+    pub fn read(purpose: Purpose, is_root: bool, lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Faults> {
         let mut reader = Reader {
             lookup,
+            is_root,
             faults: Vec::new(),
         };
         let settings = reader.settings(purpose);
@@ -167,24 +170,26 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         }
     }
 
-    fn data_dir(&mut self) -> Option<PathBuf> {
+    /// None where nothing says where; a fault only for what needs it.
+    fn data_dir(&self) -> Option<PathBuf> {
         let given = self.value("NPOC_DATA_DIR").map(PathBuf::from);
         let state = self
             .value("XDG_STATE_HOME")
             .map(|state| PathBuf::from(state).join("npoc"));
-        let home = self.value("HOME").map(PathBuf::from);
-        let is_root = home.as_deref() == Some("/root".as_ref());
-        let system = is_root.then(|| PathBuf::from("/var/lib/npoc"));
-        let own = home.map(|home| home.join(".local/state/npoc"));
-        match given.or(state).or(system).or(own) {
-            Some(dir) => std::path::absolute(dir).ok(),
-            None => self.fault("NPOC_DATA_DIR", "set, since neither XDG_STATE_HOME nor HOME is"),
-        }
+        let system = self.is_root.then(|| PathBuf::from("/var/lib/npoc"));
+        let own = self
+            .value("HOME")
+            .map(|home| PathBuf::from(home).join(".local/state/npoc"));
+        std::path::absolute(given.or(state).or(system).or(own)?).ok()
+    }
+
+    fn needed(&mut self, data_dir: Option<PathBuf>) -> Option<PathBuf> {
+        data_dir.or_else(|| self.fault("NPOC_DATA_DIR", "set, since neither XDG_STATE_HOME nor HOME is"))
     }
 
     fn database(&mut self, data_dir: Option<PathBuf>) -> Option<DatabaseChoice> {
         let Some(url) = self.value("DATABASE_URL") else {
-            return data_dir.map(DatabaseChoice::Embedded);
+            return self.needed(data_dir).map(DatabaseChoice::Embedded);
         };
         match url.parse() {
             Ok(options) if url.starts_with("postgres") => Some(DatabaseChoice::Url(Box::new(options))),
@@ -196,7 +201,6 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     }
 
     fn transport(&mut self, purpose: Purpose, data_dir: Option<PathBuf>) -> Option<Transport> {
-        let folder = data_dir.map(|dir| Transport::Folder(dir.join("mail")));
         let wants_folder = match self.value("NPOC_MAIL").as_deref() {
             None => false,
             Some("folder") => true,
@@ -207,7 +211,9 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             Some(url) => Transport::smtp(&url).ok().or_else(|| {
                 self.fault("SMTP_URL", "an SMTP address, like smtp://user:password@mail.example.org:587?tls=required")
             }),
-            None if wants_folder || purpose == Purpose::Command || self.value("DATABASE_URL").is_none() => folder,
+            None if wants_folder || purpose == Purpose::Command || self.value("DATABASE_URL").is_none() => {
+                self.needed(data_dir).map(|dir| Transport::Folder(dir.join("mail")))
+            }
             None => self.fault(
                 "SMTP_URL",
                 "set where DATABASE_URL is, since this site would otherwise lose its mail; if mail into a folder is meant, set NPOC_MAIL=folder",
@@ -257,4 +263,8 @@ fn network(text: &str) -> Option<IpNet> {
     text.parse()
         .ok()
         .or_else(|| text.parse::<std::net::IpAddr>().ok().map(IpNet::from))
+}
+
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }

@@ -24,6 +24,9 @@ const CONNECTIONS: u32 = 16;
 /// How long a request waits for a connection before it says that the database is away.
 const ACQUIRE_LIMIT: Duration = Duration::from_secs(3);
 
+/// How long an orderly end waits for queries under way.
+const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+
 /// A pool, with the server it talks to where that is our own.
 pub struct Database {
     /// Connections.
@@ -79,7 +82,8 @@ impl Database {
 
     /// Closes the connections, then stops the server where it is ours.
     pub async fn close(self) {
-        self.pool.close().await;
+        // A query that hangs must not keep the process from ending.
+        drop(tokio::time::timeout(CLOSE_LIMIT, self.pool.close()).await);
         if let Some(server) = self.server {
             drop(tokio::task::spawn_blocking(move || server.stop()).await);
         }

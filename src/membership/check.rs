@@ -38,7 +38,7 @@ pub fn check(typed: &Answers) -> Result<Application, Vec<Problem>> {
             }),
         }
     }
-    problems.extend(half_an_alternate(typed));
+    problems.extend(half_an_alternate(&clean, &problems));
     problems.sort_by_key(|problem| problem.field);
     if problems.is_empty() {
         Application::of(clean)
@@ -47,9 +47,10 @@ pub fn check(typed: &Answers) -> Result<Application, Vec<Problem>> {
     }
 }
 
-/// An alternate has a name and an address, or there is none.
-fn half_an_alternate(typed: &Answers) -> Option<Problem> {
-    let is_given = |field| typed.all(field).iter().any(|answer| !answer.trim().is_empty());
+/// An alternate has a name and an address, or there is none. Judged after cleaning, since what is
+/// invisible is no answer; an answer that was refused for itself is not missing as well.
+fn half_an_alternate(clean: &Answers, problems: &[Problem]) -> Option<Problem> {
+    let is_given = |field| clean.one(field).is_some() || problems.iter().any(|problem| problem.field == field);
     let missing = match (is_given(Field::AlternateName), is_given(Field::AlternateEmail)) {
         (true, false) => Field::AlternateEmail,
         (false, true) => Field::AlternateName,

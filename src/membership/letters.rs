@@ -10,7 +10,7 @@ use super::answers::ForPeople;
 use super::check::Application;
 use super::question::Field;
 
-use crate::outbox::Letter;
+use crate::mailer::Letter;
 use crate::values::EmailAddress;
 
 /// A subject stays readable in a list of mails; the whole name stands in the body.

@@ -17,4 +17,4 @@ pub use check::{Application, Problem, check};
 pub use letters::{Letterhead, in_utc};
 pub use question::{Field, Group, QUESTIONS, Question, Rule};
 pub use record::Record;
-pub use store::{Receipt, all, find, history, receipt, submit};
+pub use store::{Receipt, all, find, history, receipt, receipt_of_key, submit};

@@ -1,5 +1,6 @@
 //! The tables of applications: who applied, and what became of it.
 
+use anyhow::Context as _;
 use futures_util::stream::BoxStream;
 use sqlx::{PgExecutor, PgPool};
 use time::OffsetDateTime;
@@ -46,7 +47,11 @@ pub async fn submit(pool: &PgPool, head: &Letterhead, application: &Application,
         };
         match store(pool, head, application, key, &receipt, &earlier).await {
             Ok(true) => return Ok(receipt),
-            Ok(false) => return Ok(receipt_of_key(pool, key).await?),
+            Ok(false) => {
+                return receipt_of_key(pool, key)
+                    .await?
+                    .context("the key's application is gone");
+            }
             Err(error) if is_second_use(&error) => {}
             Err(error) => return Err(error),
         }
@@ -165,13 +170,17 @@ async fn earlier(executor: impl PgExecutor<'_>, domain_name_ascii: &str) -> sqlx
     .await
 }
 
-async fn receipt_of_key(executor: impl PgExecutor<'_>, key: Uuid) -> sqlx::Result<Receipt> {
+/// The receipt of what a submission key stored, if it stored anything.
+///
+/// # Errors
+/// The database's.
+pub async fn receipt_of_key(executor: impl PgExecutor<'_>, key: Uuid) -> sqlx::Result<Option<Receipt>> {
     sqlx::query_as!(
         Receipt,
         "SELECT reference, receipt_secret AS secret, received_at FROM applications WHERE submission_key = $1",
         key
     )
-    .fetch_one(executor)
+    .fetch_optional(executor)
     .await
 }
 

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use unicode_normalization::UnicodeNormalization;
 use unicode_script::{Script, UnicodeScript};
 
-use super::text::{is_bidi_control, is_zero_width};
+use super::text::{is_bidi_control, is_never_shaping, is_zero_width};
 use super::{DomainFault, Fault};
 
 /// A domain name under which an organization can be found, such as `例え.テスト`.
@@ -86,10 +86,13 @@ impl DomainName {
 fn host_of(typed: &str) -> Result<String, Fault> {
     let visible: String = typed
         .chars()
-        .filter(|c| !is_bidi_control(*c) && !is_zero_width(*c))
+        .filter(|c| !is_bidi_control(*c) && !is_never_shaping(*c))
         .nfc()
         .collect();
-    let pasted = visible.trim().trim_matches(['<', '>', '"', '“', '”', '\'']).trim();
+    let pasted = visible
+        .trim_matches(|c: char| c.is_whitespace() || is_zero_width(c))
+        .trim_matches(['<', '>', '"', '“', '”', '\''])
+        .trim();
     if pasted.is_empty() {
         return Err(Fault::Missing);
     }
@@ -184,6 +187,12 @@ mod tests {
             ("straße.example", "straße.example", "xn--strae-oqa.example"),
             ("مثال.إختبار", "مثال.إختبار", "xn--mgbh0fb.xn--kgbechtv"),
             ("www.org", "www.org", "www.org"),
+            (
+                "xn--mgba3gch31f060k.com",
+                "نامه\u{200c}ای.com",
+                "xn--mgba3gch31f060k.com",
+            ),
+            ("نامه\u{200c}ای.com", "نامه\u{200c}ای.com", "xn--mgba3gch31f060k.com"),
             ("a.co.uk", "a.co.uk", "a.co.uk"),
             (
                 "npoc.newtopleveldomain",

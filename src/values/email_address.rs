@@ -6,7 +6,7 @@ use std::fmt;
 use lettre::Address;
 use unicode_normalization::UnicodeNormalization;
 
-use super::text::{is_bidi_control, is_zero_width};
+use super::text::{is_bidi_control, is_never_shaping, is_zero_width};
 use super::{DomainFault, DomainName, EmailFault, Fault};
 
 /// An address as people read it, its domain in Unicode: `用户@例え.テスト`.
@@ -103,10 +103,7 @@ fn is_never_trimmed(c: char) -> bool {
 
 /// Joiners may shape letters of a mailbox; the zero-width space and the word joiner shape nothing.
 fn is_never_part(c: char) -> bool {
-    c.is_whitespace()
-        || c.is_control()
-        || is_bidi_control(c)
-        || matches!(c, '\u{200b}' | '\u{2060}' | '\u{feff}' | '\u{ad}')
+    c.is_whitespace() || c.is_control() || is_bidi_control(c) || is_never_shaping(c)
 }
 
 /// Splits at the one `@` outside quotes. A full-width `＠` serves where it is the only one.
@@ -138,12 +135,8 @@ fn refuse_odd_dots(mailbox: &str) -> Result<(), EmailFault> {
 }
 
 fn public_domain(domain: &str) -> Result<DomainName, EmailFault> {
-    if domain.starts_with('[') || domain.chars().any(is_zero_width) {
-        return Err(if domain.starts_with('[') {
-            EmailFault::NotPublic
-        } else {
-            EmailFault::Space
-        });
+    if domain.starts_with('[') {
+        return Err(EmailFault::NotPublic);
     }
     let name = DomainName::of_host(domain).map_err(|fault| match fault {
         DomainFault::NoDot | DomainFault::IpAddress => EmailFault::NotPublic,

@@ -102,7 +102,12 @@ fn trim_joiners(word: &str) -> &str {
 }
 
 pub(super) fn is_zero_width(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}')
+    is_never_shaping(c) || matches!(c, '\u{200c}' | '\u{200d}')
+}
+
+/// Invisible everywhere; unlike the joiners, which Persian or Sinhala words need inside.
+pub(super) fn is_never_shaping(c: char) -> bool {
+    matches!(c, '\u{200b}' | '\u{2060}' | '\u{feff}' | '\u{ad}')
 }
 
 #[cfg(test)]

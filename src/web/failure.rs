@@ -121,7 +121,7 @@ fn words(status: StatusCode) -> (&'static str, &'static str) {
         ),
         StatusCode::REQUEST_TIMEOUT => (
             "Your answers did not arrive in time",
-            "The connection was too slow or broke off. Nothing was stored. Go back in your browser, where your answers still are, and send them again.",
+            "The connection was too slow or broke off. Go back in your browser, where your answers still are, and send them again: an application is stored once, however often it is sent.",
         ),
         StatusCode::PAYLOAD_TOO_LARGE => (
             "Your answers are too long to be read",

@@ -44,7 +44,7 @@ const FORM_LIMIT: usize = 4 * 1024 * 1024;
 const REQUEST_LIMIT: Duration = Duration::from_mins(1);
 
 /// How long a stop waits for requests that are under way.
-const STOP_LIMIT: Duration = Duration::from_secs(7);
+const STOP_LIMIT: Duration = Duration::from_secs(5);
 
 /// What handlers share.
 pub struct Site {

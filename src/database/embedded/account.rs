@@ -1,4 +1,5 @@
-//! Who the server runs as. `PostgreSQL` refuses to be root, so that root has to find it another account.
+//! Who the server runs as. PostgreSQL refuses to be root, so that root has to find it another
+//! account.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -23,7 +24,8 @@ struct Ids {
 pub(super) struct Account(Option<Ids>);
 
 impl Account {
-    /// Data that exist keep their owner, whose number may have changed hands between two images of one container.
+    /// Data that exist keep their owner, whose number may have changed hands between two images of
+    /// one container.
     pub(super) fn choose(data: &Path) -> Result<Self, Error> {
         let own = fs::metadata("/proc/self").map_err(|source| Error::Home {
             path: "/proc/self".into(),
@@ -53,8 +55,8 @@ impl Account {
         self.0.is_some()
     }
 
-    /// A command as that account, in surroundings that do not depend on ours: no `PG…` variable, no terminal that sends
-    /// its signals along, no directory that may be unreadable or in the way.
+    /// A command as that account, in surroundings that do not depend on ours: no `PG…` variable, no
+    /// terminal that sends its signals along, no directory that may be unreadable or in the way.
     pub(super) fn command(self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.env_clear().current_dir("/").process_group(0);
@@ -74,8 +76,9 @@ impl Account {
         })
     }
 
-    /// Sees that the account may pass every directory on the way to `path`, as far as the way exists. Root itself would
-    /// not notice a closed one, and `PostgreSQL` would not say which it was.
+    /// Sees that the account may pass every directory on the way to `path`, as far as the way
+    /// exists. Root itself would not notice a closed one, and PostgreSQL would not say which it
+    /// was.
     pub(super) fn check_reach(self, path: &Path) -> Result<(), Error> {
         let Some(ids) = self.0 else { return Ok(()) };
         for directory in path.ancestors() {
@@ -96,7 +99,8 @@ impl Account {
     }
 }
 
-/// The x bit that applies: the owner's if they own it, else the group's if it is theirs, else everybody's.
+/// The x bit that applies: the owner's if they own it, else the group's if it is theirs, else
+/// everybody's.
 fn passes(ids: Ids, uid: u32, gid: u32, mode: u32) -> bool {
     let shift = match () {
         () if uid == ids.uid => 6,

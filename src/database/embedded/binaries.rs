@@ -1,7 +1,8 @@
-//! Where the machine keeps `PostgreSQL`'s programs, and in which version.
+//! Where the machine keeps PostgreSQL's programs, and in which version.
 //!
-//! Distributions agree on nothing here: Debian keeps several versions outside of PATH, others put links to two or three
-//! programs into PATH. So every place is looked at, links are followed, and a directory counts if it has all we need.
+//! Distributions agree on nothing here: Debian keeps several versions outside of PATH, others put
+//! links to two or three programs into PATH. So every place is looked at, links are followed, and a
+//! directory counts if it has all we need.
 
 use std::env;
 use std::ffi::OsString;
@@ -18,7 +19,8 @@ pub(super) const OLDEST: u32 = 14;
 /// What we run; all of them have to be there.
 const PROGRAMS: [&str; 3] = ["postgres", "initdb", "pg_ctl"];
 
-/// Where distributions keep one directory for each version: its parent, and the beginning of its name.
+/// Where distributions keep one directory for each version: its parent, and the beginning of its
+/// name.
 const SHELVES: [(&str, &str); 2] = [("/usr/lib/postgresql", ""), ("/usr", "pgsql-")];
 
 /// The programs of one version.
@@ -29,7 +31,8 @@ pub(super) struct Binaries {
 }
 
 impl Binaries {
-    /// The newest ones; or for the cluster at `path`, which exists and is of version `needed`, those of that version.
+    /// The newest ones; or for the cluster at `path`, which exists and is of version `needed`,
+    /// those of that version.
     pub(super) fn find(path: &Path, needed: Option<&str>) -> Result<Self, Error> {
         let found = installed();
         pick(&found, needed).cloned().ok_or_else(|| match (bindir(), needed) {
@@ -111,7 +114,8 @@ fn told_by_pg_config() -> Option<PathBuf> {
     Some(OsString::from_vec(path).into())
 }
 
-/// The major version in `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`; a beta is `18beta1`.
+/// The major version in `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`; a beta is
+/// `18beta1`.
 fn parse_version(text: &str) -> Option<u32> {
     let (_, version) = text.split_once("(PostgreSQL) ")?;
     version.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()

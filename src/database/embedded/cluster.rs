@@ -1,4 +1,5 @@
-//! The data of the server: made once and whole, and free of earlier servers before a new one starts.
+//! The data of the server: made once and whole, and free of earlier servers before a new one
+//! starts.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{ErrorKind, Write};
@@ -59,8 +60,8 @@ impl Cluster {
         self.account.command(&self.binaries.program(program))
     }
 
-    /// Makes the cluster under another name and moves it into place when it is complete. So a kill leaves nothing half
-    /// made, and an initdb that outlives us writes where nobody looks.
+    /// Makes the cluster under another name and moves it into place when it is complete. So a kill
+    /// leaves nothing half made, and an initdb that outlives us writes where nobody looks.
     fn create(&self, home: &Path) -> Result<(), Error> {
         tracing::info!(version = self.binaries.major, "creating the data of PostgreSQL");
         let log = Log::open(home)?;
@@ -123,7 +124,8 @@ impl Cluster {
         }
     }
 
-    /// Waits until no server of an earlier run works on the data, and stops one whom its lifeline does not.
+    /// Waits until no server of an earlier run works on the data, and stops one whom its lifeline
+    /// does not.
     pub(super) fn settle(&self) -> Result<(), Error> {
         let patience = Instant::now() + LIFELINE_PATIENCE;
         while let Some(pid) = self.server() {
@@ -141,7 +143,8 @@ impl Cluster {
         (file.holder(&self.data) == Holder::Server).then_some(file.pid)
     }
 
-    /// Asks for the same fast shutdown as the lifeline does, so it does no harm if that is only slow.
+    /// Asks for the same fast shutdown as the lifeline does, so it does no harm if that is only
+    /// slow.
     fn halt(&self, pid: u32) -> Result<(), Error> {
         tracing::warn!(pid, "stopping a PostgreSQL server of an earlier run");
         let mut command = self.command("pg_ctl");
@@ -198,8 +201,8 @@ fn unfinished_name() -> String {
     format!("{UNFINISHED}{}-{}", std::process::id(), now.as_nanos())
 }
 
-/// Removes what earlier tries did not finish. Where an orphaned initdb is still writing this may fail, and the next start
-/// will do it.
+/// Removes what earlier tries did not finish. Where an orphaned initdb is still writing this may
+/// fail, and the next start will do it.
 fn sweep(home: &Path) {
     for entry in fs::read_dir(home).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// Why the embedded server could not be started, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// None of the usual places has `PostgreSQL`'s programs, in a version that is new enough.
+    /// None of the usual places has PostgreSQL's programs, in a version that is new enough.
     #[error(
         "No PostgreSQL server (version {} or later) was found. Install one (Debian: apt-get install postgresql), \
          or set DATABASE_URL.",
@@ -38,7 +38,7 @@ pub enum Error {
     #[error("Another npoc runs in {}. Stop it first, or use another directory.", .0.display())]
     Locked(PathBuf),
 
-    /// `PostgreSQL` refuses to run as root, so it runs as another user, who has no way in.
+    /// PostgreSQL refuses to run as root, so it runs as another user, who has no way in.
     #[error(
         "PostgreSQL does not run as root, and its user may not enter {path}. Choose a data directory elsewhere, \
          or open this one to passers-by: chmod o+x {path}",
@@ -59,7 +59,8 @@ pub enum Error {
         source: io::Error,
     },
 
-    /// Neither the home nor the temporary directory has a path that fits into a socket's address (107 bytes).
+    /// Neither the home nor the temporary directory has a path that fits into a socket's address
+    /// (107 bytes).
     #[error("The path of the database socket would be too long: {}. Set TMPDIR to a short path.", .0.display())]
     SocketPath(PathBuf),
 

@@ -1,8 +1,9 @@
 //! How the server ends when the site does, however it does.
 //!
-//! Between the two stands a shell that waits on a pipe whose other end only we hold. When we let go of it, or are killed,
-//! the pipe closes and the shell asks the server for a fast shutdown. (A parent-death signal would not do: it fires when
-//! the *thread* that started the child ends, and is lost when the child changes its user.)
+//! Between the two stands a shell that waits on a pipe whose other end only we hold. When we let go
+//! of it, or are killed, the pipe closes and the shell asks the server for a fast shutdown. (A
+//! parent-death signal would not do: it fires when the *thread* that started the child ends, and is
+//! lost when the child changes its user.)
 
 use std::fs;
 use std::io;
@@ -23,9 +24,10 @@ const SHELL: &str = "/bin/sh";
 
 /// Runs the command given as its arguments until standard input closes.
 ///
-/// It ignores the signals that a service manager sends to a whole group, since we are the one to say when. A background
-/// job reads /dev/null, hence the copy of standard input. The request is repeated because a server that has only just
-/// started does not listen to it yet. The reader has to go with the server, whose number may soon be another's.
+/// It ignores the signals that a service manager sends to a whole group, since we are the one to
+/// say when. A background job reads /dev/null, hence the copy of standard input. The request is
+/// repeated because a server that has only just started does not listen to it yet. The reader has
+/// to go with the server, whose number may soon be another's.
 const LIFELINE: &str = r#"
 trap '' HUP INT QUIT TERM
 exec 3<&0
@@ -36,7 +38,7 @@ server=$!
     tries=0
     while [ $tries -lt 600 ] && kill -INT $server 2>/dev/null; do
         tries=$((tries + 1))
-        sleep 0.1
+        sleep 0.1 >/dev/null 2>&1 3<&-
     done
 } &
 reader=$!
@@ -44,7 +46,8 @@ wait $server
 kill -KILL $reader 2>/dev/null
 "#;
 
-/// Removes the directory given when standard input closes; again if somebody was still writing there.
+/// Removes the directory given when standard input closes; again if somebody was still writing
+/// there.
 const REMOVER: &str = r#"
 trap '' HUP INT QUIT TERM
 read -r _
@@ -54,8 +57,9 @@ for _ in 1 2 3 4 5; do
 done
 "#;
 
-/// What a server of ours is told in addition to `PostgreSQL`'s defaults. The last three keep what applicants wrote out of
-/// its log, where a failing statement would otherwise show it.
+/// What a server of ours is told in addition to PostgreSQL's defaults. The last three keep what
+/// applicants wrote out of its log, where a failing statement would otherwise show it. (A value
+/// that a cast refuses is part of the message itself: no query may cast what an applicant wrote.)
 const SETTINGS: [&str; 4] = [
     "listen_addresses=",
     "log_min_error_statement=panic",
@@ -76,7 +80,8 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts a server and waits until it accepts connections. With a `remover` nothing waits for the disk.
+    /// Starts a server and waits until it accepts connections. With a `remover` nothing waits for
+    /// the disk.
     pub(super) fn start(cluster: &Cluster, home: &Path, remover: Option<&Remover>) -> Result<Self, Error> {
         let socket_dir = socket::directory(home, cluster.account)?;
         let log = Log::open(home)?;
@@ -115,7 +120,8 @@ impl Server {
         Arc::clone(&self.ended)
     }
 
-    /// Looks for our own child, since a server that a killed site had only just started may become ready too.
+    /// Looks for our own child, since a server that a killed site had only just started may become
+    /// ready too.
     fn await_ready(&self, log: &Log) -> Result<(), Error> {
         while self.ended.get().is_none() {
             let file = PidFile::read(&self.cluster.data).filter(|file| file.is_child_of(self.shell));
@@ -147,8 +153,8 @@ impl Drop for Server {
     }
 }
 
-/// Removes a directory when nobody holds on to it any more: neither this process nor the lifeline of the server in it.
-/// It runs as ourselves, since the server's account may not remove the home.
+/// Removes a directory when nobody holds on to it any more: neither this process nor the lifeline
+/// of the server in it. It runs as ourselves, since the server's account may not remove the home.
 pub(super) struct Remover {
     pipe: Option<OwnedFd>,
     ended: Arc<OnceLock<()>>,

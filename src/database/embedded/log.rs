@@ -14,7 +14,7 @@ const LONGEST: u64 = 4 << 20;
 /// How many of the last lines are shown.
 const LINES: usize = 12;
 
-/// What `PostgreSQL` says when an earlier server has not ended entirely.
+/// What PostgreSQL says when an earlier server has not ended entirely.
 const LEFTOVERS: [&str; 2] = ["\"postmaster.pid\" already exists", "is still in use"];
 
 /// The log, as far as it is written from now on.
@@ -58,7 +58,8 @@ impl Log {
     pub(super) fn end(&self) -> String {
         let mut bytes = Vec::new();
         let mut file = &self.file;
-        // What could not be read is not shown; the error that it would explain is worth more than ours.
+        // What could not be read is not shown; the error that it would explain is worth more than
+        // ours.
         let _ = file
             .seek(SeekFrom::Start(self.from))
             .and_then(|_| file.read_to_end(&mut bytes));

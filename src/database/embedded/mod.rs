@@ -1,8 +1,10 @@
-//! The database that comes with the program: a `PostgreSQL` server of our own, run from the machine's binaries.
+//! The database that comes with the program: a PostgreSQL server of our own, run from the machine's
+//! binaries.
 //!
-//! Without `DATABASE_URL` the site starts a server in its data directory and ends it when it ends itself, whichever way
-//! that happens: [`lifeline`] tells how. Nobody else can reach the server, since it listens on nothing but a socket in a
-//! directory that only its own account may enter; hence it asks for no password.
+//! Without `DATABASE_URL` the site starts a server in its data directory and ends it when it ends
+//! itself, whichever way that happens: `lifeline` tells how. Nobody else can reach the server,
+//! since it listens on nothing but a socket in a directory that only its own account may enter;
+//! hence it asks for no password.
 //!
 //! ```text
 //! home/lock           held while we run, so that everything below is ours
@@ -54,15 +56,17 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// How much a crash of the machine may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// Nothing that was acknowledged: `PostgreSQL`'s defaults.
+    /// Nothing that was acknowledged: PostgreSQL's defaults.
     Full,
-    /// Everything, for tests: nothing waits for the disk, and the **whole home directory is removed** after the server
-    /// ended, even if this process was killed. Give it a directory that nothing else uses, now or later.
+    /// Everything, for tests: nothing waits for the disk, and the **whole home directory is
+    /// removed** after the server ended, even if this process was killed. Give it a directory that
+    /// nothing else uses, now or later.
     Disposable,
 }
 
 /// A running server. Dropping it stops the server and waits until it is gone.
-// The fields are dropped in this order: first the server, then its directory, last the right to both.
+// The fields are dropped in this order: first the server, then its directory, last the right to
+// both.
 pub struct Embedded {
     server: Server,
     _remover: Option<Remover>,
@@ -70,8 +74,9 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// Starts the server in `home`, which is created with a cluster and the database [`DATABASE`] where they are
-    /// missing. Returns when the server accepts connections; recovery after a crash takes the time it takes.
+    /// Starts the server in `home`, which is created with a cluster and the database [`DATABASE`]
+    /// where they are missing. Returns when the server accepts connections; recovery after a crash
+    /// takes the time it takes.
     ///
     /// # Errors
     /// Each [`Error`] is a sentence for the operator. Nothing keeps running after one.
@@ -116,22 +121,24 @@ impl Embedded {
 pub struct Watch(Arc<OnceLock<()>>);
 
 impl Watch {
-    /// Blocks until the server ended, by itself or because it was stopped; returns at once if it already has.
+    /// Blocks until the server ended, by itself or because it was stopped; returns at once if it
+    /// already has.
     pub fn wait(&self) {
         self.0.wait();
     }
 }
 
-/// The socket directory of the server that another process runs in `home`, if one is up and accepts connections: for
-/// commands beside a running site.
+/// The socket directory of the server that another process runs in `home`, if one is up and accepts
+/// connections: for commands beside a running site.
 #[must_use]
 pub fn running(home: &Path) -> Option<PathBuf> {
     let directory = PidFile::read(&home.join(cluster::DIRECTORY))?.ready_in?;
     socket::accepts(&directory).then_some(directory)
 }
 
-/// Makes the home directory if it is missing, and returns its full path. Sees before and after that the server's account
-/// can reach it: before, so as not to leave an empty directory behind; after, since a link may have led elsewhere.
+/// Makes the home directory if it is missing, and returns its full path. Sees before and after that
+/// the server's account can reach it: before, so as not to leave an empty directory behind; after,
+/// since a link may have led elsewhere.
 fn prepare(home: &Path, account: &Account) -> Result<PathBuf, Error> {
     let failed = |source| Error::Home {
         path: home.to_owned(),
@@ -149,8 +156,8 @@ fn prepare(home: &Path, account: &Account) -> Result<PathBuf, Error> {
     Ok(path)
 }
 
-/// The right to everything in `home`, until the file is closed. It is never handed to a child, so that no process that
-/// was left over can keep it.
+/// The right to everything in `home`, until the file is closed. It is never handed to a child, so
+/// that no process that was left over can keep it.
 fn lock(home: &Path) -> Result<File, Error> {
     let path = home.join("lock");
     let failed = |source| Error::Home {
@@ -176,7 +183,8 @@ fn lock(home: &Path) -> Result<File, Error> {
     }
 }
 
-/// Tries again while the server refuses to start because of processes of an earlier one, which are about to end.
+/// Tries again while the server refuses to start because of processes of an earlier one, which are
+/// about to end.
 fn persist(start: impl Fn() -> Result<Server, Error>) -> Result<Server, Error> {
     let patience = Instant::now() + START_PATIENCE;
     loop {

@@ -20,11 +20,12 @@ pub(super) struct PidFile {
 /// Who has the number that the file names.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Holder {
-    /// Nobody. `PostgreSQL` sees that itself.
+    /// Nobody. PostgreSQL sees that itself.
     None,
     /// A server that works on the cluster.
     Server,
-    /// Somebody else, or a server that ended and whom nobody reaped. `PostgreSQL` would take it for a server.
+    /// Somebody else, or a server that ended and whom nobody reaped. PostgreSQL would take it for a
+    /// server.
     Other,
 }
 
@@ -34,8 +35,8 @@ impl PidFile {
         Self::parse(&fs::read(path(data)).ok()?)
     }
 
-    /// Line 1 is the process, with a minus in single-user mode; line 5 the socket's directory, line 8 the status, which
-    /// is padded with blanks.
+    /// Line 1 is the process, with a minus in single-user mode; line 5 the socket's directory, line
+    /// 8 the status, which is padded with blanks.
     fn parse(text: &[u8]) -> Option<Self> {
         let mut lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
         let pid = str::from_utf8(lines.next()?)
@@ -51,8 +52,8 @@ impl PidFile {
         })
     }
 
-    /// Who holds the number. The command line tells a server of ours, the working directory also one whose data were
-    /// moved while it ran.
+    /// Who holds the number. The command line tells a server of ours, the working directory also
+    /// one whose data were moved while it ran.
     pub(super) fn holder(&self, data: &Path) -> Holder {
         let Some((state, _)) = status(self.pid) else {
             return Holder::None;
@@ -75,8 +76,9 @@ impl PidFile {
     }
 }
 
-/// Makes a file that names a wrong process harmless. It is not removed, since the rest of it lets `PostgreSQL` see
-/// whether sessions of the dead server still use its memory; only a file that says nothing is.
+/// Makes a file that names a wrong process harmless. It is not removed, since the rest of it lets
+/// PostgreSQL see whether sessions of the dead server still use its memory; only a file that says
+/// nothing is.
 pub(super) fn disarm(data: &Path) -> io::Result<()> {
     let path = path(data);
     let text = fs::read(&path)?;
@@ -103,7 +105,8 @@ fn status(pid: u32) -> Option<(char, u32)> {
     parse_status(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
-/// `pid (name) state parent …`, see `proc_pid_stat(5)`; the name may have blanks and parentheses of its own.
+/// `pid (name) state parent …`, see `proc_pid_stat(5)`; the name may have blanks and parentheses of
+/// its own.
 fn parse_status(stat: &str) -> Option<(char, u32)> {
     let (_, rest) = stat.rsplit_once(") ")?;
     let (state, rest) = rest.split_once(' ')?;

@@ -1,4 +1,5 @@
-//! The directory of the socket. Whoever can enter it is the database's superuser, so it lets nobody but its owner in.
+//! The directory of the socket. Whoever can enter it is the database's superuser, so it lets nobody
+//! but its owner in.
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
@@ -17,8 +18,8 @@ const NAME: &str = ".s.PGSQL.5432";
 /// The longest address of a socket, in bytes: `sun_path` without its final zero, see unix(7).
 const LONGEST: usize = 107;
 
-/// A new, empty directory for the socket: in `home`, or among the temporary ones where that path does not fit. Call it
-/// only when no server is left over.
+/// A new, empty directory for the socket: in `home`, or among the temporary ones where that path
+/// does not fit. Call it only when no server is left over.
 pub(super) fn directory(home: &Path, account: Account) -> Result<PathBuf, Error> {
     let path = [home.join("socket"), substitute(home)]
         .into_iter()
@@ -44,15 +45,16 @@ fn substitute(home: &Path) -> PathBuf {
     std::env::temp_dir().join(format!("npoc-{:016x}", hasher.finish()))
 }
 
-/// `PostgreSQL` reads a list of directories, hence the comma and the quotation mark; its longest name is the lock's.
+/// PostgreSQL reads a list of directories, hence the comma and the quotation mark; its longest name
+/// is the lock's.
 fn fits(directory: &Path) -> bool {
     let path: &OsStr = directory.as_os_str();
     let clean = !path.as_bytes().iter().any(|byte| matches!(byte, b',' | b'"'));
     clean && path.len() + "/".len() + NAME.len() + ".lock".len() <= LONGEST
 }
 
-/// Takes away what stands there, and fails if that is somebody else's. Making a directory fails if one is there, so what
-/// is made is ours alone.
+/// Takes away what stands there, and fails if that is somebody else's. Making a directory fails if
+/// one is there, so what is made is ours alone.
 fn renew(path: &Path) -> Result<(), Error> {
     let removed = match fs::remove_dir_all(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),

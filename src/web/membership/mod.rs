@@ -76,7 +76,7 @@ pub async fn post(State(site): State<Arc<Site>>, request: Request) -> Result<Res
         (_, Err(problems)) => refuse(&site, &posted.answers, &problems),
         (Step::Check | Step::Send(None), Ok(application)) => ask_to_check(&site, &application),
         (Step::Send(Some(key)), Ok(application)) if !site.limit.allows(&headers, &extensions) => {
-            give_back(&site, &application, key, Notice::TooMany, StatusCode::TOO_MANY_REQUESTS)
+            hold(&site, &application, key).await
         }
         (Step::Send(Some(key)), Ok(application)) => send(&site, &application, key).await,
     }
@@ -118,6 +118,14 @@ fn give_back(
             .insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
     }
     Ok(response)
+}
+
+/// Over the limit. What the key has stored before is stored all the same.
+async fn hold(site: &Site, application: &Application, key: Uuid) -> Result<Response, Failure> {
+    match membership::receipt_of_key(&site.pool, key).await {
+        Ok(Some(receipt)) => Ok(see_receipt(&receipt)),
+        _ => give_back(site, application, key, Notice::TooMany, StatusCode::TOO_MANY_REQUESTS),
+    }
 }
 
 async fn send(site: &Site, application: &Application, key: Uuid) -> Result<Response, Failure> {

@@ -1,0 +1,243 @@
+#!/bin/bash
+# Drives a built site from outside, as an applicant, an operator and a mail relay meet it.
+#
+#   tests/journey.sh BINARY
+#
+# First with nothing set up: own database, mail into a folder. Then with a relay that wants TLS and a login. What needs
+# no outside is tested in tests/site; here stands what only the whole program can show.
+set -euo pipefail
+export LC_ALL=C.UTF-8 PGCLIENTENCODING=UTF8
+binary=$(realpath "${1:?usage: tests/journey.sh BINARY}")
+relay_program=$(realpath "$(dirname "$0")/relay.py")
+
+# Debian's Python has Debian's aiosmtpd, but another one may come first in PATH.
+python=/usr/bin/python3
+"$python" -c 'import aiosmtpd' 2>/dev/null || python=python3
+
+# Root's database server runs as another account, which has to pass here; what it finds is closed by the site itself.
+work=$(mktemp -d)
+chmod 711 "$work"
+# Away from the caller's directory, where the site would read a .env.
+cd "$work"
+data=$work/data
+site='' relay='' checks=0 name='before the first check'
+
+finish() {
+    status=$?
+    trap - EXIT HUP INT TERM
+    for process in $site $relay; do kill "$process" 2>/dev/null || true; done
+    within 15 is_over "$site" || kill -KILL "$site" || true
+    within 15 has_no_server || true
+    if [ "$status" -ne 0 ]; then
+        echo "FAILED: $name" >&2
+        for log in out site.log relay.log; do
+            if [ -s $log ]; then printf '%s\n' "--- the end of $log" "$(tail -n 15 $log)" >&2; fi
+        done
+    fi
+    rm -rf "$work"
+    exit "$status"
+}
+trap finish EXIT
+trap 'exit 1' HUP INT TERM
+
+# within SECONDS COMMAND…: tries again until it succeeds or the time is over.
+within() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        if [ "$SECONDS" -ge "$end" ]; then return 1; fi
+        sleep 0.05
+    done
+}
+
+# check TITLE COMMAND…: what the command says is shown only if it fails.
+check() {
+    name=$1
+    shift
+    "$@" >out 2>&1 || exit 1
+    checks=$((checks + 1))
+    echo "ok  $name"
+}
+
+is() { [ "$1" = "$2" ] || { printf 'expected: %s\nfound:    %s\n' "$2" "$1" && false; }; }
+is_over() { [ -z "$1" ] || ! kill -0 "$1" 2>/dev/null; }
+has_no_server() { [ ! -e data/postgres/postmaster.pid ]; }
+
+# ---- The site: nothing of the caller's settings counts.
+
+clean=(env -i PATH="$PATH" HOME="$work" ${PG_BINDIR:+"PG_BINDIR=$PG_BINDIR"} NPOC_DATA_DIR="$data")
+
+npoc() { "${clean[@]}" "$binary" "$@"; }
+
+start() { # SETTING…
+    # Port 0 lets the system choose one that is free, and the log tells which.
+    "${clean[@]}" NPOC_LISTEN=127.0.0.1:0 NPOC_PUBLIC_URL=https://npoc.example "$@" "$binary" </dev/null 2>site.log &
+    site=$!
+    within 30 is_up
+}
+
+is_up() {
+    if is_over "$site"; then exit 1; fi
+    url=http://127.0.0.1:$(sed -n 's/.*(listening on .*:\([0-9]*\)).*/\1/p' site.log)
+    curl -fsS --max-time 5 "$url/health/ready"
+}
+
+stop() {
+    local stopping=$site
+    kill -TERM "$stopping"
+    within 10 is_over "$stopping" || return
+    site=''
+    wait "$stopping" || return
+    has_no_server
+}
+
+# ---- The applicant
+
+cat >applicant.py <<'END'
+import email, email.policy, html.parser, pathlib, sys, urllib.parse
+
+# Field, what is typed, and what people read where that is something else. One answer is left out.
+ANSWERS = [
+    ("organization_name", "例え財団"),
+    ("organization_name_latin", "Tatoe Zaidan & Co <\"Ōsaka\">"),
+    ("domain_name", "https://例え。テスト/about", "例え.テスト"),
+    ("country", "JP", "Japan"),
+    ("registered", "yes", "Yes"),
+    ("registration_note", "内閣府, no. 0100-05"),
+    ("kind_of_work", "humanitarian", "Humanitarian"),
+    ("statement", "We lend books to every island.\r\nالكتب للجميع, and we wish to join.", "We lend books to every island.", "الكتب للجميع, and we wish to join."),
+    ("representative_name", "田中 花子"),
+    ("representative_role", "Secretary—general"),
+    ("representative_email", sys.argv[1] + "@例え.テスト"),
+    ("representative_phone", "+81 (0)6 0000-0000"),
+    ("alternate_name", "Ünal Çelik"),
+    ("alternate_email", "celik@example.org"),
+    ("ncsg_status", "applied", "It has applied"),
+    ("icann_groups", "At-Large"),
+    ("not_eligible", "icann-contract", "It provides services under a contract or memorandum with ICANN"),
+    ("not_eligible", "government", "It represents a government in ICANN"),
+    ("authorised", "yes", "I am authorized to apply for the organization"),
+    ("authoriser", "佐藤 一郎, director"),
+    ("publish", "yes", "If accepted, the organization may be listed as a member on NPOC’s site"),
+    ("mailing_list", "yes", "The representative may be added to the members’ mailing list"),
+]
+READ = [line for _, typed, *read in ANSWERS for line in read or [typed]]
+
+
+class Page(html.parser.HTMLParser):
+    """The fields and the answers of a page; each answer as its label and its lines."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.names, self.hidden, self.answers, self.place, self.text = set(), [], [], None, ""
+        self.feed(pathlib.Path(path).read_text())
+
+    def handle_starttag(self, tag, attributes):
+        has = dict(attributes)
+        if tag in ("input", "textarea", "select"):
+            self.names.add(has.get("name"))
+            if has.get("type") == "hidden":
+                self.hidden.append((has["name"], has["value"]))
+        if tag in ("dt", "dd"):
+            self.place = "button" if "class" in has else tag
+        if tag == "dt":
+            self.answers.append(["", ""])
+        if tag == "br":
+            self.handle_data("\n")
+
+    def handle_endtag(self, tag):
+        if tag in ("dt", "dd"):
+            self.place = None
+
+    def handle_data(self, data):
+        self.text += data
+        if self.place in ("dt", "dd"):
+            self.answers[-1][self.place == "dd"] += data
+
+
+def must(condition, *words):
+    if not condition:
+        sys.exit(" ".join(map(str, words)))
+
+
+def form(page):
+    """From the form: what is sent to be checked."""
+    page = Page(page)
+    for field, *_ in ANSWERS:
+        must(field in page.names, "the form has no", field)
+    print(urllib.parse.urlencode([(field, typed) for field, typed, *_ in ANSWERS] + [("step", "check")]))
+
+
+def send(page):
+    """From the check page: what its last button sends."""
+    page = Page(page)
+    for line in READ:
+        must(any(line in answer.split("\n") for _, answer in page.answers), "the check page does not show", line)
+    must("submission_key" in dict(page.hidden), "no submission_key")
+    print(urllib.parse.urlencode(page.hidden + [("step", "send")]))
+
+
+def parts(mail):
+    must(mail.get_content_type() == "multipart/alternative", mail.get_content_type())
+    types = [part.get_content_type() for part in mail.iter_parts()]
+    must(types == ["text/plain", "text/html"], types)
+    return [part.get_content().replace("\r\n", "\n") for part in mail.iter_parts()]
+
+
+def read(path, headers):
+    mail = email.message_from_bytes(pathlib.Path(path).read_bytes(), policy=email.policy.default)
+    for header, value in headers.items():
+        found = mail.get_all(header) or []
+        must(list(map(str, found)) == value, header, "is", found, "and not", value)
+    must(not mail.defects, mail.defects)
+    return parts(mail)
+
+
+def staff(path, reference, page):
+    ascii_mailbox = sys.argv[1].isascii()
+    text, hypertext = read(path, {
+        "Subject": [f"[NPOC membership] 例え財団 (Japan) {reference}"],
+        "From": ["NPOC website <no-reply@npoc.org>"],
+        "To": ["info@npoc.org"],
+        # A mailbox outside ASCII stands in the text alone, so that no mail server on the way can stumble over it.
+        "Reply-To": [f"{sys.argv[1]}@xn--r8jz45g.xn--zckzah"] if ascii_mailbox else [],
+        "X-NPOC-Reference": [reference],
+        "Auto-Submitted": ["auto-generated"],
+        "Message-ID": [f"<{reference}.staff@npoc.org>"],
+    })
+    answers = Page(page).answers
+    must(len(answers) == 22, "the check page shows", len(answers), "answers")
+    must(sum(answer == "Not provided" for _, answer in answers) == 1, answers)
+    for label, answer in answers:
+        block = "\n".join(["", label, *("    " + line for line in answer.split("\n")), ""])
+        must(block in text, "the text does not say", block, "but", text)
+    for line in READ:
+        must("\n    " + line + "\n" in text, "the text does not say", line)
+        must(html.escape(line, quote=False)[:10] in html.escape(html.unescape(hypertext), quote=False), "the HTML does not say", line)
+    must("Reference: " + reference in text, "no reference in the text")
+
+
+def applicant(path, reference, receipt):
+    mailbox = sys.argv[1] if sys.argv[1].isascii() else None
+    text, hypertext = read(path, {
+        "Reply-To": ["info@npoc.org"],
+        "X-NPOC-Reference": [reference],
+        "Auto-Submitted": ["auto-generated"],
+        "Message-ID": [f"<{reference}.applicant@npoc.org>"],
+        **({"To": [f"{mailbox}@xn--r8jz45g.xn--zckzah"]} if mailbox else {}),
+    })
+    for part in text, hypertext:
+        must(reference in part and "https://npoc.example" + receipt in part, "no reference or receipt in", part)
+        for line in READ:
+            must(len(line) < 5 or line not in part, "the applicant's mail says", line)
+
+
+def receipt(page, reference):
+    page = Page(page)
+    must(reference in page.text, "no reference")
+    for line in READ:
+        must(len(line) < 5 or line not in page.text, "the receipt says", line)
+
+
+globals()[sys.argv[2]](*sys.argv[3:])
+END

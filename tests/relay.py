@@ -1,0 +1,66 @@
+"""A mail relay of other hands (aiosmtpd) on loopback: it wants TLS and a login, and keeps each mail with how it came.
+
+relay.py FOLDER CERTIFICATE KEY: prints its two ports, one for STARTTLS and one for TLS from the start; runs until ended.
+"""
+
+import asyncio
+import json
+import pathlib
+import ssl
+import sys
+
+from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
+
+
+class Folder:
+    """Keeps mail N as N.eml, and how it came as N.json."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.mails = 0
+
+    async def handle_DATA(self, server, session, envelope):
+        how = {
+            "from": envelope.mail_from,
+            "to": envelope.rcpt_tos,
+            "tls": server.transport.get_extra_info("cipher") is not None,
+            "authenticated": bool(session.authenticated),
+            "smtputf8": envelope.smtp_utf8,
+        }
+        self.mails += 1
+        place = self.folder / str(self.mails)
+        place.with_suffix(".eml").write_bytes(envelope.original_content)
+        # Whoever waits for the mail waits for this file, so it comes last, and whole.
+        place.with_suffix(".part").write_text(json.dumps(how))
+        place.with_suffix(".part").rename(place.with_suffix(".json"))
+        return "250 Taken"
+
+
+def authenticate(_server, _session, _envelope, _mechanism, given):
+    # Unhandled, since only then the server itself answers 535.
+    return AuthResult(success=given == LoginPassword(b"user", b"password"), handled=False)
+
+
+async def relay(folder, certificate, key):
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate, key)
+    rules = {
+        "handler": Folder(folder),
+        "authenticator": authenticate,
+        "auth_required": True,
+        "enable_SMTPUTF8": True,
+        "hostname": "localhost",
+    }
+    loop = asyncio.get_running_loop()
+    starttls = await loop.create_server(
+        lambda: SMTP(loop=loop, tls_context=tls, require_starttls=True, **rules), "127.0.0.1", 0
+    )
+    # aiosmtpd knows only of the TLS that it began itself, and would offer no login here.
+    implicit = await loop.create_server(
+        lambda: SMTP(loop=loop, auth_require_tls=False, **rules), "127.0.0.1", 0, ssl=tls
+    )
+    print(*(server.sockets[0].getsockname()[1] for server in (starttls, implicit)), flush=True)
+    await asyncio.Event().wait()
+
+
+asyncio.run(relay(*sys.argv[1:]))

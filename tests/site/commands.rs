@@ -1,0 +1,114 @@
+//! What an operator does from a terminal, with the real program.
+
+use std::process::Output;
+
+use npoc::database::MIGRATOR;
+use sqlx::Connection as _;
+
+use crate::support::process::run;
+use crate::support::{TestSite, database};
+
+fn npoc(site: &TestSite, arguments: &[&str]) -> Output {
+    run(
+        arguments,
+        &[("DATABASE_URL", &database::url(&site.pool.connect_options()))],
+    )
+}
+
+fn said(output: Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn applications_are_listed_and_shown_whole() {
+    let site = TestSite::new().await;
+    let reference = site.apply(&[("organization_name", "صحة للجميع")]).await;
+    let list = said(npoc(&site, &["applications", "list"]));
+    assert!(list.contains(&reference) && list.contains("صحة للجميع"));
+    let shown = said(npoc(&site, &["applications", "show", &reference.to_lowercase()]));
+    for expected in [
+        "صحة للجميع",
+        "    Kenya\n",
+        "Not provided",
+        "ICANN region: Africa",
+        "received",
+    ] {
+        assert!(shown.contains(expected), "{expected}: {shown}");
+    }
+    let unknown = npoc(&site, &["applications", "show", "NPOC-0000-0000"]);
+    assert!(!unknown.status.success());
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("No application has the reference"));
+}
+
+#[tokio::test]
+async fn an_export_holds_every_answer_and_no_spreadsheet_takes_it_for_formulas() {
+    let site = TestSite::new().await;
+    let reference = site
+        .apply(&[
+            ("organization_name", "=HYPERLINK(\"http://evil.example\")"),
+            ("website", ""),
+        ])
+        .await;
+    let csv = said(npoc(&site, &["applications", "export"]));
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let headers = reader.headers().unwrap().clone();
+    let row = reader.records().next().unwrap().unwrap();
+    let cell = |name: &str| &row[headers.iter().position(|header| header == name).unwrap()];
+    assert_eq!(cell("reference"), reference);
+    assert_eq!(cell("organization_name"), "'=HYPERLINK(\"http://evil.example\")");
+    assert_eq!(cell("representative_phone"), "'+254 20 123 4567");
+    assert_eq!(cell("statement").lines().count(), 2);
+    assert_eq!(cell("icann_region"), "Africa");
+
+    let jsonl = said(npoc(&site, &["applications", "export", "--format", "jsonl"]));
+    let exact: serde_json::Value = serde_json::from_str(jsonl.trim()).unwrap();
+    assert_eq!(exact["organization_name"], "=HYPERLINK(\"http://evil.example\")");
+    assert_eq!(exact["representative_phone"], "+254 20 123 4567");
+    assert_eq!(exact["website"], serde_json::Value::Null);
+}
+
+#[tokio::test]
+async fn unsent_mail_is_listed_and_made_due_by_one_command() {
+    let site = TestSite::new().await;
+    let reference = site.apply(&[]).await;
+    site.sql("UPDATE outbox SET given_up_at = now(), last_error = 'refused \u{1b}[31m' WHERE refusal_is_final")
+        .await;
+    let list = said(npoc(&site, &["mail", "list"]));
+    assert!(
+        list.starts_with("2 unsent mails\n") && list.contains("given up on"),
+        "{list}"
+    );
+    assert!(
+        !list.contains('\u{1b}'),
+        "a mail server's words cannot drive the terminal"
+    );
+    assert!(said(npoc(&site, &["mail", "retry", &reference])).starts_with("2 "));
+    assert_eq!(site.deliver_all().await.len(), 2);
+    assert!(said(npoc(&site, &["mail", "list"])).starts_with("0 "));
+}
+
+#[tokio::test]
+async fn a_new_database_is_created_and_an_up_to_date_one_is_left_alone() {
+    let options = database::empty_options().await;
+    for _ in 0..2 {
+        assert_eq!(
+            said(run(&["migrate"], &[("DATABASE_URL", &database::url(&options))])),
+            "The database is up to date.\n"
+        );
+    }
+    let mut connection = sqlx::PgConnection::connect_with(&options).await.unwrap();
+    let applied: i64 = sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(usize::try_from(applied).unwrap(), MIGRATOR.iter().count());
+}
+
+#[test]
+fn help_names_every_command() {
+    let help = said(run(&["--help"], &[]));
+    for command in ["serve", "migrate", "mail", "applications"] {
+        assert!(help.contains(command), "{help}");
+    }
+}

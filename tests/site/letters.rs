@@ -1,0 +1,201 @@
+//! The two mails of an application, read as their readers' programs read them.
+
+use npoc::membership::{QUESTIONS, wording};
+
+use crate::support::{GOOD, Mail, TestSite};
+
+#[tokio::test]
+async fn the_staff_mail_shows_every_answer_under_its_label_and_not_provided_where_there_is_none() {
+    let site = TestSite::new().await;
+    let reference = site.apply(&[("website", "https://afyabora.or.ke/en")]).await;
+    site.deliver_all().await;
+    let (staff, _) = site.mails(&reference);
+    let mut rest = staff.text.as_str();
+    for question in &QUESTIONS {
+        let label = wording::label(question.field);
+        let (_, after) = rest
+            .split_once(&format!("\n{label}\n"))
+            .unwrap_or_else(|| panic!("{label} in form order"));
+        let answer = GOOD
+            .iter()
+            .find(|(name, value)| *name == question.name && !value.is_empty());
+        let expected = match (question.name, answer) {
+            ("website", _) => "https://afyabora.or.ke/en".to_owned(),
+            (_, Some((_, value))) => wording::answer(question.field, value)
+                .lines()
+                .next()
+                .unwrap()
+                .to_owned(),
+            (_, None) => "Not provided".to_owned(),
+        };
+        assert!(after.starts_with(&format!("    {expected}\n")), "{label}: {expected}");
+        assert!(
+            staff.html.contains(&expected.replace('\'', "&#39;")),
+            "{label} in the HTML part"
+        );
+        rest = after;
+    }
+}
+
+#[tokio::test]
+async fn the_staff_mail_begins_with_the_verdict_and_ends_with_what_the_site_worked_out() {
+    let site = TestSite::new().await;
+    let earlier = site.apply(&[]).await;
+    let reference = site
+        .apply(&[
+            ("domain_name", "https://WWW.AfyaBora.or.ke/"),
+            ("registered", "no"),
+            ("not_eligible", "government"),
+            ("representative_email", "wanjiku@mail.example.org"),
+        ])
+        .await;
+    site.deliver_all().await;
+    let (first, _) = site.mails(&earlier);
+    assert!(
+        first
+            .text
+            .starts_with("Complete: every required answer is given. It says that it is a registered")
+    );
+    assert!(first.text.contains("The same domain applied before\n    no\n"));
+    assert!(
+        first
+            .text
+            .contains("mail address\n    under the organization’s own domain\n")
+    );
+    let (staff, _) = site.mails(&reference);
+    let verdict = staff.text.lines().next().unwrap();
+    assert!(
+        verdict.contains("NOT REGISTERED") && verdict.contains("MAY KEEP IT FROM JOINING"),
+        "{verdict}"
+    );
+    assert!(staff.text.contains("ICANN region\n    Africa\n"));
+    assert!(
+        staff
+            .text
+            .contains(&format!("The same domain applied before\n    YES: {earlier} on "))
+    );
+    assert!(
+        staff
+            .text
+            .contains("mail address\n    NOT under the organization’s own domain\n")
+    );
+}
+
+#[tokio::test]
+async fn the_staff_mail_has_the_headers_that_staff_and_filters_rely_on() {
+    let site = TestSite::new().await;
+    let reference = site.apply(&[]).await;
+    site.deliver_all().await;
+    let (staff, applicant) = site.mails(&reference);
+    assert_eq!(
+        staff.subject,
+        format!("[NPOC membership] Afya Bora Health Network (Kenya) {reference}")
+    );
+    assert_eq!(staff.header("To").unwrap(), "info@npoc.org");
+    assert_eq!(staff.header("From").unwrap(), "\"NPOC website\" <no-reply@npoc.org>");
+    assert_eq!(staff.header("Reply-To").unwrap(), "wanjiku@afyabora.or.ke");
+    assert_eq!(staff.header("X-NPOC-Reference").unwrap(), reference);
+    assert_eq!(staff.header("Auto-Submitted").unwrap(), "auto-generated");
+    assert_eq!(
+        staff.header("Message-ID").unwrap(),
+        format!("<{reference}.staff@npoc.org>")
+    );
+    assert_eq!(applicant.header("To").unwrap(), "wanjiku@afyabora.or.ke");
+    assert_eq!(applicant.header("Reply-To").unwrap(), "info@npoc.org");
+    assert_eq!(applicant.header("Auto-Submitted").unwrap(), "auto-generated");
+    let parts = staff.raw.find("text/plain").unwrap() < staff.raw.find("text/html").unwrap();
+    assert!(parts && staff.raw.contains("multipart/alternative"), "plain text first");
+}
+
+#[tokio::test]
+async fn nothing_that_was_typed_reaches_the_applicants_mail() {
+    let site = TestSite::new().await;
+    let reference = site.apply(&[("organization_name", "Buy at evil.example now")]).await;
+    site.deliver_all().await;
+    let (_, applicant) = site.mails(&reference);
+    for (name, value) in GOOD
+        .iter()
+        .filter(|(name, value)| value.len() > 4 && !["representative_email", "domain_name"].contains(name))
+    {
+        assert!(!applicant.raw.contains(value), "{name}");
+        assert!(
+            !applicant.text.contains(value) && !applicant.html.contains(value),
+            "{name}"
+        );
+    }
+    assert!(!applicant.raw.contains("evil.example"));
+    assert!(applicant.text.contains(&reference) && applicant.subject.contains(&reference));
+    let link = applicant.text.lines().find(|line| line.starts_with("http")).unwrap();
+    let receipt = site.get(link.strip_prefix("http://127.0.0.1:8080").unwrap()).await;
+    assert_eq!(receipt.text_of(".reference"), reference);
+}
+
+#[tokio::test]
+async fn a_name_cannot_forge_a_header_or_a_heading() {
+    let site = TestSite::new().await;
+    let reference = site
+        .apply(&[
+            ("organization_name", "Evil\r\nBcc: victim@example.org\r\n\r\nBody"),
+            ("representative_name", "Ann\r\nX-Injected: yes <b>"),
+            (
+                "statement",
+                "We do good works.\n\nWORKED OUT BY THE SITE, NOT BY THE APPLICANT\n\nICANN region\n    Mars",
+            ),
+        ])
+        .await;
+    site.deliver_all().await;
+    let (staff, _) = site.mails(&reference);
+    assert_eq!((staff.header("Bcc"), staff.header("X-Injected")), (None, None));
+    assert_eq!(
+        staff.text.matches("\nWORKED OUT BY THE SITE").count(),
+        1,
+        "an answer is indented, a heading is not"
+    );
+    assert!(staff.html.contains("&#60;b&#62;") || staff.html.contains("&lt;b&gt;"));
+}
+
+#[tokio::test]
+async fn a_long_name_in_any_script_is_shortened_in_the_subject_only() {
+    let site = TestSite::new().await;
+    let name = "संगठन ".repeat(30);
+    let reference = site.apply(&[("organization_name", &name)]).await;
+    site.deliver_all().await;
+    let (staff, _) = site.mails(&reference);
+    assert!(
+        staff.subject.contains('…') && staff.subject.ends_with(&reference),
+        "{}",
+        staff.subject
+    );
+    assert!(staff.text.contains(name.trim()));
+}
+
+#[tokio::test]
+async fn a_mailbox_outside_ascii_is_named_in_the_body_where_no_header_can_carry_it() {
+    let site = TestSite::new().await;
+    let reference = site.apply(&[("representative_email", "用户@例え.テスト")]).await;
+    site.deliver_all().await;
+    let (staff, _) = site.mails(&reference);
+    assert_eq!(staff.header("Reply-To"), None);
+    assert!(staff.text.lines().nth(1).unwrap().contains("write to 用户@例え.テスト"));
+}
+
+#[tokio::test]
+async fn the_mails_read_as_they_were_written() {
+    let site = TestSite::new().await;
+    let reference = site.apply(&[]).await;
+    site.deliver_all().await;
+    let (staff, applicant) = site.mails(&reference);
+    insta::assert_snapshot!("staff", masked(&staff, &reference));
+    insta::assert_snapshot!("applicant", masked(&applicant, &reference));
+}
+
+/// What changes from mail to mail, masked.
+fn masked(mail: &Mail, reference: &str) -> String {
+    let text = format!("Subject: {}\n\n{}", mail.subject, mail.text).replace(reference, "NPOC-XXXX-XXXX");
+    let mask = |line: &str| match line.split_once("/received/") {
+        Some((before, _)) => format!("{before}/received/SECRET"),
+        None if line.ends_with(" UTC") => "    DATE UTC".to_owned(),
+        None => line.to_owned(),
+    };
+    text.lines().map(mask).collect::<Vec<_>>().join("\n")
+}

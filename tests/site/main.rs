@@ -1,0 +1,12 @@
+//! What the site promises, each promise a test with its sentence for a name. Against a real
+//! PostgreSQL, one server for the run and a database for each test, and real SMTP conversations.
+
+mod commands;
+mod delivery;
+mod failure;
+mod kill;
+mod letters;
+mod membership;
+mod pages;
+mod settings;
+mod support;

@@ -1,0 +1,86 @@
+//! Settings are all checked before anything starts, and complain in one message.
+
+use npoc::mailer::Transport;
+use npoc::settings::{DatabaseChoice, Purpose};
+
+use crate::support::process::run;
+use crate::support::{read_settings, settings};
+
+const HOME: (&str, &str) = ("HOME", "/home/npoc");
+
+#[test]
+fn with_nothing_set_the_site_runs_at_home() {
+    let settings = settings(&[HOME]);
+    assert_eq!(settings.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(settings.public_url, "http://127.0.0.1:8080");
+    assert_eq!(settings.staff_email.to_string(), "info@npoc.org");
+    assert_eq!(settings.mail_from.to_string(), "NPOC website <no-reply@npoc.org>");
+    assert_eq!(settings.rate_limit, 30);
+    let home = "/home/npoc/.local/state/npoc";
+    assert!(matches!(&settings.database, DatabaseChoice::Embedded(dir) if dir.to_str() == Some(home)));
+    assert!(
+        matches!(&settings.transport, Transport::Folder(dir) if dir.to_str() == Some("/home/npoc/.local/state/npoc/mail"))
+    );
+}
+
+#[test]
+fn every_fault_is_told_in_one_message_and_no_value_is_quoted() {
+    let faults = read_settings(
+        Purpose::Serve,
+        &[
+            HOME,
+            ("NPOC_LISTEN", "s3cret"),
+            ("NPOC_PUBLIC_URL", "s3cret"),
+            ("DATABASE_URL", "mysql://s3cret"),
+            ("SMTP_URL", "http://s3cret"),
+            ("NPOC_MAIL_FROM", "s3cret"),
+            ("NPOC_STAFF_EMAIL", "s3cret"),
+            ("NPOC_TRUSTED_PROXIES", "s3cret"),
+            ("NPOC_RATE_LIMIT", "s3cret"),
+            ("NPOC_LOG_FORMAT", "s3cret"),
+        ],
+    )
+    .unwrap_err()
+    .to_string();
+    for name in [
+        "NPOC_LISTEN",
+        "NPOC_PUBLIC_URL",
+        "DATABASE_URL",
+        "SMTP_URL",
+        "NPOC_MAIL_FROM",
+        "NPOC_STAFF_EMAIL",
+        "NPOC_TRUSTED_PROXIES",
+        "NPOC_RATE_LIMIT",
+        "NPOC_LOG_FORMAT",
+    ] {
+        assert!(faults.contains(&format!("\n  {name} must be ")), "{name}: {faults}");
+    }
+    assert!(!faults.contains("s3cret"), "{faults}");
+}
+
+#[test]
+fn a_production_site_that_would_lose_mail_refuses_to_start() {
+    let own = ("DATABASE_URL", "postgres://npoc@localhost/npoc");
+    let faults = read_settings(Purpose::Serve, &[HOME, own]).unwrap_err().to_string();
+    assert!(
+        faults.contains("SMTP_URL") && faults.contains("NPOC_MAIL=folder"),
+        "{faults}"
+    );
+    assert!(read_settings(Purpose::Serve, &[HOME, own, ("NPOC_MAIL", "folder")]).is_ok());
+    assert!(read_settings(Purpose::Serve, &[HOME, own, ("SMTP_URL", "smtp://localhost:25")]).is_ok());
+    assert!(
+        read_settings(Purpose::Command, &[HOME, own]).is_ok(),
+        "a command sends no mail"
+    );
+}
+
+#[test]
+fn the_program_says_what_is_wrong_and_ends() {
+    let ended = run(&[], &[("NPOC_LISTEN", "nowhere"), ("NPOC_RATE_LIMIT", "many")]);
+    assert!(!ended.status.success());
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert!(
+        said.contains("NPOC_LISTEN") && said.contains("NPOC_RATE_LIMIT"),
+        "{said}"
+    );
+}

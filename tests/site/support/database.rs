@@ -1,0 +1,92 @@
+//! One server for the run, one database for each test: databases, not schemas, since advisory
+//! locks belong to a database. Migrated once, into a template.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use npoc::database::embedded::{Durability, Embedded};
+use npoc::database::{MIGRATOR, options};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
+use tokio::sync::OnceCell;
+
+/// The server lives as long as the process: its lifeline removes it, and its files, afterwards.
+static SERVER: OnceLock<Embedded> = OnceLock::new();
+static TEMPLATE: OnceCell<()> = OnceCell::const_new();
+static NEXT: AtomicU32 = AtomicU32::new(1);
+
+/// A migrated database that nobody else uses.
+pub async fn fresh() -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(8)
+        .connect_with(fresh_options().await)
+        .await
+        .unwrap()
+}
+
+/// How to reach a migrated database that nobody else uses.
+pub async fn fresh_options() -> PgConnectOptions {
+    TEMPLATE.get_or_init(make_template).await;
+    let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    admin(format!(
+        "CREATE DATABASE {name} TEMPLATE site_template STRATEGY FILE_COPY"
+    ))
+    .await;
+    server().database(&name)
+}
+
+/// A database without anything in it.
+pub async fn empty_options() -> PgConnectOptions {
+    let name = format!("empty_{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    admin(format!("CREATE DATABASE {name}")).await;
+    server().database(&name)
+}
+
+/// The address by which a process of its own reaches a database.
+pub fn url(options: &PgConnectOptions) -> String {
+    let socket = options.get_socket().unwrap().display().to_string();
+    format!(
+        "postgres:///{}?host={socket}&user={}",
+        options.get_database().unwrap(),
+        options.get_username()
+    )
+}
+
+async fn make_template() {
+    admin("CREATE DATABASE site_template".into()).await;
+    let mut connection = PgConnection::connect_with(&server().database("site_template"))
+        .await
+        .unwrap();
+    MIGRATOR.run(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    admin("ALTER DATABASE site_template WITH IS_TEMPLATE true ALLOW_CONNECTIONS false".into()).await;
+}
+
+async fn admin(statement: String) {
+    let mut connection = PgConnection::connect_with(&server().database("postgres"))
+        .await
+        .unwrap();
+    sqlx::query(AssertSqlSafe(statement))
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+}
+
+fn server() -> PgConnectOptions {
+    let server = SERVER.get_or_init(|| {
+        // On a thread of its own: starting blocks, and belongs to no test's runtime.
+        std::thread::spawn(|| Embedded::start(&home(), Durability::Disposable).unwrap())
+            .join()
+            .unwrap()
+    });
+    options(server.socket_dir())
+}
+
+/// In memory where there is enough of it.
+fn home() -> PathBuf {
+    let memory = PathBuf::from("/dev/shm");
+    let parent = if memory.is_dir() { memory } else { std::env::temp_dir() };
+    parent.join(format!("npoc-tests-{}", std::process::id()))
+}

@@ -1,0 +1,302 @@
+//! A site of its own for each test, with verbs of the domain.
+
+pub mod database;
+pub mod process;
+pub mod relay;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use http_body_util::BodyExt as _;
+use mail_parser::MessageParser;
+use npoc::mailer::{Mailer, Transport};
+use npoc::outbox::{Outbox, Step};
+use npoc::settings::{Purpose, Settings};
+use npoc::web;
+use scraper::{Html, Selector};
+use sqlx::PgPool;
+use tower::ServiceExt as _;
+use uuid::Uuid;
+
+/// A complete application, any part of which a test may replace.
+pub const GOOD: [(&str, &str); 17] = [
+    ("organization_name", "Afya Bora Health Network"),
+    ("domain_name", "afyabora.or.ke"),
+    ("country", "KE"),
+    ("registered", "yes"),
+    ("registration_note", "NGOs Co-ordination Board, OP.218/051/2014"),
+    ("kind_of_work", "health"),
+    (
+        "statement",
+        "We run health posts in four counties.\nWe wish to be heard on how domains are protected.",
+    ),
+    ("representative_name", "Wanjikũ Kamau"),
+    ("representative_role", "Programme director"),
+    ("representative_email", "wanjiku@afyabora.or.ke"),
+    ("representative_phone", "+254 20 123 4567"),
+    ("ncsg_status", "not-yet"),
+    ("icann_groups", ""),
+    ("authorised", "yes"),
+    ("authoriser", "Board of trustees"),
+    ("publish", "yes"),
+    ("website", ""),
+];
+
+/// A site on a database of its own, its mail in a folder of its own.
+pub struct TestSite {
+    pub pool: PgPool,
+    pub outbox: Arc<Outbox>,
+    pub folder: PathBuf,
+    router: Router,
+}
+
+/// An answer, read whole.
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+/// A mail as a parser that did not write it reads it.
+pub struct Mail {
+    pub raw: String,
+    pub text: String,
+    pub html: String,
+    pub subject: String,
+}
+
+impl TestSite {
+    /// With mail into a folder and no rate limit.
+    pub async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// With these settings besides.
+    pub async fn with(extra: &[(&str, &str)]) -> Self {
+        let pool = database::fresh().await;
+        let home = std::env::temp_dir().join(format!("npoc-test-{}", Uuid::new_v4()));
+        let settings = settings(
+            &[
+                &[("NPOC_DATA_DIR", home.to_str().unwrap()), ("NPOC_RATE_LIMIT", "0")],
+                extra,
+            ]
+            .concat(),
+        );
+        let mailer = Mailer::new(settings.mail_from.clone(), settings.transport.clone());
+        let outbox = Arc::new(Outbox::new(pool.clone(), mailer));
+        let site = web::Site::new(&settings, pool.clone(), Arc::clone(&outbox)).unwrap();
+        let folder = match &settings.transport {
+            Transport::Folder(folder) => folder.clone(),
+            Transport::Smtp(_) => PathBuf::new(),
+        };
+        Self {
+            pool,
+            outbox,
+            folder,
+            router: web::router(site),
+        }
+    }
+
+    pub async fn get(&self, path: &str) -> Reply {
+        self.ask(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    pub async fn ask(&self, request: Request<Body>) -> Reply {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Reply {
+            status: head.status,
+            headers: head.headers,
+            body: String::from_utf8_lossy(&body).into_owned(),
+        }
+    }
+
+    pub async fn post(&self, fields: &[(&str, &str)]) -> Reply {
+        self.post_raw("/membership", encode(fields)).await
+    }
+
+    pub async fn post_raw(&self, path: &str, body: impl Into<Body>) -> Reply {
+        let request = Request::post(path)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(body.into())
+            .unwrap();
+        self.ask(request).await
+    }
+
+    /// The good application with changes, at the step of checking.
+    pub async fn check(&self, changes: &[(&str, &str)]) -> Reply {
+        self.post(&[&good_with(changes)[..], &[("step", "check")]].concat())
+            .await
+    }
+
+    /// The good application with changes, sent with a key.
+    pub async fn send(&self, changes: &[(&str, &str)], key: Uuid) -> Reply {
+        let key = key.to_string();
+        self.post(&[&good_with(changes)[..], &[("step", "send"), ("submission_key", &key)]].concat())
+            .await
+    }
+
+    /// Sends with a key of its own and returns the reference on the receipt.
+    pub async fn apply(&self, changes: &[(&str, &str)]) -> String {
+        let sent = self.send(changes, Uuid::now_v7()).await;
+        assert_eq!(sent.status, StatusCode::SEE_OTHER, "{}", sent.body);
+        self.get(sent.location()).await.text_of(".reference")
+    }
+
+    /// Delivers until nothing is due, and says what became of each mail.
+    pub async fn deliver_all(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        loop {
+            match self.outbox.deliver_next().await.unwrap() {
+                Step::Nothing => return steps,
+                step => steps.push(step),
+            }
+        }
+    }
+
+    /// Both mails of an application, from the folder: staff's and the applicant's.
+    pub fn mails(&self, reference: &str) -> (Mail, Mail) {
+        let read = |to: &str| Mail::read(&std::fs::read(self.folder.join(format!("{reference}.{to}.eml"))).unwrap());
+        (read("staff"), read("applicant"))
+    }
+
+    pub async fn count(&self, table: &'static str) -> i64 {
+        let query = match table {
+            "applications" => "SELECT count(*) FROM applications",
+            "outbox" => "SELECT count(*) FROM outbox",
+            _ => "SELECT count(*) FROM application_history",
+        };
+        sqlx::query_scalar(query).fetch_one(&self.pool).await.unwrap()
+    }
+
+    /// Runs SQL as a test's way to move rows in time or to break the schema.
+    pub async fn sql(&self, statement: &'static str) {
+        sqlx::query(statement).execute(&self.pool).await.unwrap();
+    }
+}
+
+impl Drop for TestSite {
+    fn drop(&mut self) {
+        if let Some(home) = self.folder.parent().filter(|home| home.is_dir()) {
+            drop(std::fs::remove_dir_all(home));
+        }
+    }
+}
+
+impl Reply {
+    pub fn html(&self) -> Html {
+        Html::parse_document(&self.body)
+    }
+
+    /// The text of the first element that matches, white space folded.
+    pub fn text_of(&self, selector: &str) -> String {
+        self.all(selector).into_iter().next().unwrap_or_default()
+    }
+
+    /// The text of each element that matches.
+    pub fn all(&self, selector: &str) -> Vec<String> {
+        let selector = Selector::parse(selector).unwrap();
+        self.html()
+            .select(&selector)
+            .map(|element| folded(&element.text().collect::<String>()))
+            .collect()
+    }
+
+    /// One attribute of each element that matches.
+    pub fn attributes(&self, selector: &str, name: &str) -> Vec<String> {
+        let selector = Selector::parse(selector).unwrap();
+        let html = self.html();
+        html.select(&selector)
+            .filter_map(|element| element.attr(name))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    pub fn location(&self) -> &str {
+        self.headers[header::LOCATION].to_str().unwrap()
+    }
+
+    pub fn submission_key(&self) -> Uuid {
+        self.attributes("input[name=submission_key]", "value")[0]
+            .parse()
+            .unwrap()
+    }
+
+    /// What the form page or the check page gives back for a field.
+    pub fn kept(&self, name: &str) -> Vec<String> {
+        let mut kept = self.attributes(
+            &format!("input[type=text][name={name}], input[type=hidden][name={name}], input[name={name}][checked]"),
+            "value",
+        );
+        kept.extend(self.attributes(&format!("select[name={name}] option[selected]"), "value"));
+        // The parser leaves the first line break of a textarea out, as browsers do.
+        let textarea = Selector::parse(&format!("textarea[name={name}]")).unwrap();
+        kept.extend(
+            self.html()
+                .select(&textarea)
+                .map(|area| area.text().collect::<String>()),
+        );
+        kept
+    }
+}
+
+impl Mail {
+    pub fn read(raw: &[u8]) -> Self {
+        let mail = MessageParser::default().parse(raw).unwrap();
+        Self {
+            raw: String::from_utf8_lossy(raw).into_owned(),
+            text: mail.body_text(0).unwrap().replace("\r\n", "\n"),
+            html: mail.body_html(0).unwrap().into_owned(),
+            subject: mail.subject().unwrap().to_owned(),
+        }
+    }
+
+    /// A header as it stands in the file, unfolded.
+    pub fn header(&self, name: &str) -> Option<String> {
+        let head = self.raw.split("\r\n\r\n").next()?.replace("\r\n ", " ");
+        let prefix = format!("{}:", name.to_lowercase());
+        let line = head.lines().find(|line| line.to_lowercase().starts_with(&prefix))?;
+        Some(line[prefix.len()..].trim().to_owned())
+    }
+}
+
+/// Settings from these alone, none from the environment.
+pub fn settings(pairs: &[(&str, &str)]) -> Settings {
+    read_settings(Purpose::Serve, pairs).unwrap()
+}
+
+pub fn read_settings(purpose: Purpose, pairs: &[(&str, &str)]) -> Result<Settings, npoc::settings::Faults> {
+    let pairs: Vec<(String, String)> = pairs
+        .iter()
+        .map(|(name, value)| ((*name).into(), (*value).into()))
+        .collect();
+    Settings::read(purpose, false, |name| {
+        pairs
+            .iter()
+            .rev()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.clone())
+    })
+}
+
+pub fn good_with<'a>(changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let is_kept = |(name, _): &(&str, &str)| !changes.iter().any(|(changed, _)| changed == name);
+    GOOD.into_iter()
+        .filter(is_kept)
+        .chain(changes.iter().copied())
+        .collect()
+}
+
+pub fn encode(fields: &[(&str, &str)]) -> String {
+    form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(fields)
+        .finish()
+}
+
+pub fn folded(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

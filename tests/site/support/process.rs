@@ -1,0 +1,86 @@
+//! The real program in a process of its own, which can be killed.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+/// A running site. Dropping it kills it.
+pub struct Process {
+    child: Child,
+    pub address: SocketAddr,
+}
+
+impl Process {
+    /// Starts the site with these settings and none besides, and waits until it says where it is.
+    pub fn start(settings: &[(&str, &str)]) -> Self {
+        let mut child = command(settings)
+            .env("NPOC_LISTEN", "127.0.0.1:0")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let mut said = String::new();
+        let address = loop {
+            let mut line = String::new();
+            assert!(log.read_line(&mut line).unwrap() > 0, "the site ended: {said}");
+            if let Some((_, rest)) = line.split_once("listening on ") {
+                break rest.split(')').next().unwrap().parse().unwrap();
+            }
+            said.push_str(&line);
+        };
+        // Whoever writes to a pipe that nobody reads waits forever.
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        Self { child, address }
+    }
+
+    /// `kill -9`.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Posts a form and returns the status and the Location, or nothing if the site went away.
+    pub fn post(address: SocketAddr, body: &str) -> Option<(u16, String)> {
+        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5)).ok()?;
+        let request = format!(
+            "POST /membership HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let status = answer.get(9..12)?.parse().ok()?;
+        let location = answer
+            .lines()
+            .find_map(|line| line.strip_prefix("location: "))
+            .unwrap_or_default();
+        Some((status, location.to_owned()))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Runs a command of the program to its end.
+pub fn run(arguments: &[&str], settings: &[(&str, &str)]) -> Output {
+    command(settings).args(arguments).output().unwrap()
+}
+
+fn command(settings: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_npoc"));
+    // Away from any .env; with nothing of this environment but the way to the server's programs.
+    command.current_dir(std::env::temp_dir()).env_clear();
+    for name in ["PATH", "PG_BINDIR", "HOME"] {
+        if let Ok(value) = std::env::var(name) {
+            command.env(name, value);
+        }
+    }
+    command.envs(settings.iter().copied());
+    command
+}
