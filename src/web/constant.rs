@@ -11,7 +11,6 @@ use sha2::{Digest as _, Sha256};
 
 use super::Site;
 use super::layout::Layout;
-use super::membership::FormPage;
 use super::page::{ContentPage, Page};
 
 /// Long enough for a visit, short enough that a correction is soon seen.
@@ -24,20 +23,21 @@ pub struct Constant {
     etag: HeaderValue,
 }
 
-/// Renders every page of the list.
+/// Renders every page of the list but the form, which is each visitor's own.
 pub fn render_all(public_url: &str) -> anyhow::Result<HashMap<Page, Constant>> {
     Page::ALL
         .into_iter()
+        .filter(|page| *page != Page::Membership)
         .map(|page| Ok((page, Constant::of(render(page, public_url)?)?)))
         .collect()
 }
 
 fn render(page: Page, public_url: &str) -> askama::Result<String> {
-    let layout = Layout::of(page, public_url);
-    match page {
-        Page::Membership => FormPage::empty(layout).render(),
-        _ => ContentPage { layout, page }.render(),
+    ContentPage {
+        layout: Layout::of(page, public_url),
+        page,
     }
+    .render()
 }
 
 impl Constant {

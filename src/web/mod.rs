@@ -19,7 +19,7 @@ use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::map_response_with_state;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
+use axum::routing::get;
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -84,6 +84,7 @@ impl Site {
 pub fn router(site: Arc<Site>) -> Router {
     Page::ALL
         .into_iter()
+        .filter(|page| *page != Page::Membership)
         .fold(Router::new(), |router, page| {
             router.route(
                 page.path(),
@@ -92,7 +93,7 @@ pub fn router(site: Arc<Site>) -> Router {
                 }),
             )
         })
-        .route("/membership", post(membership::post))
+        .route(Page::Membership.path(), get(membership::show).post(membership::post))
         .route("/membership/received/{secret}", get(membership::receipt))
         .route("/robots.txt", get(well_known::robots))
         .route("/sitemap.xml", get(well_known::sitemap))

@@ -1,7 +1,9 @@
 //! The real program, killed and started again.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use npoc::database::embedded;
@@ -17,16 +19,44 @@ const KILLED_AFTER: usize = 80;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_application_that_got_its_receipt_survives_kill_9_with_both_its_mails() {
-    let home = embedded_home();
+    let home = std::env::temp_dir().join(format!("npoc-kill-{}", std::process::id()));
     let settings = [("NPOC_DATA_DIR", home.to_str().unwrap()), ("NPOC_RATE_LIMIT", "0")];
-    let acknowledged = Mutex::new(BTreeSet::new());
-    let next = std::sync::atomic::AtomicUsize::new(0);
+    let acknowledged = post_until_killed(Process::start(&settings));
+    assert!(
+        (KILLED_AFTER..POSTS).contains(&acknowledged.len()),
+        "killed in the middle: {}",
+        acknowledged.len()
+    );
+
     let site = Process::start(&settings);
+    let pool = PgPool::connect_with(npoc::database::options(&embedded::running(&home).unwrap()))
+        .await
+        .unwrap();
+    let stored = assert_all_or_none(&pool, &acknowledged).await;
+    // A worker that was killed held its lease for three minutes: here the test lets them pass.
+    sqlx::query("UPDATE outbox SET due_at = now() WHERE sent_at IS NULL")
+        .execute(&pool)
+        .await
+        .unwrap();
+    assert_eq!(
+        mails_within_a_minute(&home, 2 * stored).await,
+        2 * stored,
+        "each mail is there once"
+    );
+    pool.close().await;
+    drop(site);
+    std::fs::remove_dir_all(&home).ok();
+}
+
+/// Posts from eight sides, kills the site in the middle, and returns the keys that got their 303.
+fn post_until_killed(site: Process) -> BTreeSet<String> {
+    let acknowledged = Mutex::new(BTreeSet::new());
+    let next = AtomicUsize::new(0);
     let address = site.address;
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
-                while next.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < POSTS {
+                while next.fetch_add(1, Ordering::Relaxed) < POSTS {
                     let key = Uuid::now_v7().to_string();
                     let body = encode(&good_with(&[("step", "send"), ("submission_key", &key)]));
                     if let Some((303, _)) = Process::post(address, &body) {
@@ -40,60 +70,45 @@ async fn every_application_that_got_its_receipt_survives_kill_9_with_both_its_ma
         }
         site.kill();
     });
-    let acknowledged = acknowledged.into_inner().unwrap();
-    assert!(
-        (KILLED_AFTER..POSTS).contains(&acknowledged.len()),
-        "killed in the middle: {}",
-        acknowledged.len()
-    );
+    acknowledged.into_inner().unwrap()
+}
 
-    let site = Process::start(&settings);
-    let pool = PgPool::connect_with(npoc::database::options(&embedded::running(&home).unwrap()))
+/// Whatever was stored, acknowledged or not, has its history and its two mails. Returns how many.
+async fn assert_all_or_none(pool: &PgPool, acknowledged: &BTreeSet<String>) -> usize {
+    let keys: Vec<Uuid> = sqlx::query_scalar("SELECT submission_key FROM applications")
+        .fetch_all(pool)
         .await
         .unwrap();
-    let stored: Vec<(Uuid, String)> = sqlx::query_as("SELECT submission_key, reference FROM applications")
-        .fetch_all(&pool)
-        .await
-        .unwrap();
-    let keys: BTreeSet<String> = stored.iter().map(|(key, _)| key.to_string()).collect();
-    assert_eq!(acknowledged.difference(&keys).count(), 0, "acknowledged and missing");
-    assert_eq!(keys.len(), stored.len(), "stored twice");
-    // Whatever was stored, acknowledged or not, has its history and its two mails: all rows or none.
+    let stored: BTreeSet<String> = keys.iter().map(Uuid::to_string).collect();
+    assert_eq!(acknowledged.difference(&stored).count(), 0, "acknowledged and missing");
+    assert_eq!(stored.len(), keys.len(), "stored twice");
     let whole: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM applications a
          WHERE (SELECT count(*) FROM outbox o WHERE o.reference = a.reference) = 2
            AND (SELECT count(*) FROM application_history h WHERE h.reference = a.reference) = 1",
     )
-    .fetch_one(&pool)
+    .fetch_one(pool)
     .await
     .unwrap();
-    assert_eq!(usize::try_from(whole).unwrap(), stored.len());
-    // A worker that was killed held its lease for three minutes: here the test lets them pass.
-    sqlx::query("UPDATE outbox SET due_at = now() WHERE sent_at IS NULL")
-        .execute(&pool)
-        .await
-        .unwrap();
+    assert_eq!(usize::try_from(whole).unwrap(), keys.len());
+    keys.len()
+}
+
+/// How many mails are there, as soon as there are `enough`, and after a minute at the latest.
+async fn mails_within_a_minute(home: &Path, enough: usize) -> usize {
     let mails = || {
         std::fs::read_dir(home.join("mail"))
             .unwrap()
             .filter(|file| is_mail(file.as_ref().unwrap()))
             .count()
     };
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while mails() < 2 * stored.len() && Instant::now() < deadline {
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while mails() < enough && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    assert_eq!(mails(), 2 * stored.len(), "each mail is there once");
-    pool.close().await;
-    drop(site);
-    std::fs::remove_dir_all(&home).ok();
+    mails()
 }
 
 fn is_mail(file: &std::fs::DirEntry) -> bool {
     file.path().extension().is_some_and(|extension| extension == "eml")
-}
-
-/// Where the server's own user can get at it, too.
-fn embedded_home() -> std::path::PathBuf {
-    std::env::temp_dir().join(format!("npoc-kill-{}", std::process::id()))
 }

@@ -1,6 +1,8 @@
 //! What the site promises, each promise a test with its sentence for a name. Against a real
 //! PostgreSQL, one server for the run and a database for each test, and real SMTP conversations.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod commands;
 mod delivery;
 mod failure;

@@ -120,11 +120,34 @@ async fn without_a_key_or_with_a_malformed_one_the_check_page_comes_back() {
 }
 
 #[tokio::test]
-async fn each_check_page_has_a_key_of_its_own() {
+async fn a_check_page_asked_for_again_has_the_same_key_and_changed_answers_have_another() {
     let site = TestSite::new().await;
+    let form_key = site.get("/membership").await.kept("form_key").remove(0);
+    let form = ("form_key", form_key.as_str());
+    let first = site.check(&[form]).await;
+    assert_eq!(first.kept("form_key"), [form_key.as_str()]);
+    assert_eq!(
+        site.check(&[form]).await.submission_key(),
+        first.submission_key(),
+        "reload"
+    );
+    let refused = site.check(&[form, ("country", "")]).await;
+    assert_eq!(
+        refused.kept("form_key"),
+        [form_key.as_str()],
+        "a refusal is the same form"
+    );
+    let changed = site.check(&[form, ("representative_role", "Treasurer")]).await;
+    assert_ne!(changed.submission_key(), first.submission_key());
+    let another = site.get("/membership").await.kept("form_key").remove(0);
+    assert_ne!(
+        site.check(&[("form_key", &another)]).await.submission_key(),
+        first.submission_key()
+    );
     assert_ne!(
         site.check(&[]).await.submission_key(),
-        site.check(&[]).await.submission_key()
+        site.check(&[]).await.submission_key(),
+        "no form, no promise"
     );
 }
 
@@ -179,7 +202,7 @@ async fn what_is_checked_comes_to_the_check_page_cleaned() {
 /// A refused form: 422, one sentence in the summary and at the field, everything kept.
 async fn assert_refused(site: &TestSite, changes: &[(&str, &str)], field: &str, sentence: &str) {
     let reply = site.check(changes).await;
-    let what = format!("{field}: {:.80?}", changes);
+    let what = format!("{field}: {changes:.80?}");
     assert_eq!(reply.status, StatusCode::UNPROCESSABLE_ENTITY, "{what}");
     assert!(reply.text_of("title").starts_with("Error: "), "{what}");
     let told = reply.all(".summary li");
@@ -205,7 +228,7 @@ async fn assert_refused(site: &TestSite, changes: &[(&str, &str)], field: &str, 
 async fn bad_answers_get_a_clear_sentence_each_and_no_500() {
     let site = TestSite::new().await;
     let long = "ä".repeat(2_001);
-    let (long_201, long_501, long_51) = (&long[..402], &long[..1002], &long[..102]);
+    let (over_200, over_500, over_50) = (&long[..402], &long[..1002], &long[..102]);
     let megabyte = "a".repeat(1024 * 1024);
     let marks = format!("ab{}", "\u{301}".repeat(100_000));
     let rows: &[(&str, &str, &str)] = &[
@@ -218,13 +241,13 @@ async fn bad_answers_get_a_clear_sentence_each_and_no_500() {
         ("organization_name", "A", "must be at least 2 characters long; it has 1"),
         (
             "organization_name",
-            long_201,
+            over_200,
             "must be 200 characters or fewer; it has 201",
         ),
         ("organization_name", &marks, "must be 200 characters or fewer"),
         (
             "organization_name_latin",
-            long_201,
+            over_200,
             "must be 200 characters or fewer; it has 201",
         ),
         ("domain_name", "", "Enter the domain name of your organization"),
@@ -240,7 +263,7 @@ async fn bad_answers_get_a_clear_sentence_each_and_no_500() {
             "exa<b>mple.org",
             "a character that domain names do not allow",
         ),
-        ("domain_name", long_501, "Enter"),
+        ("domain_name", over_500, "Enter"),
         ("website", "javascript:alert(1)", "begins with https:// or http://"),
         ("website", &megabyte, "must be 500 characters or fewer"),
         ("country", "", "Select the country or territory"),
@@ -250,7 +273,7 @@ async fn bad_answers_get_a_clear_sentence_each_and_no_500() {
         ("registration_note", "", "Enter the authority and the number"),
         (
             "registration_note",
-            long_501,
+            over_500,
             "must be 500 characters or fewer; it has 501",
         ),
         ("kind_of_work", "", "Select the kind of work"),
@@ -267,7 +290,7 @@ async fn bad_answers_get_a_clear_sentence_each_and_no_500() {
             "must be 2000 characters or fewer; it has 1048576",
         ),
         ("representative_name", "", "Enter the full name of the representative"),
-        ("representative_name", long_201, "must be 200 characters or fewer"),
+        ("representative_name", over_200, "must be 200 characters or fewer"),
         ("representative_role", "", "Enter the representative’s role"),
         (
             "representative_email",
@@ -292,7 +315,7 @@ async fn bad_answers_get_a_clear_sentence_each_and_no_500() {
         ("representative_email", "<script>@example.org", "before the @ sign"),
         (
             "representative_phone",
-            long_51,
+            over_50,
             "must be 50 characters or fewer; it has 51",
         ),
         (
@@ -301,11 +324,11 @@ async fn bad_answers_get_a_clear_sentence_each_and_no_500() {
             "Select whether your organization is a member of the NCSG",
         ),
         ("ncsg_status", "often", "from the list"),
-        ("icann_groups", long_501, "must be 500 characters or fewer"),
+        ("icann_groups", over_500, "must be 500 characters or fewer"),
         ("not_eligible", "anything", "from the list"),
         ("authorised", "", "without that NPOC cannot accept the application"),
         ("authorised", "on", "from the list"),
-        ("authoriser", long_201, "must be 200 characters or fewer"),
+        ("authoriser", over_200, "must be 200 characters or fewer"),
         ("publish", "maybe", "from the list"),
         ("mailing_list", "maybe", "from the list"),
     ];

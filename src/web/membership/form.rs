@@ -2,7 +2,10 @@
 
 use askama::Template;
 
+use uuid::Uuid;
+
 use super::super::layout::Layout;
+use super::posted::Posted;
 use crate::membership::{Answers, Field, Group, Problem, Question, Rule, wording};
 use crate::values::Country;
 use crate::web::Page;
@@ -12,6 +15,7 @@ use crate::web::Page;
 #[template(path = "membership/form.html")]
 pub struct FormPage<'a> {
     layout: Layout<'a>,
+    form_key: Uuid,
     parts: Vec<Part>,
     problems: Vec<Told>,
 }
@@ -48,20 +52,20 @@ enum Control {
 impl<'a> FormPage<'a> {
     /// Nothing typed yet.
     pub fn empty(layout: Layout<'a>) -> Self {
-        Self::new(layout, &Answers::default(), &[], None)
+        Self::new(layout, Uuid::now_v7(), &Answers::default(), &[], None)
     }
 
     /// Back from the check page, at the question to change.
-    pub fn filled(layout: Layout<'a>, answers: &Answers, change: Option<Field>) -> Self {
-        Self::new(layout, answers, &[], change)
+    pub fn filled(layout: Layout<'a>, posted: &Posted, change: Option<Field>) -> Self {
+        Self::new(layout, posted.form_key, &posted.answers, &[], change)
     }
 
     /// Everything kept, all problems told; the focus is on their summary.
-    pub fn refused(layout: Layout<'a>, answers: &Answers, problems: &[Problem]) -> Self {
-        Self::new(layout, answers, problems, None)
+    pub fn refused(layout: Layout<'a>, posted: &Posted, problems: &[Problem]) -> Self {
+        Self::new(layout, posted.form_key, &posted.answers, problems, None)
     }
 
-    fn new(layout: Layout<'a>, answers: &Answers, problems: &[Problem], focus: Option<Field>) -> Self {
+    fn new(layout: Layout<'a>, form_key: Uuid, answers: &Answers, problems: &[Problem], focus: Option<Field>) -> Self {
         let asked = |question: &'static Question| Asked {
             question,
             typed: answers.all(question.field).to_vec(),
@@ -73,6 +77,7 @@ impl<'a> FormPage<'a> {
         };
         Self {
             layout,
+            form_key,
             parts: Group::ALL
                 .into_iter()
                 .map(|group| Part {

@@ -14,6 +14,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::failure::Failure;
@@ -42,6 +43,7 @@ enum Notice {
 struct CheckPage<'a> {
     layout: Layout<'a>,
     answers: &'a Answers,
+    form_key: Uuid,
     submission_key: Uuid,
     notice: Notice,
 }
@@ -59,6 +61,20 @@ impl ReceiptPage<'_> {
     }
 }
 
+/// What is sent with a submission key.
+struct Submission<'a> {
+    application: &'a Application,
+    form_key: Uuid,
+    key: Uuid,
+}
+
+/// The form, empty. Each has a key of its own, so that what is sent from it can be told apart from
+/// what is sent from another.
+pub async fn show(State(site): State<Arc<Site>>) -> Result<Response, Failure> {
+    let page = FormPage::empty(Layout::of(Page::Membership, &site.public_url));
+    Ok(private(StatusCode::OK, page.render()?))
+}
+
 /// Takes the form, at whichever step it is.
 pub async fn post(State(site): State<Arc<Site>>, request: Request) -> Result<Response, Failure> {
     if !posted::is_urlencoded(request.headers()) {
@@ -66,49 +82,78 @@ pub async fn post(State(site): State<Arc<Site>>, request: Request) -> Result<Res
     }
     let (headers, extensions) = (request.headers().clone(), request.extensions().clone());
     let change = posted::field_to_change(request.uri());
-    let body = match request.extract::<Bytes, _>().await {
-        Ok(body) => body,
+    let posted = match request.extract::<Bytes, _>().await {
+        Ok(body) => Posted::read(&body),
         Err(refused) => return Ok(refused.into_response()),
     };
-    let posted = Posted::read(&body);
+    let form_key = posted.form_key;
     match (posted.step, membership::check(&posted.answers)) {
-        (Step::Edit, _) => edit(&site, &posted.answers, change),
-        (_, Err(problems)) => refuse(&site, &posted.answers, &problems),
-        (Step::Check | Step::Send(None), Ok(application)) => ask_to_check(&site, &application),
-        (Step::Send(Some(key)), Ok(application)) if !site.limit.allows(&headers, &extensions) => {
-            hold(&site, &application, key).await
+        (Step::Edit, _) => edit(&site, &posted, change),
+        (_, Err(problems)) => refuse(&site, &posted, &problems),
+        (Step::Check | Step::Send(None), Ok(application)) => ask_to_check(&site, &application, form_key),
+        (Step::Send(Some(key)), Ok(application)) => {
+            let submission = Submission {
+                application: &application,
+                form_key,
+                key,
+            };
+            if site.limit.allows(&headers, &extensions) {
+                send(&site, &submission).await
+            } else {
+                hold(&site, &submission).await
+            }
         }
-        (Step::Send(Some(key)), Ok(application)) => send(&site, &application, key).await,
     }
 }
 
-fn edit(site: &Site, answers: &Answers, change: Option<Field>) -> Result<Response, Failure> {
-    let page = FormPage::filled(Layout::of(Page::Membership, &site.public_url), answers, change);
+fn edit(site: &Site, posted: &Posted, change: Option<Field>) -> Result<Response, Failure> {
+    let page = FormPage::filled(Layout::of(Page::Membership, &site.public_url), posted, change);
     Ok(private(StatusCode::OK, page.render()?))
 }
 
-fn refuse(site: &Site, answers: &Answers, problems: &[Problem]) -> Result<Response, Failure> {
-    let page = FormPage::refused(Layout::of(Page::Membership, &site.public_url), answers, problems);
+fn refuse(site: &Site, posted: &Posted, problems: &[Problem]) -> Result<Response, Failure> {
+    let page = FormPage::refused(Layout::of(Page::Membership, &site.public_url), posted, problems);
     Ok(private(StatusCode::UNPROCESSABLE_ENTITY, page.render()?))
 }
 
-/// A fresh key each time: answers that were changed are another application.
-fn ask_to_check(site: &Site, application: &Application) -> Result<Response, Failure> {
-    give_back(site, application, Uuid::now_v7(), Notice::NotSentYet, StatusCode::OK)
+fn ask_to_check(site: &Site, application: &Application, form_key: Uuid) -> Result<Response, Failure> {
+    let key = submission_key(form_key, application.answers());
+    give_back(
+        site,
+        &Submission {
+            application,
+            form_key,
+            key,
+        },
+        Notice::NotSentYet,
+        StatusCode::OK,
+    )
 }
 
-/// The check page with the same key, so that whatever happened before, sending stores once.
-fn give_back(
-    site: &Site,
-    application: &Application,
-    key: Uuid,
-    notice: Notice,
-    status: StatusCode,
-) -> Result<Response, Failure> {
+/// The same form with the same answers has the same key, however often its check page is asked for:
+/// reload, back button and double click all lead to one application. Changed answers are another
+/// application, which is welcome and which staff are told of.
+fn submission_key(form_key: Uuid, answers: &Answers) -> Uuid {
+    let mut hash = Sha256::new_with_prefix(form_key);
+    for question in &membership::QUESTIONS {
+        for answer in answers.all(question.field) {
+            hash.update([question.field as u8]);
+            hash.update(answer.len().to_be_bytes());
+            hash.update(answer);
+        }
+    }
+    let mut octets = [0; 16];
+    octets.copy_from_slice(&hash.finalize()[..16]);
+    Uuid::new_v8(octets)
+}
+
+/// The check page, with a key that stores once whatever happened before.
+fn give_back(site: &Site, submission: &Submission, notice: Notice, status: StatusCode) -> Result<Response, Failure> {
     let page = CheckPage {
         layout: Layout::of(Page::Membership, &site.public_url),
-        answers: application.answers(),
-        submission_key: key,
+        answers: submission.application.answers(),
+        form_key: submission.form_key,
+        submission_key: submission.key,
         notice,
     };
     let mut response = private(status, page.render()?);
@@ -121,15 +166,15 @@ fn give_back(
 }
 
 /// Over the limit. What the key has stored before is stored all the same.
-async fn hold(site: &Site, application: &Application, key: Uuid) -> Result<Response, Failure> {
-    match membership::receipt_of_key(&site.pool, key).await {
+async fn hold(site: &Site, submission: &Submission<'_>) -> Result<Response, Failure> {
+    match membership::receipt_of_key(&site.pool, submission.key).await {
         Ok(Some(receipt)) => Ok(see_receipt(&receipt)),
-        _ => give_back(site, application, key, Notice::TooMany, StatusCode::TOO_MANY_REQUESTS),
+        _ => give_back(site, submission, Notice::TooMany, StatusCode::TOO_MANY_REQUESTS),
     }
 }
 
-async fn send(site: &Site, application: &Application, key: Uuid) -> Result<Response, Failure> {
-    let storing = membership::submit(&site.pool, &site.letterhead, application, key);
+async fn send(site: &Site, submission: &Submission<'_>) -> Result<Response, Failure> {
+    let storing = membership::submit(&site.pool, &site.letterhead, submission.application, submission.key);
     let stored = tokio::time::timeout(STORING_LIMIT, storing).await;
     match stored.map_err(anyhow::Error::from).and_then(|stored| stored) {
         Ok(receipt) => {
@@ -142,13 +187,7 @@ async fn send(site: &Site, application: &Application, key: Uuid) -> Result<Respo
                 error = format!("{error:#}"),
                 "an application was not stored; its answers were given back"
             );
-            give_back(
-                site,
-                application,
-                key,
-                Notice::NotStored,
-                StatusCode::SERVICE_UNAVAILABLE,
-            )
+            give_back(site, submission, Notice::NotStored, StatusCode::SERVICE_UNAVAILABLE)
         }
     }
 }

@@ -23,6 +23,8 @@ pub struct Posted {
     pub step: Step,
     /// As typed.
     pub answers: Answers,
+    /// Which form, as the page that was filled in carries it; a fresh one where none came.
+    pub form_key: Uuid,
 }
 
 impl Posted {
@@ -40,9 +42,11 @@ impl Posted {
             Some("send") => Step::Send(last("submission_key").and_then(|key| Uuid::try_parse(key.trim()).ok())),
             _ => Step::Check,
         };
+        let form_key = last("form_key").and_then(|key| Uuid::try_parse(key.trim()).ok());
         Self {
             step,
             answers: Answers::typed(form_urlencoded::parse(body)),
+            form_key: form_key.unwrap_or_else(Uuid::now_v7),
         }
     }
 }
