@@ -73,7 +73,7 @@ npoc() { "${clean[@]}" "$binary" "$@"; }
 
 start() { # SETTING…
     # Port 0 lets the system choose one that is free, and the log tells which.
-    "${clean[@]}" NPOC_LISTEN=127.0.0.1:0 NPOC_PUBLIC_URL=https://npoc.example "$@" "$binary" </dev/null 2>site.log &
+    "${clean[@]}" NPOC_LISTEN=127.0.0.1:0 NPOC_PUBLIC_URL=https://npoc.example "$@" "$binary" </dev/null 2>site.log 3>&- &
     site=$!
     within 30 is_up
 }
@@ -314,7 +314,7 @@ check "to the same one" is "$(cat again)" "$(cat receipt)"
 check "one application is stored" is "$(sql 'SELECT count(*) FROM applications')" 1
 check "its row says what was answered" is_stored
 check "the operator can read it beside the running site" is_shown
-check "both mails are written" within 15 test -e "data/mail/$reference.staff.eml" -a -e "data/mail/$reference.applicant.eml"
+check "both mails are written" within 15 ls "data/mail/$reference.staff.eml" "data/mail/$reference.applicant.eml"
 check "staff's mail says everything" applicant staff "data/mail/$reference.staff.eml" "$reference" check.html
 check "the applicant's mail says nothing that was typed" applicant applicant "data/mail/$reference.applicant.eml" "$reference" "$(cat receipt)"
 check "no mail waits" within 15 lists_unsent 0
@@ -326,7 +326,7 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -su
     -addext 'subjectAltName=DNS:localhost' -addext 'basicConstraints=critical,CA:FALSE' \
     -keyout relay.key -out relay.crt 2>out
 mkdir relayed
-"$python" "$relay_program" relayed relay.crt relay.key >ports 2>relay.log </dev/null &
+"$python" "$relay_program" relayed relay.crt relay.key >ports 2>relay.log </dev/null 3>&- &
 relay=$!
 check "the relay listens" within 15 grep -q ' ' ports
 read -r starttls implicit <ports

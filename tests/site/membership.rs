@@ -225,6 +225,7 @@ async fn assert_refused(site: &TestSite, changes: &[(&str, &str)], field: &str, 
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one row for each bad answer")]
 async fn bad_answers_get_a_clear_sentence_each_and_no_500() {
     let site = TestSite::new().await;
     let long = "ä".repeat(2_001);
