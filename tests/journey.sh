@@ -270,8 +270,7 @@ post() { # BODY PAGE: the status
 
 fills_in() { curl -fsS --max-time 20 -o form.html "$url/membership" && applicant form form.html >checked; }
 checks_answers() { is "$(post checked check.html)" 200 && applicant send check.html >sent; }
-sends() { is "$(post sent "$1.html")" 303 && location "$1" >"$1"; }
-location() { sed -n 's/^location: \(.*\)\r$/\1/ip' "$1.html.headers"; }
+sends() { is "$(post sent "$1.html")" 303 && sed -n 's/^location: \(.*\)\r$/\1/ip' "$1.html.headers" >"$1"; }
 reads_receipt() {
     curl -fsS --max-time 20 -o receipt.html "$url$(cat receipt)" &&
         reference=$(grep -om 1 'NPOC-[0-9A-Z]\{4\}-[0-9A-Z]\{4\}' receipt.html | head -n 1) &&
