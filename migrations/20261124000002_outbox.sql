@@ -23,8 +23,13 @@ CREATE TABLE outbox (
     -- Due when this has passed. A worker that takes the mail moves it forward first: that is its
     -- lease, so a mail held by a worker that died becomes due again by itself.
     due_at timestamptz NOT NULL DEFAULT now(),
-    -- Counts the tries, and is the token by which a worker proves that the lease is still its own.
+    -- Tries on the present schedule; begun anew when an operator has the mail sent again.
     attempts integer NOT NULL DEFAULT 0,
+    -- Counts every claim and never goes back: the token by which a worker proves that the lease is
+    -- still its own.
+    claims integer NOT NULL DEFAULT 0,
+    -- Set while a worker holds the mail, so that nobody else makes it due under its hands.
+    leased_until timestamptz,
     last_error text,
     sent_at timestamptz,
     given_up_at timestamptz,

@@ -95,7 +95,10 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
     if let Command::Mail(MailCommand::Test { address }) = command {
         return send_test(&settings, &address).await;
     }
-    let database = Database::open_beside(&settings.database).await?;
+    let database = match command {
+        Command::Migrate => Database::open_or_create_beside(&settings.database).await?,
+        _ => Database::open_beside(&settings.database).await?,
+    };
     let done = with_database(command, &database.pool, &mut io::stdout().lock()).await;
     database.close().await;
     done.or_else(unless_the_reader_left)

@@ -30,7 +30,7 @@ const SENDING_LIMIT: Duration = Duration::from_mins(2);
 const POLL: Duration = Duration::from_secs(5);
 
 /// The wait after each failed try, before jitter: five seconds, ten, a minute, five, fifteen, an
-/// hour, three, six, then every twelve hours, six times: 82 hours in all, so at least 73 with the
+/// hour, three, six, then every twelve hours, six times: 82 hours in all, so at least 74 with the
 /// shortest jitter. Afterwards a mail is given up, or tried on at the last pace if a refusal is
 /// not final for it.
 const WAITS: [Duration; 14] = [
@@ -76,10 +76,10 @@ impl Columns {
         for letter in letters {
             columns.message_ids.push(letter.message_id);
             columns.references.push(letter.reference);
-            columns.recipients.push(letter.recipient.to_string());
+            columns.recipients.push(letter.recipient.to_wire().to_string());
             columns
                 .replies_to
-                .push(letter.reply_to.map(|address| address.to_string()));
+                .push(letter.reply_to.map(|address| address.to_wire().to_string()));
             columns.subjects.push(letter.subject);
             columns.texts.push(letter.text);
             columns.htmls.push(letter.html);
@@ -113,6 +113,7 @@ pub struct Outbox {
 struct Claim {
     id: i64,
     attempts: i32,
+    claims: i32,
     owed_at: OffsetDateTime,
     letter: Letter,
 }
@@ -145,8 +146,7 @@ impl Outbox {
     async fn work(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow() {
             match self.deliver_next().await {
-                // There may be more: let another worker look while this one goes on.
-                Ok(Step::Sent | Step::Later | Step::GivenUp) => self.wake(),
+                Ok(Step::Sent | Step::Later | Step::GivenUp) => {}
                 Ok(Step::Nothing) => self.rest(&mut stop).await,
                 Err(error) => {
                     tracing::warn!(%error, "the outbox cannot be read; trying again");
@@ -172,18 +172,21 @@ impl Outbox {
         let Some(claim) = self.claim().await? else {
             return Ok(Step::Nothing);
         };
+        // There may be more: another worker looks while this one talks.
+        self.wake();
         let outcome = self.send(&claim).await;
         self.note(&claim, outcome).await
     }
 
     async fn claim(&self) -> sqlx::Result<Option<Claim>> {
         let row = sqlx::query!(
-            r#"UPDATE outbox SET attempts = attempts + 1, due_at = now() + make_interval(secs => $1)
+            r#"UPDATE outbox SET attempts = attempts + 1, claims = claims + 1,
+                due_at = now() + make_interval(secs => $1), leased_until = now() + make_interval(secs => $1)
             WHERE id = (
                 SELECT id FROM outbox
                 WHERE sent_at IS NULL AND given_up_at IS NULL AND due_at <= now()
                 ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-            RETURNING id, attempts, owed_at, message_id, reference, recipient, reply_to, subject,
+            RETURNING id, attempts, claims, owed_at, message_id, reference, recipient, reply_to, subject,
                 body_text, body_html, refusal_is_final"#,
             LEASE.as_secs_f64()
         )
@@ -195,6 +198,7 @@ impl Outbox {
         Ok(Some(Claim {
             id: row.id,
             attempts: row.attempts,
+            claims: row.claims,
             owed_at: row.owed_at,
             letter: Letter {
                 message_id: row.message_id,
@@ -254,7 +258,7 @@ impl Outbox {
     /// Whoever holds the lease by now: it was sent.
     async fn note_sent(&self, claim: &Claim) -> sqlx::Result<()> {
         sqlx::query!(
-            "UPDATE outbox SET sent_at = now(), given_up_at = NULL, last_error = NULL WHERE id = $1 AND sent_at IS NULL",
+            "UPDATE outbox SET sent_at = now(), leased_until = NULL, given_up_at = NULL, last_error = NULL WHERE id = $1 AND sent_at IS NULL",
             claim.id
         )
         .execute(&self.pool)
@@ -264,10 +268,10 @@ impl Outbox {
 
     async fn note_later(&self, claim: &Claim, wait: Duration, reason: &str) -> sqlx::Result<()> {
         sqlx::query!(
-            "UPDATE outbox SET due_at = now() + make_interval(secs => $3), last_error = $4
-             WHERE id = $1 AND attempts = $2 AND sent_at IS NULL",
+            "UPDATE outbox SET due_at = now() + make_interval(secs => $3), leased_until = NULL, last_error = $4
+             WHERE id = $1 AND claims = $2 AND sent_at IS NULL",
             claim.id,
-            claim.attempts,
+            claim.claims,
             wait.as_secs_f64(),
             reason
         )
@@ -278,10 +282,10 @@ impl Outbox {
 
     async fn note_given_up(&self, claim: &Claim, reason: &str) -> sqlx::Result<()> {
         sqlx::query!(
-            "UPDATE outbox SET given_up_at = now(), last_error = $3
-             WHERE id = $1 AND attempts = $2 AND sent_at IS NULL",
+            "UPDATE outbox SET given_up_at = now(), leased_until = NULL, last_error = $3
+             WHERE id = $1 AND claims = $2 AND sent_at IS NULL",
             claim.id,
-            claim.attempts,
+            claim.claims,
             reason
         )
         .execute(&self.pool)
@@ -338,14 +342,15 @@ pub async fn unsent(pool: &PgPool) -> sqlx::Result<Vec<Unsent>> {
 }
 
 /// Makes unsent mail due now, given up or not, with its schedule begun anew: that of one
-/// reference, or all. Returns how many.
+/// reference, or all. What a worker is sending at this moment is left to it. Returns how many.
 ///
 /// # Errors
 /// The database's.
 pub async fn retry(pool: &PgPool, reference: Option<&str>) -> sqlx::Result<u64> {
     let done = sqlx::query!(
         "UPDATE outbox SET due_at = now(), attempts = 0, given_up_at = NULL
-         WHERE sent_at IS NULL AND ($1::text IS NULL OR reference = upper($1))",
+         WHERE sent_at IS NULL AND (leased_until IS NULL OR leased_until < now())
+           AND ($1::text IS NULL OR reference = upper($1))",
         reference
     )
     .execute(pool)

@@ -81,7 +81,10 @@ impl Settings {
         {
             return Err(Faults(vec![format!(".env cannot be read: {error}")]));
         }
-        Self::read(purpose, is_root(), |name| env::var(name).ok())
+        Self::read(purpose, is_root(), |name| {
+            // What is no UTF-8 is no value that any setting takes: better refused than unseen.
+            env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+        })
     }
 
     /// Reads from any lookup; an empty value counts as not set. Root's data stand elsewhere.
@@ -113,11 +116,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let data_dir = self.data_dir();
         let database = self.database(data_dir.clone());
         let transport = self.transport(purpose, data_dir);
-        let mail_from = self.parsed(
-            "NPOC_MAIL_FROM",
-            "NPOC website <no-reply@npoc.org>",
-            "a sender, like NPOC website <no-reply@npoc.org>",
-        );
+        let mail_from = self.mail_from();
         let staff_email = self.staff_email();
         let trusted_proxies = self.trusted_proxies();
         let rate_limit = self.parsed("NPOC_RATE_LIMIT", "30", "a whole number, 0 for no limit");
@@ -159,7 +158,14 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             return listen.map(|listen| format!("http://{listen}"));
         };
         let is_plain = |url: &Url| {
-            matches!(url.scheme(), "http" | "https") && url.has_host() && url.path() == "/" && url.query().is_none()
+            matches!(url.scheme(), "http" | "https")
+                && url.has_host()
+                && url.path() == "/"
+                && url.query().is_none()
+                && url.fragment().is_none()
+                && !url.authority().contains('@')
+                && url.fragment().is_none()
+                && url.authority().find('@').is_none()
         };
         match Url::parse(&value).ok().filter(is_plain) {
             Some(url) => Some(url.as_str().trim_end_matches('/').to_owned()),
@@ -204,10 +210,13 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let wants_folder = match self.value("NPOC_MAIL").as_deref() {
             None => false,
             Some("folder") => true,
-            Some(_) => return self.fault("NPOC_MAIL", "folder, or not set"),
+            Some(_) => {
+                self.fault::<()>("NPOC_MAIL", "folder, or not set");
+                true
+            }
         };
         match self.value("SMTP_URL") {
-            Some(_) if wants_folder => self.fault("NPOC_MAIL", "left out where SMTP_URL is set: mail goes one way"),
+            Some(_) if wants_folder && self.value("NPOC_MAIL").as_deref() == Some("folder") => self.fault("NPOC_MAIL", "left out where SMTP_URL is set: mail goes one way"),
             Some(url) => Transport::smtp(&url).ok().or_else(|| {
                 self.fault("SMTP_URL", "an SMTP address, like smtp://user:password@mail.example.org:587?tls=required")
             }),
@@ -221,13 +230,33 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         }
     }
 
+    /// With an ASCII domain, since every relay must take it.
+    fn mail_from(&mut self) -> Option<Mailbox> {
+        let value = self
+            .value("NPOC_MAIL_FROM")
+            .unwrap_or_else(|| "NPOC website <no-reply@npoc.org>".to_owned());
+        let sender = value.parse::<Mailbox>().ok();
+        let address = sender.as_ref().and_then(|sender| ascii_mailbox(sender.email.as_ref()));
+        match (sender, address) {
+            (Some(sender), Some(address)) => Some(Mailbox::new(sender.name, address.to_wire())),
+            _ => self.fault(
+                "NPOC_MAIL_FROM",
+                "a sender with an ASCII mailbox, like NPOC website <no-reply@npoc.org>",
+            ),
+        }
+    }
+
+    /// With an ASCII mailbox, since applicants' replies must find it through every relay.
     fn staff_email(&mut self) -> Option<EmailAddress> {
         let value = self
             .value("NPOC_STAFF_EMAIL")
             .unwrap_or_else(|| "info@npoc.org".to_owned());
-        EmailAddress::parse(&value)
-            .ok()
-            .or_else(|| self.fault("NPOC_STAFF_EMAIL", "an e-mail address, like info@npoc.org"))
+        ascii_mailbox(&value).or_else(|| {
+            self.fault(
+                "NPOC_STAFF_EMAIL",
+                "an e-mail address with an ASCII mailbox, like info@npoc.org",
+            )
+        })
     }
 
     fn trusted_proxies(&mut self) -> Option<Vec<IpNet>> {
@@ -257,6 +286,12 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             Some(_) => self.fault("NPOC_LOG_FORMAT", "text or json"),
         }
     }
+}
+
+fn ascii_mailbox(text: &str) -> Option<EmailAddress> {
+    EmailAddress::parse(text)
+        .ok()
+        .filter(|address| !address.needs_smtputf8())
 }
 
 fn network(text: &str) -> Option<IpNet> {

@@ -62,13 +62,30 @@ impl Database {
     ///
     /// # Errors
     /// A sentence for the operator.
-    pub async fn open_beside(choice: &DatabaseChoice) -> anyhow::Result<Self> {
+    pub async fn open_or_create_beside(choice: &DatabaseChoice) -> anyhow::Result<Self> {
         if let DatabaseChoice::Embedded(home) = choice
             && let Some(socket) = embedded::running(home)
         {
             return Self::open(&DatabaseChoice::Url(Box::new(options(&socket)))).await;
         }
         Self::open(choice).await
+    }
+
+    /// As [`Self::open_or_create_beside`], for a command that reads: where there is no database, a
+    /// new and empty one would be a wrong answer.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub async fn open_beside(choice: &DatabaseChoice) -> anyhow::Result<Self> {
+        if let DatabaseChoice::Embedded(home) = choice {
+            let is_there = home.join("postgres").is_dir();
+            anyhow::ensure!(
+                is_there,
+                "There is no database in {}; see NPOC_DATA_DIR and DATABASE_URL",
+                home.display()
+            );
+        }
+        Self::open_or_create_beside(choice).await
     }
 
     /// Returns when the embedded server has ended by itself; never for a server that is not ours.

@@ -38,13 +38,6 @@ impl Answers {
         &self.0[field as usize]
     }
 
-    /// The answer to a question that takes one. Where several came, all of them, so that a text
-    /// field shown again loses nothing.
-    #[must_use]
-    pub fn text(&self, field: Field) -> String {
-        self.all(field).join(" / ")
-    }
-
     /// The one answer, if there is one.
     #[must_use]
     pub fn one(&self, field: Field) -> Option<&str> {

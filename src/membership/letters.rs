@@ -118,11 +118,15 @@ impl Letterhead {
 
 impl StaffLetter<'_> {
     fn subject(&self) -> String {
-        let name = self.application.answers().text(Field::OrganizationName);
+        let name = self
+            .application
+            .answers()
+            .one(Field::OrganizationName)
+            .unwrap_or_default();
         let country = self.application.country().name();
         format!(
             "[NPOC membership] {} ({country}) {}",
-            shortened(&name),
+            shortened(name),
             self.occasion.reference
         )
     }
@@ -144,7 +148,11 @@ impl StaffLetter<'_> {
     }
 
     fn reply_line(&self) -> String {
-        let name = self.application.answers().text(Field::RepresentativeName);
+        let name = self
+            .application
+            .answers()
+            .one(Field::RepresentativeName)
+            .unwrap_or_default();
         let email = self.application.representative_email();
         if email.needs_smtputf8() {
             format!("To answer {name}, write to {email} (a reply may not find this address by itself).")
@@ -206,6 +214,8 @@ pub fn in_utc(at: OffsetDateTime) -> String {
 }
 
 fn shortened(name: &str) -> String {
+    // What looks like an encoded word (RFC 2047) would be read as what it encodes.
+    let name = &name.replace("=?", "= ?");
     match name.grapheme_indices(true).nth(NAME_IN_SUBJECT) {
         Some((end, _)) => format!("{}…", &name[..end]),
         None => name.to_owned(),

@@ -10,6 +10,9 @@ use unicode_script::{Script, UnicodeScript};
 use super::text::{is_bidi_control, is_never_shaping, is_zero_width};
 use super::{DomainFault, Fault};
 
+/// More octets of UTF-8 than any domain name can have.
+const LONGEST: usize = 4 * 253;
+
 /// A domain name under which an organization can be found, such as `例え.テスト`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DomainName {
@@ -34,6 +37,10 @@ impl DomainName {
 
     /// A bare host name with at least one dot, as it stands after the `@` of an address too.
     pub(super) fn of_host(host: &str) -> Result<Self, DomainFault> {
+        // 253 octets of A-labels hold fewer than 253 characters; folding more than that costs time.
+        if host.len() > LONGEST {
+            return Err(DomainFault::TooLong);
+        }
         let (unicode, valid) = idna::domain_to_unicode(host);
         refuse_common_slips(&unicode)?;
         valid.map_err(|_| DomainFault::NotAllowed)?;
@@ -76,7 +83,8 @@ impl DomainName {
             (Some(unicode), Some(ascii)) if psl::domain_str(unicode).is_some() => Self {
                 unicode: unicode.to_owned(),
                 ascii: ascii.to_owned(),
-            },
+            }
+            .without_www(),
             _ => self,
         }
     }
@@ -194,6 +202,7 @@ mod tests {
             ),
             ("نامه\u{200c}ای.com", "نامه\u{200c}ای.com", "xn--mgba3gch31f060k.com"),
             ("a.co.uk", "a.co.uk", "a.co.uk"),
+            ("www.www.example.org", "example.org", "example.org"),
             (
                 "npoc.newtopleveldomain",
                 "npoc.newtopleveldomain",
@@ -220,6 +229,7 @@ mod tests {
             ("my_org.example.org", DomainFault::Underscore),
             (&long_label, DomainFault::TooLong),
             (&long_name, DomainFault::TooLong),
+            (&"\u{fdfa}".repeat(400_000), DomainFault::TooLong),
             ("co.uk", DomainFault::PublicSuffix),
             ("github.io", DomainFault::PublicSuffix),
             ("info@example.org", DomainFault::EmailAddress),

@@ -79,6 +79,10 @@ impl EmailAddress {
         if self.mailbox.len() > 64 || wire_octets > 254 {
             return Err(EmailFault::TooLong);
         }
+        // An encoded word (RFC 2047) would be read as what it encodes.
+        if self.mailbox.starts_with("=?") && self.mailbox.ends_with("?=") {
+            return Err(EmailFault::Mailbox);
+        }
         let shape = self.mailbox.replace(|c: char| !c.is_ascii(), "x");
         Address::new(shape, self.domain.ascii())
             .map(drop)
@@ -117,7 +121,7 @@ fn split_at_sign(address: &str) -> Result<(&str, &str), EmailFault> {
         Err(EmailFault::NoMailbox)
     } else if domain.is_empty() {
         Err(EmailFault::NoDomain)
-    } else if !is_quoted && mailbox.contains('@') {
+    } else if !is_quoted && mailbox.contains(['@', '＠']) {
         Err(EmailFault::ManyAts)
     } else {
         Ok((mailbox, domain))
@@ -212,6 +216,8 @@ mod tests {
             ("@example.com", EmailFault::NoMailbox),
             ("user@", EmailFault::NoDomain),
             ("user@@example.com", EmailFault::ManyAts),
+            ("a＠b＠example.com", EmailFault::ManyAts),
+            ("=?utf-8?q?x?=@example.com", EmailFault::Mailbox),
             (".user@example.com", EmailFault::Dots),
             ("user.@example.com", EmailFault::Dots),
             ("us..er@example.com", EmailFault::Dots),

@@ -21,7 +21,10 @@ impl Website {
             .is_some_and(|host| host.contains('.') || host.starts_with('['));
         let is_plain =
             matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none();
-        if is_public && is_plain && !address.contains(' ') {
+        let has_slashes = address
+            .get(url.scheme().len()..)
+            .is_some_and(|rest| rest.starts_with("://"));
+        if is_public && is_plain && has_slashes && !address.contains(' ') {
             Ok(Self(address))
         } else {
             Err(Fault::NotAWebsite)
@@ -38,6 +41,7 @@ impl Website {
 fn with_scheme(typed: &str) -> String {
     let scheme = typed.split_once(':').map(|(scheme, _)| scheme);
     match scheme {
+        _ if typed.starts_with("//") => format!("https:{typed}"),
         // `example.org:8080/a` has a colon but no scheme: a scheme holds no dot.
         Some(scheme) if !scheme.contains(['.', '/']) => typed.to_owned(),
         _ => format!("https://{typed}"),
@@ -57,6 +61,7 @@ mod tests {
             ),
             ("example.org/about", "https://example.org/about"),
             ("example.org:8080", "https://example.org:8080"),
+            ("//example.org/a", "https://example.org/a"),
             ("https://例え.テスト/パス", "https://例え.テスト/パス"),
             ("http://مثال.إختبار/", "http://مثال.إختبار/"),
             (" HTTPS://Example.org ", "HTTPS://Example.org"),
@@ -73,6 +78,7 @@ mod tests {
             "https:///",
             "http://localhost/",
             "not a website",
+            "https:example.org",
             "https://exa mple.org/",
             "example",
         ] {

@@ -106,6 +106,14 @@ async fn a_new_database_is_created_and_an_up_to_date_one_is_left_alone() {
 }
 
 #[test]
+fn a_command_that_reads_makes_no_database() {
+    let home = std::env::temp_dir().join(format!("npoc-nothing-{}", std::process::id()));
+    let ended = run(&["applications", "list"], &[("NPOC_DATA_DIR", home.to_str().unwrap())]);
+    assert!(!ended.status.success() && !home.exists());
+    assert!(String::from_utf8_lossy(&ended.stderr).contains("There is no database in"));
+}
+
+#[test]
 fn help_names_every_command() {
     let help = said(run(&["--help"], &[]));
     for command in ["serve", "migrate", "mail", "applications"] {

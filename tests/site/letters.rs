@@ -155,6 +155,17 @@ async fn a_name_cannot_forge_a_header_or_a_heading() {
 }
 
 #[tokio::test]
+async fn a_name_that_looks_like_an_encoded_word_is_read_as_it_was_typed() {
+    let site = TestSite::new().await;
+    let reference = site
+        .apply(&[("organization_name", "=?utf-8?q?=5BNPOC=5D_fake?=")])
+        .await;
+    site.deliver_all().await;
+    let (staff, _) = site.mails(&reference);
+    assert!(!staff.subject.contains("[NPOC] fake"), "{}", staff.subject);
+}
+
+#[tokio::test]
 async fn a_long_name_in_any_script_is_shortened_in_the_subject_only() {
     let site = TestSite::new().await;
     let name = "संगठन ".repeat(30);

@@ -75,6 +75,23 @@ fn a_production_site_that_would_lose_mail_refuses_to_start() {
 }
 
 #[test]
+fn addresses_that_would_break_the_mail_are_refused_and_domains_in_any_script_are_taken() {
+    for (name, value) in [
+        ("NPOC_MAIL_FROM", "büro@example.org"),
+        ("NPOC_STAFF_EMAIL", "büro@example.org"),
+        ("NPOC_PUBLIC_URL", "https://npoc.org/#a"),
+        ("NPOC_PUBLIC_URL", "https://user:password@npoc.org"),
+    ] {
+        assert!(
+            read_settings(Purpose::Serve, &[HOME, (name, value)]).is_err(),
+            "{name}={value}"
+        );
+    }
+    let international = settings(&[HOME, ("NPOC_MAIL_FROM", "NPOC <no-reply@例え.テスト>")]);
+    assert_eq!(international.mail_from.email.domain(), "xn--r8jz45g.xn--zckzah");
+}
+
+#[test]
 fn the_program_says_what_is_wrong_and_ends() {
     let ended = run(&[], &[("NPOC_LISTEN", "nowhere"), ("NPOC_RATE_LIMIT", "many")]);
     assert!(!ended.status.success());

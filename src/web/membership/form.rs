@@ -115,9 +115,12 @@ impl Asked {
         wording::hint(self.question.field)
     }
 
-    /// What is shown again: all that was typed, even where one answer was asked for.
+    /// What is shown again: all that was typed, even where one answer was asked for. NUL alone goes,
+    /// since no page can show it.
     fn text(&self) -> String {
-        self.typed.join(" / ")
+        let mut different = self.typed.clone();
+        different.dedup();
+        different.join(" / ").replace('\0', "")
     }
 
     /// The ids of the hint and the problem, for `aria-describedby`.

@@ -169,7 +169,8 @@ fn give_back(site: &Site, submission: &Submission, notice: Notice, status: Statu
 async fn hold(site: &Site, submission: &Submission<'_>) -> Result<Response, Failure> {
     match membership::receipt_of_key(&site.pool, submission.key).await {
         Ok(Some(receipt)) => Ok(see_receipt(&receipt)),
-        _ => give_back(site, submission, Notice::TooMany, StatusCode::TOO_MANY_REQUESTS),
+        Ok(None) => give_back(site, submission, Notice::TooMany, StatusCode::TOO_MANY_REQUESTS),
+        Err(error) => not_stored(site, submission, &error.into()),
     }
 }
 
@@ -182,14 +183,17 @@ async fn send(site: &Site, submission: &Submission<'_>) -> Result<Response, Fail
             tracing::info!(reference = receipt.reference, "application stored");
             Ok(see_receipt(&receipt))
         }
-        Err(error) => {
-            tracing::error!(
-                error = format!("{error:#}"),
-                "an application was not stored; its answers were given back"
-            );
-            give_back(site, submission, Notice::NotStored, StatusCode::SERVICE_UNAVAILABLE)
-        }
+        Err(error) => not_stored(site, submission, &error),
     }
+}
+
+/// Nothing is known to be stored: the answers go back, with the key that makes sending them safe.
+fn not_stored(site: &Site, submission: &Submission, error: &anyhow::Error) -> Result<Response, Failure> {
+    tracing::error!(
+        error = format!("{error:#}"),
+        "an application was not stored; its answers were given back"
+    );
+    give_back(site, submission, Notice::NotStored, StatusCode::SERVICE_UNAVAILABLE)
 }
 
 fn see_receipt(receipt: &Receipt) -> Response {
