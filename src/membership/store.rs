@@ -1,6 +1,7 @@
 //! The tables of applications: who applied, and what became of it.
 
 use anyhow::Context as _;
+use futures_util::TryStreamExt as _;
 use futures_util::stream::BoxStream;
 use sqlx::{PgExecutor, PgPool};
 use time::OffsetDateTime;
@@ -202,23 +203,16 @@ pub async fn receipt(executor: impl PgExecutor<'_>, secret: Uuid) -> sqlx::Resul
 ///
 /// # Errors
 /// The database's.
-pub async fn find(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Result<Option<Record>> {
-    sqlx::query_as!(
-        Record,
-        "SELECT reference, received_at, organization_name, organization_name_latin, domain_name,
-            domain_name_ascii, website, country, registered, registration_note, kind_of_work, statement,
-            representative_name, representative_role, representative_email, representative_phone,
-            alternate_name, alternate_email, ncsg_status, icann_groups, not_eligible, authorised,
-            authoriser, publish, mailing_list
-         FROM applications WHERE reference = upper($1)",
-        reference.trim()
-    )
-    .fetch_optional(executor)
-    .await
+pub async fn find<'a>(executor: impl PgExecutor<'a> + 'a, reference: &'a str) -> sqlx::Result<Option<Record>> {
+    records(executor, Some(reference.trim())).try_next().await
 }
 
 /// Every application in the order of arrival, read from the database as it is consumed.
 pub fn all<'a>(executor: impl PgExecutor<'a> + 'a) -> BoxStream<'a, sqlx::Result<Record>> {
+    records(executor, None)
+}
+
+fn records<'a>(executor: impl PgExecutor<'a> + 'a, reference: Option<&'a str>) -> BoxStream<'a, sqlx::Result<Record>> {
     sqlx::query_as!(
         Record,
         "SELECT reference, received_at, organization_name, organization_name_latin, domain_name,
@@ -226,7 +220,8 @@ pub fn all<'a>(executor: impl PgExecutor<'a> + 'a) -> BoxStream<'a, sqlx::Result
             representative_name, representative_role, representative_email, representative_phone,
             alternate_name, alternate_email, ncsg_status, icann_groups, not_eligible, authorised,
             authoriser, publish, mailing_list
-         FROM applications ORDER BY received_at, id"
+         FROM applications WHERE $1::text IS NULL OR reference = upper($1) ORDER BY received_at, id",
+        reference
     )
     .fetch(executor)
 }

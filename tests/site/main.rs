@@ -10,5 +10,6 @@ mod kill;
 mod letters;
 mod membership;
 mod pages;
+mod refusals;
 mod settings;
 mod support;

@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use mail_parser::MessageParser;
 use npoc::mailer::{Mailer, Transport};
+use npoc::membership::Field;
 use npoc::outbox::{Outbox, Step};
 use npoc::settings::{Purpose, Settings};
 use npoc::web;
@@ -241,6 +242,18 @@ impl Reply {
                 .map(|area| area.text().collect::<String>()),
         );
         kept
+    }
+}
+
+impl Reply {
+    /// Asserts that the page gives back all of these that are answers.
+    pub fn assert_keeps(&self, typed: &[(&str, &str)]) {
+        for (name, value) in typed
+            .iter()
+            .filter(|(name, value)| Field::named(name).is_some() && !value.is_empty())
+        {
+            assert_eq!(self.kept(name), [*value], "{name}");
+        }
     }
 }
 
