@@ -164,13 +164,7 @@ async fn what_is_owed_goes_out_at_once_and_a_stop_ends_the_delivery() {
     let delivery = tokio::spawn(Arc::clone(&site.outbox).run(stopping));
     site.apply(&[]).await;
     let delivered = async {
-        while outbox::unsent(&site.pool)
-            .await
-            .unwrap()
-            .is_empty()
-            .then_some(())
-            .is_none()
-        {
+        while !outbox::unsent(&site.pool).await.unwrap().is_empty() {
             tokio::task::yield_now().await;
         }
     };

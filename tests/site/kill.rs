@@ -1,6 +1,7 @@
 //! The real program, killed and started again.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -48,29 +49,36 @@ async fn every_application_that_got_its_receipt_survives_kill_9_with_both_its_ma
     std::fs::remove_dir_all(&home).ok();
 }
 
-/// Posts from eight sides, kills the site in the middle, and returns the keys that got their 303.
+/// Posts from eight sides; whoever gets the receipt that counts kills the site. Returns the keys that
+/// got their 303.
 fn post_until_killed(site: Process) -> BTreeSet<String> {
     let acknowledged = Mutex::new(BTreeSet::new());
     let next = AtomicUsize::new(0);
     let address = site.address;
+    let site = Mutex::new(Some(site));
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
                 while next.fetch_add(1, Ordering::Relaxed) < POSTS {
-                    let key = Uuid::now_v7().to_string();
-                    let body = encode(&good_with(&[("step", "send"), ("submission_key", &key)]));
-                    if let Some((303, _)) = Process::post(address, &body) {
-                        acknowledged.lock().unwrap().insert(key);
+                    let Some(key) = post_one(address) else { continue };
+                    let mut acknowledged = acknowledged.lock().unwrap();
+                    acknowledged.insert(key);
+                    if acknowledged.len() == KILLED_AFTER {
+                        site.lock().unwrap().take().unwrap().kill();
                     }
                 }
             });
         }
-        while acknowledged.lock().unwrap().len() < KILLED_AFTER {
-            std::thread::yield_now();
-        }
-        site.kill();
     });
     acknowledged.into_inner().unwrap()
+}
+
+/// The submission key of an application that got its receipt.
+fn post_one(address: SocketAddr) -> Option<String> {
+    let key = Uuid::now_v7().to_string();
+    let body = encode(&good_with(&[("step", "send"), ("submission_key", &key)]));
+    let (status, _) = Process::post(address, &body)?;
+    (status == 303).then_some(key)
 }
 
 /// Whatever was stored, acknowledged or not, has its history and its two mails. Returns how many.
