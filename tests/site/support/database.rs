@@ -1,7 +1,8 @@
 //! One server for the run, one database for each test: databases, not schemas, since advisory
 //! locks belong to a database. Migrated once, into a template.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -84,9 +85,27 @@ fn server() -> PgConnectOptions {
     options(server.socket_dir())
 }
 
-/// In memory where there is enough of it.
+/// In memory where there is enough of it: a database for each test is half a gigabyte in all.
 fn home() -> PathBuf {
     let memory = PathBuf::from("/dev/shm");
-    let parent = if memory.is_dir() { memory } else { std::env::temp_dir() };
+    let parent = if has_room(&memory) {
+        memory
+    } else {
+        std::env::temp_dir()
+    };
     parent.join(format!("npoc-tests-{}", std::process::id()))
+}
+
+/// Whether two gigabytes are free there, as POSIX `df` says it.
+fn has_room(directory: &Path) -> bool {
+    let told = Command::new("df").arg("-Pk").arg(directory).output();
+    let told = told
+        .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+        .unwrap_or_default();
+    let free = told
+        .lines()
+        .nth(1)
+        .and_then(|line| line.split_whitespace().nth(3))
+        .map(str::parse::<u64>);
+    matches!(free, Some(Ok(kibibytes)) if kibibytes >= 2 * 1024 * 1024)
 }
