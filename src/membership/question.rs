@@ -9,7 +9,7 @@ use crate::values::{Country, DomainName, EmailAddress, Fault, Website, text};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(
     missing_docs,
-    reason = "named as the fields of the form, which membership.md defines"
+    reason = "named as the fields of the form, which their labels explain"
 )]
 pub enum Field {
     OrganizationName,
