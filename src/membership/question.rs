@@ -7,10 +7,7 @@ use crate::values::{Country, DomainName, EmailAddress, Fault, Website, text};
 
 /// A question of the form. The order is the form's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(
-    missing_docs,
-    reason = "named as the fields of the form, which their labels explain"
-)]
+#[expect(missing_docs, reason = "named as the fields of the form, which their labels explain")]
 pub enum Field {
     OrganizationName,
     OrganizationNameLatin,
