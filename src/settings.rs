@@ -164,8 +164,6 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
                 && url.query().is_none()
                 && url.fragment().is_none()
                 && !url.authority().contains('@')
-                && url.fragment().is_none()
-                && url.authority().find('@').is_none()
         };
         match Url::parse(&value).ok().filter(is_plain) {
             Some(url) => Some(url.as_str().trim_end_matches('/').to_owned()),
@@ -207,20 +205,17 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     }
 
     fn transport(&mut self, purpose: Purpose, data_dir: Option<PathBuf>) -> Option<Transport> {
-        let wants_folder = match self.value("NPOC_MAIL").as_deref() {
-            None => false,
-            Some("folder") => true,
-            Some(_) => {
-                self.fault::<()>("NPOC_MAIL", "folder, or not set");
-                true
-            }
-        };
+        let mail = self.value("NPOC_MAIL");
+        let wants_folder = mail.as_deref() == Some("folder");
+        if mail.is_some() && !wants_folder {
+            self.fault::<()>("NPOC_MAIL", "folder, or not set");
+        }
         match self.value("SMTP_URL") {
-            Some(_) if wants_folder && self.value("NPOC_MAIL").as_deref() == Some("folder") => self.fault("NPOC_MAIL", "left out where SMTP_URL is set: mail goes one way"),
+            Some(_) if wants_folder => self.fault("NPOC_MAIL", "left out where SMTP_URL is set: mail goes one way"),
             Some(url) => Transport::smtp(&url).ok().or_else(|| {
                 self.fault("SMTP_URL", "an SMTP address, like smtp://user:password@mail.example.org:587?tls=required")
             }),
-            None if wants_folder || purpose == Purpose::Command || self.value("DATABASE_URL").is_none() => {
+            None if mail.is_some() || purpose == Purpose::Command || self.value("DATABASE_URL").is_none() => {
                 self.needed(data_dir).map(|dir| Transport::Folder(dir.join("mail")))
             }
             None => self.fault(
