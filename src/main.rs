@@ -42,7 +42,7 @@ async fn serve() -> anyhow::Result<()> {
     let database = Database::open(&settings.database).await?;
     announce(&settings, &listener);
     let mailer = Mailer::new(settings.mail_from.clone(), settings.transport.clone());
-    let outbox = Arc::new(Outbox::new(database.pool.clone(), mailer));
+    let outbox = Arc::new(Outbox::new(database.pool.clone(), mailer, settings.staff_email.clone()));
     let site = web::Site::new(&settings, database.pool.clone(), Arc::clone(&outbox))?;
     let delivery = tokio::spawn(outbox.run(stopping.clone()));
     let result = tokio::select! {

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use askama::Template;
 use rand::RngExt as _;
 use sqlx::PgPool;
 use time::OffsetDateTime;
@@ -107,6 +108,7 @@ pub enum Step {
 pub struct Outbox {
     pool: PgPool,
     mailer: Mailer,
+    staff: EmailAddress,
     owed: Notify,
 }
 
@@ -118,13 +120,23 @@ struct Claim {
     letter: Letter,
 }
 
+/// Tells staff of a mail that was given up, since whoever it was for has heard nothing.
+#[derive(Template)]
+#[template(path = "letters/given_up.txt")]
+struct GivenUpText<'a>(&'a Claim, &'a Failure);
+
+#[derive(Template)]
+#[template(path = "letters/given_up.html")]
+struct GivenUpHtml<'a>(&'a Claim, &'a Failure);
+
 impl Outbox {
-    /// An outbox in this database, emptied through this mailer.
+    /// An outbox in this database, emptied through this mailer. Staff are told of what is given up.
     #[must_use]
-    pub fn new(pool: PgPool, mailer: Mailer) -> Self {
+    pub fn new(pool: PgPool, mailer: Mailer, staff: EmailAddress) -> Self {
         Self {
             pool,
             mailer,
+            staff,
             owed: Notify::new(),
         }
     }
@@ -251,7 +263,7 @@ impl Outbox {
                 .note_later(claim, wait, &failure.reason)
                 .await
                 .map(|()| Step::Later),
-            None => self.note_given_up(claim, &failure.reason).await.map(|()| Step::GivenUp),
+            None => self.note_given_up(claim, &failure).await.map(|()| Step::GivenUp),
         }
     }
 
@@ -280,17 +292,50 @@ impl Outbox {
         .map(drop)
     }
 
-    async fn note_given_up(&self, claim: &Claim, reason: &str) -> sqlx::Result<()> {
+    /// In one statement with the letter that tells staff, so that no mail is given up in silence.
+    async fn note_given_up(&self, claim: &Claim, failure: &Failure) -> sqlx::Result<()> {
+        let told = Columns::of([self.given_up(claim, failure)?]);
         sqlx::query!(
-            "UPDATE outbox SET given_up_at = now(), leased_until = NULL, last_error = $3
-             WHERE id = $1 AND claims = $2 AND sent_at IS NULL",
+            "WITH given_up AS (
+                UPDATE outbox SET given_up_at = now(), leased_until = NULL, last_error = $3
+                WHERE id = $1 AND claims = $2 AND sent_at IS NULL
+                RETURNING reference
+            )
+            INSERT INTO outbox (message_id, reference, recipient, subject, body_text, body_html, refusal_is_final)
+            SELECT told.message_id, reference, told.recipient, told.subject, told.body_text, told.body_html, false
+            FROM given_up, unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::text[])
+                AS told (message_id, recipient, subject, body_text, body_html)",
             claim.id,
             claim.claims,
-            reason
+            failure.reason,
+            &told.message_ids,
+            &told.recipients,
+            &told.subjects,
+            &told.texts,
+            &told.htmls
         )
         .execute(&self.pool)
         .await
         .map(drop)
+    }
+
+    fn given_up(&self, claim: &Claim, failure: &Failure) -> sqlx::Result<Letter> {
+        let unrendered = |error: askama::Error| sqlx::Error::Encode(error.into());
+        let about = claim.letter.reference.as_deref().unwrap_or_default();
+        Ok(Letter {
+            // Given up again after an operator's retry is told again.
+            message_id: claim
+                .letter
+                .message_id
+                .replacen('@', &format!(".given-up-{}@", claim.claims), 1),
+            reference: claim.letter.reference.clone(),
+            recipient: self.staff.clone(),
+            reply_to: None,
+            subject: format!("[NPOC membership] A mail could not be delivered {about}"),
+            text: GivenUpText(claim, failure).render().map_err(unrendered)?,
+            html: GivenUpHtml(claim, failure).render().map_err(unrendered)?,
+            refusal_is_final: false,
+        })
     }
 }
 

@@ -12,7 +12,7 @@ use lettre::message::Mailbox;
 use sqlx::postgres::PgConnectOptions;
 use url::Url;
 
-use crate::mailer::Transport;
+use crate::mailer::{Relay, Transport};
 use crate::values::EmailAddress;
 
 /// What the settings are read for: a site must be able to send mail, a command need not.
@@ -212,9 +212,10 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         }
         match self.value("SMTP_URL") {
             Some(_) if wants_folder => self.fault("NPOC_MAIL", "left out where SMTP_URL is set: mail goes one way"),
-            Some(url) => Transport::smtp(&url).ok().or_else(|| {
-                self.fault("SMTP_URL", "an SMTP address, like smtp://user:password@mail.example.org:587?tls=required")
-            }),
+            Some(url) => match Relay::at(&url) {
+                Some(relay) => Some(Transport::Smtp(Box::new(relay))),
+                None => self.fault("SMTP_URL", "an SMTP address, like smtp://user:password@mail.example.org:587?tls=required"),
+            },
             None if mail.is_some() || purpose == Purpose::Command || self.value("DATABASE_URL").is_none() => {
                 self.needed(data_dir).map(|dir| Transport::Folder(dir.join("mail")))
             }

@@ -147,18 +147,23 @@ impl StaffLetter<'_> {
         verdict
     }
 
-    fn reply_line(&self) -> String {
-        let name = self
-            .application
-            .answers()
-            .one(Field::RepresentativeName)
-            .unwrap_or_default();
-        let email = self.application.representative_email();
-        if email.needs_smtputf8() {
-            format!("To answer {name}, write to {email} (a reply may not find this address by itself).")
+    /// How a reply finds its way. Where the relay cannot carry such an address in a header, it
+    /// stands below all the same.
+    fn reply_line(&self) -> &'static str {
+        if self.application.representative_email().needs_smtputf8() {
+            "To answer, write to the representative; a reply to this mail may not find the address by itself:"
         } else {
-            format!("A reply to this mail reaches {name}, {email}.")
+            "A reply to this mail reaches the representative:"
         }
+    }
+
+    /// Name and address, each on a line of its own: their directions do not mix.
+    fn representative(&self) -> [String; 2] {
+        let name = self.application.answers().one(Field::RepresentativeName);
+        [
+            name.unwrap_or_default().to_owned(),
+            self.application.representative_email().to_string(),
+        ]
     }
 
     fn answers(&self) -> impl Iterator<Item = ForPeople> {

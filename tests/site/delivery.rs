@@ -6,8 +6,8 @@ use std::time::Duration;
 use npoc::outbox::{self, Step};
 use tokio::sync::watch;
 
-use crate::support::TestSite;
-use crate::support::relay::{Part, Relay};
+use crate::support::relay::{Part, Relay, Taken};
+use crate::support::{Mail, TestSite};
 
 async fn site_with(relay: &Relay) -> TestSite {
     TestSite::with(&[("SMTP_URL", &relay.url)]).await
@@ -18,15 +18,29 @@ async fn make_due(site: &TestSite) {
         .await;
 }
 
-fn message_ids(messages: &[String]) -> Vec<String> {
-    let id = |message: &String| {
-        message
+fn message_ids(taken: &[Taken]) -> Vec<String> {
+    let id = |taken: &Taken| {
+        taken
+            .message
             .lines()
             .find(|line| line.starts_with("Message-ID"))
             .unwrap()
             .to_owned()
     };
-    messages.iter().map(id).collect()
+    taken.iter().map(id).collect()
+}
+
+/// What the relay took for an address, read as a mail.
+fn taken_for(relay: &Relay, recipient: &str) -> (Taken, Mail) {
+    let for_them = |taken: &Taken| taken.rcpt == format!("RCPT TO:<{recipient}>");
+    let taken = relay.taken().into_iter().find(for_them).unwrap_or_default();
+    assert!(
+        !taken.message.is_empty(),
+        "nothing for {recipient}: {:?}",
+        relay.taken()
+    );
+    let mail = Mail::read(taken.message.as_bytes());
+    (taken, mail)
 }
 
 #[tokio::test]
@@ -46,6 +60,8 @@ async fn a_mail_server_that_is_away_or_busy_is_tried_again_with_the_same_message
         Part::HangsUp,
         Part::Rcpt("451 4.7.1 greylisted, come back"),
         Part::Rcpt("535 5.7.8 not your account"),
+        Part::Mail("553 5.1.8 we do not know this sender"),
+        Part::Mail("550 5.7.1 not from you"),
     ] {
         let relay = Relay::playing(part).await;
         let site = site_with(&relay).await;
@@ -67,10 +83,14 @@ async fn a_refusal_is_final_for_the_applicant_and_never_for_staff() {
     let reference = site.apply(&[]).await;
     let mut steps = site.deliver_all().await;
     steps.sort_by_key(|step| *step == Step::GivenUp);
-    assert_eq!(steps, [Step::Later, Step::GivenUp]);
+    assert_eq!(steps, [Step::Later, Step::Later, Step::GivenUp]);
     let unsent = outbox::unsent(&site.pool).await.unwrap();
     let given_up: Vec<_> = unsent.iter().filter(|mail| mail.given_up_at.is_some()).collect();
-    assert_eq!((unsent.len(), given_up.len()), (2, 1), "kept and counted");
+    assert_eq!(
+        (unsent.len(), given_up.len()),
+        (3, 1),
+        "kept and counted, and staff are to be told"
+    );
     assert!(given_up[0].message_id.contains("applicant"));
     assert!(given_up[0].last_error.as_ref().unwrap().contains("no such user"));
 
@@ -79,13 +99,40 @@ async fn a_refusal_is_final_for_the_applicant_and_never_for_staff() {
         outbox::retry(&site.pool, Some(&reference.to_lowercase()))
             .await
             .unwrap(),
-        2
+        3
     );
     assert_eq!(
         site.deliver_all().await,
-        [Step::Sent, Step::Sent],
-        "one command sends both again"
+        [Step::Sent, Step::Sent, Step::Sent],
+        "one command sends them again"
     );
+}
+
+#[tokio::test]
+async fn staff_are_told_of_a_mail_that_was_given_up_and_why() {
+    let relay = Relay::playing(Part::Rcpt("550 5.1.1 no such user <here>")).await;
+    let site = site_with(&relay).await;
+    let reference = site.apply(&[]).await;
+    site.deliver_all().await;
+    relay.play(Part::Accepts);
+    site.sql("DELETE FROM outbox WHERE message_id LIKE '%.staff@%'").await;
+    make_due(&site).await;
+    assert_eq!(site.deliver_all().await, [Step::Sent]);
+    let (_, told) = taken_for(&relay, "info@npoc.org");
+    assert_eq!(
+        told.subject,
+        format!("[NPOC membership] A mail could not be delivered {reference}")
+    );
+    for said in [
+        &format!("Reference: {reference}"),
+        "    wanjiku@afyabora.or.ke",
+        &format!("    Your application to NPOC has arrived: {reference}"),
+        "no such user <here>",
+        &format!("npoc mail retry {reference}"),
+    ] {
+        assert!(told.text.contains(said), "{said} in {}", told.text);
+    }
+    assert!(told.html.contains("no such user &#60;here&#62;"));
 }
 
 #[tokio::test]
@@ -96,8 +143,8 @@ async fn after_all_its_tries_an_applicants_mail_is_kept_and_staffs_is_tried_on()
     site.sql("UPDATE outbox SET attempts = 14").await;
     let mut steps = site.deliver_all().await;
     steps.sort_by_key(|step| *step == Step::GivenUp);
-    assert_eq!(steps, [Step::Later, Step::GivenUp]);
-    assert_eq!(site.count("outbox").await, 2);
+    assert_eq!(steps, [Step::Later, Step::Later, Step::GivenUp]);
+    assert_eq!(site.count("outbox").await, 3, "both mails, and one that tells staff");
 }
 
 #[tokio::test]
@@ -182,4 +229,72 @@ async fn the_mail_server_never_touches_the_request() {
     let site = TestSite::with(&[("SMTP_URL", "smtp://127.0.0.1:9")]).await;
     site.apply(&[]).await;
     assert_eq!(site.count("outbox").await, 2);
+}
+
+#[tokio::test]
+async fn a_mailbox_outside_ascii_is_reached_and_answered_over_a_relay_with_smtputf8() {
+    for (typed, wire) in [
+        ("用户@例え.テスト", "用户@xn--r8jz45g.xn--zckzah"),
+        ("مستخدم@مثال.إختبار", "مستخدم@xn--mgbh0fb.xn--kgbechtv"),
+        (
+            "उपयोगकर्ता@उदाहरण.परीक्षा",
+            "उपयोगकर्ता@xn--p1b6ci4b4b3a.xn--11b5bs3a9aj6g",
+        ),
+        ("jose\u{301}@example.org", "josé@example.org"),
+    ] {
+        let relay = Relay::playing(Part::Accepts).await;
+        let site = site_with(&relay).await;
+        site.apply(&[("representative_email", typed)]).await;
+        assert_eq!(site.deliver_all().await, [Step::Sent, Step::Sent], "{typed}");
+        let (applicant, mail) = taken_for(&relay, wire);
+        assert!(applicant.mail.ends_with("BODY=8BITMIME SMTPUTF8"), "{}", applicant.mail);
+        assert_eq!(mail.header("To").unwrap(), wire);
+        let (staff, mail) = taken_for(&relay, "info@npoc.org");
+        assert!(staff.mail.ends_with("BODY=8BITMIME SMTPUTF8"), "{}", staff.mail);
+        assert_eq!(mail.header("Reply-To").unwrap(), wire, "a reply reaches the applicant");
+    }
+}
+
+#[tokio::test]
+async fn smtputf8_is_asked_for_only_where_an_address_needs_it() {
+    let relay = Relay::playing(Part::Accepts).await;
+    let site = site_with(&relay).await;
+    site.apply(&[
+        ("organization_name", "예술 재단"),
+        ("domain_name", "例え.テスト"),
+        ("representative_email", "hanako@例え.テスト"),
+    ])
+    .await;
+    assert_eq!(site.deliver_all().await, [Step::Sent, Step::Sent]);
+    for taken in relay.taken() {
+        assert_eq!(taken.mail, "MAIL FROM:<no-reply@npoc.org>");
+        assert!(taken.message.is_ascii());
+    }
+    let (_, staff) = taken_for(&relay, "info@npoc.org");
+    assert_eq!(staff.header("Reply-To").unwrap(), "hanako@xn--r8jz45g.xn--zckzah");
+}
+
+#[tokio::test]
+async fn over_a_relay_without_smtputf8_staff_get_every_answer_and_learn_who_could_not_be_reached() {
+    let relay = Relay::playing(Part::AcceptsAsciiOnly).await;
+    let site = site_with(&relay).await;
+    let reference = site.apply(&[("representative_email", "用户@例え.テスト")]).await;
+    let mut steps = site.deliver_all().await;
+    steps.sort_by_key(|step| *step == Step::GivenUp);
+    assert_eq!(steps, [Step::Sent, Step::Sent, Step::GivenUp]);
+    let mails: Vec<Mail> = relay
+        .taken()
+        .iter()
+        .map(|taken| Mail::read(taken.message.as_bytes()))
+        .collect();
+    let staff = mails.iter().find(|mail| mail.text.contains("THE ANSWERS")).unwrap();
+    assert_eq!(staff.header("Reply-To"), None);
+    assert!(staff.text.contains("用户@例え.テスト"));
+    let told = mails.iter().find(|mail| mail.subject.contains("could not be")).unwrap();
+    assert!(told.text.contains("用户@例え.テスト") && told.text.contains("SMTPUTF8"));
+
+    relay.play(Part::Accepts);
+    outbox::retry(&site.pool, Some(&reference)).await.unwrap();
+    assert_eq!(site.deliver_all().await, [Step::Sent], "the relay has learned it");
+    taken_for(&relay, "用户@xn--r8jz45g.xn--zckzah");
 }

@@ -87,7 +87,7 @@ impl TestSite {
             .concat(),
         );
         let mailer = Mailer::new(settings.mail_from.clone(), settings.transport.clone());
-        let outbox = Arc::new(Outbox::new(pool.clone(), mailer));
+        let outbox = Arc::new(Outbox::new(pool.clone(), mailer, settings.staff_email.clone()));
         let site = web::Site::new(&settings, pool.clone(), Arc::clone(&outbox)).unwrap();
         let folder = match &settings.transport {
             Transport::Folder(folder) => folder.clone(),
