@@ -148,7 +148,7 @@ class Page(html.parser.HTMLParser):
             self.place = "button" if "class" in has else tag
         if tag == "dt":
             self.answers.append(["", ""])
-        if tag == "br":
+        if tag == "p" and self.place == "dd" and self.answers[-1][1]:
             self.handle_data("\n")
 
     def handle_endtag(self, tag):

@@ -2,6 +2,7 @@
 
 use super::answers::Answers;
 use super::question::{Field, QUESTIONS};
+use super::slip::{Slip, slips};
 use crate::values::{Country, DomainName, EmailAddress, Fault};
 
 /// An application that keeps every rule. Only [`check`] makes one, so nothing unchecked is stored.
@@ -91,6 +92,24 @@ impl Application {
     #[must_use]
     pub fn representative_email(&self) -> &EmailAddress {
         &self.representative_email
+    }
+
+    /// Addresses that look like slips of the hand, in form order.
+    #[must_use]
+    pub fn slips(&self) -> Vec<Slip> {
+        slips(&self.answers, &self.domain_name)
+    }
+
+    /// The same application with the likelier address in place of a slip; unchanged where there is
+    /// no slip at that question.
+    #[must_use]
+    pub fn without_slip(self, field: Field) -> Self {
+        let Some(slip) = self.slips().into_iter().find(|slip| slip.field == field) else {
+            return self;
+        };
+        let mut answers = self.answers.clone();
+        answers.set_one(field, Some(slip.meant.to_string()));
+        check(&answers).unwrap_or(self)
     }
 
     /// Where the organization is registered.

@@ -194,8 +194,21 @@ impl StaffLetter<'_> {
                     "NOT under the organization’s own domain".into()
                 },
             ),
+            ("Mail addresses that look like a slip", self.slips()),
             ("Received", in_utc(self.occasion.received_at)),
         ]
+    }
+
+    /// The applicant was asked, and left it as it is.
+    fn slips(&self) -> String {
+        let slips = self.application.slips();
+        if slips.is_empty() {
+            return "none".into();
+        }
+        let each = slips
+            .iter()
+            .map(|slip| format!("{} (is it {}?)", slip.given, slip.meant));
+        format!("YES: {}", each.collect::<Vec<_>>().join("; "))
     }
 
     fn earlier(&self) -> String {

@@ -9,6 +9,7 @@ mod letters;
 mod question;
 mod record;
 mod reference;
+mod slip;
 mod store;
 pub mod wording;
 
@@ -17,4 +18,5 @@ pub use check::{Application, Problem, check};
 pub use letters::{Letterhead, in_utc};
 pub use question::{Field, Group, QUESTIONS, Question, Rule};
 pub use record::Record;
+pub use slip::Slip;
 pub use store::{Receipt, all, find, history, receipt, receipt_of_key, submit};

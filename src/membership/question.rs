@@ -236,7 +236,7 @@ fn one_of(offered: &[&str], typed: &str) -> Result<String, Fault> {
     match typed.trim() {
         "" => Err(Fault::Missing),
         given if offered.contains(&given) => Ok(given.to_owned()),
-        _ => Err(Fault::NotOffered),
+        given => Err(Fault::not_offered(given)),
     }
 }
 
@@ -247,8 +247,8 @@ fn any_of(offered: &[&str], typed: &[String]) -> Result<Vec<String>, Fault> {
         .map(|one| one.trim())
         .filter(|one| !one.is_empty())
         .collect();
-    if given.iter().any(|one| !offered.contains(one)) {
-        return Err(Fault::NotOffered);
+    if let Some(unknown) = given.iter().find(|one| !offered.contains(one)) {
+        return Err(Fault::not_offered(unknown));
     }
     Ok(offered
         .iter()

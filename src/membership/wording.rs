@@ -1,7 +1,7 @@
 //! Every sentence about a question that a person reads: labels, hints, choices and problems.
 //! In one place, so that it can be read as a whole and said in another language one day.
 
-use super::check::Problem;
+use super::check::{Application, Problem};
 use super::question::{Field, Field as F, Group, Rule};
 use crate::values::{Country, DomainFault, EmailFault, Fault};
 
@@ -115,6 +115,44 @@ pub fn choice(field: Field, value: &str) -> Option<&'static str> {
     })
 }
 
+/// What an applicant should know before sending: why NPOC may not be able to take the organization,
+/// by its own answers. Facts of the charter and of NPOC's page on joining; nothing is refused for it.
+#[must_use]
+pub fn reservations(application: &Application) -> Vec<String> {
+    let answers = application.answers();
+    let unregistered = (answers.one(F::Registered) == Some("no")).then(|| {
+        "NPOC’s members are registered organizations. The executive committee may make an exception, case by case: \
+         what you wrote about the registration is what it will read."
+            .to_owned()
+    });
+    let hosted = application.domain_name().host().map(|host| {
+        format!("NPOC asks for a domain name that the organization alone uses. Yours is a part of {host}, which others use too: if you have another, give that one.")
+    });
+    let selected = answers
+        .all(F::NotEligible)
+        .iter()
+        .filter_map(|selected| not_eligible(selected));
+    unregistered
+        .into_iter()
+        .chain(hosted)
+        .chain(selected.map(str::to_owned))
+        .collect()
+}
+
+fn not_eligible(selected: &str) -> Option<&'static str> {
+    Some(match selected {
+        "commercial" => {
+            "Commercial organizations cannot be members, and neither can organizations whose members are mainly commercial, such as a chamber of commerce."
+        }
+        "icann-contract" => {
+            "Organizations that provide services under a contract or memorandum with ICANN cannot be members."
+        }
+        "seeks-office" => "Political organizations whose main purpose is to hold office cannot be members.",
+        "government" => "Bodies that represent a government in ICANN cannot be members.",
+        _ => return None,
+    })
+}
+
 /// What to do about a problem. The same sentence in the summary and at the field.
 #[must_use]
 pub fn sentence(problem: &Problem) -> String {
@@ -136,7 +174,7 @@ pub fn sentence(problem: &Problem) -> String {
         }
         Fault::Damaged => format!("Enter {thing} again: part of it was damaged on the way"),
         Fault::Repeated => format!("Give {thing} once: it arrived more than once, and differently"),
-        Fault::NotOffered => format!("Select {thing} from the list"),
+        Fault::NotOffered(given) => format!("Select {thing} from the list; “{given}” is not on it"),
         Fault::NotAWebsite => {
             format!("Enter {thing} so that it begins with https:// or http://, like https://example.org")
         }

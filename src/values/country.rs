@@ -43,7 +43,7 @@ impl Country {
         }
         Self::all()
             .find(|country| country.code().eq_ignore_ascii_case(code))
-            .ok_or(Fault::NotOffered)
+            .ok_or_else(|| Fault::not_offered(typed))
     }
 
     /// The alpha-2 code.
@@ -369,7 +369,7 @@ mod tests {
         assert_eq!(Country::parse(" ke ").map(Country::name), Ok("Kenya"));
         assert_eq!(Country::parse(""), Err(Fault::Missing));
         for typed in ["XX", "Kenya", "K", "KEN"] {
-            assert_eq!(Country::parse(typed), Err(Fault::NotOffered));
+            assert_eq!(Country::parse(typed), Err(Fault::not_offered(typed)));
         }
     }
 }

@@ -70,6 +70,15 @@ impl DomainName {
         self.unicode.split('.').any(label_mixes_scripts)
     }
 
+    /// The name that this one was given under by a host rather than by a registry, such as
+    /// `github.io`: the private section of the Public Suffix List.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        let suffix = psl::suffix(self.unicode.as_bytes())?;
+        let is_a_hosts = suffix.typ() == Some(psl::Type::Private);
+        std::str::from_utf8(suffix.as_bytes()).ok().filter(|_| is_a_hosts)
+    }
+
     /// Whether `self` is `parent` or a name below it.
     #[must_use]
     pub fn is_within(&self, parent: &Self) -> bool {
@@ -256,6 +265,22 @@ mod tests {
                 Ok(mixed),
                 "{typed}"
             );
+        }
+    }
+
+    #[test]
+    fn a_name_under_a_host_is_told_from_a_registered_one() {
+        let host = |name| DomainName::parse(name).unwrap().host().map(str::to_owned);
+        assert_eq!(host("grupo.github.io").as_deref(), Some("github.io"));
+        assert_eq!(host("www.grupo.blogspot.com").as_deref(), Some("blogspot.com"));
+        for registered in [
+            "example.org",
+            "afyabora.or.ke",
+            "例え.テスト",
+            "github.com",
+            "a.newtopleveldomain",
+        ] {
+            assert_eq!(host(registered), None, "{registered}");
         }
     }
 

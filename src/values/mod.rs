@@ -36,14 +36,23 @@ pub enum Fault {
     Damaged,
     /// The same question was answered more than once, differently.
     Repeated,
-    /// Not among the answers that the question offers.
-    NotOffered,
+    /// Not among the answers that the question offers: what was given, shortened to be told.
+    NotOffered(String),
     /// A domain name that cannot be one.
     Domain(DomainFault),
     /// An e-mail address that cannot receive mail, or that our mailer would refuse.
     Email(EmailFault),
     /// Not an http or https address.
     NotAWebsite,
+}
+
+impl Fault {
+    /// Tells back the beginning of what was given.
+    #[must_use]
+    pub fn not_offered(given: &str) -> Self {
+        let told = given.trim().chars().filter(|c| text::is_kept(*c)).take(40);
+        Self::NotOffered(told.collect())
+    }
 }
 
 /// What keeps a text from being the domain name of an organization.

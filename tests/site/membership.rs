@@ -154,18 +154,12 @@ async fn a_check_page_asked_for_again_has_the_same_key_and_changed_answers_have_
 #[tokio::test]
 async fn change_goes_back_to_the_form_with_everything_kept_at_that_very_field() {
     let site = TestSite::new().await;
-    let targets = site
-        .check(&[])
-        .await
-        .attributes("button[name=step][value=edit]", "formaction");
-    assert_eq!(targets.len(), QUESTIONS.len());
+    let names = site.check(&[]).await.attributes("dd button[name=change]", "value");
+    assert_eq!(names, QUESTIONS.map(|question| question.name));
     for question in &QUESTIONS {
-        let target = format!("/membership?change={0}#{0}", question.name);
-        assert!(targets.contains(&target));
-        let path = target.split('#').next().unwrap();
-        let form = site.post_raw(path, encode(&good_with(&[("step", "edit")]))).await;
+        let form = site.post(&good_with(&[("change", question.name)])).await;
         assert_eq!(form.status, StatusCode::OK);
-        assert_eq!(form.attributes("[autofocus]", "id"), [question.name]);
+        assert_eq!(form.attributes("[autofocus]", "name"), [question.name]);
         form.assert_keeps(&good_with(&[]));
         assert!(form.all(".problem").is_empty(), "going back is no mistake");
     }
@@ -228,4 +222,147 @@ async fn a_network_that_sends_too_many_gets_its_answers_back() {
         statuses.push(reply.status.as_u16());
     }
     assert_eq!(statuses, [303, 303, 429, 303]);
+}
+
+#[tokio::test]
+async fn a_likely_slip_in_a_mail_address_is_asked_about_and_never_refused() {
+    let site = TestSite::new().await;
+    let slips = [
+        ("representative_email", "ann@gmial.com"),
+        ("alternate_name", "Bob"),
+        ("alternate_email", "Bob@afyabroa.or.ke"),
+    ];
+    let asked = site.check(&slips).await;
+    assert_eq!(asked.status, StatusCode::OK);
+    let questions = asked.all(".notice--warning").join(" ");
+    assert!(
+        questions.contains("ann@gmial.com looks like ann@gmail.com"),
+        "{questions}"
+    );
+    assert!(
+        questions.contains("Bob@afyabroa.or.ke looks like Bob@afyabora.or.ke"),
+        "{questions}"
+    );
+    assert!(
+        site.check(&[]).await.all(".notice--warning").is_empty(),
+        "no slip, no question"
+    );
+
+    let reference = site.apply(&slips).await;
+    site.deliver_all().await;
+    let (staff, _) = site.mails(&reference);
+    assert!(
+        staff
+            .text
+            .contains("look like a slip\n    YES: ann@gmial.com (is it ann@gmail.com?); Bob@afyabroa.or.ke (is"),
+        "as it is, and staff are told: {}",
+        staff.text
+    );
+}
+
+#[tokio::test]
+async fn the_likelier_address_is_taken_by_one_press_and_is_another_application() {
+    let site = TestSite::new().await;
+    let slip = [
+        ("representative_email", "ann@gmial.com"),
+        ("form_key", "0192f0c1-2345-7abc-8def-0123456789ab"),
+    ];
+    let asked = site.check(&slip).await;
+    assert_eq!(
+        asked.attributes("button[name=take_likelier]", "value"),
+        ["representative_email"]
+    );
+    let pressed = [&slip[..], &[("take_likelier", "representative_email")]].concat();
+    let taken = site.check(&pressed).await;
+    assert_eq!(taken.status, StatusCode::OK);
+    assert_eq!(taken.kept("representative_email"), ["ann@gmail.com"]);
+    assert!(taken.all(".notice--warning").is_empty(), "settled");
+    assert_ne!(taken.submission_key(), asked.submission_key());
+    taken.assert_keeps(&good_with(&[("representative_email", "ann@gmail.com")]));
+
+    for (field, kept) in [("alternate_email", "ann@gmial.com"), ("no_such_field", "ann@gmial.com")] {
+        let other = site.check(&[&slip[..], &[("take_likelier", field)]].concat()).await;
+        assert_eq!(other.kept("representative_email"), [kept], "{field}: nothing to take");
+    }
+}
+
+#[tokio::test]
+async fn an_organization_that_may_not_be_eligible_learns_why_and_whom_to_ask_before_it_sends() {
+    let site = TestSite::new().await;
+    for (changes, told) in [
+        (("registered", "no"), "The executive committee may make an exception"),
+        (("not_eligible", "commercial"), "such as a chamber of commerce"),
+        (("not_eligible", "icann-contract"), "contract or memorandum with ICANN"),
+        (("not_eligible", "seeks-office"), "whose main purpose is to hold office"),
+        (("not_eligible", "government"), "represent a government in ICANN"),
+        (
+            ("domain_name", "grupo.github.io"),
+            "a part of github.io, which others use too",
+        ),
+    ] {
+        let page = site.check(&[changes]).await;
+        assert_eq!(page.status, StatusCode::OK, "nothing is refused on the spot");
+        let notice = page.text_of(".notice--warning");
+        assert!(
+            notice.starts_with("Before you send") && notice.contains(told),
+            "{notice}"
+        );
+        assert!(notice.contains("You can still send") && notice.contains("info@npoc.org"));
+        assert!(
+            page.attributes(".notice--warning a", "href")
+                .contains(&"/join#eligible".to_owned())
+        );
+        assert!(
+            !page.attributes("[role=alert]", "role").contains(&"alert".to_owned()),
+            "it is no error"
+        );
+        site.apply(&[changes]).await;
+    }
+    assert_eq!(site.get("/join").await.all("#eligible").len(), 1);
+}
+
+#[tokio::test]
+async fn a_choice_that_is_not_on_offer_is_told_back() {
+    let site = TestSite::new().await;
+    for (name, given) in [
+        ("kind_of_work", "astrology"),
+        ("not_eligible", "<b>else"),
+        ("country", "Kenia"),
+    ] {
+        let refused = site.check(&[(name, given)]).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+        let told = refused.text_of(&format!("#{name}-problem"));
+        assert!(told.contains(&format!("“{given}” is not on it")), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_form_opened_a_month_ago_is_accepted() {
+    let site = TestSite::new().await;
+    let month_ago = std::time::SystemTime::now() - std::time::Duration::from_hours(24 * 31);
+    let since_epoch = month_ago.duration_since(std::time::UNIX_EPOCH).unwrap();
+    let opened = uuid::Timestamp::from_unix(uuid::NoContext, since_epoch.as_secs(), 0);
+    let form_key = Uuid::new_v7(opened).to_string();
+    let checked = site.check(&[("form_key", &form_key)]).await;
+    assert_eq!(checked.kept("form_key"), [form_key.as_str()]);
+    let sent = site.send(&[("form_key", &form_key)], checked.submission_key()).await;
+    assert_eq!(sent.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn the_same_organization_is_welcome_again_and_nobody_else_learns_that_it_applied() {
+    let site = TestSite::new().await;
+    let first = site.apply(&[]).await;
+    let checked = site.check(&[]).await;
+    assert!(!checked.body.contains(&first) && checked.all(".notice--warning").is_empty());
+    let second = site.apply(&[]).await;
+    assert_ne!(first, second);
+    site.deliver_all().await;
+    let (staff, applicant) = site.mails(&second);
+    assert!(
+        staff
+            .text
+            .contains(&format!("The same domain applied before\n    YES: {first}"))
+    );
+    assert!(!applicant.raw.contains(&first));
 }

@@ -34,6 +34,15 @@ struct Asked {
     has_focus: bool,
 }
 
+/// One radio button or checkbox.
+struct Choice {
+    id: String,
+    value: &'static str,
+    label: &'static str,
+    is_given: bool,
+    has_focus: bool,
+}
+
 /// One line of the error summary.
 struct Told {
     name: &'static str,
@@ -135,24 +144,23 @@ impl Asked {
         !self.question.required
     }
 
-    fn has(&self, value: &str) -> bool {
-        self.typed.iter().any(|typed| typed.trim() == value)
-    }
-
-    /// Each choice with its id: the first is the field's own, where the summary leads.
-    fn choices(&self) -> Vec<(String, &'static str, &'static str)> {
-        let name = self.question.name;
-        let offers = self.question.offers().iter().enumerate();
-        offers
-            .map(|(index, value)| {
-                let id = if index == 0 {
-                    name.to_owned()
-                } else {
-                    format!("{name}-{value}")
-                };
-                (id, *value, wording::choice(self.question.field, value).unwrap_or(value))
-            })
-            .collect()
+    /// The choices. The focus goes where the tab key would: to what is selected, else to the first.
+    fn choices(&self) -> Vec<Choice> {
+        let offers = self.question.offers();
+        let is_given = |value: &str| self.typed.iter().any(|typed| typed.trim() == value);
+        let at_focus = offers.iter().position(|value| is_given(value)).unwrap_or_default();
+        let choice = |(index, value): (usize, &'static &'static str)| Choice {
+            // The first is the field's own, where the summary leads.
+            id: match index {
+                0 => self.question.name.to_owned(),
+                _ => format!("{}-{value}", self.question.name),
+            },
+            value,
+            label: wording::choice(self.question.field, value).unwrap_or(value),
+            is_given: is_given(value),
+            has_focus: self.has_focus && index == at_focus,
+        };
+        offers.iter().enumerate().map(choice).collect()
     }
 
     fn is_country(&self, country: Country) -> bool {
@@ -182,6 +190,15 @@ impl Asked {
             Rule::Line(_, 50) => "w-short",
             Rule::DomainName | Rule::Email => "w-medium",
             _ => "w-long",
+        }
+    }
+
+    /// The same hint in characters, for browsers that know no style.
+    fn size(&self) -> u64 {
+        match self.width() {
+            "w-short" => 20,
+            "w-medium" => 40,
+            _ => 60,
         }
     }
 

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::failure::Failure;
 use super::layout::Layout;
 use super::{Page, Site};
-use crate::membership::{self, Answers, Application, Field, Problem, Receipt, in_utc};
+use crate::membership::{self, Answers, Application, Field, Problem, Receipt, Slip, in_utc, wording};
 pub use form::FormPage;
 use posted::{Posted, Step};
 
@@ -43,6 +43,8 @@ enum Notice {
 struct CheckPage<'a> {
     layout: Layout<'a>,
     answers: &'a Answers,
+    slips: Vec<Slip>,
+    reservations: Vec<String>,
     form_key: Uuid,
     submission_key: Uuid,
     notice: Notice,
@@ -81,15 +83,15 @@ pub async fn post(State(site): State<Arc<Site>>, request: Request) -> Result<Res
         return Err(Failure::UnsupportedMediaType);
     }
     let (headers, extensions) = (request.headers().clone(), request.extensions().clone());
-    let change = posted::field_to_change(request.uri());
     let posted = match request.extract::<Bytes, _>().await {
         Ok(body) => Posted::read(&body),
         Err(refused) => return Ok(refused.into_response()),
     };
     let form_key = posted.form_key;
     match (posted.step, membership::check(&posted.answers)) {
-        (Step::Edit, _) => edit(&site, &posted, change),
+        (Step::Edit(field), _) => edit(&site, &posted, field),
         (_, Err(problems)) => refuse(&site, &posted, &problems),
+        (Step::TakeLikelier(field), Ok(application)) => ask_to_check(&site, &application.without_slip(field), form_key),
         (Step::Check | Step::Send(None), Ok(application)) => ask_to_check(&site, &application, form_key),
         (Step::Send(Some(key)), Ok(application)) => {
             let submission = Submission {
@@ -152,6 +154,8 @@ fn give_back(site: &Site, submission: &Submission, notice: Notice, status: Statu
     let page = CheckPage {
         layout: Layout::of(Page::Membership, &site.public_url),
         answers: submission.application.answers(),
+        slips: submission.application.slips(),
+        reservations: wording::reservations(submission.application),
         form_key: submission.form_key,
         submission_key: submission.key,
         notice,

@@ -1,6 +1,6 @@
 //! A posted form, as far as it can be read: never an error, since whatever came is shown again.
 
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{HeaderMap, header};
 use uuid::Uuid;
 
 use crate::membership::{Answers, Field};
@@ -10,8 +10,10 @@ use crate::membership::{Answers, Field};
 pub enum Step {
     /// From the form, or from nobody knows where.
     Check,
-    /// Back from the check page to the form.
-    Edit,
+    /// Back from the check page to the form, at the question whose "Change" was pressed.
+    Edit(Option<Field>),
+    /// From the check page, taking the likelier address at this question.
+    TakeLikelier(Field),
     /// From the check page, with its submission key if that is well-formed.
     Send(Option<Uuid>),
 }
@@ -37,9 +39,12 @@ impl Posted {
                 .last()
                 .map(|(_, value)| value)
         };
-        let step = match last("step").as_deref() {
-            Some("edit") => Step::Edit,
-            Some("send") => Step::Send(last("submission_key").and_then(|key| Uuid::try_parse(key.trim()).ok())),
+        let pressed = |name| last(name).and_then(|field| Field::named(&field));
+        let step = match (pressed("change"), pressed("take_likelier"), last("step").as_deref()) {
+            (Some(field), ..) => Step::Edit(Some(field)),
+            (_, Some(field), _) => Step::TakeLikelier(field),
+            (.., Some("edit")) => Step::Edit(None),
+            (.., Some("send")) => Step::Send(last("submission_key").and_then(|key| Uuid::try_parse(key.trim()).ok())),
             _ => Step::Check,
         };
         let form_key = last("form_key").and_then(|key| Uuid::try_parse(key.trim()).ok());
@@ -59,11 +64,4 @@ pub fn is_urlencoded(headers: &HeaderMap) -> bool {
         .unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
-}
-
-/// The question whose "Change" was pressed on the check page.
-pub fn field_to_change(uri: &Uri) -> Option<Field> {
-    let query = uri.query().unwrap_or_default().as_bytes();
-    let (_, name) = form_urlencoded::parse(query).find(|(key, _)| key == "change")?;
-    Field::named(&name)
 }

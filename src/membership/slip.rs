@@ -1,0 +1,196 @@
+//! Mail addresses that look like slips of the hand: `ann@gmial.com`. Only asked about, never refused:
+//! the domain may well exist. A wrong question costs a glance, a wrong address costs every answer.
+
+use super::answers::Answers;
+use super::question::Field;
+use crate::values::{DomainName, EmailAddress};
+
+/// Where very many people have their mail, in every region. A list of names to be near to, not of
+/// names to be: any other domain is as good.
+#[rustfmt::skip]
+const WELL_KNOWN: &[&str] = &[
+    "gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "hotmail.co.uk", "hotmail.fr", "live.com",
+    "live.co.uk", "live.fr", "msn.com", "yahoo.com", "yahoo.co.uk", "yahoo.co.in", "yahoo.co.jp", "yahoo.co.id",
+    "yahoo.com.ar", "yahoo.com.br", "yahoo.com.mx", "yahoo.com.ph", "yahoo.ca", "yahoo.de", "yahoo.es", "yahoo.fr",
+    "yahoo.in", "yahoo.it", "ymail.com", "rocketmail.com", "icloud.com", "me.com", "mac.com", "aol.com",
+    "proton.me", "protonmail.com", "pm.me", "tutanota.com", "fastmail.com", "zoho.com", "zohomail.com",
+    "mail.com", "email.com", "gmx.com", "gmx.net", "gmx.de", "gmx.at", "gmx.ch", "web.de", "t-online.de",
+    "freenet.de", "bluewin.ch", "orange.fr", "wanadoo.fr", "laposte.net", "free.fr", "sfr.fr", "libero.it",
+    "virgilio.it", "alice.it", "telefonica.net", "sapo.pt", "wp.pl", "onet.pl", "interia.pl", "seznam.cz",
+    "abv.bg", "mail.ru", "inbox.ru", "list.ru", "bk.ru", "yandex.ru", "yandex.com", "rambler.ru", "ukr.net",
+    "i.ua", "mynet.com", "walla.co.il", "maktoob.com", "rediffmail.com", "qq.com", "foxmail.com", "163.com",
+    "126.com", "yeah.net", "sina.com", "sohu.com", "aliyun.com", "139.com", "naver.com", "daum.net",
+    "hanmail.net", "kakao.com", "docomo.ne.jp", "ezweb.ne.jp", "softbank.ne.jp", "hinet.net", "bigpond.com",
+    "xtra.co.nz", "webmail.co.za", "mweb.co.za", "uol.com.br", "bol.com.br", "terra.com.br", "comcast.net",
+    "verizon.net", "att.net", "sbcglobal.net", "cox.net", "charter.net", "bellsouth.net", "rogers.com",
+    "shaw.ca", "btinternet.com", "sky.com", "virginmedia.com", "skynet.be", "telenet.be", "ziggo.nl",
+];
+
+/// An address that is one slip away from another that is likelier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slip {
+    /// The question it answers.
+    pub field: Field,
+    /// As given.
+    pub given: EmailAddress,
+    /// As it was probably meant.
+    pub meant: EmailAddress,
+}
+
+/// The likely slips among the addresses of an application, in form order.
+pub(super) fn slips(answers: &Answers, own_domain: &DomainName) -> Vec<Slip> {
+    [Field::RepresentativeEmail, Field::AlternateEmail]
+        .into_iter()
+        .filter_map(|field| slip(field, answers.one(field)?, own_domain))
+        .collect()
+}
+
+fn slip(field: Field, given: &str, own_domain: &DomainName) -> Option<Slip> {
+    let given = EmailAddress::parse(given).ok()?;
+    let domain = likelier(given.domain(), own_domain)?;
+    let meant = EmailAddress::parse(&format!("{}@{domain}", given.mailbox())).ok()?;
+    Some(Slip { field, given, meant })
+}
+
+/// The domain that was probably meant, if it is another: the organization's own before all others.
+fn likelier<'a>(given: &DomainName, own: &'a DomainName) -> Option<&'a str> {
+    let is_own = given.is_within(own) || own.is_within(given);
+    if is_own || WELL_KNOWN.contains(&given.unicode()) {
+        return None;
+    }
+    std::iter::once(own.unicode())
+        .chain(WELL_KNOWN.iter().copied())
+        .find(|known| is_near(given.unicode(), known))
+}
+
+/// Near in the name, in the ending, or in both: `gmial.com`, `gmail.con`, `gmial.con`.
+fn is_near(given: &str, known: &str) -> bool {
+    let (Some((name, ending)), Some((known_name, known_ending))) = (given.split_once('.'), known.split_once('.'))
+    else {
+        return false;
+    };
+    distance(name, known_name) <= slips_in_a_name(known_name) && is_ending_near(ending, known_ending)
+}
+
+/// At most one slip, and none in a label of two letters: those are countries, and one letter away
+/// lies another country.
+fn is_ending_near(given: &str, known: &str) -> bool {
+    let slips = |(label, known): (&str, &str)| match distance(label, known) {
+        0 => 0,
+        _ if known.len() <= 2 => usize::MAX,
+        slips => slips,
+    };
+    let labels = given.split('.').zip(known.split('.'));
+    given.split('.').count() == known.split('.').count() && labels.map(slips).fold(0, usize::saturating_add) <= 1
+}
+
+/// One slip is a letter too many, too few, another, or two that changed places.
+fn distance(given: &str, known: &str) -> usize {
+    strsim::osa_distance(given, known)
+}
+
+/// Short names have too many real neighbors (live, love; aol, abl); long ones have room for two.
+fn slips_in_a_name(name: &str) -> usize {
+    match name.chars().count() {
+        ..5 => 0,
+        5..9 => 1,
+        _ => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meant(given: &str) -> Option<String> {
+        let own = DomainName::parse("afyabora.or.ke").unwrap();
+        let given = EmailAddress::parse(&format!("ann@{given}")).unwrap();
+        likelier(given.domain(), &own).map(str::to_owned)
+    }
+
+    #[test]
+    fn a_likely_slip_is_seen_with_what_was_meant() {
+        for (given, likely) in [
+            ("gmial.com", "gmail.com"),
+            ("gmai.com", "gmail.com"),
+            ("gmal.com", "gmail.com"),
+            ("gmil.com", "gmail.com"),
+            ("gmaill.com", "gmail.com"),
+            ("gnail.com", "gmail.com"),
+            ("gamil.com", "gmail.com"),
+            ("gmail.con", "gmail.com"),
+            ("gmail.co", "gmail.com"),
+            ("gmail.om", "gmail.com"),
+            ("gmail.cm", "gmail.com"),
+            ("gmail.cmo", "gmail.com"),
+            ("gmail.comm", "gmail.com"),
+            ("gmial.con", "gmail.com"),
+            ("GMIAL.COM", "gmail.com"),
+            ("googlemial.com", "googlemail.com"),
+            ("gogolemail.com", "googlemail.com"),
+            ("yaho.com", "yahoo.com"),
+            ("yahooo.com", "yahoo.com"),
+            ("yhaoo.com", "yahoo.com"),
+            ("yahoo.cm", "yahoo.com"),
+            ("yahoo.con", "yahoo.com"),
+            ("yaho.co.uk", "yahoo.co.uk"),
+            ("hotmial.com", "hotmail.com"),
+            ("hotmal.com", "hotmail.com"),
+            ("hotnail.com", "hotmail.com"),
+            ("hotmail.co", "hotmail.com"),
+            ("outlok.com", "outlook.com"),
+            ("outloook.com", "outlook.com"),
+            ("outlook.cpm", "outlook.com"),
+            ("iclud.com", "icloud.com"),
+            ("icloud.co", "icloud.com"),
+            ("protonmial.com", "protonmail.com"),
+            ("redifmail.com", "rediffmail.com"),
+            ("yadnex.ru", "yandex.ru"),
+            ("nvaer.com", "naver.com"),
+            ("qq.con", "qq.com"),
+            ("163.con", "163.com"),
+            ("uol.con.br", "uol.com.br"),
+            ("afybora.or.ke", "afyabora.or.ke"),
+            ("afyabroa.or.ke", "afyabora.or.ke"),
+            ("yaho.com.br", "yahoo.com.br"),
+            ("t-onlin.de", "t-online.de"),
+        ] {
+            assert_eq!(meant(given).as_deref(), Some(likely), "{given}");
+        }
+    }
+
+    #[test]
+    fn a_real_neighbor_is_not_asked_about() {
+        for given in WELL_KNOWN.iter().copied().chain([
+            "afyabora.or.ke",
+            "mail.afyabora.or.ke",
+            "or.ke",
+            "example.org",
+            "example.com",
+            "love.com",
+            "life.com",
+            "hive.com",
+            "amail.example",
+            "gmail.example.org",
+            "mail.gmail.com",
+            "gmail.fr",
+            "gmx.fr",
+            "yahoo.com.au",
+            "yahoo.pl",
+            "hotmail.it",
+            "outlook.de",
+            "live.nl",
+            "mail.ee",
+            "qq.cn",
+            "web.dev",
+            "icann.org",
+            "npoc.org",
+            "unicef.org",
+            "例え.テスト",
+            "مثال.إختبار",
+            "xn--r8jz45g.xn--zckzah",
+        ]) {
+            assert_eq!(meant(given), None, "{given}");
+        }
+    }
+}
