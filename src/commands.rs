@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 
 use crate::database::Database;
 use crate::mailer::{Letter, Mailer};
-use crate::membership::{self, QUESTIONS, Record, in_utc, wording};
+use crate::membership::{self, QUESTIONS, Record, Search, in_utc, wording};
 use crate::outbox;
 use crate::settings::{Purpose, Settings};
 use crate::values::{Country, EmailAddress};
@@ -69,6 +69,11 @@ pub enum ApplicationsCommand {
         /// Such as NPOC-ACDE-FGHJ
         reference: String,
     },
+    /// List the applications of a reference, a domain name, a mail address or a part of a name
+    Find {
+        /// In any form: a domain name in Unicode or ASCII, a pasted address, any case
+        text: String,
+    },
     /// Write every application to standard output
     Export {
         /// In which format
@@ -114,6 +119,7 @@ async fn with_database(command: Command, pool: &PgPool, out: &mut impl Write) ->
             Ok(writeln!(out, "{mails} unsent mails are due now.")?)
         }
         Command::Applications(ApplicationsCommand::List) => list(pool, out).await,
+        Command::Applications(ApplicationsCommand::Find { text }) => find(pool, &text, out).await,
         Command::Applications(ApplicationsCommand::Show { reference }) => show(pool, &reference, out).await,
         Command::Applications(ApplicationsCommand::Export { format: Format::Csv }) => export_csv(pool, out).await,
         Command::Applications(ApplicationsCommand::Export { format: Format::Jsonl }) => export_jsonl(pool, out).await,
@@ -189,17 +195,36 @@ async fn list_mail(pool: &PgPool, out: &mut impl Write) -> anyhow::Result<()> {
 async fn list(pool: &PgPool, out: &mut impl Write) -> anyhow::Result<()> {
     let mut records = membership::all(pool);
     while let Some(record) = records.try_next().await? {
-        let country = &record.country;
-        writeln!(
-            out,
-            "{}  {}  {country}  {}  {}",
-            record.reference,
-            in_utc(record.received_at),
-            record.domain_name,
-            record.organization_name
-        )?;
+        write_line(&record, out)?;
     }
     Ok(())
+}
+
+/// Looks at every application, since staff search rarely and no index folds case in every script.
+async fn find(pool: &PgPool, text: &str, out: &mut impl Write) -> anyhow::Result<()> {
+    let search = Search::of(text);
+    let mut records = membership::all(pool);
+    let mut found = 0;
+    while let Some(record) = records.try_next().await? {
+        if search.matches(&record) {
+            write_line(&record, out)?;
+            found += 1;
+        }
+    }
+    anyhow::ensure!(found > 0, "No application was found for {text:?}");
+    Ok(())
+}
+
+fn write_line(record: &Record, out: &mut impl Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "{}  {}  {}  {}  {}",
+        record.reference,
+        in_utc(record.received_at),
+        record.country,
+        record.domain_name,
+        record.organization_name
+    )
 }
 
 async fn show(pool: &PgPool, reference: &str, out: &mut impl Write) -> anyhow::Result<()> {
@@ -234,7 +259,9 @@ fn region(record: &Record) -> String {
     Country::parse(&record.country).map_or_else(|_| "unknown".into(), |country| country.region().to_string())
 }
 
+/// Begins with a byte order mark, without which a spreadsheet takes UTF-8 for its own old encoding.
 async fn export_csv(pool: &PgPool, out: &mut impl Write) -> anyhow::Result<()> {
+    write!(out, "\u{feff}")?;
     let mut csv = csv::Writer::from_writer(out);
     let worked_out = ["domain_name_ascii", "icann_region"];
     csv.write_record(

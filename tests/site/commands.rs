@@ -42,6 +42,45 @@ async fn applications_are_listed_and_shown_whole() {
 }
 
 #[tokio::test]
+async fn an_application_is_found_again_whatever_form_was_typed() {
+    let site = TestSite::new().await;
+    let reference = site
+        .apply(&[
+            ("organization_name", "Fundación Éxito 例え財団"),
+            ("organization_name_latin", "Tatoe Foundation"),
+            ("domain_name", "例え.テスト"),
+            ("representative_email", "Hanako@例え.テスト"),
+            ("alternate_name", "Bob"),
+            ("alternate_email", "bob@example.org"),
+        ])
+        .await;
+    let other = site.apply(&[]).await;
+    for typed in [
+        &reference,
+        &reference.to_lowercase(),
+        &reference["NPOC-".len()..],
+        &reference.replace('-', " "),
+        "例え.テスト",
+        "xn--r8jz45g.xn--zckzah",
+        "https://www.例え。テスト/about",
+        "hanako@xn--r8jz45g.xn--zckzah",
+        "BOB@example.org",
+        "fundacio\u{301}n é",
+        "例え財団",
+        "tatoe",
+    ] {
+        let found = said(npoc(&site, &["applications", "find", typed]));
+        assert!(
+            found.starts_with(&reference) && !found.contains(&other),
+            "{typed}: {found}"
+        );
+    }
+    let nothing = npoc(&site, &["applications", "find", "example.com"]);
+    assert!(!nothing.status.success());
+    assert!(String::from_utf8_lossy(&nothing.stderr).contains("No application was found"));
+}
+
+#[tokio::test]
 async fn an_export_holds_every_answer_and_no_spreadsheet_takes_it_for_formulas() {
     let site = TestSite::new().await;
     let reference = site
@@ -51,6 +90,7 @@ async fn an_export_holds_every_answer_and_no_spreadsheet_takes_it_for_formulas()
         ])
         .await;
     let csv = said(npoc(&site, &["applications", "export"]));
+    assert!(csv.starts_with('\u{feff}'), "spreadsheets read it as UTF-8");
     let mut reader = csv::Reader::from_reader(csv.as_bytes());
     let headers = reader.headers().unwrap().clone();
     let row = reader.records().next().unwrap().unwrap();
