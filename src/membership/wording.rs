@@ -248,6 +248,7 @@ fn email(thing: &str, fault: EmailFault) -> String {
         EmailFault::NoDomain => format!("Enter {thing} with the part after the @ sign, like name@example.org"),
         EmailFault::Dots => format!("Enter {thing} without a dot at the ends and without two dots in a row"),
         EmailFault::Space => format!("Enter {thing} without spaces, line breaks or invisible characters"),
+        EmailFault::NotAlone => format!("Enter {thing} alone, without a name, < > or mailto:"),
         EmailFault::TooLong => {
             format!("Enter a shorter address as {thing}: mail takes 64 letters before the @ and 254 in all")
         }

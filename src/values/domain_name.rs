@@ -1,5 +1,5 @@
 //! A registered domain name, understood from what people paste and kept both as people read it
-//! (U-labels) and as the DNS has it (A-labels): RFC 5890, UTS 46 strict.
+//! (U-labels) and as the DNS has it (A-labels): RFC 5890, UTS 46 strict, RFC 5892.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use unicode_normalization::UnicodeNormalization;
 use unicode_script::{Script, UnicodeScript};
 
+use super::context::is_in_context;
 use super::text::{is_bidi_control, is_never_shaping, is_zero_width};
 use super::{DomainFault, Fault};
 
@@ -47,6 +48,9 @@ impl DomainName {
         let ascii = idna::domain_to_ascii_strict(host).map_err(|_| refusal(&unicode))?;
         if !ascii.contains('.') {
             return Err(DomainFault::NoDot);
+        }
+        if !unicode.split('.').all(is_in_context) {
+            return Err(DomainFault::NotAllowed);
         }
         Ok(Self { unicode, ascii })
     }
@@ -116,8 +120,11 @@ fn host_of(typed: &str) -> Result<String, Fault> {
     if pasted.contains(char::REPLACEMENT_CHARACTER) {
         return Err(Fault::Damaged);
     }
-    let rest = pasted.split_once("://").map_or(pasted, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    let authority = without_scheme(pasted).split(['/', '?', '#', '\\']).next();
+    let authority = authority.unwrap_or_default();
+    if authority.is_empty() {
+        return Err(Fault::Missing);
+    }
     if authority.contains(['@', '＠']) {
         return Err(Fault::Domain(DomainFault::EmailAddress));
     }
@@ -129,6 +136,15 @@ fn host_of(typed: &str) -> Result<String, Fault> {
         .filter(|(_, port)| is_port(port))
         .map_or(authority, |(host, _)| host);
     Ok(host.strip_suffix(is_dot).unwrap_or(host).to_owned())
+}
+
+/// Without `https://` or `//`; a path may hold another address.
+fn without_scheme(pasted: &str) -> &str {
+    let is_scheme = |before: &str| before.ends_with(':') && !before.contains(['/', '.', '?', '#']);
+    match pasted.split_once("//") {
+        Some((before, rest)) if before.is_empty() || is_scheme(before) => rest,
+        _ => pasted,
+    }
 }
 
 fn is_port(text: &str) -> bool {

@@ -60,6 +60,9 @@ impl EmailAddress {
     }
 
     fn of_clean(address: &str) -> Result<Self, EmailFault> {
+        if is_with_a_name(address) {
+            return Err(EmailFault::NotAlone);
+        }
         if address.chars().any(is_never_part) {
             return Err(EmailFault::Space);
         }
@@ -103,6 +106,13 @@ fn is_noise_at_an_end(c: char) -> bool {
 
 fn is_never_trimmed(c: char) -> bool {
     matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
+/// As mail programs copy it: `Ann <ann@example.org>`, `mailto:ann@example.org`. Taking the address
+/// out would be a guess where two are given.
+fn is_with_a_name(address: &str) -> bool {
+    let scheme = address.get(.."mailto:".len()).unwrap_or_default();
+    address.ends_with('>') || scheme.eq_ignore_ascii_case("mailto:")
 }
 
 /// Joiners may shape letters of a mailbox; the zero-width space and the word joiner shape nothing.
@@ -238,7 +248,8 @@ mod tests {
             ("user@-example.com", EmailFault::Domain),
             ("user@exam_ple.com", EmailFault::Domain),
             ("<script>alert(1)</script>@example.com", EmailFault::Mailbox),
-            ("Ann<ann@example.com>", EmailFault::Domain),
+            ("Ann <ann@example.com>", EmailFault::NotAlone),
+            ("mailto:ann@example.com", EmailFault::NotAlone),
             ("a@example.com,b@example.com", EmailFault::ManyAts),
             (&long_mailbox, EmailFault::TooLong),
             (&long_address, EmailFault::TooLong),

@@ -2,6 +2,7 @@
 //! typed or pasted before it judges it, and says what is wrong as a [`Fault`]. No I/O, no HTTP,
 //! no sentences: those for people stand in `membership::wording`.
 
+mod context;
 mod country;
 mod domain_name;
 mod email_address;
@@ -74,7 +75,7 @@ pub enum DomainFault {
     PublicSuffix,
     /// An e-mail address.
     EmailAddress,
-    /// Anything else that IDNA does not allow (UTS 46, strict).
+    /// Anything else that IDNA does not allow (UTS 46, strict; RFC 5892).
     NotAllowed,
 }
 
@@ -97,6 +98,8 @@ pub enum EmailFault {
     TooLong,
     /// `user@[192.0.2.1]`, `user@localhost`: not reachable from elsewhere.
     NotPublic,
+    /// More than the address: `Ann <ann@example.org>`.
+    NotAlone,
     /// The part after the `@` is no domain name.
     Domain,
     /// A character before the `@` that mail does not allow.

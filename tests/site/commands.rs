@@ -1,32 +1,18 @@
 //! What an operator does from a terminal, with the real program.
 
-use std::process::Output;
-
 use npoc::database::MIGRATOR;
 use sqlx::Connection as _;
 
-use crate::support::process::run;
+use crate::support::process::{run, said};
 use crate::support::{TestSite, database};
-
-fn npoc(site: &TestSite, arguments: &[&str]) -> Output {
-    run(
-        arguments,
-        &[("DATABASE_URL", &database::url(&site.pool.connect_options()))],
-    )
-}
-
-fn said(output: Output) -> String {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
 
 #[tokio::test]
 async fn applications_are_listed_and_shown_whole() {
     let site = TestSite::new().await;
     let reference = site.apply(&[("organization_name", "صحة للجميع")]).await;
-    let list = said(npoc(&site, &["applications", "list"]));
+    let list = said(site.command(&["applications", "list"]));
     assert!(list.contains(&reference) && list.contains("صحة للجميع"));
-    let shown = said(npoc(&site, &["applications", "show", &reference.to_lowercase()]));
+    let shown = said(site.command(&["applications", "show", &reference.to_lowercase()]));
     for expected in [
         "صحة للجميع",
         "    Kenya\n",
@@ -36,7 +22,7 @@ async fn applications_are_listed_and_shown_whole() {
     ] {
         assert!(shown.contains(expected), "{expected}: {shown}");
     }
-    let unknown = npoc(&site, &["applications", "show", "NPOC-0000-0000"]);
+    let unknown = site.command(&["applications", "show", "NPOC-0000-0000"]);
     assert!(!unknown.status.success());
     assert!(String::from_utf8_lossy(&unknown.stderr).contains("No application has the reference"));
 }
@@ -69,13 +55,13 @@ async fn an_application_is_found_again_whatever_form_was_typed() {
         "例え財団",
         "tatoe",
     ] {
-        let found = said(npoc(&site, &["applications", "find", typed]));
+        let found = said(site.command(&["applications", "find", typed]));
         assert!(
             found.starts_with(&reference) && !found.contains(&other),
             "{typed}: {found}"
         );
     }
-    let nothing = npoc(&site, &["applications", "find", "example.com"]);
+    let nothing = site.command(&["applications", "find", "example.com"]);
     assert!(!nothing.status.success());
     assert!(String::from_utf8_lossy(&nothing.stderr).contains("No application was found"));
 }
@@ -89,7 +75,7 @@ async fn an_export_holds_every_answer_and_no_spreadsheet_takes_it_for_formulas()
             ("website", ""),
         ])
         .await;
-    let csv = said(npoc(&site, &["applications", "export"]));
+    let csv = said(site.command(&["applications", "export"]));
     assert!(csv.starts_with('\u{feff}'), "spreadsheets read it as UTF-8");
     let mut reader = csv::Reader::from_reader(csv.as_bytes());
     let headers = reader.headers().unwrap().clone();
@@ -101,7 +87,7 @@ async fn an_export_holds_every_answer_and_no_spreadsheet_takes_it_for_formulas()
     assert_eq!(cell("statement").lines().count(), 2);
     assert_eq!(cell("icann_region"), "Africa");
 
-    let jsonl = said(npoc(&site, &["applications", "export", "--format", "jsonl"]));
+    let jsonl = said(site.command(&["applications", "export", "--format", "jsonl"]));
     let exact: serde_json::Value = serde_json::from_str(jsonl.trim()).unwrap();
     assert_eq!(exact["organization_name"], "=HYPERLINK(\"http://evil.example\")");
     assert_eq!(exact["representative_phone"], "+254 20 123 4567");
@@ -114,7 +100,7 @@ async fn unsent_mail_is_listed_and_made_due_by_one_command() {
     let reference = site.apply(&[]).await;
     site.sql("UPDATE outbox SET given_up_at = now(), last_error = 'refused \u{1b}[31m' WHERE refusal_is_final")
         .await;
-    let list = said(npoc(&site, &["mail", "list"]));
+    let list = said(site.command(&["mail", "list"]));
     assert!(
         list.starts_with("2 unsent mails\n") && list.contains("given up on"),
         "{list}"
@@ -123,9 +109,9 @@ async fn unsent_mail_is_listed_and_made_due_by_one_command() {
         !list.contains('\u{1b}'),
         "a mail server's words cannot drive the terminal"
     );
-    assert!(said(npoc(&site, &["mail", "retry", &reference])).starts_with("2 "));
+    assert!(said(site.command(&["mail", "retry", &reference])).starts_with("2 "));
     assert_eq!(site.deliver_all().await.len(), 2);
-    assert!(said(npoc(&site, &["mail", "list"])).starts_with("0 "));
+    assert!(said(site.command(&["mail", "list"])).starts_with("0 "));
 }
 
 #[tokio::test]

@@ -1,8 +1,14 @@
 //! What the site promises, each promise a test with its sentence for a name. Against a real
 //! PostgreSQL, one server for the run and a database for each test, and real SMTP conversations.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
 
+mod acceptance;
+mod browser;
 mod commands;
 mod delivery;
 mod failure;

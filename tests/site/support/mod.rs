@@ -1,5 +1,6 @@
 //! A site of its own for each test, with verbs of the domain.
 
+pub mod browser;
 pub mod database;
 pub mod process;
 pub mod relay;
@@ -101,6 +102,15 @@ impl TestSite {
         }
     }
 
+    /// On a port of its own, for those who come by network. Returns its address.
+    pub async fn listen(&self) -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = self.router.clone();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        format!("http://{address}")
+    }
+
     pub async fn get(&self, path: &str) -> Reply {
         self.ask(Request::get(path).body(Body::empty()).unwrap()).await
     }
@@ -163,6 +173,12 @@ impl TestSite {
     pub fn mails(&self, reference: &str) -> (Mail, Mail) {
         let read = |to: &str| Mail::read(&std::fs::read(self.folder.join(format!("{reference}.{to}.eml"))).unwrap());
         (read("staff"), read("applicant"))
+    }
+
+    /// Runs the real program beside this site.
+    pub fn command(&self, arguments: &[&str]) -> std::process::Output {
+        let url = database::url(&self.pool.connect_options());
+        process::run(arguments, &[("DATABASE_URL", &url)])
     }
 
     pub async fn count(&self, table: &'static str) -> i64 {

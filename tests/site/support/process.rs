@@ -84,3 +84,9 @@ fn command(settings: &[(&str, &str)]) -> Command {
     command.envs(settings.iter().copied());
     command
 }
+
+/// What a command that succeeded wrote.
+pub fn said(output: Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}

@@ -1,0 +1,278 @@
+//! Universal acceptance, gate by gate as UASG026 has them: what is typed in any script is accepted,
+//! validated, processed, stored, processed out and displayed, octet for octet.
+//!
+//! The tables beside this file hold what is typed, what becomes of it and the rule it stands for. The
+//! forms that the DNS has of it were worked out by another implementation of IDNA than ours.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::http::StatusCode;
+use futures_util::future::join_all;
+use npoc::membership::{self, Field, Search, wording};
+use npoc::outbox::Step;
+use npoc::values::{DomainName, EmailAddress, Fault};
+use serde_json::Value;
+
+use crate::support::process::said;
+use crate::support::relay::{Part, Relay, Taken};
+use crate::support::{Mail, TestSite, good_with};
+
+const ADDRESSES: &str = include_str!("addresses.tsv");
+const DOMAINS: &str = include_str!("domains.tsv");
+const SCRIPTS: &str = include_str!("scripts.tsv");
+
+/// A row of a table of verdicts.
+struct Verdict {
+    typed: String,
+    /// As people read it, or `refused: ` with the fault.
+    read: String,
+    /// As the DNS or the SMTP conversation has it; empty where it is refused.
+    wire: String,
+    rule: String,
+}
+
+/// The cells of each row but the first, which names the columns.
+fn rows(table: &str) -> impl Iterator<Item = Vec<String>> {
+    table
+        .lines()
+        .skip(1)
+        .map(|line| line.split('\t').map(unescaped).collect())
+}
+
+fn verdicts(table: &str) -> Vec<Verdict> {
+    let verdict = |row: Vec<String>| {
+        let [typed, read, wire, rule] = row.try_into().unwrap();
+        Verdict {
+            typed,
+            read,
+            wire,
+            rule,
+        }
+    };
+    rows(table).map(verdict).collect()
+}
+
+/// `\u{200d}` stands for what cannot be seen, `\\` for a backslash, `{a*64}` for 64 of one character.
+fn unescaped(cell: &str) -> String {
+    let mut text = String::new();
+    let mut rest = cell;
+    while let Some(character) = rest.chars().next() {
+        let (meant, length) = escape(rest).unwrap_or((character.to_string(), character.len_utf8()));
+        text.push_str(&meant);
+        rest = &rest[length..];
+    }
+    text
+}
+
+/// The escape at the start of a text, with its length.
+fn escape(text: &str) -> Option<(String, usize)> {
+    if let Some(hex) = text.strip_prefix("\\u{") {
+        let (hex, _) = hex.split_once('}')?;
+        let character = char::from_u32(u32::from_str_radix(hex, 16).ok()?)?;
+        return Some((character.to_string(), "\\u{}".len() + hex.len()));
+    }
+    if text.starts_with("\\\\") {
+        return Some(("\\".to_owned(), 2));
+    }
+    let (repeated, _) = text.strip_prefix('{')?.split_once('}')?;
+    let (character, times) = repeated.split_once('*')?;
+    Some((character.repeat(times.parse().ok()?), "{}".len() + repeated.len()))
+}
+
+fn refused(fault: &Fault) -> String {
+    match fault {
+        Fault::Domain(fault) => format!("refused: {fault:?}"),
+        Fault::Email(fault) => format!("refused: {fault:?}"),
+        fault => format!("refused: {fault:?}"),
+    }
+}
+
+/// Every row that came out differently, since one hides the next.
+fn mismatches(table: &[Verdict], judge: impl Fn(&str) -> Result<(String, String), Fault>) -> Vec<String> {
+    let judged = |row: &Verdict| {
+        let (verdict, wire) = judge(&row.typed).unwrap_or_else(|fault| (refused(&fault), String::new()));
+        let is_as_expected = verdict == row.read && wire == row.wire;
+        (!is_as_expected).then(|| {
+            format!(
+                "{:?}: {verdict:?} {wire:?}, not {:?} ({})",
+                row.typed, row.read, row.rule
+            )
+        })
+    };
+    table.iter().filter_map(judged).collect()
+}
+
+#[test]
+fn every_address_is_taken_or_refused_as_its_rule_says() {
+    let table = verdicts(ADDRESSES);
+    assert!(table.len() >= 150, "{} rows", table.len());
+    let judge = |typed: &str| {
+        let address = EmailAddress::parse(typed)?;
+        Ok((address.to_string(), address.to_wire().to_string()))
+    };
+    let mismatches = mismatches(&table, judge);
+    assert!(mismatches.is_empty(), "{}", mismatches.join("\n"));
+}
+
+#[test]
+fn every_domain_name_is_taken_or_refused_as_its_rule_says() {
+    let table = verdicts(DOMAINS);
+    assert!(table.len() >= 100, "{} rows", table.len());
+    let judge = |typed: &str| {
+        let name = DomainName::parse(typed)?;
+        Ok((name.unicode().to_owned(), name.ascii().to_owned()))
+    };
+    let mismatches = mismatches(&table, judge);
+    assert!(mismatches.is_empty(), "{}", mismatches.join("\n"));
+}
+
+/// What is stored can always be sent: the relay is given each address that the form takes.
+#[tokio::test]
+async fn every_address_that_is_taken_is_stored_mailed_and_exported_as_it_is() {
+    let relay = Relay::playing(Part::Accepts).await;
+    let site = TestSite::with(&[("SMTP_URL", &relay.url)]).await;
+    let taken: Vec<Verdict> = verdicts(ADDRESSES)
+        .into_iter()
+        .filter(|row| !row.wire.is_empty())
+        .collect();
+    for row in &taken {
+        site.apply(&[("representative_email", &row.typed)]).await;
+    }
+    let steps = join_all((0..8).map(|_| site.deliver_all())).await.concat();
+    assert_eq!(steps, vec![Step::Sent; taken.len() * 2]);
+
+    let stored: Vec<String> = sqlx::query_scalar("SELECT representative_email FROM applications ORDER BY id")
+        .fetch_all(&site.pool)
+        .await
+        .unwrap();
+    let exported = said(site.command(&["applications", "export", "--format", "jsonl"]));
+    let exported = exported
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let expected: Vec<&str> = taken.iter().map(|row| row.read.as_str()).collect();
+    assert_eq!(stored, expected);
+    assert!(exported.map(|row| row["representative_email"].clone()).eq(expected));
+
+    // Who each mail was for, with the address in its header.
+    let for_applicants = |taken: &Taken| taken.rcpt != "RCPT TO:<info@npoc.org>";
+    let header = |taken: &Taken, name: &str| (taken.rcpt.clone(), Mail::read(taken.message.as_bytes()).header(name));
+    let (mut to, mut reply_to) = (BTreeSet::new(), BTreeSet::new());
+    for taken in relay.taken() {
+        if for_applicants(&taken) {
+            to.insert(header(&taken, "To"));
+        } else {
+            reply_to.insert(header(&taken, "Reply-To"));
+        }
+    }
+    let expected = |recipient: fn(&str) -> String| {
+        let pair = |row: &Verdict| (format!("RCPT TO:<{}>", recipient(&row.wire)), Some(row.wire.clone()));
+        taken.iter().map(pair).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(to, expected(str::to_owned));
+    assert_eq!(reply_to, expected(|_| "info@npoc.org".to_owned()));
+}
+
+/// One organization of the table of scripts, by field name.
+type Organization = BTreeMap<String, String>;
+
+fn organizations() -> Vec<Organization> {
+    let names: Vec<&str> = SCRIPTS.lines().next().unwrap().split('\t').collect();
+    let organization = |row: Vec<String>| names.iter().map(|name| (*name).to_owned()).zip(row).collect();
+    rows(SCRIPTS).map(organization).collect()
+}
+
+fn typed(organization: &Organization) -> Vec<(&str, &str)> {
+    let fields = organization.iter().filter(|(name, _)| Field::named(name).is_some());
+    fields.map(|(name, value)| (name.as_str(), value.as_str())).collect()
+}
+
+#[tokio::test]
+async fn an_organization_of_any_script_is_shown_stored_mailed_and_exported_octet_for_octet() {
+    let relay = Relay::playing(Part::Accepts).await;
+    let site = TestSite::with(&[("SMTP_URL", &relay.url)]).await;
+    let organizations = organizations();
+    let mut references = Vec::new();
+    for organization in &organizations {
+        let reference = assert_shown(&site, &typed(organization)).await;
+        assert_stored(&site, &typed(organization), &reference).await;
+        references.push(reference);
+    }
+    join_all((0..8).map(|_| site.deliver_all())).await;
+    let mails: Vec<Mail> = relay
+        .taken()
+        .iter()
+        .map(|taken| Mail::read(taken.message.as_bytes()))
+        .collect();
+    for (organization, reference) in organizations.iter().zip(&references) {
+        assert_mailed(&mails, &typed(organization), reference);
+    }
+    assert_exported(&site, &organizations);
+}
+
+/// On the check page; then sends it.
+async fn assert_shown(site: &TestSite, typed: &[(&str, &str)]) -> String {
+    let checked = site.check(typed).await;
+    assert_eq!(checked.status, StatusCode::OK, "{typed:?}");
+    checked.assert_keeps(&good_with(typed));
+    let shown = checked.all("dl.answers dd p");
+    for line in typed.iter().flat_map(|(_, value)| value.lines()) {
+        assert!(shown.iter().any(|shown| shown == line), "shown: {line}");
+    }
+    let sent = site.send(typed, checked.submission_key()).await;
+    site.get(sent.location()).await.text_of(".reference")
+}
+
+async fn assert_stored(site: &TestSite, typed: &[(&str, &str)], reference: &str) {
+    let record = membership::find(&site.pool, reference).await.unwrap().unwrap();
+    let answers = record.answers();
+    for (name, value) in typed {
+        assert_eq!(answers.one(Field::named(name).unwrap()), Some(*value), "stored: {name}");
+    }
+    let found = Search::of(&record.domain_name_ascii).matches(&record);
+    assert!(found && record.domain_name_ascii.is_ascii(), "found by its A-labels");
+}
+
+fn assert_mailed(mails: &[Mail], typed: &[(&str, &str)], reference: &str) {
+    let mail = |to: &str| {
+        let id = format!("<{reference}.{to}@npoc.org>");
+        mails
+            .iter()
+            .find(|mail| mail.header("Message-ID").as_ref() == Some(&id))
+            .unwrap()
+    };
+    let (staff, applicant) = (mail("staff"), mail("applicant"));
+    for (name, value) in typed {
+        let label = wording::label(Field::named(name).unwrap());
+        let lines: Vec<String> = value.lines().map(|line| format!("    {line}\n")).collect();
+        let block = format!("\n{label}\n{}", lines.concat());
+        assert!(staff.text.contains(&block), "staff read {block} in {}", staff.text);
+        assert!(value.lines().all(|line| staff.html.contains(line)), "staff see {value}");
+        assert!(
+            !applicant.text.contains(value),
+            "the applicant's mail says nothing that was typed"
+        );
+    }
+    let value = |wanted: &str| typed.iter().find(|(name, _)| *name == wanted).unwrap().1;
+    assert!(staff.subject.contains(value("organization_name")), "{}", staff.subject);
+    let wire = EmailAddress::parse(value("representative_email"))
+        .unwrap()
+        .to_wire()
+        .to_string();
+    assert_eq!(applicant.header("To").as_ref(), Some(&wire));
+    assert_eq!(staff.header("Reply-To").as_ref(), Some(&wire));
+}
+
+fn assert_exported(site: &TestSite, organizations: &[Organization]) {
+    let jsonl = said(site.command(&["applications", "export", "--format", "jsonl"]));
+    let csv = said(site.command(&["applications", "export"]));
+    let mut csv = csv::Reader::from_reader(csv.trim_start_matches('\u{feff}').as_bytes());
+    let cells = csv.deserialize::<BTreeMap<String, String>>().map(Result::unwrap);
+    for ((organization, line), cells) in organizations.iter().zip(jsonl.lines()).zip(cells) {
+        let exact: Value = serde_json::from_str(line).unwrap();
+        for (name, value) in typed(organization) {
+            assert_eq!(exact[name], Value::from(value), "exported as JSON: {name}");
+            assert_eq!(cells[name], value, "exported as CSV: {name}");
+        }
+    }
+    assert_eq!(jsonl.lines().count(), organizations.len());
+}

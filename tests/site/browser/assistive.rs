@@ -1,0 +1,117 @@
+//! What assistive technology is told.
+
+use npoc::membership::{QUESTIONS, Question, Rule, wording};
+use serde_json::{Value, json};
+
+use super::every_state;
+use crate::support::browser::{Browser, in_a_browser};
+
+/// axe-core whole: every rule of WCAG 2.0 to 2.2, A and AA, and its best practices.
+const AXE: &str = "const done = arguments[arguments.length - 1];
+    axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })
+       .then(found => done({
+           violations: found.violations.map(v => v.id + ': ' + v.nodes.map(n => n.target.join(' ')).join(', ')),
+           passes: found.passes.length,
+       }))
+       .catch(error => done({ violations: [String(error)], passes: 0 }));";
+
+#[tokio::test]
+#[ignore = "drives Chromium: .ci/browser runs it"]
+async fn axe_finds_nothing_on_any_page_or_state_in_light_and_dark_on_a_phone_and_a_desk() {
+    let path = std::env::var("AXE").expect("AXE says where axe-core is: .ci/browser fetches it");
+    let axe = std::fs::read_to_string(path).unwrap();
+    in_a_browser(async |browser| {
+        let mut found = Vec::new();
+        for state in every_state(browser).await {
+            state.show(browser).await;
+            browser.js(&axe, Vec::new()).await;
+            for (scheme, width) in [("light", 1280), ("light", 320), ("dark", 320), ("dark", 1280)] {
+                // A color on its way from one scheme to the other would be measured too.
+                let still = ("prefers-reduced-motion", "reduce");
+                browser.media(&[("prefers-color-scheme", scheme), still]).await;
+                browser.size(width, 900).await;
+                for violation in axe_violations(browser).await {
+                    found.push(format!("{} ({scheme}, {width} px): {violation}", state.name));
+                }
+            }
+        }
+        assert!(found.is_empty(), "{}", found.join("\n"));
+    })
+    .await;
+}
+
+async fn axe_violations(browser: &Browser) -> Vec<String> {
+    let answer = browser.driver.execute_async(AXE, Vec::new()).await.unwrap();
+    let answer = answer.json();
+    assert!(
+        answer["passes"].as_u64().unwrap() > 10 || answer["violations"] != json!([]),
+        "axe looked at it"
+    );
+    let violations = answer["violations"].as_array().unwrap();
+    violations.iter().map(ToString::to_string).collect()
+}
+
+#[tokio::test]
+#[ignore = "drives Chromium: .ci/browser runs it"]
+async fn each_field_is_told_with_its_label_its_hint_its_problem_and_its_state() {
+    in_a_browser(async |browser| {
+        browser.post("/membership", &[("step", "check")]).await;
+        let told = told(browser).await;
+        let fields = QUESTIONS.iter().filter(|question| question.offers().is_empty());
+        for question in fields {
+            assert_told(question, &told, &["textbox", "combobox"], question.required);
+        }
+        for question in QUESTIONS.iter().filter(|question| !question.offers().is_empty()) {
+            assert_told(question, &told, &["group", "radiogroup"], false);
+        }
+        let invalid = told
+            .iter()
+            .filter(|node| property(node, "invalid") == json!("true"))
+            .count();
+        let wrong = QUESTIONS.iter().filter(|question| question.required);
+        let controls = wrong.map(|question| question.offers().len().max(1)).sum::<usize>();
+        assert_eq!(
+            invalid, controls,
+            "each control of a question with a problem, and no other"
+        );
+    })
+    .await;
+}
+
+/// The accessibility tree, without what is left out of it.
+async fn told(browser: &Browser) -> Vec<Value> {
+    let tree = browser.emulate("Accessibility.getFullAXTree", json!({})).await;
+    let nodes = tree["nodes"].as_array().unwrap().iter();
+    nodes.filter(|node| node["ignored"] == json!(false)).cloned().collect()
+}
+
+fn assert_told(question: &Question, told: &[Value], roles: &[&str], is_invalid: bool) {
+    let optional = if question.required { "" } else { " (optional)" };
+    let label = format!("{}{optional}", wording::label(question.field));
+    let is_it = |node: &&Value| {
+        roles.contains(&node["role"]["value"].as_str().unwrap_or_default()) && node["name"]["value"] == json!(label)
+    };
+    let nodes: Vec<&Value> = told.iter().filter(is_it).collect();
+    assert_eq!(nodes.len(), 1, "{label}, as one of {roles:?}");
+    let description = nodes[0]["description"]["value"].as_str().unwrap_or_default();
+    assert!(
+        description.contains(wording::hint(question.field)),
+        "{label}: {description}"
+    );
+    assert_eq!(
+        description.contains("Error: "),
+        question.required,
+        "{label}: {description}"
+    );
+    if is_invalid {
+        assert_eq!(property(nodes[0], "invalid"), json!("true"), "{label}");
+    }
+    let is_long = matches!(question.rule, Rule::Prose(..));
+    assert_eq!(property(nodes[0], "multiline") == json!(true), is_long, "{label}");
+}
+
+fn property(node: &Value, name: &str) -> Value {
+    let properties = node["properties"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let property = properties.iter().find(|property| property["name"] == json!(name));
+    property.map_or(Value::Null, |property| property["value"]["value"].clone())
+}
