@@ -149,6 +149,8 @@ async fn one_press_takes_the_likelier_mail_address() {
     in_a_browser(async |browser| {
         browser.post("/membership", &good_with(QUESTIONABLE)).await;
         browser.tab_to("button[name=take_likelier]").await;
+        let words = browser.see("document.activeElement.innerText").await;
+        assert_eq!(words, json!("Use ann@gmail.com"));
         browser.enter().await;
         let address = "document.querySelector('input[name=representative_email]').value";
         assert_eq!(browser.see(address).await, json!("ann@gmail.com"));
