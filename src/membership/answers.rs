@@ -8,6 +8,16 @@ use super::wording;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answers([Vec<String>; QUESTIONS.len()]);
 
+impl ForPeople {
+    /// Whether it is a number and no words, which reads from left to right whatever its digits are:
+    /// left to itself, a phone number in Arabic digits would show its groups in the wrong order.
+    #[must_use]
+    pub fn is_number(&self) -> bool {
+        let is_word = |line: &String| line.contains(char::is_alphabetic);
+        self.field == Field::RepresentativePhone && !self.lines.iter().any(is_word)
+    }
+}
+
 impl Answers {
     /// Takes what the form's fields hold and leaves the rest. Never fails: a missing field is an
     /// empty answer, a repeated one is kept as often as it came.

@@ -1,6 +1,7 @@
 //! From what was typed to an application, or to all its problems at once in form order.
 
 use super::answers::Answers;
+use super::own_domain;
 use super::question::{Field, QUESTIONS};
 use super::slip::{Slip, slips};
 use crate::values::{Country, DomainName, EmailAddress, Fault};
@@ -39,12 +40,24 @@ pub fn check(typed: &Answers) -> Result<Application, Vec<Problem>> {
             }),
         }
     }
+    keep_the_page(&mut clean, typed);
     problems.extend(half_an_alternate(&clean, &problems));
     problems.sort_by_key(|problem| problem.field);
     if problems.is_empty() {
         Application::of(clean)
     } else {
         Err(problems)
+    }
+}
+
+/// What was typed as the domain name goes to the website, where the name alone would lose it.
+fn keep_the_page(clean: &mut Answers, typed: &Answers) {
+    let name = clean
+        .one(Field::DomainName)
+        .and_then(|name| DomainName::parse(name).ok());
+    let page = name.and_then(|name| own_domain::page(typed.one(Field::DomainName)?, &name));
+    if clean.one(Field::Website).is_none() && page.is_some() {
+        clean.set_one(Field::Website, page);
     }
 }
 
@@ -110,6 +123,22 @@ impl Application {
         let mut answers = self.answers.clone();
         answers.set_one(field, Some(slip.meant.to_string()));
         check(&answers).unwrap_or(self)
+    }
+
+    /// The names, of the domain and of mail addresses, whose ending is not known, with their
+    /// questions, in form order.
+    #[must_use]
+    pub fn unknown_endings(&self) -> Vec<(Field, String)> {
+        let domain = |field| match field {
+            Field::DomainName => Some(self.domain_name.clone()),
+            _ => Some(EmailAddress::parse(self.answers.one(field)?).ok()?.domain().clone()),
+        };
+        [Field::DomainName, Field::RepresentativeEmail, Field::AlternateEmail]
+            .into_iter()
+            .filter_map(|field| Some((field, domain(field)?)))
+            .filter(|(_, name)| !name.has_known_ending())
+            .map(|(field, name)| (field, name.unicode().to_owned()))
+            .collect()
     }
 
     /// Where the organization is registered.

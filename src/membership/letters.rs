@@ -8,6 +8,7 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::answers::ForPeople;
 use super::check::Application;
+use super::own_domain::shared;
 use super::question::Field;
 
 use crate::mailer::Letter;
@@ -134,26 +135,51 @@ impl StaffLetter<'_> {
     /// The first line: what staff decide about.
     fn verdict(&self) -> String {
         let answers = self.application.answers();
-        let mut verdict = String::from("Complete: every required answer is given.");
-        verdict.push_str(if answers.is_yes(Field::Registered) {
-            " It says that it is a registered organization."
+        let registered = if answers.is_yes(Field::Registered) {
+            "It says that it is a registered organization."
         } else {
-            " NOT REGISTERED, by its own answer: for the executive committee to decide case by case."
-        });
-        verdict.push_str(match answers.all(Field::NotEligible).len() {
-            0 => " It selected nothing that would keep it from joining.",
-            _ => " It SELECTED WHAT MAY KEEP IT FROM JOINING, see below.",
-        });
-        verdict
+            "NOT REGISTERED, by its own answer: for the executive committee to decide case by case."
+        };
+        let eligible = match answers.all(Field::NotEligible).len() {
+            0 => "It selected nothing that would keep it from joining.",
+            _ => "It SELECTED WHAT MAY KEEP IT FROM JOINING, see below.",
+        };
+        let cautions = match self.cautions().join("; ") {
+            none if none.is_empty() => none,
+            cautions => format!(" LOOK AT: {cautions}."),
+        };
+        format!("Complete: every required answer is given. {registered} {eligible}{cautions}")
+    }
+
+    /// What the site worked out that staff must not miss; details stand at the end.
+    fn cautions(&self) -> Vec<String> {
+        let domain = self.application.domain_name();
+        let caution = |is: bool, words: &str| is.then(|| words.to_owned());
+        [
+            caution(
+                !self.application.slips().is_empty(),
+                "a mail address that may be mistyped",
+            ),
+            caution(
+                !self.application.unknown_endings().is_empty(),
+                "an ending that the site does not know",
+            ),
+            shared(domain).map(|host| format!("a domain name that others use too ({host})")),
+            caution(domain.mixes_scripts(), "a domain name of mixed scripts"),
+            caution(!self.occasion.earlier.is_empty(), "the same domain applied before"),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 
     /// How a reply finds its way. Where the relay cannot carry such an address in a header, it
     /// stands below all the same.
     fn reply_line(&self) -> &'static str {
         if self.application.representative_email().needs_smtputf8() {
-            "To answer, write to the representative; a reply to this mail may not find the address by itself:"
+            "To answer, write to the representative; a reply to this mail may go to the site, where nobody reads it:"
         } else {
-            "A reply to this mail reaches the representative:"
+            "A reply to this mail goes to the representative:"
         }
     }
 
@@ -177,6 +203,7 @@ impl StaffLetter<'_> {
         vec![
             ("ICANN region", self.application.country().region().to_string()),
             ("Domain name as the DNS has it", domain.ascii().to_owned()),
+            ("Others who use the domain name", self.sharers()),
             (
                 "Scripts in the domain name",
                 if domain.mixes_scripts() {
@@ -195,6 +222,7 @@ impl StaffLetter<'_> {
                 },
             ),
             ("Mail addresses that look like a slip", self.slips()),
+            ("Endings that the site does not know", self.unknown_endings()),
             ("Received", in_utc(self.occasion.received_at)),
         ]
     }
@@ -209,6 +237,23 @@ impl StaffLetter<'_> {
             .iter()
             .map(|slip| format!("{} (is it {}?)", slip.given, slip.meant));
         format!("YES: {}", each.collect::<Vec<_>>().join("; "))
+    }
+
+    fn sharers(&self) -> String {
+        let shared = shared(self.application.domain_name());
+        shared.map_or_else(
+            || "none that the site knows of".into(),
+            |host| format!("YES: everybody at {host}"),
+        )
+    }
+
+    fn unknown_endings(&self) -> String {
+        let unknown = self.application.unknown_endings();
+        if unknown.is_empty() {
+            return "none".into();
+        }
+        let names: Vec<String> = unknown.into_iter().map(|(_, name)| name).collect();
+        format!("YES: {}", names.join("; "))
     }
 
     fn earlier(&self) -> String {

@@ -6,6 +6,7 @@
 mod answers;
 mod check;
 mod letters;
+mod own_domain;
 mod question;
 mod record;
 mod reference;
@@ -17,6 +18,7 @@ pub mod wording;
 pub use answers::{Answers, ForPeople};
 pub use check::{Application, Problem, check};
 pub use letters::{Letterhead, in_utc};
+pub use own_domain::shared;
 pub use question::{Field, Group, QUESTIONS, Question, Rule};
 pub use record::Record;
 pub use search::Search;

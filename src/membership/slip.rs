@@ -3,12 +3,13 @@
 
 use super::answers::Answers;
 use super::question::Field;
+use crate::values::text::halved;
 use crate::values::{DomainName, EmailAddress};
 
 /// Where very many people have their mail, in every region. A list of names to be near to, not of
 /// names to be: any other domain is as good.
 #[rustfmt::skip]
-const WELL_KNOWN: &[&str] = &[
+pub(super) const WELL_KNOWN: &[&str] = &[
     "gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "hotmail.co.uk", "hotmail.fr", "live.com",
     "live.co.uk", "live.fr", "msn.com", "yahoo.com", "yahoo.co.uk", "yahoo.co.in", "yahoo.co.jp", "yahoo.co.id",
     "yahoo.com.ar", "yahoo.com.br", "yahoo.com.mx", "yahoo.com.ph", "yahoo.ca", "yahoo.de", "yahoo.es", "yahoo.fr",
@@ -35,6 +36,8 @@ pub struct Slip {
     pub given: EmailAddress,
     /// As it was probably meant.
     pub meant: EmailAddress,
+    /// Whether it is near the organization's own domain, so that the slip may be in that as well.
+    pub is_near_own: bool,
 }
 
 /// The likely slips among the addresses of an application, in form order.
@@ -47,9 +50,17 @@ pub(super) fn slips(answers: &Answers, own_domain: &DomainName) -> Vec<Slip> {
 
 fn slip(field: Field, given: &str, own_domain: &DomainName) -> Option<Slip> {
     let given = EmailAddress::parse(given).ok()?;
-    let domain = likelier(given.domain(), own_domain)?;
-    let meant = EmailAddress::parse(&format!("{}@{domain}", given.mailbox())).ok()?;
-    Some(Slip { field, given, meant })
+    let likelier = likelier(given.domain(), own_domain);
+    let domain = likelier.unwrap_or(given.domain().unicode());
+    let mailbox: String = given.mailbox().chars().map(halved).collect();
+    let meant = EmailAddress::parse(&format!("{mailbox}@{domain}")).ok()?;
+    let is_near_own = likelier == Some(own_domain.unicode());
+    (meant != given).then_some(Slip {
+        field,
+        given,
+        meant,
+        is_near_own,
+    })
 }
 
 /// The domain that was probably meant, if it is another: the organization's own before all others.
@@ -58,9 +69,15 @@ fn likelier<'a>(given: &DomainName, own: &'a DomainName) -> Option<&'a str> {
     if is_own || WELL_KNOWN.contains(&given.unicode()) {
         return None;
     }
-    std::iter::once(own.unicode())
-        .chain(WELL_KNOWN.iter().copied())
-        .find(|known| is_near(given.unicode(), known))
+    let is_near_own = is_near(given.unicode(), own.unicode()) || is_twin(given.unicode(), own.unicode());
+    let well_known = || WELL_KNOWN.iter().copied().find(|known| is_near(given.unicode(), known));
+    is_near_own.then_some(own.unicode()).or_else(well_known)
+}
+
+/// The same name under another ending. Many organizations have two; others mistake their own.
+fn is_twin(given: &str, own: &str) -> bool {
+    let name = |domain: &str| domain.split('.').next().map(str::to_owned);
+    name(given) == name(own) && given != own
 }
 
 /// Near in the name, in the ending, or in both: `gmial.com`, `gmail.con`, `gmial.con`.
@@ -154,6 +171,8 @@ mod tests {
             ("afyabroa.or.ke", "afyabora.or.ke"),
             ("yaho.com.br", "yahoo.com.br"),
             ("t-onlin.de", "t-online.de"),
+            ("afyabora.co.ke", "afyabora.or.ke"),
+            ("afyabora.org", "afyabora.or.ke"),
         ] {
             assert_eq!(meant(given).as_deref(), Some(likely), "{given}");
         }

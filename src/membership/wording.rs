@@ -2,6 +2,7 @@
 //! In one place, so that it can be read as a whole and said in another language one day.
 
 use super::check::{Application, Problem};
+use super::own_domain::shared;
 use super::question::{Field, Field as F, Group, Rule};
 use crate::values::{Country, DomainFault, EmailFault, Fault};
 
@@ -27,7 +28,7 @@ pub fn label(field: Field) -> &'static str {
         F::OrganizationNameLatin => "Its name in Latin letters",
         F::DomainName => "Domain name",
         F::Website => "Address of the website",
-        F::Country => "Country or territory of registration",
+        F::Country => "Country or territory",
         F::Registered => "Is it a registered not-for-profit or non-governmental organization?",
         F::RegistrationNote => "About the registration",
         F::KindOfWork => "Kind of work",
@@ -56,7 +57,7 @@ pub fn hint(field: Field) -> &'static str {
         F::OrganizationNameLatin => "Where the name above is written in another script",
         F::DomainName => "The one that the organization alone uses, for example example.org, in any script",
         F::Website => "Where it differs from the domain name",
-        F::Country => "ICANN’s region follows from it",
+        F::Country => "Where it is registered, or else where it works",
         F::Registered => "If it is not, you can still apply: the executive committee decides case by case",
         F::RegistrationNote => "With which authority and under what number, or why it is not registered",
         F::KindOfWork => "Select the one that fits best",
@@ -104,7 +105,9 @@ pub fn choice(field: Field, value: &str) -> Option<&'static str> {
         (F::NcsgStatus, "applied") => "It has applied",
         (F::NcsgStatus, "not-yet") => "Not yet",
         (F::NcsgStatus, "unsure") => "I am not sure",
-        (F::NotEligible, "commercial") => "It is a commercial entity, or its members are mainly commercial",
+        (F::NotEligible, "commercial") => {
+            "It is a commercial entity, or its members are mainly commercial, as in a chamber of commerce"
+        }
         (F::NotEligible, "icann-contract") => "It provides services under a contract or memorandum with ICANN",
         (F::NotEligible, "seeks-office") => "It is a political organization whose main purpose is to hold office",
         (F::NotEligible, "government") => "It represents a government in ICANN",
@@ -125,8 +128,8 @@ pub fn reservations(application: &Application) -> Vec<String> {
          what you wrote about the registration is what it will read."
             .to_owned()
     });
-    let hosted = application.domain_name().host().map(|host| {
-        format!("NPOC asks for a domain name that the organization alone uses. Yours is a part of {host}, which others use too: if you have another, give that one.")
+    let shared = shared(application.domain_name()).map(|host| {
+        format!("NPOC asks for a domain name that the organization alone uses. Others use {host} too: if you have a domain name of your own, give that one.")
     });
     let selected = answers
         .all(F::NotEligible)
@@ -134,7 +137,7 @@ pub fn reservations(application: &Application) -> Vec<String> {
         .filter_map(|selected| not_eligible(selected));
     unregistered
         .into_iter()
-        .chain(hosted)
+        .chain(shared)
         .chain(selected.map(str::to_owned))
         .collect()
 }
@@ -151,6 +154,13 @@ fn not_eligible(selected: &str) -> Option<&'static str> {
         "government" => "Bodies that represent a government in ICANN cannot be members.",
         _ => return None,
     })
+}
+
+/// The question about a name whose ending is not known: new ones appear, so it may be right.
+#[must_use]
+pub fn unknown_ending(name: &str) -> String {
+    let ending = name.rsplit('.').next().unwrap_or_default();
+    format!("This site knows of no names that end in .{ending}. If the ending is right, leave it as it is.")
 }
 
 /// What to do about a problem. The same sentence in the summary and at the field.
@@ -176,9 +186,9 @@ pub fn sentence(problem: &Problem) -> String {
         Fault::Repeated => format!("Give {thing} once: it arrived more than once, and differently"),
         Fault::NotOffered(given) => format!("Select {thing} from the list; “{given}” is not on it"),
         Fault::NotAWebsite => {
-            format!("Enter {thing} so that it begins with https:// or http://, like https://example.org")
+            format!("Enter {thing} whole and without spaces, like https://example.org, or leave it empty")
         }
-        Fault::Domain(fault) => domain(*fault).to_owned(),
+        Fault::Domain(fault) => domain(*fault),
         Fault::Email(fault) => email(thing, *fault),
     }
 }
@@ -190,7 +200,7 @@ fn thing(field: Field) -> &'static str {
         F::OrganizationNameLatin => "its name in Latin letters",
         F::DomainName => "the domain name of your organization",
         F::Website => "the address of your website",
-        F::Country => "the country or territory where your organization is registered",
+        F::Country => "the country or territory of your organization",
         F::Registered => "whether it is a registered organization",
         F::RegistrationNote => "what you say about the registration",
         F::KindOfWork => "the kind of work your organization does",
@@ -214,6 +224,7 @@ fn thing(field: Field) -> &'static str {
 fn missing(field: Field) -> String {
     let thing = thing(field);
     match field {
+        F::DomainName => format!("Enter {thing}; if it has none, write to info@npoc.org"),
         F::RegistrationNote => "Enter the authority and the number of the registration, or why it is not registered".into(),
         F::Authorised => "Select that you are authorized to apply for the organization; without that NPOC cannot accept the application".into(),
         F::AlternateName | F::AlternateEmail => format!("Enter {thing} as well, or leave both fields about the alternate empty"),
@@ -222,22 +233,26 @@ fn missing(field: Field) -> String {
     }
 }
 
-fn domain(fault: DomainFault) -> &'static str {
-    match fault {
+fn domain(fault: DomainFault) -> String {
+    let sentence = match fault {
         DomainFault::NoDot => "Enter the whole domain name with its ending, like example.org",
         DomainFault::IpAddress => "Enter a domain name, like example.org: this is the number of a machine",
         DomainFault::EmptyLabel => "Enter the domain name with one dot at a time, like example.org",
-        DomainFault::Space => "Enter the domain name without spaces, like example.org",
+        DomainFault::Space => "Enter one domain name without spaces, like example.org",
+        DomainFault::Character(stray) => {
+            return format!("Enter the domain name without “{stray}”, like example.org");
+        }
         DomainFault::Underscore => "Enter the domain name without underscores ( _ ): none can be registered with them",
         DomainFault::TooLong => "Enter a shorter domain name: the DNS takes 63 letters between two dots and 253 in all",
         DomainFault::PublicSuffix => {
-            "Enter the organization’s own domain name: under this one the public registers names"
+            "Enter the organization’s own domain name: this is an ending under which others register theirs"
         }
         DomainFault::EmailAddress => "Enter the domain name alone, the part after the @: this is an e-mail address",
         DomainFault::NotAllowed => {
             "Enter the domain name as it is registered, like example.org: it holds a character that domain names do not allow"
         }
-    }
+    };
+    sentence.to_owned()
 }
 
 fn email(thing: &str, fault: EmailFault) -> String {
@@ -256,6 +271,7 @@ fn email(thing: &str, fault: EmailFault) -> String {
             format!("Enter {thing} with a domain name that the whole Internet knows, like name@example.org")
         }
         EmailFault::Domain => format!("Check the part after the @ sign in {thing}: it is not a domain name"),
+        EmailFault::Character(stray) => format!("Enter {thing} without “{stray}”"),
         EmailFault::Mailbox => {
             format!("Check the part before the @ sign in {thing}: it holds a character that mail does not allow")
         }

@@ -2,7 +2,23 @@
 //! name only beside certain others (RFC 5892, appendix A.3 to A.9), and some that never do (2.6).
 //! The joiners (A.1 and A.2) are judged by UTS 46 itself.
 
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 use unicode_script::{Script, UnicodeScript};
+
+/// The first character that no name holds: punctuation and symbols of ASCII (STD3), and other
+/// punctuation that belongs to no script, such as an ideographic comma or a quotation mark. Commas
+/// come from a list, quotation marks from a text.
+pub(super) fn stray_punctuation(name: &str) -> Option<char> {
+    name.chars().find(|c| is_stray(*c))
+}
+
+fn is_stray(c: char) -> bool {
+    let is_punctuation = c.general_category_group() == GeneralCategoryGroup::Punctuation;
+    match c {
+        '.' | '-' | '\u{3002}' | '\u{ff61}' | '\u{b7}' | '\u{30fb}' => false,
+        _ => c.is_ascii_punctuation() || (is_punctuation && c.script() == Script::Common),
+    }
+}
 
 /// Whether every character of a U-label stands where it may.
 pub(super) fn is_in_context(label: &str) -> bool {

@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use unicode_normalization::UnicodeNormalization;
 use unicode_script::{Script, UnicodeScript};
 
-use super::context::is_in_context;
-use super::text::{is_bidi_control, is_never_shaping, is_zero_width};
+use super::context::{is_in_context, stray_punctuation};
+use super::text::{halved, is_bidi_control, is_never_shaping, is_zero_width};
 use super::{DomainFault, Fault};
 
 /// More octets of UTF-8 than any domain name can have.
@@ -42,6 +42,7 @@ impl DomainName {
         if host.len() > LONGEST {
             return Err(DomainFault::TooLong);
         }
+        refuse_what_no_name_holds(host)?;
         let (unicode, valid) = idna::domain_to_unicode(host);
         refuse_common_slips(&unicode)?;
         valid.map_err(|_| DomainFault::NotAllowed)?;
@@ -83,6 +84,13 @@ impl DomainName {
         std::str::from_utf8(suffix.as_bytes()).ok().filter(|_| is_a_hosts)
     }
 
+    /// Whether the Public Suffix List knows the ending. New ones appear, so an unknown one is only
+    /// asked about.
+    #[must_use]
+    pub fn has_known_ending(&self) -> bool {
+        psl::suffix(self.unicode.as_bytes()).is_some_and(|suffix| suffix.is_known())
+    }
+
     /// Whether `self` is `parent` or a name below it.
     #[must_use]
     pub fn is_within(&self, parent: &Self) -> bool {
@@ -108,11 +116,12 @@ fn host_of(typed: &str) -> Result<String, Fault> {
     let visible: String = typed
         .chars()
         .filter(|c| !is_bidi_control(*c) && !is_never_shaping(*c))
+        .map(halved)
         .nfc()
         .collect();
     let pasted = visible
         .trim_matches(|c: char| c.is_whitespace() || is_zero_width(c))
-        .trim_matches(['<', '>', '"', '“', '”', '\''])
+        .trim_matches(['<', '>', '"', '“', '”', '\'', '「', '」', '«', '»'])
         .trim();
     if pasted.is_empty() {
         return Err(Fault::Missing);
@@ -156,12 +165,22 @@ fn is_dot(c: char) -> bool {
     matches!(c, '.' | '\u{3002}' | '\u{ff0e}' | '\u{ff61}')
 }
 
-fn refuse_common_slips(unicode: &str) -> Result<(), DomainFault> {
-    if unicode.chars().any(char::is_whitespace) {
+/// Looked for before IDNA folds the name, which tells that something is wrong and not what.
+fn refuse_what_no_name_holds(host: &str) -> Result<(), DomainFault> {
+    let host: String = host.nfkc().collect();
+    if host.contains(char::is_whitespace) {
         Err(DomainFault::Space)
-    } else if unicode.contains('_') {
+    } else if host.contains('_') {
         Err(DomainFault::Underscore)
-    } else if unicode.split('.').any(str::is_empty) {
+    } else if let Some(stray) = stray_punctuation(&host) {
+        Err(DomainFault::Character(stray))
+    } else {
+        Ok(())
+    }
+}
+
+fn refuse_common_slips(unicode: &str) -> Result<(), DomainFault> {
+    if unicode.split('.').any(str::is_empty) {
         Err(DomainFault::EmptyLabel)
     } else if has_numeric_top_label(unicode) {
         Err(DomainFault::IpAddress)
@@ -259,7 +278,7 @@ mod tests {
             ("github.io", DomainFault::PublicSuffix),
             ("info@example.org", DomainFault::EmailAddress),
             ("-example.org", DomainFault::NotAllowed),
-            ("exa!mple.org", DomainFault::NotAllowed),
+            ("exa!mple.org", DomainFault::Character('!')),
         ] {
             assert_eq!(DomainName::parse(typed), Err(Fault::Domain(fault)), "{typed}");
         }

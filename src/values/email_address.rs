@@ -63,6 +63,9 @@ impl EmailAddress {
         if is_with_a_name(address) {
             return Err(EmailFault::NotAlone);
         }
+        if is_a_list(address) {
+            return Err(EmailFault::ManyAts);
+        }
         if address.chars().any(is_never_part) {
             return Err(EmailFault::Space);
         }
@@ -89,7 +92,14 @@ impl EmailAddress {
         let shape = self.mailbox.replace(|c: char| !c.is_ascii(), "x");
         Address::new(shape, self.domain.ascii())
             .map(drop)
-            .map_err(|_| EmailFault::Mailbox)
+            .map_err(|_| self.why_not_sendable())
+    }
+
+    /// The character to leave out, where it is one.
+    fn why_not_sendable(&self) -> EmailFault {
+        let is_text = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || ".!#$%&'*+-/=?^_`{|}~".contains(c);
+        let stray = self.mailbox.chars().find(|c| !is_text(*c));
+        stray.map_or(EmailFault::Mailbox, EmailFault::Character)
     }
 }
 
@@ -113,6 +123,11 @@ fn is_never_trimmed(c: char) -> bool {
 fn is_with_a_name(address: &str) -> bool {
     let scheme = address.get(.."mailto:".len()).unwrap_or_default();
     address.ends_with('>') || scheme.eq_ignore_ascii_case("mailto:")
+}
+
+/// `ann@example.org, bob@example.org`, which is more helpfully told than its space.
+fn is_a_list(address: &str) -> bool {
+    !address.starts_with('"') && address.split([' ', ',', ';']).filter(|part| part.contains('@')).count() > 1
 }
 
 /// Joiners may shape letters of a mailbox; the zero-width space and the word joiner shape nothing.
@@ -156,6 +171,7 @@ fn public_domain(domain: &str) -> Result<DomainName, EmailFault> {
         DomainFault::NoDot | DomainFault::IpAddress => EmailFault::NotPublic,
         DomainFault::EmptyLabel => EmailFault::Dots,
         DomainFault::TooLong => EmailFault::TooLong,
+        DomainFault::Character(stray) => EmailFault::Character(stray),
         _ => EmailFault::Domain,
     })?;
     // RFC 6761, 6.3: never reachable from another machine.
@@ -236,7 +252,7 @@ mod tests {
             ("user@example.com.", EmailFault::Dots),
             ("user name@example.com", EmailFault::Space),
             ("user@exam ple.com", EmailFault::Space),
-            ("ann@example.com\r\nBcc: x@example.test", EmailFault::Space),
+            ("ann@example.com\r\nBcc: x@example.test", EmailFault::ManyAts),
             ("ann@example.com\n", EmailFault::Space),
             ("ann\0@example.com", EmailFault::Space),
             ("ann@exam\u{200b}ple.com", EmailFault::Space),
@@ -247,7 +263,7 @@ mod tests {
             ("user@127.0.0.1", EmailFault::NotPublic),
             ("user@-example.com", EmailFault::Domain),
             ("user@exam_ple.com", EmailFault::Domain),
-            ("<script>alert(1)</script>@example.com", EmailFault::Mailbox),
+            ("<script>alert(1)</script>@example.com", EmailFault::Character('<')),
             ("Ann <ann@example.com>", EmailFault::NotAlone),
             ("mailto:ann@example.com", EmailFault::NotAlone),
             ("a@example.com,b@example.com", EmailFault::ManyAts),

@@ -75,6 +75,8 @@ pub enum DomainFault {
     PublicSuffix,
     /// An e-mail address.
     EmailAddress,
+    /// A character that no domain name holds.
+    Character(char),
     /// Anything else that IDNA does not allow (UTS 46, strict; RFC 5892).
     NotAllowed,
 }
@@ -102,6 +104,8 @@ pub enum EmailFault {
     NotAlone,
     /// The part after the `@` is no domain name.
     Domain,
-    /// A character before the `@` that mail does not allow.
+    /// A character that mail does not allow there.
+    Character(char),
+    /// Anything else that mail does not allow before the `@` (RFC 5321, 4.1.2).
     Mailbox,
 }

@@ -96,6 +96,15 @@ pub(super) fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// The ASCII character that a full-width one of an East Asian keyboard stands for (UAX 11).
+#[must_use]
+pub fn halved(c: char) -> char {
+    match c {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+        _ => c,
+    }
+}
+
 /// Zero-width joiners shape letters and emoji within a word and mean nothing at its ends.
 fn trim_joiners(word: &str) -> &str {
     word.trim_matches(is_zero_width)

@@ -14,7 +14,7 @@ impl Website {
     /// # Errors
     /// Those of [`text::line`], and [`Fault::NotAWebsite`].
     pub fn parse(typed: &str) -> Result<Self, Fault> {
-        let address = with_scheme(&text::line(typed, 1, 500)?);
+        let address = with_scheme(&text::line(&typed_in_ascii(typed), 1, 500)?);
         let url = Url::parse(&address).map_err(|_| Fault::NotAWebsite)?;
         let is_public = url
             .host_str()
@@ -35,6 +35,15 @@ impl Website {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// An address typed in full width throughout; a path of one in ASCII may be full-width by its name.
+fn typed_in_ascii(typed: &str) -> String {
+    if typed.contains('／') && !typed.contains('/') {
+        typed.chars().map(text::halved).collect()
+    } else {
+        typed.to_owned()
     }
 }
 
@@ -65,6 +74,8 @@ mod tests {
             ("https://例え.テスト/パス", "https://例え.テスト/パス"),
             ("http://مثال.إختبار/", "http://مثال.إختبار/"),
             (" HTTPS://Example.org ", "HTTPS://Example.org"),
+            ("ｈｔｔｐｓ：／／例え.テスト／ａ", "https://例え.テスト/a"),
+            ("https://例え.テスト/ＡＢＣ", "https://例え.テスト/ＡＢＣ"),
         ] {
             assert_eq!(Website::parse(typed), Ok(Website(stored.to_owned())));
         }

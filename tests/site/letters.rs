@@ -82,6 +82,45 @@ async fn the_staff_mail_begins_with_the_verdict_and_ends_with_what_the_site_work
 }
 
 #[tokio::test]
+async fn the_verdict_names_what_staff_must_not_miss() {
+    let site = TestSite::new().await;
+    site.apply(&[("domain_name", "grupo.github.io")]).await;
+    let doubtful = [
+        ("domain_name", "grupo.github.io"),
+        ("representative_email", "ann@gmial.com"),
+    ];
+    let reference = site.apply(&doubtful).await;
+    site.deliver_all().await;
+    let (staff, _) = site.mails(&reference);
+    let verdict = staff.text.lines().next().unwrap();
+    assert!(
+        verdict.ends_with(
+            "LOOK AT: a mail address that may be mistyped; a domain name that others use too (github.io); \
+             the same domain applied before."
+        ),
+        "{verdict}"
+    );
+    assert!(staff.html.contains(verdict));
+}
+
+#[tokio::test]
+async fn a_phone_number_reads_from_left_to_right_in_any_digits() {
+    let site = TestSite::new().await;
+    let phone = [("representative_phone", "+٢٠ ١٠٠ ١٢٣ ٤٥٦٧")];
+    assert_eq!(site.check(&phone).await.all("bdo[dir=ltr]"), ["+٢٠ ١٠٠ ١٢٣ ٤٥٦٧"]);
+    let reference = site.apply(&phone).await;
+    site.deliver_all().await;
+    assert!(
+        site.mails(&reference)
+            .0
+            .html
+            .contains("<bdo dir=\"ltr\">+٢٠ ١٠٠ ١٢٣ ٤٥٦٧</bdo>")
+    );
+    let words = site.check(&[("representative_phone", "اسأل عن ليلى ١٢٣")]).await;
+    assert!(words.all("bdo").is_empty(), "words keep their own direction");
+}
+
+#[tokio::test]
 async fn the_staff_mail_has_the_headers_that_staff_and_filters_rely_on() {
     let site = TestSite::new().await;
     let reference = site.apply(&[]).await;
@@ -188,7 +227,7 @@ async fn a_mailbox_outside_ascii_is_named_in_the_body_where_no_header_can_carry_
     let (staff, _) = site.mails(&reference);
     assert_eq!(staff.header("Reply-To"), None);
     assert!(staff.text.contains(
-        "a reply to this mail may not find the address by itself:\n    Wanjikũ Kamau\n    用户@例え.テスト\n"
+        "a reply to this mail may go to the site, where nobody reads it:\n    Wanjikũ Kamau\n    用户@例え.テスト\n"
     ));
 }
 

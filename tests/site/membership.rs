@@ -261,6 +261,63 @@ async fn a_likely_slip_in_a_mail_address_is_asked_about_and_never_refused() {
 }
 
 #[tokio::test]
+async fn near_its_own_domain_name_either_of_the_two_may_be_the_slip() {
+    let site = TestSite::new().await;
+    let asked = site.check(&[("representative_email", "wanjiku@afyabora.co.ke")]).await;
+    let question = asked.text_of(".notice--warning");
+    assert!(
+        question.contains("looks like wanjiku@afyabora.or.ke. One of the two may be mistyped"),
+        "{question}"
+    );
+    assert_eq!(
+        asked.attributes(".notice--warning button[name=change]", "value"),
+        ["representative_email", "domain_name"]
+    );
+}
+
+#[tokio::test]
+async fn an_ending_that_nobody_knows_is_asked_about_and_never_refused() {
+    let site = TestSite::new().await;
+    let typed = [("domain_name", "afyabora.or.k"), ("representative_email", "ann@web.dr")];
+    let asked = site.check(&typed).await;
+    assert_eq!(asked.status, StatusCode::OK);
+    assert_eq!(
+        asked.all(".notice--warning h2"),
+        ["Is afyabora.or.k right?", "Is web.dr right?"]
+    );
+    let reference = site.apply(&typed).await;
+    site.deliver_all().await;
+    let (staff, _) = site.mails(&reference);
+    assert!(
+        staff.text.contains("does not know\n    YES: afyabora.or.k; web.dr\n"),
+        "{}",
+        staff.text
+    );
+}
+
+#[tokio::test]
+async fn a_page_that_stands_where_a_domain_name_was_asked_for_is_kept() {
+    let site = TestSite::new().await;
+    let group = "https://www.facebook.com/groups/123456";
+    let checked = site.check(&[("domain_name", group)]).await;
+    assert_eq!(checked.kept("domain_name"), ["facebook.com"]);
+    assert_eq!(checked.kept("website"), [group]);
+    assert!(
+        checked
+            .text_of(".notice--warning")
+            .contains("Others use facebook.com too")
+    );
+    let own = site
+        .check(&[("domain_name", group), ("website", "https://afyabora.or.ke")])
+        .await;
+    assert_eq!(
+        own.kept("website"),
+        ["https://afyabora.or.ke"],
+        "an answer of its own stays"
+    );
+}
+
+#[tokio::test]
 async fn the_likelier_address_is_taken_by_one_press_and_is_another_application() {
     let site = TestSite::new().await;
     let slip = [
@@ -295,10 +352,7 @@ async fn an_organization_that_may_not_be_eligible_learns_why_and_whom_to_ask_bef
         (("not_eligible", "icann-contract"), "contract or memorandum with ICANN"),
         (("not_eligible", "seeks-office"), "whose main purpose is to hold office"),
         (("not_eligible", "government"), "represent a government in ICANN"),
-        (
-            ("domain_name", "grupo.github.io"),
-            "a part of github.io, which others use too",
-        ),
+        (("domain_name", "grupo.github.io"), "Others use github.io too"),
     ] {
         let page = site.check(&[changes]).await;
         assert_eq!(page.status, StatusCode::OK, "nothing is refused on the spot");

@@ -59,12 +59,10 @@ async fn each_field_is_told_with_its_label_its_hint_its_problem_and_its_state() 
         let told = told(browser).await;
         let fields = QUESTIONS.iter().filter(|question| question.offers().is_empty());
         for question in fields {
-            assert_told(question, &told, &["textbox", "combobox"], question.required);
+            assert_told(question, &label(question), &told, &["textbox", "combobox"]);
         }
         for question in QUESTIONS.iter().filter(|question| !question.offers().is_empty()) {
-            let is_radios = matches!(question.rule, Rule::OneOf(_));
-            let role = if is_radios { "radiogroup" } else { "group" };
-            assert_told(question, &told, &[role], is_radios && question.required);
+            assert_choices_told(question, &told);
         }
         let invalid = told
             .iter()
@@ -83,9 +81,27 @@ async fn told(browser: &Browser) -> Vec<Value> {
     nodes.filter(|node| node["ignored"] == json!(false)).cloned().collect()
 }
 
-fn assert_told(question: &Question, told: &[Value], roles: &[&str], is_invalid: bool) {
+/// Radio buttons as a group that can be wrong; checkboxes as a group, and one alone as what it says.
+fn assert_choices_told(question: &Question, told: &[Value]) {
+    let label = label(question);
+    match question.rule {
+        Rule::OneOf(_) => assert_told(question, &label, told, &["radiogroup"]),
+        Rule::AnyOf(_) => assert_told(question, &label, told, &["group"]),
+        _ => assert_told(
+            question,
+            wording::choice(question.field, "yes").unwrap(),
+            told,
+            &["checkbox"],
+        ),
+    }
+}
+
+fn label(question: &Question) -> String {
     let optional = if question.required { "" } else { " (optional)" };
-    let label = format!("{}{optional}", wording::label(question.field));
+    format!("{}{optional}", wording::label(question.field))
+}
+
+fn assert_told(question: &Question, label: &str, told: &[Value], roles: &[&str]) {
     let is_it = |node: &&Value| {
         roles.contains(&node["role"]["value"].as_str().unwrap_or_default()) && node["name"]["value"] == json!(label)
     };
@@ -101,7 +117,7 @@ fn assert_told(question: &Question, told: &[Value], roles: &[&str], is_invalid: 
         question.required,
         "{label}: {description}"
     );
-    if is_invalid {
+    if question.required {
         assert_eq!(property(nodes[0], "invalid"), json!("true"), "{label}");
     }
     let is_long = matches!(question.rule, Rule::Prose(..));
