@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand, ValueEnum};
 use futures_util::TryStreamExt as _;
 use serde::Serialize;
-use sqlx::PgPool;
+use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use crate::database::Database;
@@ -104,25 +104,29 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
         Command::Migrate => Database::open_or_create_beside(&settings.database).await?,
         _ => Database::open_beside(&settings.database).await?,
     };
-    let done = with_database(command, &database.pool, &mut io::stdout().lock()).await;
+    let mut session = database.pool.session().await?;
+    let done = with_database(command, &mut session, &mut io::stdout().lock()).await;
+    session.end().await?;
     database.close().await;
     done.or_else(unless_the_reader_left)
 }
 
-async fn with_database(command: Command, pool: &PgPool, out: &mut impl Write) -> anyhow::Result<()> {
+async fn with_database(command: Command, connection: &mut PgConnection, out: &mut impl Write) -> anyhow::Result<()> {
     match command {
         Command::Serve | Command::Mail(MailCommand::Test { .. }) => Ok(()),
         Command::Migrate => Ok(writeln!(out, "The database is up to date.")?),
-        Command::Mail(MailCommand::List) => list_mail(pool, out).await,
+        Command::Mail(MailCommand::List) => list_mail(connection, out).await,
         Command::Mail(MailCommand::Retry { reference }) => {
-            let mails = outbox::retry(pool, reference.as_deref()).await?;
+            let mails = outbox::retry(&mut *connection, reference.as_deref()).await?;
             Ok(writeln!(out, "{mails} unsent mails are due now.")?)
         }
-        Command::Applications(ApplicationsCommand::List) => list(pool, out).await,
-        Command::Applications(ApplicationsCommand::Find { text }) => find(pool, &text, out).await,
-        Command::Applications(ApplicationsCommand::Show { reference }) => show(pool, &reference, out).await,
-        Command::Applications(ApplicationsCommand::Export { format: Format::Csv }) => export_csv(pool, out).await,
-        Command::Applications(ApplicationsCommand::Export { format: Format::Jsonl }) => export_jsonl(pool, out).await,
+        Command::Applications(ApplicationsCommand::List) => list(connection, out).await,
+        Command::Applications(ApplicationsCommand::Find { text }) => find(connection, &text, out).await,
+        Command::Applications(ApplicationsCommand::Show { reference }) => show(connection, &reference, out).await,
+        Command::Applications(ApplicationsCommand::Export { format: Format::Csv }) => export_csv(connection, out).await,
+        Command::Applications(ApplicationsCommand::Export { format: Format::Jsonl }) => {
+            export_jsonl(connection, out).await
+        }
     }
 }
 
@@ -170,8 +174,8 @@ fn test_letter(recipient: EmailAddress, public_url: &str, domain: &str) -> Lette
     }
 }
 
-async fn list_mail(pool: &PgPool, out: &mut impl Write) -> anyhow::Result<()> {
-    let unsent = outbox::unsent(pool).await?;
+async fn list_mail(connection: &mut PgConnection, out: &mut impl Write) -> anyhow::Result<()> {
+    let unsent = outbox::unsent(&mut *connection).await?;
     writeln!(out, "{} unsent mails", unsent.len())?;
     for mail in unsent {
         let state = match mail.given_up_at {
@@ -192,8 +196,8 @@ async fn list_mail(pool: &PgPool, out: &mut impl Write) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn list(pool: &PgPool, out: &mut impl Write) -> anyhow::Result<()> {
-    let mut records = membership::all(pool);
+async fn list(connection: &mut PgConnection, out: &mut impl Write) -> anyhow::Result<()> {
+    let mut records = membership::all(&mut *connection);
     while let Some(record) = records.try_next().await? {
         write_line(&record, out)?;
     }
@@ -201,9 +205,9 @@ async fn list(pool: &PgPool, out: &mut impl Write) -> anyhow::Result<()> {
 }
 
 /// Looks at every application, since staff search rarely and no index folds case in every script.
-async fn find(pool: &PgPool, text: &str, out: &mut impl Write) -> anyhow::Result<()> {
+async fn find(connection: &mut PgConnection, text: &str, out: &mut impl Write) -> anyhow::Result<()> {
     let search = Search::of(text);
-    let mut records = membership::all(pool);
+    let mut records = membership::all(&mut *connection);
     let mut found = 0;
     while let Some(record) = records.try_next().await? {
         if search.matches(&record) {
@@ -227,8 +231,8 @@ fn write_line(record: &Record, out: &mut impl Write) -> io::Result<()> {
     )
 }
 
-async fn show(pool: &PgPool, reference: &str, out: &mut impl Write) -> anyhow::Result<()> {
-    let record = membership::find(pool, reference).await?;
+async fn show(connection: &mut PgConnection, reference: &str, out: &mut impl Write) -> anyhow::Result<()> {
+    let record = membership::find(&mut *connection, reference).await?;
     let record = record.with_context(|| format!("No application has the reference {reference:?}"))?;
     writeln!(
         out,
@@ -249,7 +253,7 @@ async fn show(pool: &PgPool, reference: &str, out: &mut impl Write) -> anyhow::R
     }
     writeln!(out, "\nICANN region: {}", region(&record))?;
     writeln!(out, "Domain name as the DNS has it: {}", record.domain_name_ascii)?;
-    for (at, event) in membership::history(pool, reference).await? {
+    for (at, event) in membership::history(&mut *connection, reference).await? {
         writeln!(out, "{}: {event}", in_utc(at))?;
     }
     Ok(())
@@ -260,7 +264,7 @@ fn region(record: &Record) -> String {
 }
 
 /// Begins with a byte order mark, without which a spreadsheet takes UTF-8 for its own old encoding.
-async fn export_csv(pool: &PgPool, out: &mut impl Write) -> anyhow::Result<()> {
+async fn export_csv(connection: &mut PgConnection, out: &mut impl Write) -> anyhow::Result<()> {
     write!(out, "\u{feff}")?;
     let mut csv = csv::Writer::from_writer(out);
     let worked_out = ["domain_name_ascii", "icann_region"];
@@ -270,7 +274,7 @@ async fn export_csv(pool: &PgPool, out: &mut impl Write) -> anyhow::Result<()> {
             .chain(QUESTIONS.iter().map(|q| q.name))
             .chain(worked_out),
     )?;
-    let mut records = membership::all(pool);
+    let mut records = membership::all(&mut *connection);
     while let Some(record) = records.try_next().await? {
         csv.write_record(cells(&record)?.iter().map(|cell| harmless(cell)))?;
     }
@@ -306,8 +310,8 @@ struct Exported<'a> {
     icann_region: String,
 }
 
-async fn export_jsonl(pool: &PgPool, out: &mut impl Write) -> anyhow::Result<()> {
-    let mut records = membership::all(pool);
+async fn export_jsonl(connection: &mut PgConnection, out: &mut impl Write) -> anyhow::Result<()> {
+    let mut records = membership::all(&mut *connection);
     while let Some(record) = records.try_next().await? {
         serde_json::to_writer(
             &mut *out,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::Parser as _;
 use npoc::commands::{Command, CommandLine};
-use npoc::database::Database;
+use npoc::database::{self, Database, Pool, is_away};
 use npoc::mailer::{Mailer, Transport};
 use npoc::outbox::Outbox;
 use npoc::settings::{DatabaseChoice, Purpose, Settings};
@@ -15,6 +15,7 @@ use npoc::web;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -39,14 +40,20 @@ async fn serve() -> anyhow::Result<()> {
     let listener = TcpListener::bind(settings.listen)
         .await
         .with_context(|| format!("Nothing can listen on {}; see NPOC_LISTEN", settings.listen))?;
-    let database = Database::open(&settings.database).await?;
+    let database = Database::at(&settings.database).await?;
     announce(&settings, &listener);
+    match database::migrate(&database.pool).await {
+        // Pages need no database, so they are served without it.
+        Err(error) if !is_away(&error) => return Err(database::not_up_to_date(error)),
+        _ => {}
+    }
     let mailer = Mailer::new(settings.mail_from.clone(), settings.transport.clone());
     let outbox = Arc::new(Outbox::new(database.pool.clone(), mailer, settings.staff_email.clone()));
     let site = web::Site::new(&settings, database.pool.clone(), Arc::clone(&outbox))?;
-    let delivery = tokio::spawn(outbox.run(stopping.clone()));
+    let mut delivery = tokio::spawn(deliver(database.pool.clone(), outbox, stopping.clone()));
     let result = tokio::select! {
         ended = web::serve(site, listener, stopping) => ended.context("The site can no longer listen"),
+        error = failure(&mut delivery) => Err(error),
         () = database.lost() => Err(anyhow::anyhow!("The embedded PostgreSQL ended by itself; see its log")),
     };
     stopped.abort();
@@ -56,10 +63,28 @@ async fn serve() -> anyhow::Result<()> {
     result
 }
 
+/// Mail can be delivered once the tables are there.
+async fn deliver(pool: Pool, outbox: Arc<Outbox>, stopping: watch::Receiver<bool>) -> anyhow::Result<()> {
+    database::migrate_when_it_answers(&pool)
+        .await
+        .map_err(database::not_up_to_date)?;
+    outbox.run(stopping).await;
+    Ok(())
+}
+
+/// Returns when delivery has ended with a failure, for without it mail would stay unsent unseen.
+async fn failure(delivery: &mut JoinHandle<anyhow::Result<()>>) -> anyhow::Error {
+    match delivery.await {
+        Ok(Ok(())) => std::future::pending().await,
+        Ok(Err(error)) => error,
+        Err(panic) => panic.into(),
+    }
+}
+
 /// A mail that is being sent is finished, as long as that is soon; otherwise it becomes due again.
-async fn finish(mut delivery: tokio::task::JoinHandle<()>) {
+async fn finish<T>(mut delivery: JoinHandle<T>) {
     let limit = std::time::Duration::from_secs(1);
-    if tokio::time::timeout(limit, &mut delivery).await.is_err() {
+    if !delivery.is_finished() && tokio::time::timeout(limit, &mut delivery).await.is_err() {
         delivery.abort();
     }
 }
@@ -97,7 +122,7 @@ fn announce(settings: &Settings, listener: &TcpListener) {
     tracing::info!("the site is at {} (listening on {listening})", settings.public_url);
     match &settings.database {
         DatabaseChoice::Embedded(home) => tracing::info!("its database is embedded, in {}", home.display()),
-        DatabaseChoice::Url(options) => tracing::info!("its database is at {}", options.get_host()),
+        DatabaseChoice::Url { options, .. } => tracing::info!("its database is at {}", options.get_host()),
     }
     match &settings.transport {
         Transport::Folder(folder) => tracing::info!("its mails are files in {}", folder.display()),

@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use askama::Template;
 use rand::RngExt as _;
-use sqlx::PgPool;
+use sqlx::PgExecutor;
 use time::OffsetDateTime;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
+use crate::database::Pool;
 use crate::mailer::{Failure, Letter, Mailer};
 use crate::values::EmailAddress;
 
@@ -106,7 +107,7 @@ pub enum Step {
 /// The table of owed mail with those who empty it.
 #[derive(Debug)]
 pub struct Outbox {
-    pool: PgPool,
+    pool: Pool,
     mailer: Mailer,
     staff: EmailAddress,
     owed: Notify,
@@ -132,7 +133,7 @@ struct GivenUpHtml<'a>(&'a Claim, &'a Failure);
 impl Outbox {
     /// An outbox in this database, emptied through this mailer. Staff are told of what is given up.
     #[must_use]
-    pub fn new(pool: PgPool, mailer: Mailer, staff: EmailAddress) -> Self {
+    pub fn new(pool: Pool, mailer: Mailer, staff: EmailAddress) -> Self {
         Self {
             pool,
             mailer,
@@ -152,7 +153,10 @@ impl Outbox {
         for _ in 0..WORKERS {
             workers.spawn(Arc::clone(&self).work(stop.clone()));
         }
-        while workers.join_next().await.is_some() {}
+        while let Some(ended) = workers.join_next().await {
+            // Sending has a task of its own, so this is a fault that the whole process must not outlive unseen.
+            ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+        }
     }
 
     async fn work(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
@@ -191,6 +195,7 @@ impl Outbox {
     }
 
     async fn claim(&self) -> sqlx::Result<Option<Claim>> {
+        let mut session = self.pool.session().await?;
         let row = sqlx::query!(
             r#"UPDATE outbox SET attempts = attempts + 1, claims = claims + 1,
                 due_at = now() + make_interval(secs => $1), leased_until = now() + make_interval(secs => $1)
@@ -202,8 +207,9 @@ impl Outbox {
                 body_text, body_html, refusal_is_final"#,
             LEASE.as_secs_f64()
         )
-        .fetch_optional(&self.pool)
+        .fetch_optional(&mut *session)
         .await?;
+        session.end().await?;
         let Some(row) = row else { return Ok(None) };
         let address =
             |text: &str| EmailAddress::parse(text).map_err(|fault| sqlx::Error::Decode(format!("{fault:?}").into()));
@@ -269,16 +275,18 @@ impl Outbox {
 
     /// Whoever holds the lease by now: it was sent.
     async fn note_sent(&self, claim: &Claim) -> sqlx::Result<()> {
+        let mut session = self.pool.session().await?;
         sqlx::query!(
             "UPDATE outbox SET sent_at = now(), leased_until = NULL, given_up_at = NULL, last_error = NULL WHERE id = $1 AND sent_at IS NULL",
             claim.id
         )
-        .execute(&self.pool)
-        .await
-        .map(drop)
+        .execute(&mut *session)
+        .await?;
+        session.end().await
     }
 
     async fn note_later(&self, claim: &Claim, wait: Duration, reason: &str) -> sqlx::Result<()> {
+        let mut session = self.pool.session().await?;
         sqlx::query!(
             "UPDATE outbox SET due_at = now() + make_interval(secs => $3), leased_until = NULL, last_error = $4
              WHERE id = $1 AND claims = $2 AND sent_at IS NULL",
@@ -287,13 +295,14 @@ impl Outbox {
             wait.as_secs_f64(),
             reason
         )
-        .execute(&self.pool)
-        .await
-        .map(drop)
+        .execute(&mut *session)
+        .await?;
+        session.end().await
     }
 
     /// In one statement with the letter that tells staff, so that no mail is given up in silence.
     async fn note_given_up(&self, claim: &Claim, failure: &Failure) -> sqlx::Result<()> {
+        let mut session = self.pool.session().await?;
         let told = Columns::of([self.given_up(claim, failure)?]);
         sqlx::query!(
             "WITH given_up AS (
@@ -314,9 +323,9 @@ impl Outbox {
             &told.texts,
             &told.htmls
         )
-        .execute(&self.pool)
-        .await
-        .map(drop)
+        .execute(&mut *session)
+        .await?;
+        session.end().await
     }
 
     fn given_up(&self, claim: &Claim, failure: &Failure) -> sqlx::Result<Letter> {
@@ -376,13 +385,13 @@ pub struct Unsent {
 ///
 /// # Errors
 /// The database's.
-pub async fn unsent(pool: &PgPool) -> sqlx::Result<Vec<Unsent>> {
+pub async fn unsent(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<Unsent>> {
     sqlx::query_as!(
         Unsent,
         "SELECT id, reference, message_id, owed_at, due_at, attempts, given_up_at, last_error
          FROM outbox WHERE sent_at IS NULL ORDER BY id"
     )
-    .fetch_all(pool)
+    .fetch_all(executor)
     .await
 }
 
@@ -391,14 +400,14 @@ pub async fn unsent(pool: &PgPool) -> sqlx::Result<Vec<Unsent>> {
 ///
 /// # Errors
 /// The database's.
-pub async fn retry(pool: &PgPool, reference: Option<&str>) -> sqlx::Result<u64> {
+pub async fn retry(executor: impl PgExecutor<'_>, reference: Option<&str>) -> sqlx::Result<u64> {
     let done = sqlx::query!(
         "UPDATE outbox SET due_at = now(), attempts = 0, given_up_at = NULL
          WHERE sent_at IS NULL AND (leased_until IS NULL OR leased_until < now())
            AND ($1::text IS NULL OR reference = upper($1))",
         reference
     )
-    .execute(pool)
+    .execute(executor)
     .await?;
     Ok(done.rows_affected())
 }

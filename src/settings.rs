@@ -28,7 +28,12 @@ pub enum Purpose {
 #[derive(Clone, Debug)]
 pub enum DatabaseChoice {
     /// A server of the operator's.
-    Url(Box<PgConnectOptions>),
+    Url {
+        /// How to reach it.
+        options: Box<PgConnectOptions>,
+        /// Whether a pooler stands in between that gives a connection to each transaction.
+        is_pooled: bool,
+    },
     /// The site's own, below this directory.
     Embedded(PathBuf),
 }
@@ -196,7 +201,10 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             return self.needed(data_dir).map(DatabaseChoice::Embedded);
         };
         match url.parse() {
-            Ok(options) if url.starts_with("postgres") => Some(DatabaseChoice::Url(Box::new(options))),
+            Ok(options) if url.starts_with("postgres") => Some(DatabaseChoice::Url {
+                options: Box::new(options),
+                is_pooled: keeps_no_statements(&url),
+            }),
             _ => self.fault(
                 "DATABASE_URL",
                 "a PostgreSQL address, like postgres://npoc:password@localhost/npoc",
@@ -282,6 +290,15 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             Some(_) => self.fault("NPOC_LOG_FORMAT", "text or json"),
         }
     }
+}
+
+/// Whoever has a pooler says that prepared statements are not to be kept, in the words of sqlx.
+fn keeps_no_statements(url: &str) -> bool {
+    let url = Url::parse(url);
+    url.is_ok_and(|url| {
+        url.query_pairs()
+            .any(|(name, value)| name == "statement-cache-capacity" && value == "0")
+    })
 }
 
 fn ascii_mailbox(text: &str) -> Option<EmailAddress> {

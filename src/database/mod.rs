@@ -2,20 +2,18 @@
 //! to date before it is used.
 
 pub mod embedded;
+mod migration;
+mod pool;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context as _;
 use embedded::{Durability, Embedded};
-use sqlx::PgPool;
-use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use crate::settings::DatabaseChoice;
-
-/// Every migration, carried by the binary.
-pub static MIGRATOR: Migrator = sqlx::migrate!();
+pub use migration::{MIGRATOR, migrate, migrate_when_it_answers};
+pub use pool::{Pool, Session, is_away};
 
 /// Connections of one process. Well below PostgreSQL's default of 100, so that several instances
 /// and an operator's psql fit beside each other.
@@ -30,32 +28,42 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 /// A pool, with the server it talks to where that is our own.
 pub struct Database {
     /// Connections.
-    pub pool: PgPool,
+    pub pool: Pool,
     server: Option<Embedded>,
 }
 
 impl Database {
-    /// Connects, starting the embedded server if that is the choice and none is up, and migrates.
+    /// The way to the database, starting the embedded server if that is the choice. Nothing is
+    /// connected yet: a site can serve its pages while an operator's server is away.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub async fn at(choice: &DatabaseChoice) -> anyhow::Result<Self> {
+        let (options, is_pooled, server) = match choice {
+            DatabaseChoice::Url { options, is_pooled } => ((**options).clone(), *is_pooled, None),
+            DatabaseChoice::Embedded(home) => {
+                let (options, server) = start(home).await?;
+                (options, false, Some(server))
+            }
+        };
+        let connections = PgPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(ACQUIRE_LIMIT)
+            .connect_lazy_with(options);
+        Ok(Self {
+            pool: Pool::new(connections, is_pooled),
+            server,
+        })
+    }
+
+    /// As [`Self::at`], connected and brought up to date.
     ///
     /// # Errors
     /// A sentence for the operator.
     pub async fn open(choice: &DatabaseChoice) -> anyhow::Result<Self> {
-        let (options, server) = match choice {
-            DatabaseChoice::Url(options) => ((**options).clone(), None),
-            DatabaseChoice::Embedded(home) => start(home).await?,
-        };
-        let pool = PgPoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .acquire_timeout(ACQUIRE_LIMIT)
-            .connect_with(options)
-            .await
-            .context("The database does not answer; see DATABASE_URL")?;
-        // Under an advisory lock of the database, so two starts at once do no harm.
-        MIGRATOR
-            .run(&pool)
-            .await
-            .context("The database cannot be brought up to date")?;
-        Ok(Self { pool, server })
+        let database = Self::at(choice).await?;
+        migrate(&database.pool).await.map_err(not_up_to_date)?;
+        Ok(database)
     }
 
     /// As [`Self::open`], for a command: a server that a running site has up is used as it is.
@@ -66,7 +74,9 @@ impl Database {
         if let DatabaseChoice::Embedded(home) = choice
             && let Some(socket) = embedded::running(home)
         {
-            return Self::open(&DatabaseChoice::Url(Box::new(options(&socket)))).await;
+            let options = Box::new(options(&socket));
+            let is_pooled = false;
+            return Self::open(&DatabaseChoice::Url { options, is_pooled }).await;
         }
         Self::open(choice).await
     }
@@ -107,10 +117,21 @@ impl Database {
     }
 }
 
-async fn start(home: &Path) -> anyhow::Result<(PgConnectOptions, Option<Embedded>)> {
+/// Why the database cannot be used, for the operator.
+#[must_use]
+pub fn not_up_to_date(error: sqlx::Error) -> anyhow::Error {
+    let sentence = if is_away(&error) {
+        "The database does not answer; see DATABASE_URL"
+    } else {
+        "The database cannot be brought up to date"
+    };
+    anyhow::Error::from(error).context(sentence)
+}
+
+async fn start(home: &Path) -> anyhow::Result<(PgConnectOptions, Embedded)> {
     let home: PathBuf = home.to_owned();
     let server = tokio::task::spawn_blocking(move || Embedded::start(&home, Durability::Full)).await??;
-    Ok((options(server.socket_dir()), Some(server)))
+    Ok((options(server.socket_dir()), server))
 }
 
 /// How to reach an embedded server: only through its socket.

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use futures_util::TryStreamExt as _;
 use futures_util::stream::BoxStream;
-use sqlx::{PgExecutor, PgPool};
+use sqlx::PgExecutor;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -13,6 +13,7 @@ use super::letters::{Earlier, Letterhead, Occasion, letters};
 use super::question::Field as F;
 use super::record::Record;
 use super::reference;
+use crate::database::Pool;
 use crate::outbox::Columns;
 
 /// Draws of a reference before giving up; a second one is needed once in 10⁵ with a million stored.
@@ -38,8 +39,8 @@ pub struct Receipt {
 ///
 /// # Errors
 /// The database's, or a letter that cannot be rendered.
-pub async fn submit(pool: &PgPool, head: &Letterhead, application: &Application, key: Uuid) -> anyhow::Result<Receipt> {
-    let earlier = earlier(pool, application.domain_name().ascii()).await?;
+pub async fn submit(pool: &Pool, head: &Letterhead, application: &Application, key: Uuid) -> anyhow::Result<Receipt> {
+    let earlier = earlier(&mut *pool.session().await?, application.domain_name().ascii()).await?;
     for _ in 0..DRAWS {
         let receipt = Receipt {
             reference: reference::draw(),
@@ -49,7 +50,7 @@ pub async fn submit(pool: &PgPool, head: &Letterhead, application: &Application,
         match store(pool, head, application, key, &receipt, &earlier).await {
             Ok(true) => return Ok(receipt),
             Ok(false) => {
-                return receipt_of_key(pool, key)
+                return receipt_of_key(&mut *pool.session().await?, key)
                     .await?
                     .context("the key's application is gone");
             }
@@ -68,7 +69,7 @@ fn is_second_use(error: &anyhow::Error) -> bool {
 }
 
 async fn store(
-    pool: &PgPool,
+    pool: &Pool,
     head: &Letterhead,
     application: &Application,
     key: Uuid,
@@ -82,7 +83,10 @@ async fn store(
         earlier,
     };
     let owed = Columns::of(letters(head, application, &occasion)?);
-    Ok(insert(pool, application, key, receipt, &owed).await?)
+    let mut session = pool.session().await?;
+    let is_stored = insert(&mut *session, application, key, receipt, &owed).await?;
+    session.end().await?;
+    Ok(is_stored)
 }
 
 /// One statement, so there is no transaction to leave half done and one round trip to wait for:

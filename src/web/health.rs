@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 
 use super::Site;
+use crate::database::Pool;
 
 /// How long the database may take to say that it is there.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -16,11 +17,17 @@ pub async fn live() -> &'static str {
     "live\n"
 }
 
+async fn ask(pool: &Pool) -> sqlx::Result<()> {
+    let mut session = pool.session().await?;
+    sqlx::query_scalar!("SELECT 1").fetch_one(&mut *session).await?;
+    session.end().await
+}
+
 /// 200 when an application could be stored now, else 503.
 pub async fn ready(State(site): State<Arc<Site>>) -> (StatusCode, &'static str) {
-    let asked = tokio::time::timeout(PATIENCE, sqlx::query_scalar!("SELECT 1").fetch_one(&site.pool)).await;
+    let asked = tokio::time::timeout(PATIENCE, ask(&site.pool)).await;
     match asked {
-        Ok(Ok(_)) => (StatusCode::OK, "ready\n"),
+        Ok(Ok(())) => (StatusCode::OK, "ready\n"),
         _ => (
             StatusCode::SERVICE_UNAVAILABLE,
             "not ready: the database does not answer\n",

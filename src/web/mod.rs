@@ -20,7 +20,6 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::map_response_with_state;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -29,6 +28,7 @@ use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::{DefaultOnResponse, TraceLayer};
 use tracing::Level;
 
+use crate::database::Pool;
 use crate::membership::Letterhead;
 use crate::outbox::Outbox;
 use crate::settings::Settings;
@@ -48,7 +48,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(5);
 
 /// What handlers share.
 pub struct Site {
-    pool: PgPool,
+    pool: Pool,
     outbox: Arc<Outbox>,
     letterhead: Letterhead,
     limit: Limit,
@@ -62,7 +62,7 @@ impl Site {
     ///
     /// # Errors
     /// A template that cannot be rendered.
-    pub fn new(settings: &Settings, pool: PgPool, outbox: Arc<Outbox>) -> anyhow::Result<Arc<Self>> {
+    pub fn new(settings: &Settings, pool: Pool, outbox: Arc<Outbox>) -> anyhow::Result<Arc<Self>> {
         let public_url = settings.public_url.clone();
         Ok(Arc::new(Self {
             letterhead: Letterhead {

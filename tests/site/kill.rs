@@ -77,8 +77,7 @@ fn post_until_killed(site: Process) -> BTreeSet<String> {
 fn post_one(address: SocketAddr) -> Option<String> {
     let key = Uuid::now_v7().to_string();
     let body = encode(&good_with(&[("step", "send"), ("submission_key", &key)]));
-    let (status, _) = Process::post(address, &body)?;
-    (status == 303).then_some(key)
+    (Process::post(address, &body)?.status == 303).then_some(key)
 }
 
 /// Whatever was stored, acknowledged or not, has its history and its two mails. Returns how many.

@@ -173,7 +173,11 @@ fn give_back(site: &Site, submission: &Submission, notice: Notice, status: Statu
 
 /// Over the limit. What the key has stored before is stored all the same.
 async fn hold(site: &Site, submission: &Submission<'_>) -> Result<Response, Failure> {
-    match membership::receipt_of_key(&site.pool, submission.key).await {
+    let stored = async {
+        let mut session = site.pool.session().await?;
+        membership::receipt_of_key(&mut *session, submission.key).await
+    };
+    match stored.await {
         Ok(Some(receipt)) => Ok(see_receipt(&receipt)),
         Ok(None) => give_back(site, submission, Notice::TooMany, StatusCode::TOO_MANY_REQUESTS),
         Err(error) => not_stored(site, submission, &error.into()),
@@ -215,9 +219,9 @@ fn see_receipt(receipt: &Receipt) -> Response {
 /// and no word of its address to any other site.
 pub async fn receipt(State(site): State<Arc<Site>>, Path(secret): Path<String>) -> Result<Response, Failure> {
     let secret = Uuid::try_parse(&secret).map_err(|_| Failure::NotFound)?;
-    let receipt = membership::receipt(&site.pool, secret)
-        .await?
-        .ok_or(Failure::NotFound)?;
+    let mut session = site.pool.session().await?;
+    let receipt = membership::receipt(&mut *session, secret).await?;
+    let receipt = receipt.ok_or(Failure::NotFound)?;
     let page = ReceiptPage {
         layout: Layout::apart(&site.public_url),
         receipt: &receipt,

@@ -2,6 +2,7 @@
 
 pub mod browser;
 pub mod database;
+pub mod gate;
 pub mod process;
 pub mod relay;
 
@@ -13,6 +14,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use mail_parser::MessageParser;
+use npoc::database::Pool;
 use npoc::mailer::{Mailer, Transport};
 use npoc::membership::Field;
 use npoc::outbox::{Outbox, Step};
@@ -88,8 +90,9 @@ impl TestSite {
             .concat(),
         );
         let mailer = Mailer::new(settings.mail_from.clone(), settings.transport.clone());
-        let outbox = Arc::new(Outbox::new(pool.clone(), mailer, settings.staff_email.clone()));
-        let site = web::Site::new(&settings, pool.clone(), Arc::clone(&outbox)).unwrap();
+        let connections = Pool::new(pool.clone(), false);
+        let outbox = Arc::new(Outbox::new(connections.clone(), mailer, settings.staff_email.clone()));
+        let site = web::Site::new(&settings, connections, Arc::clone(&outbox)).unwrap();
         let folder = match &settings.transport {
             Transport::Folder(folder) => folder.clone(),
             Transport::Smtp(_) => PathBuf::new(),
@@ -205,6 +208,15 @@ impl Drop for TestSite {
 }
 
 impl Reply {
+    /// An answer that came through the network, without its headers.
+    pub fn of(answer: process::Answer) -> Self {
+        Self {
+            status: StatusCode::from_u16(answer.status).unwrap(),
+            headers: HeaderMap::new(),
+            body: answer.body,
+        }
+    }
+
     pub fn html(&self) -> Html {
         Html::parse_document(&self.body)
     }

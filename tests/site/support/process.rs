@@ -40,24 +40,41 @@ impl Process {
         self.child.wait().unwrap();
     }
 
-    /// Posts a form and returns the status and the Location, or nothing if the site went away.
-    pub fn post(address: SocketAddr, body: &str) -> Option<(u16, String)> {
-        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5)).ok()?;
-        let request = format!(
-            "POST /membership HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
-             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+    /// Posts a form and returns the answer, or nothing if the site went away.
+    pub fn post(address: SocketAddr, body: &str) -> Option<Answer> {
+        let head = format!(
+            "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n",
             body.len()
         );
-        stream.write_all(request.as_bytes()).ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        let status = answer.get(9..12)?.parse().ok()?;
-        let location = answer
-            .lines()
-            .find_map(|line| line.strip_prefix("location: "))
-            .unwrap_or_default();
-        Some((status, location.to_owned()))
+        ask(address, &format!("POST /membership HTTP/1.1\r\n{head}"), body)
     }
+
+    /// Gets a page, or nothing if the site went away.
+    pub fn get(&self, path: &str) -> Option<Answer> {
+        ask(self.address, &format!("GET {path} HTTP/1.1\r\n"), "")
+    }
+}
+
+/// An answer as it came through the network.
+pub struct Answer {
+    pub status: u16,
+    pub location: String,
+    pub body: String,
+}
+
+fn ask(address: SocketAddr, head: &str, body: &str) -> Option<Answer> {
+    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5)).ok()?;
+    let request = format!("{head}Host: {address}\r\nConnection: close\r\n\r\n{body}");
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let location = head.lines().find_map(|line| line.strip_prefix("location: "));
+    Some(Answer {
+        status: head.get(9..12)?.parse().ok()?,
+        location: location.unwrap_or_default().to_owned(),
+        body: body.to_owned(),
+    })
 }
 
 impl Drop for Process {

@@ -1,0 +1,3 @@
+//! What takes programs or time that not everybody has: `.ci/faults` runs it.
+
+mod pooler;

@@ -1,0 +1,135 @@
+//! The database away, slow or elsewhere: pages are served, the form says so and keeps the answers,
+//! and everything goes on when it returns, with no restart.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use npoc::database::embedded::{Durability, Embedded};
+use uuid::Uuid;
+
+use crate::support::gate::{Gate, Way};
+use crate::support::process::{Answer, Process};
+use crate::support::{Reply, database, encode, good_with};
+
+/// A site in a process of its own, behind a gate to its database.
+struct Outage {
+    site: Process,
+    gate: Gate,
+    server: PathBuf,
+    database: String,
+    home: PathBuf,
+}
+
+impl Outage {
+    async fn beginning(way: fn(PathBuf) -> Way) -> Self {
+        let options = database::empty_options().await;
+        let server = options.get_socket().unwrap().clone();
+        let gate = Gate::at(way(server.clone())).await;
+        let home = std::env::temp_dir().join(format!("npoc-outage-{}", Uuid::new_v4()));
+        let database = options.get_database().unwrap().to_owned();
+        let url = gate.url(&database);
+        let settings = [
+            ("DATABASE_URL", url.as_str()),
+            ("NPOC_DATA_DIR", home.to_str().unwrap()),
+            ("NPOC_MAIL", "folder"),
+            ("NPOC_RATE_LIMIT", "0"),
+        ];
+        let site = Process::start(&settings);
+        Self {
+            site,
+            gate,
+            server,
+            database,
+            home,
+        }
+    }
+
+    fn send(&self, key: Uuid) -> Answer {
+        let key = key.to_string();
+        let body = encode(&good_with(&[("step", "send"), ("submission_key", &key)]));
+        Process::post(self.site.address, &body).unwrap()
+    }
+
+    /// Pages, and the answers given back with the key.
+    fn assert_away(&self, key: Uuid) {
+        for path in ["/", "/join", "/membership", "/health/live"] {
+            assert_eq!(self.site.get(path).unwrap().status, 200, "{path}");
+        }
+        assert_eq!(self.site.get("/health/ready").unwrap().status, 503);
+        let answer = self.send(key);
+        assert_eq!(answer.status, 503);
+        let page = Reply::of(answer);
+        assert!(page.text_of(".summary").contains("We could not store your application"));
+        assert_eq!(page.submission_key(), key);
+        page.assert_keeps(&good_with(&[]));
+    }
+
+    /// As soon as the database is there; the time given is for a machine that is busy.
+    fn assert_goes_on(&self, key: Uuid) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let stored = loop {
+            let answer = self.send(key);
+            if answer.status == 303 || Instant::now() > deadline {
+                break answer;
+            }
+        };
+        assert_eq!(stored.status, 303, "no restart is needed");
+        assert_eq!(self.send(key).location, stored.location, "and it is stored once");
+        assert_eq!(self.site.get("/health/ready").unwrap().status, 200);
+        while self.mails() < 2 && Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+        assert_eq!(self.mails(), 2, "and its mails go out");
+    }
+
+    fn mails(&self) -> usize {
+        std::fs::read_dir(self.home.join("mail")).map_or(0, |folder| {
+            folder
+                .filter(|file| file.as_ref().unwrap().file_name().to_str().unwrap().ends_with(".eml"))
+                .count()
+        })
+    }
+}
+
+impl Drop for Outage {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.home));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_starts_before_its_database_and_goes_on_when_it_is_there() {
+    let outage = Outage::beginning(|_| Way::Closed).await;
+    let key = Uuid::now_v7();
+    outage.assert_away(key);
+    outage.gate.lead(Way::To(outage.server.clone()));
+    outage.assert_goes_on(key);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_goes_away_and_returns_costs_no_answer_and_no_restart() {
+    let outage = Outage::beginning(Way::To).await;
+    assert_eq!(outage.send(Uuid::now_v7()).status, 303);
+    for way in [Way::Closed, Way::Silent] {
+        outage.gate.lead(way);
+        outage.assert_away(Uuid::now_v7());
+    }
+    outage.gate.lead(Way::To(outage.server.clone()));
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while outage.send(Uuid::now_v7()).status != 303 {
+        assert!(Instant::now() < deadline, "no restart is needed");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_goes_on_with_another_server_when_the_first_is_gone() {
+    let outage = Outage::beginning(Way::To).await;
+    let key = Uuid::now_v7();
+    let first = outage.send(key);
+    let home = std::env::temp_dir().join(format!("npoc-standby-{}", Uuid::new_v4()));
+    let standby = Embedded::start(&home, Durability::Disposable).unwrap();
+    database::copy(&outage.database, &outage.server, standby.socket_dir());
+    outage.gate.lead(Way::To(standby.socket_dir().to_owned()));
+    outage.assert_goes_on(key);
+    assert_eq!(outage.send(key).location, first.location, "what was stored is there");
+}
