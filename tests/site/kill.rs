@@ -11,7 +11,7 @@ use npoc::database::embedded;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::support::process::Process;
+use crate::support::process::{Process, mails_in};
 use crate::support::{encode, good_with};
 
 /// Applications posted in all, and how many are acknowledged when the site is killed.
@@ -103,19 +103,9 @@ async fn assert_all_or_none(pool: &PgPool, acknowledged: &BTreeSet<String>) -> u
 
 /// How many mails are there, as soon as there are `enough`, and after a minute at the latest.
 async fn mails_within_a_minute(home: &Path, enough: usize) -> usize {
-    let mails = || {
-        std::fs::read_dir(home.join("mail"))
-            .unwrap()
-            .filter(|file| is_mail(file.as_ref().unwrap()))
-            .count()
-    };
     let deadline = Instant::now() + Duration::from_mins(1);
-    while mails() < enough && Instant::now() < deadline {
+    while mails_in(home) < enough && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    mails()
-}
-
-fn is_mail(file: &std::fs::DirEntry) -> bool {
-    file.path().extension().is_some_and(|extension| extension == "eml")
+    mails_in(home)
 }

@@ -8,7 +8,7 @@ use npoc::database::embedded::{Durability, Embedded};
 use uuid::Uuid;
 
 use crate::support::gate::{Gate, Way};
-use crate::support::process::{Answer, Process};
+use crate::support::process::{Answer, Process, mails_in};
 use crate::support::{Reply, database, encode, good_with};
 
 /// A site in a process of its own, behind a gate to its database.
@@ -76,18 +76,10 @@ impl Outage {
         assert_eq!(stored.status, 303, "no restart is needed");
         assert_eq!(self.send(key).location, stored.location, "and it is stored once");
         assert_eq!(self.site.get("/health/ready").unwrap().status, 200);
-        while self.mails() < 2 && Instant::now() < deadline {
+        while mails_in(&self.home) < 2 && Instant::now() < deadline {
             std::thread::yield_now();
         }
-        assert_eq!(self.mails(), 2, "and its mails go out");
-    }
-
-    fn mails(&self) -> usize {
-        std::fs::read_dir(self.home.join("mail")).map_or(0, |folder| {
-            folder
-                .filter(|file| file.as_ref().unwrap().file_name().to_str().unwrap().ends_with(".eml"))
-                .count()
-        })
+        assert_eq!(mails_in(&self.home), 2, "and its mails go out");
     }
 }
 

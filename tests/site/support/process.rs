@@ -1,7 +1,9 @@
 //! The real program in a process of its own, which can be killed.
 
+use std::fs::DirEntry;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
@@ -106,4 +108,12 @@ fn command(settings: &[(&str, &str)]) -> Command {
 pub fn said(output: Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// How many mails a site with this home has written.
+pub fn mails_in(home: &Path) -> usize {
+    let is_mail = |file: &DirEntry| file.path().extension().is_some_and(|extension| extension == "eml");
+    std::fs::read_dir(home.join("mail")).map_or(0, |folder| {
+        folder.filter(|file| is_mail(file.as_ref().unwrap())).count()
+    })
 }
