@@ -24,4 +24,5 @@ pub mod membership;
 pub mod outbox;
 pub mod settings;
 pub mod values;
+pub mod watch;
 pub mod web;

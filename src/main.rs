@@ -9,6 +9,7 @@ use clap::Parser as _;
 use npoc::commands::{Command, CommandLine};
 use npoc::database::{self, Database, Pool, is_away};
 use npoc::mailer::{Mailer, Transport};
+use npoc::membership::Letterhead;
 use npoc::outbox::Outbox;
 use npoc::settings::{DatabaseChoice, Purpose, Settings};
 use npoc::web;
@@ -50,7 +51,12 @@ async fn serve() -> anyhow::Result<()> {
     let mailer = Mailer::new(settings.mail_from.clone(), settings.transport.clone());
     let outbox = Arc::new(Outbox::new(database.pool.clone(), mailer, settings.staff_email.clone()));
     let site = web::Site::new(&settings, database.pool.clone(), Arc::clone(&outbox))?;
-    let mut delivery = tokio::spawn(deliver(database.pool.clone(), outbox, stopping.clone()));
+    let mut delivery = tokio::spawn(deliver(
+        database.pool.clone(),
+        outbox,
+        settings.letterhead(),
+        stopping.clone(),
+    ));
     let result = tokio::select! {
         ended = web::serve(site, listener, stopping) => ended.context("The site can no longer listen"),
         error = failure(&mut delivery) => Err(error),
@@ -64,11 +70,19 @@ async fn serve() -> anyhow::Result<()> {
 }
 
 /// Mail can be delivered once the tables are there.
-async fn deliver(pool: Pool, outbox: Arc<Outbox>, stopping: watch::Receiver<bool>) -> anyhow::Result<()> {
+async fn deliver(
+    pool: Pool,
+    outbox: Arc<Outbox>,
+    head: Letterhead,
+    stopping: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
     database::migrate_when_it_answers(&pool)
         .await
         .map_err(database::not_up_to_date)?;
-    outbox.run(stopping).await;
+    tokio::join!(
+        Arc::clone(&outbox).run(stopping.clone()),
+        npoc::watch::run(&pool, &outbox, &head, stopping)
+    );
     Ok(())
 }
 

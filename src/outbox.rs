@@ -395,6 +395,54 @@ pub async fn unsent(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<Unsent>> 
     .await
 }
 
+/// How mail stands now.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing {
+    /// Mails that are to be sent, or sent again.
+    pub waiting: i64,
+    /// Mails that are not tried any more.
+    pub given_up: i64,
+    /// Since when the oldest of those that wait is owed.
+    pub oldest_owed_at: Option<OffsetDateTime>,
+    /// For how long, by the database's clock; zero where none waits.
+    pub oldest_waits: time::Duration,
+}
+
+/// How mail stands now. Costs what waits, not what was sent.
+///
+/// # Errors
+/// The database's.
+pub async fn standing(executor: impl PgExecutor<'_>) -> sqlx::Result<Standing> {
+    let row = sqlx::query!(
+        r#"SELECT waiting.count AS "waiting!", given_up.count AS "given_up!", waiting.oldest AS oldest_owed_at,
+            coalesce(extract(epoch FROM now() - waiting.oldest), 0)::double precision AS "oldest_waits!"
+        FROM (SELECT count(*), min(owed_at) AS oldest FROM outbox WHERE sent_at IS NULL AND given_up_at IS NULL) waiting,
+            (SELECT count(*) FROM outbox WHERE given_up_at IS NOT NULL) given_up"#
+    )
+    .fetch_one(executor)
+    .await?;
+    Ok(Standing {
+        waiting: row.waiting,
+        given_up: row.given_up,
+        oldest_owed_at: row.oldest_owed_at,
+        oldest_waits: time::Duration::seconds_f64(row.oldest_waits),
+    })
+}
+
+/// How many mails were sent in a span of time, its end not included.
+///
+/// # Errors
+/// The database's.
+pub async fn mailed(executor: impl PgExecutor<'_>, from: OffsetDateTime, to: OffsetDateTime) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM outbox WHERE sent_at >= $1 AND sent_at < $2"#,
+        from,
+        to
+    )
+    .fetch_one(executor)
+    .await
+}
+
 /// Makes unsent mail due now, given up or not, with its schedule begun anew: that of one
 /// reference, or all. What a worker is sending at this moment is left to it. Returns how many.
 ///

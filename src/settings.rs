@@ -13,6 +13,7 @@ use sqlx::postgres::PgConnectOptions;
 use url::Url;
 
 use crate::mailer::{Relay, Transport};
+use crate::membership::Letterhead;
 use crate::values::EmailAddress;
 
 /// What the settings are read for: a site must be able to send mail, a command need not.
@@ -61,6 +62,18 @@ pub struct Settings {
     pub log_filter: String,
     /// `NPOC_LOG_FORMAT`: whether the log is JSON (`json`) or for people (`text`).
     pub log_json: bool,
+}
+
+impl Settings {
+    /// What letters need to know of the site.
+    #[must_use]
+    pub fn letterhead(&self) -> Letterhead {
+        Letterhead {
+            public_url: self.public_url.clone(),
+            staff: self.staff_email.clone(),
+            message_id_domain: self.mail_from.email.domain().to_owned(),
+        }
+    }
 }
 
 /// Every setting that cannot be used, a sentence each.

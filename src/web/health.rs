@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 
 use super::Site;
 use crate::database::Pool;
+use crate::outbox::{self, Standing};
 
 /// How long the database may take to say that it is there.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -17,20 +18,25 @@ pub async fn live() -> &'static str {
     "live\n"
 }
 
-async fn ask(pool: &Pool) -> sqlx::Result<()> {
+async fn standing(pool: &Pool) -> sqlx::Result<Standing> {
     let mut session = pool.session().await?;
-    sqlx::query_scalar!("SELECT 1").fetch_one(&mut *session).await?;
-    session.end().await
+    let standing = outbox::standing(&mut *session).await?;
+    session.end().await?;
+    Ok(standing)
 }
 
-/// 200 when an application could be stored now, else 503.
-pub async fn ready(State(site): State<Arc<Site>>) -> (StatusCode, &'static str) {
-    let asked = tokio::time::timeout(PATIENCE, ask(&site.pool)).await;
+/// 200 when an application could be stored now, else 503. Mail that waits is told and no reason to
+/// send visitors elsewhere: another instance has the same mail.
+pub async fn ready(State(site): State<Arc<Site>>) -> (StatusCode, String) {
+    let asked = tokio::time::timeout(PATIENCE, standing(&site.pool)).await;
     match asked {
-        Ok(Ok(())) => (StatusCode::OK, "ready\n"),
+        Ok(Ok(standing)) => {
+            let seconds = standing.oldest_waits.whole_seconds();
+            (StatusCode::OK, format!("ready\noldest unsent mail: {seconds} s\n"))
+        }
         _ => (
             StatusCode::SERVICE_UNAVAILABLE,
-            "not ready: the database does not answer\n",
+            "not ready: the database does not answer\n".into(),
         ),
     }
 }

@@ -65,11 +65,7 @@ impl Site {
     pub fn new(settings: &Settings, pool: Pool, outbox: Arc<Outbox>) -> anyhow::Result<Arc<Self>> {
         let public_url = settings.public_url.clone();
         Ok(Arc::new(Self {
-            letterhead: Letterhead {
-                public_url: public_url.clone(),
-                staff: settings.staff_email.clone(),
-                message_id_domain: settings.mail_from.email.domain().to_owned(),
-            },
+            letterhead: settings.letterhead(),
             limit: Limit::new(settings.rate_limit, settings.trusted_proxies.clone()),
             constants: constant::render_all(&public_url)?,
             security: security_headers(&public_url)?,

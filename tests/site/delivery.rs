@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use npoc::outbox::{self, Step};
+use lettre::message::Mailbox;
+use npoc::mailer::{Mailer, Transport};
+use npoc::outbox::{self, Outbox, Step};
 use tokio::sync::watch;
 
 use crate::support::relay::{Part, Relay, Taken};
@@ -145,6 +147,25 @@ async fn after_all_its_tries_an_applicants_mail_is_kept_and_staffs_is_tried_on()
     steps.sort_by_key(|step| *step == Step::GivenUp);
     assert_eq!(steps, [Step::Later, Step::Later, Step::GivenUp]);
     assert_eq!(site.count("outbox").await, 3, "both mails, and one that tells staff");
+}
+
+#[tokio::test]
+async fn a_panic_is_a_failed_try_and_not_the_end_of_the_worker() {
+    let site = TestSite::new().await;
+    site.apply(&[]).await;
+    let hostile = Mailbox::new(Some("NPOC\r\nwebsite".into()), "no-reply@npoc.org".parse().unwrap());
+    let mailer = Mailer::new(hostile, Transport::Folder(site.folder.clone()));
+    let outbox = Outbox::new(site.connections.clone(), mailer, site.head.staff.clone());
+    for _ in 0..2 {
+        assert_eq!(outbox.deliver_next().await.unwrap(), Step::Later);
+    }
+    let unsent = outbox::unsent(&site.pool).await.unwrap();
+    assert!(unsent.iter().all(|mail| mail.attempts == 1), "each was tried");
+    assert!(
+        unsent
+            .iter()
+            .all(|mail| mail.last_error.as_deref() == Some("sending panicked"))
+    );
 }
 
 #[tokio::test]

@@ -19,5 +19,6 @@ mod membership;
 mod outage;
 mod pages;
 mod refusals;
+mod report;
 mod settings;
 mod support;

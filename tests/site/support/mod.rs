@@ -16,7 +16,7 @@ use http_body_util::BodyExt as _;
 use mail_parser::MessageParser;
 use npoc::database::Pool;
 use npoc::mailer::{Mailer, Transport};
-use npoc::membership::Field;
+use npoc::membership::{Field, Letterhead};
 use npoc::outbox::{Outbox, Step};
 use npoc::settings::{Purpose, Settings};
 use npoc::web;
@@ -52,6 +52,8 @@ pub const GOOD: [(&str, &str); 17] = [
 /// A site on a database of its own, its mail in a folder of its own.
 pub struct TestSite {
     pub pool: PgPool,
+    pub connections: Pool,
+    pub head: Letterhead,
     pub outbox: Arc<Outbox>,
     pub folder: PathBuf,
     router: Router,
@@ -92,13 +94,15 @@ impl TestSite {
         let mailer = Mailer::new(settings.mail_from.clone(), settings.transport.clone());
         let connections = Pool::new(pool.clone(), false);
         let outbox = Arc::new(Outbox::new(connections.clone(), mailer, settings.staff_email.clone()));
-        let site = web::Site::new(&settings, connections, Arc::clone(&outbox)).unwrap();
+        let site = web::Site::new(&settings, connections.clone(), Arc::clone(&outbox)).unwrap();
         let folder = match &settings.transport {
             Transport::Folder(folder) => folder.clone(),
             Transport::Smtp(_) => PathBuf::new(),
         };
         Self {
             pool,
+            connections,
+            head: settings.letterhead(),
             outbox,
             folder,
             router: web::router(site),
