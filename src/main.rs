@@ -50,7 +50,12 @@ async fn serve() -> anyhow::Result<()> {
     }
     let mailer = Mailer::new(settings.mail_from.clone(), settings.transport.clone());
     let outbox = Arc::new(Outbox::new(database.pool.clone(), mailer, settings.staff_email.clone()));
-    let site = web::Site::new(&settings, database.pool.clone(), Arc::clone(&outbox))?;
+    let site = web::Site::new(
+        &settings,
+        database.pool.clone(),
+        Arc::clone(&outbox),
+        web::Limits::default(),
+    )?;
     let mut delivery = tokio::spawn(deliver(
         database.pool.clone(),
         outbox,
@@ -58,7 +63,7 @@ async fn serve() -> anyhow::Result<()> {
         stopping.clone(),
     ));
     let result = tokio::select! {
-        ended = web::serve(site, listener, stopping) => ended.context("The site can no longer listen"),
+        () = web::serve(site, listener, stopping) => Ok(()),
         error = failure(&mut delivery) => Err(error),
         () = database.lost() => Err(anyhow::anyhow!("The embedded PostgreSQL ended by itself; see its log")),
     };

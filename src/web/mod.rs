@@ -7,12 +7,11 @@ mod health;
 mod layout;
 mod membership;
 mod page;
+mod server;
 mod well_known;
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
@@ -21,7 +20,7 @@ use axum::middleware::map_response_with_state;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -35,16 +34,11 @@ use crate::settings::Settings;
 use client::Limit;
 use constant::Constant;
 pub use page::Page;
+pub use server::Limits;
 
 /// The largest form that is read, in octets. Ten times the longest allowed answers in the script
 /// that urlencodes longest, so that too long an answer meets a sentence and not this limit.
 const FORM_LIMIT: usize = 4 * 1024 * 1024;
-
-/// How long a request may take altogether, its body included.
-const REQUEST_LIMIT: Duration = Duration::from_mins(1);
-
-/// How long a stop waits for requests that are under way.
-const STOP_LIMIT: Duration = Duration::from_secs(5);
 
 /// What handlers share.
 pub struct Site {
@@ -52,6 +46,8 @@ pub struct Site {
     outbox: Arc<Outbox>,
     letterhead: Letterhead,
     limit: Limit,
+    limits: Limits,
+    storing: Semaphore,
     public_url: String,
     security: Vec<(HeaderName, HeaderValue)>,
     constants: HashMap<Page, Constant>,
@@ -62,10 +58,12 @@ impl Site {
     ///
     /// # Errors
     /// A template that cannot be rendered.
-    pub fn new(settings: &Settings, pool: Pool, outbox: Arc<Outbox>) -> anyhow::Result<Arc<Self>> {
+    pub fn new(settings: &Settings, pool: Pool, outbox: Arc<Outbox>, limits: Limits) -> anyhow::Result<Arc<Self>> {
         let public_url = settings.public_url.clone();
         Ok(Arc::new(Self {
             letterhead: settings.letterhead(),
+            storing: Semaphore::new(limits.storing),
+            limits,
             limit: Limit::new(settings.rate_limit, settings.trusted_proxies.clone()),
             constants: constant::render_all(&public_url)?,
             security: security_headers(&public_url)?,
@@ -103,7 +101,7 @@ pub fn router(site: Arc<Site>) -> Router {
         }))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::REQUEST_TIMEOUT,
-            REQUEST_LIMIT,
+            site.limits.request,
         ))
         .layer(map_response_with_state(Arc::clone(&site), failure::draw))
         .layer(CompressionLayer::new())
@@ -121,17 +119,9 @@ pub fn router(site: Arc<Site>) -> Router {
 }
 
 /// Answers requests until told to stop, then finishes those under way, as long as that is soon.
-///
-/// # Errors
-/// The listener's.
-pub async fn serve(site: Arc<Site>, listener: TcpListener, mut stop: watch::Receiver<bool>) -> std::io::Result<()> {
-    let service = router(site).into_make_service_with_connect_info::<SocketAddr>();
-    let mut stopping = stop.clone();
-    let server = axum::serve(listener, service).with_graceful_shutdown(async move { drop(stopping.changed().await) });
-    tokio::select! {
-        ended = server => ended,
-        () = async { drop(stop.changed().await); tokio::time::sleep(STOP_LIMIT).await; } => Ok(()),
-    }
+pub async fn serve(site: Arc<Site>, listener: TcpListener, stop: watch::Receiver<bool>) {
+    let limits = site.limits;
+    server::run(router(site), listener, limits, stop).await;
 }
 
 /// The route, never the path: a receipt's path is its secret. No address of the client either.

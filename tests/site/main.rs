@@ -15,6 +15,7 @@ mod failure;
 mod faults;
 mod kill;
 mod letters;
+mod load;
 mod membership;
 mod outage;
 mod pages;

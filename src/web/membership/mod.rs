@@ -34,6 +34,8 @@ enum Notice {
     NotSentYet,
     /// The network has sent as many as it may for now.
     TooMany,
+    /// Too many others are being stored.
+    Busy,
     /// The database did not say that it stored them.
     NotStored,
 }
@@ -100,11 +102,14 @@ pub async fn post(State(site): State<Arc<Site>>, request: Request) -> Result<Res
                 form_key,
                 key,
             };
-            if site.limit.allows(&headers, &extensions) {
-                send(&site, &submission).await
-            } else {
-                hold(&site, &submission).await
+            if !site.limit.allows(&headers, &extensions) {
+                return hold(&site, &submission).await;
             }
+            // Early: what would only wait has its answers back at once, and what is taken stays fast.
+            let Ok(_place) = site.storing.try_acquire() else {
+                return give_back(&site, &submission, Notice::Busy, StatusCode::SERVICE_UNAVAILABLE);
+            };
+            send(&site, &submission).await
         }
     }
 }

@@ -19,9 +19,10 @@ use npoc::mailer::{Mailer, Transport};
 use npoc::membership::{Field, Letterhead};
 use npoc::outbox::{Outbox, Step};
 use npoc::settings::{Purpose, Settings};
-use npoc::web;
+use npoc::web::{self, Limits};
 use scraper::{Html, Selector};
 use sqlx::PgPool;
+use tokio::sync::watch;
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
@@ -57,6 +58,7 @@ pub struct TestSite {
     pub outbox: Arc<Outbox>,
     pub folder: PathBuf,
     router: Router,
+    site: Arc<web::Site>,
 }
 
 /// An answer, read whole.
@@ -82,6 +84,11 @@ impl TestSite {
 
     /// With these settings besides.
     pub async fn with(extra: &[(&str, &str)]) -> Self {
+        Self::within(Limits::default(), extra).await
+    }
+
+    /// Within these limits, with these settings besides.
+    pub async fn within(limits: Limits, extra: &[(&str, &str)]) -> Self {
         let pool = database::fresh().await;
         let home = std::env::temp_dir().join(format!("npoc-test-{}", Uuid::new_v4()));
         let settings = settings(
@@ -94,7 +101,7 @@ impl TestSite {
         let mailer = Mailer::new(settings.mail_from.clone(), settings.transport.clone());
         let connections = Pool::new(pool.clone(), false);
         let outbox = Arc::new(Outbox::new(connections.clone(), mailer, settings.staff_email.clone()));
-        let site = web::Site::new(&settings, connections.clone(), Arc::clone(&outbox)).unwrap();
+        let site = web::Site::new(&settings, connections.clone(), Arc::clone(&outbox), limits).unwrap();
         let folder = match &settings.transport {
             Transport::Folder(folder) => folder.clone(),
             Transport::Smtp(_) => PathBuf::new(),
@@ -105,7 +112,8 @@ impl TestSite {
             head: settings.letterhead(),
             outbox,
             folder,
-            router: web::router(site),
+            router: web::router(Arc::clone(&site)),
+            site,
         }
     }
 
@@ -113,8 +121,11 @@ impl TestSite {
     pub async fn listen(&self) -> String {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router = self.router.clone();
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let site = Arc::clone(&self.site);
+        tokio::spawn(async move {
+            let (_stop, stopping) = watch::channel(false);
+            web::serve(site, listener, stopping).await;
+        });
         format!("http://{address}")
     }
 

@@ -1,0 +1,163 @@
+//! More than the site can do, and clients that take their time: neither costs an answer.
+
+use std::time::Duration;
+
+use axum::http::{StatusCode, header};
+use futures_util::future::join_all;
+use npoc::web::Limits;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use uuid::Uuid;
+
+use crate::support::{TestSite, good_with};
+
+/// For a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+const SHORT: Duration = Duration::from_millis(200);
+
+/// So short that a test can wait for their end.
+fn short() -> Limits {
+    Limits {
+        head: SHORT,
+        request: SHORT,
+        ..Limits::default()
+    }
+}
+
+async fn connect(address: &str, sent: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address.strip_prefix("http://").unwrap())
+        .await
+        .unwrap();
+    stream.write_all(sent.as_bytes()).await.unwrap();
+    stream
+}
+
+/// All that comes until the site ends the connection.
+async fn read_to_end(mut stream: TcpStream) -> String {
+    let mut answer = Vec::new();
+    let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
+    // A reset is an end too.
+    drop(read.expect("the site ends the connection"));
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+const PAGE: &str = "GET / HTTP/1.1\r\nHost: npoc.test\r\nConnection: close\r\n\r\n";
+const HALF_A_HEAD: &str = "GET / HTTP/1.1\r\nHost: npoc.te";
+const HALF_A_BODY: &str = "POST /membership HTTP/1.1\r\nHost: npoc.test\r\nConnection: close\r\n\
+    Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 5000\r\n\r\norganization_name=A";
+
+#[tokio::test]
+async fn overload_is_refused_early_and_gives_the_answers_back() {
+    let limits = Limits {
+        storing: 4,
+        ..Limits::default()
+    };
+    let site = TestSite::within(limits, &[]).await;
+    let mut lock = site.pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE applications")
+        .execute(&mut *lock)
+        .await
+        .unwrap();
+    let keys: Vec<Uuid> = (0..12).map(|_| Uuid::now_v7()).collect();
+    let sending = join_all(keys.iter().map(|key| async {
+        let reply = site.send(&[], *key).await;
+        (reply.status == StatusCode::SERVICE_UNAVAILABLE).then(|| {
+            assert!(reply.headers.contains_key(header::RETRY_AFTER));
+            assert!(reply.text_of(".summary").starts_with("Not sent: the site is very busy"));
+            assert_eq!(reply.submission_key(), *key);
+            reply.assert_keeps(&good_with(&[]));
+        })
+    }));
+    // The first four hold their places until the table is free, so the others are refused before.
+    let freed = async {
+        tokio::task::yield_now().await;
+        lock.commit().await.unwrap();
+    };
+    let (refused, ()) = tokio::join!(sending, freed);
+    assert_eq!(refused.iter().flatten().count(), 8, "refused");
+    assert_eq!(site.count("applications").await, 4, "what was taken is stored");
+    for key in keys {
+        assert_eq!(
+            site.send(&[], key).await.status,
+            StatusCode::SEE_OTHER,
+            "and the rest once there is room"
+        );
+    }
+    assert_eq!(site.count("applications").await, 12);
+}
+
+#[tokio::test]
+async fn slow_heads_and_silent_connections_are_ended() {
+    let site = TestSite::within(short(), &[]).await;
+    let address = site.listen().await;
+    for sent in ["", HALF_A_HEAD] {
+        let answer = read_to_end(connect(&address, sent).await).await;
+        assert!(!answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+    let idle = PAGE.replace("Connection: close\r\n", "");
+    let answer = read_to_end(connect(&address, &idle).await).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 200"),
+        "answered, and ended when nothing more came"
+    );
+}
+
+#[tokio::test]
+async fn a_body_by_the_drop_is_told_to_send_again() {
+    let site = TestSite::within(short(), &[]).await;
+    let answer = read_to_end(connect(&site.listen().await, HALF_A_BODY).await).await;
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert!(answer.contains("Your answers did not arrive in time"));
+}
+
+#[tokio::test]
+async fn slow_clients_keep_nobody_else_waiting() {
+    let site = TestSite::new().await;
+    let address = site.listen().await;
+    let slow = (0..200).map(|client| connect(&address, if client % 2 == 0 { HALF_A_HEAD } else { HALF_A_BODY }));
+    let slow = join_all(slow).await;
+    assert!(
+        read_to_end(connect(&address, PAGE).await)
+            .await
+            .starts_with("HTTP/1.1 200")
+    );
+    let sent = site.send(&[], Uuid::now_v7()).await;
+    assert_eq!(sent.status, StatusCode::SEE_OTHER);
+    drop(slow);
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_wait_for_a_place_and_get_it() {
+    let limits = Limits {
+        connections: 2,
+        ..short()
+    };
+    let site = TestSite::within(limits, &[]).await;
+    let address = site.listen().await;
+    let silent = [connect(&address, "").await, connect(&address, "").await];
+    let waiting = connect(&address, PAGE).await;
+    assert!(
+        read_to_end(waiting).await.starts_with("HTTP/1.1 200"),
+        "once the silent ones are ended"
+    );
+    drop(silent);
+}
+
+#[tokio::test]
+async fn a_connection_ends_however_much_goes_on_in_it() {
+    let limits = Limits {
+        connection: SHORT,
+        ..Limits::default()
+    };
+    let site = TestSite::within(limits, &[]).await;
+    let mut stream = connect(&site.listen().await, "").await;
+    let page = PAGE.replace("Connection: close\r\n", "");
+    let asking = async {
+        // A reader that never reads: the answers fill its window and then the site's patience.
+        while stream.write_all(page.as_bytes()).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(tokio::time::timeout(PATIENCE, asking).await.is_ok());
+}
