@@ -1,6 +1,7 @@
 //! Command line → settings → log → database → serve and deliver → orderly stop.
 
 use std::io::IsTerminal as _;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -38,9 +39,11 @@ async fn serve() -> anyhow::Result<()> {
     start_log(&settings);
     let (stop, stopping) = watch::channel(false);
     let stopped = tokio::spawn(stop_on_signal(stop)?);
-    let listener = TcpListener::bind(settings.listen)
-        .await
-        .with_context(|| format!("Nothing can listen on {}; see NPOC_LISTEN", settings.listen))?;
+    let listener = listen(settings.listen, "NPOC_LISTEN").await?;
+    let monitor = match settings.metrics_listen {
+        Some(address) => Some(listen(address, "NPOC_METRICS_LISTEN").await?),
+        None => None,
+    };
     let database = Database::at(&settings.database).await?;
     announce(&settings, &listener);
     match database::migrate(&database.pool).await {
@@ -62,6 +65,9 @@ async fn serve() -> anyhow::Result<()> {
         settings.letterhead(),
         stopping.clone(),
     ));
+    if let Some(monitor) = monitor {
+        tokio::spawn(web::serve_metrics(Arc::clone(&site), monitor, stopping.clone()));
+    }
     let result = tokio::select! {
         () = web::serve(site, listener, stopping) => Ok(()),
         error = failure(&mut delivery) => Err(error),
@@ -72,6 +78,11 @@ async fn serve() -> anyhow::Result<()> {
     database.close().await;
     tracing::info!("stopped");
     result
+}
+
+async fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address).await;
+    listener.with_context(|| format!("Nothing can listen on {address}; see {setting}"))
 }
 
 /// Mail can be delivered once the tables are there.

@@ -58,6 +58,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// `NPOC_RATE_LIMIT`: accepted applications a minute for one client network; 0 is no limit.
     pub rate_limit: u32,
+    /// `NPOC_METRICS_LISTEN`: where a monitor finds the metrics; none unless set.
+    pub metrics_listen: Option<SocketAddr>,
     /// `NPOC_LOG`: what is logged, as tracing-subscriber's filter directives.
     pub log_filter: String,
     /// `NPOC_LOG_FORMAT`: whether the log is JSON (`json`) or for people (`text`).
@@ -138,6 +140,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let staff_email = self.staff_email();
         let trusted_proxies = self.trusted_proxies();
         let rate_limit = self.parsed("NPOC_RATE_LIMIT", "30", "a whole number, 0 for no limit");
+        let metrics_listen = self.metrics_listen();
         let log_filter = self.log_filter();
         let log_json = self.log_json();
         Some(Settings {
@@ -149,6 +152,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             staff_email: staff_email?,
             trusted_proxies: trusted_proxies?,
             rate_limit: rate_limit?,
+            metrics_listen: metrics_listen?,
             log_filter: log_filter?,
             log_json: log_json?,
         })
@@ -286,6 +290,19 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
                 "networks separated by commas, like 127.0.0.1, 10.0.0.0/8, ::1",
             )
         })
+    }
+
+    #[expect(clippy::option_option, reason = "not set is a value, and a fault is none")]
+    fn metrics_listen(&mut self) -> Option<Option<SocketAddr>> {
+        let Some(value) = self.value("NPOC_METRICS_LISTEN") else {
+            return Some(None);
+        };
+        let must_be = "an address and a port, like 127.0.0.1:9100";
+        value
+            .parse()
+            .map(Some)
+            .ok()
+            .or_else(|| self.fault("NPOC_METRICS_LISTEN", must_be))
     }
 
     fn log_filter(&mut self) -> Option<String> {

@@ -25,4 +25,4 @@ pub use record::Record;
 pub use report::owe_report;
 pub use search::Search;
 pub use slip::Slip;
-pub use store::{Receipt, all, find, history, receipt, receipt_of_key, submit};
+pub use store::{Receipt, all, count, find, history, receipt, receipt_of_key, submit};

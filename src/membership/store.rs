@@ -230,6 +230,16 @@ fn records<'a>(executor: impl PgExecutor<'a> + 'a, reference: Option<&'a str>) -
     .fetch(executor)
 }
 
+/// How many applications are stored.
+///
+/// # Errors
+/// The database's.
+pub async fn count(executor: impl PgExecutor<'_>) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM applications"#)
+        .fetch_one(executor)
+        .await
+}
+
 /// What became of an application, in order.
 ///
 /// # Errors

@@ -6,6 +6,7 @@ mod failure;
 mod health;
 mod layout;
 mod membership;
+mod metrics;
 mod page;
 mod server;
 mod well_known;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::map_response_with_state;
+use axum::middleware::{from_fn_with_state, map_response_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
@@ -33,6 +34,7 @@ use crate::outbox::Outbox;
 use crate::settings::Settings;
 use client::Limit;
 use constant::Constant;
+use metrics::Metrics;
 pub use page::Page;
 pub use server::Limits;
 
@@ -47,6 +49,7 @@ pub struct Site {
     letterhead: Letterhead,
     limit: Limit,
     limits: Limits,
+    metrics: Arc<Metrics>,
     storing: Semaphore,
     public_url: String,
     security: Vec<(HeaderName, HeaderValue)>,
@@ -64,6 +67,7 @@ impl Site {
             letterhead: settings.letterhead(),
             storing: Semaphore::new(limits.storing),
             limits,
+            metrics: Arc::default(),
             limit: Limit::new(settings.rate_limit, settings.trusted_proxies.clone()),
             constants: constant::render_all(&public_url)?,
             security: security_headers(&public_url)?,
@@ -109,6 +113,7 @@ pub fn router(site: Arc<Site>) -> Router {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .layer(map_response_with_state(Arc::clone(&site), with_security_headers))
+        .layer(from_fn_with_state(Arc::clone(&site.metrics), metrics::count))
         .layer(
             TraceLayer::new_for_http()
                 .make_span_with(span)
@@ -122,6 +127,12 @@ pub fn router(site: Arc<Site>) -> Router {
 pub async fn serve(site: Arc<Site>, listener: TcpListener, stop: watch::Receiver<bool>) {
     let limits = site.limits;
     server::run(router(site), listener, limits, stop).await;
+}
+
+/// Answers a monitor until told to stop.
+pub async fn serve_metrics(site: Arc<Site>, listener: TcpListener, stop: watch::Receiver<bool>) {
+    let router = metrics::router(Arc::clone(&site.metrics), site.pool.clone());
+    server::run(router, listener, site.limits, stop).await;
 }
 
 /// The route, never the path: a receipt's path is its secret. No address of the client either.

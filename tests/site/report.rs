@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use npoc::membership::owe_report;
 use npoc::outbox::Step;
 
-use crate::support::{Mail, TestSite};
+use crate::support::{Mail, TestSite, process};
 
 async fn a_day_later(site: &TestSite) {
     site.sql("UPDATE applications SET received_at = received_at - interval '1 day'")
@@ -121,4 +121,42 @@ async fn readiness_tells_for_how_long_the_oldest_mail_has_waited() {
         "{}",
         ready.body
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_monitor_sees_requests_applications_and_mail_on_a_listener_of_its_own() {
+    let site = TestSite::new().await;
+    let monitor = site.listen_to_monitor().await;
+    site.get("/join").await;
+    site.get("/nowhere").await;
+    site.apply(&[]).await;
+    site.sql("UPDATE outbox SET owed_at = now() - interval '1 hour'").await;
+    site.sql("UPDATE outbox SET given_up_at = now() WHERE refusal_is_final")
+        .await;
+    let figures = process::get(monitor, "/metrics").unwrap().body;
+    for line in [
+        "npoc_http_requests_total{method=\"GET\",route=\"/join\",status=\"200\"} 1",
+        "npoc_http_requests_total{method=\"GET\",route=\"unknown\",status=\"404\"} 1",
+        "npoc_http_requests_total{method=\"POST\",route=\"/membership\",status=\"303\"} 1",
+        "npoc_applications 1",
+        "npoc_database_up 1",
+        "npoc_outbox_mails{state=\"waiting\"} 1",
+        "npoc_outbox_mails{state=\"given_up\"} 1",
+        "npoc_outbox_oldest_unsent_seconds 36",
+    ] {
+        assert!(
+            figures.lines().any(|figure| figure.starts_with(line)),
+            "{line} in {figures}"
+        );
+    }
+    assert_eq!(site.get("/metrics").await.status, 404, "not for visitors");
+    assert_eq!(
+        process::get(monitor, "/").unwrap().status,
+        404,
+        "and the monitor sees no pages"
+    );
+
+    site.pool.close().await;
+    let figures = process::get(monitor, "/metrics").unwrap().body;
+    assert!(figures.contains("npoc_database_up 0\n"), "{figures}");
 }

@@ -6,6 +6,7 @@ pub mod gate;
 pub mod process;
 pub mod relay;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -127,6 +128,18 @@ impl TestSite {
             web::serve(site, listener, stopping).await;
         });
         format!("http://{address}")
+    }
+
+    /// For a monitor, on a port of its own.
+    pub async fn listen_to_monitor(&self) -> SocketAddr {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let site = Arc::clone(&self.site);
+        tokio::spawn(async move {
+            let (_stop, stopping) = watch::channel(false);
+            web::serve_metrics(site, listener, stopping).await;
+        });
+        address
     }
 
     pub async fn get(&self, path: &str) -> Reply {

@@ -53,8 +53,13 @@ impl Process {
 
     /// Gets a page, or nothing if the site went away.
     pub fn get(&self, path: &str) -> Option<Answer> {
-        ask(self.address, &format!("GET {path} HTTP/1.1\r\n"), "")
+        get(self.address, path)
     }
+}
+
+/// Gets a page of whoever listens there.
+pub fn get(address: SocketAddr, path: &str) -> Option<Answer> {
+    ask(address, &format!("GET {path} HTTP/1.1\r\n"), "")
 }
 
 /// An answer as it came through the network.

@@ -1,0 +1,136 @@
+//! Figures for a monitor, in Prometheus' text format, on a listener of their own that is off unless
+//! set: nothing of them is for visitors.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::database::Pool;
+use crate::membership;
+use crate::outbox::{self, Standing};
+
+/// How long the database may take over its figures.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// As OpenMetrics 1.0 has it, which Prometheus reads.
+const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What is counted in this process, and what is asked of the database when somebody looks.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    requests: Family<Asked, Counter>,
+    is_database_up: Gauge,
+    applications: Gauge,
+    mails: Family<Mails, Gauge>,
+    oldest_unsent: Gauge<f64, AtomicU64>,
+}
+
+/// One kind of request. Few values each, whatever clients send.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Asked {
+    method: &'static str,
+    route: String,
+    status: u16,
+}
+
+/// Mails in one state.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Mails {
+    state: &'static str,
+}
+
+/// Counts what is answered.
+pub async fn count(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>();
+    let route = route.map_or_else(|| "unknown".to_owned(), |path| path.as_str().to_owned());
+    let method = known(request.method());
+    let response = next.run(request).await;
+    let status = response.status().as_u16();
+    metrics.requests.get_or_create(&Asked { method, route, status }).inc();
+    response
+}
+
+fn known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        _ => "other",
+    }
+}
+
+/// What answers a monitor: `/metrics` and nothing else.
+pub fn router(metrics: Arc<Metrics>, pool: Pool) -> Router {
+    Router::new().route("/metrics", get(show)).with_state((metrics, pool))
+}
+
+async fn show(State((metrics, pool)): State<(Arc<Metrics>, Pool)>) -> Response {
+    metrics.look(&pool).await;
+    match metrics.text() {
+        Ok(text) => ([(CONTENT_TYPE, TEXT)], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+impl Metrics {
+    /// Without a database its figures stay as they were, and `npoc_database_up` says so.
+    async fn look(&self, pool: &Pool) {
+        let Ok(Ok((applications, standing))) = tokio::time::timeout(PATIENCE, ask(pool)).await else {
+            self.is_database_up.set(0);
+            return;
+        };
+        self.is_database_up.set(1);
+        self.applications.set(applications);
+        self.oldest_unsent.set(standing.oldest_waits.as_seconds_f64());
+        for (state, mails) in [("waiting", standing.waiting), ("given_up", standing.given_up)] {
+            self.mails.get_or_create(&Mails { state }).set(mails);
+        }
+    }
+
+    fn text(&self) -> Result<String, std::fmt::Error> {
+        let mut registry = Registry::with_prefix("npoc");
+        registry.register("http_requests", "Requests that were answered", self.requests.clone());
+        registry.register(
+            "database_up",
+            "Whether the database answers",
+            self.is_database_up.clone(),
+        );
+        registry.register(
+            "applications",
+            "Applications that are stored",
+            self.applications.clone(),
+        );
+        registry.register("outbox_mails", "Mails that were not sent", self.mails.clone());
+        registry.register_with_unit(
+            "outbox_oldest_unsent",
+            "For how long the oldest mail that is to be sent has waited",
+            Unit::Seconds,
+            self.oldest_unsent.clone(),
+        );
+        let mut text = String::new();
+        encode(&mut text, &registry)?;
+        Ok(text)
+    }
+}
+
+async fn ask(pool: &Pool) -> sqlx::Result<(i64, Standing)> {
+    let mut session = pool.session().await?;
+    let applications = membership::count(&mut *session).await?;
+    let standing = outbox::standing(&mut *session).await?;
+    session.end().await?;
+    Ok((applications, standing))
+}
