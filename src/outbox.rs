@@ -111,6 +111,7 @@ pub struct Outbox {
     mailer: Mailer,
     staff: EmailAddress,
     owed: Notify,
+    sending_limit: Duration,
 }
 
 struct Claim {
@@ -139,7 +140,14 @@ impl Outbox {
             mailer,
             staff,
             owed: Notify::new(),
+            sending_limit: SENDING_LIMIT,
         }
+    }
+
+    /// With another limit for one try.
+    #[must_use]
+    pub fn with_sending_limit(self, sending_limit: Duration) -> Self {
+        Self { sending_limit, ..self }
     }
 
     /// Says that something is owed now, so that nobody waits for the next look at the table.
@@ -236,7 +244,7 @@ impl Outbox {
         let (mailer, letter, owed_at) = (self.mailer.clone(), claim.letter.clone(), claim.owed_at);
         let sending = tokio::spawn(async move { mailer.send(&letter, owed_at).await });
         let abort = sending.abort_handle();
-        match tokio::time::timeout(SENDING_LIMIT, sending).await {
+        match tokio::time::timeout(self.sending_limit, sending).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(Failure::temporary("sending panicked")),
             Err(_) => {

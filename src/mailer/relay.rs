@@ -19,6 +19,9 @@ use super::Failure;
 /// How long the relay may take to accept a connection.
 const CONNECTING_LIMIT: Duration = Duration::from_secs(30);
 
+/// How long the relay may take to say goodbye.
+const LEAVING_LIMIT: Duration = Duration::from_secs(10);
+
 /// Why a mailbox outside ASCII may be out of reach; for the operator and for staff.
 const NO_SMTPUTF8: &str = "our mail relay cannot carry this address: the part before the @ is outside ASCII, \
                            which needs a relay with SMTPUTF8 (RFC 6531)";
@@ -137,8 +140,9 @@ impl Conversation {
     /// A [`Failure`], a refusal where the relay speaks of this mail or its recipient.
     pub async fn deliver(mut self, message: &Message) -> Result<(), Failure> {
         let delivered = self.hand_over(message).await;
-        // It has answered for the message by now; what it says to our leaving changes nothing.
-        drop(self.0.quit().await);
+        // It has answered for the message by now. What it says to our leaving changes nothing, and
+        // one that says nothing must not make a mail that was taken look unsent.
+        tokio::spawn(async move { tokio::time::timeout(LEAVING_LIMIT, self.0.quit()).await });
         delivered
     }
 

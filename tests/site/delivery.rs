@@ -8,7 +8,7 @@ use npoc::mailer::{Mailer, Transport};
 use npoc::outbox::{self, Outbox, Step};
 use tokio::sync::watch;
 
-use crate::support::relay::{Part, Relay, Taken};
+use crate::support::relay::{At, Part, Relay, Taken};
 use crate::support::{Mail, TestSite};
 
 async fn site_with(relay: &Relay) -> TestSite {
@@ -59,11 +59,11 @@ async fn both_mails_of_an_application_are_sent_once() {
 #[tokio::test]
 async fn a_mail_server_that_is_away_or_busy_is_tried_again_with_the_same_message_id() {
     for part in [
-        Part::HangsUp,
-        Part::Rcpt("451 4.7.1 greylisted, come back"),
-        Part::Rcpt("535 5.7.8 not your account"),
-        Part::Mail("553 5.1.8 we do not know this sender"),
-        Part::Mail("550 5.7.1 not from you"),
+        Part::Cuts(At::Greeting),
+        Part::Says(At::Rcpt, "451 4.7.1 greylisted, come back"),
+        Part::Says(At::Rcpt, "535 5.7.8 not your account"),
+        Part::Says(At::Mail, "553 5.1.8 we do not know this sender"),
+        Part::Says(At::Mail, "550 5.7.1 not from you"),
     ] {
         let relay = Relay::playing(part).await;
         let site = site_with(&relay).await;
@@ -80,7 +80,7 @@ async fn a_mail_server_that_is_away_or_busy_is_tried_again_with_the_same_message
 
 #[tokio::test]
 async fn a_refusal_is_final_for_the_applicant_and_never_for_staff() {
-    let relay = Relay::playing(Part::Rcpt("550 5.1.1 no such user")).await;
+    let relay = Relay::playing(Part::Says(At::Rcpt, "550 5.1.1 no such user")).await;
     let site = site_with(&relay).await;
     let reference = site.apply(&[]).await;
     let mut steps = site.deliver_all().await;
@@ -112,7 +112,7 @@ async fn a_refusal_is_final_for_the_applicant_and_never_for_staff() {
 
 #[tokio::test]
 async fn staff_are_told_of_a_mail_that_was_given_up_and_why() {
-    let relay = Relay::playing(Part::Rcpt("550 5.1.1 no such user <here>")).await;
+    let relay = Relay::playing(Part::Says(At::Rcpt, "550 5.1.1 no such user <here>")).await;
     let site = site_with(&relay).await;
     let reference = site.apply(&[]).await;
     site.deliver_all().await;
@@ -139,7 +139,7 @@ async fn staff_are_told_of_a_mail_that_was_given_up_and_why() {
 
 #[tokio::test]
 async fn after_all_its_tries_an_applicants_mail_is_kept_and_staffs_is_tried_on() {
-    let relay = Relay::playing(Part::HangsUp).await;
+    let relay = Relay::playing(Part::Cuts(At::Greeting)).await;
     let site = site_with(&relay).await;
     site.apply(&[]).await;
     site.sql("UPDATE outbox SET attempts = 14").await;
@@ -187,7 +187,7 @@ async fn a_lease_that_a_dead_worker_held_is_taken_over() {
 
 #[tokio::test]
 async fn a_mail_whose_acknowledgement_was_lost_is_sent_again_with_the_same_message_id() {
-    let relay = Relay::playing(Part::CutAfterData).await;
+    let relay = Relay::playing(Part::Cuts(At::Message)).await;
     let site = site_with(&relay).await;
     site.apply(&[]).await;
     assert_eq!(site.deliver_all().await, [Step::Later, Step::Later]);

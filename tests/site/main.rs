@@ -22,4 +22,5 @@ mod pages;
 mod refusals;
 mod report;
 mod settings;
+mod smtp;
 mod support;

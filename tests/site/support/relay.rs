@@ -3,23 +3,38 @@
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream};
 
-/// What the server does to one recipient's mail.
+/// A point of the conversation, where the server has to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    Greeting,
+    Ehlo,
+    StartTls,
+    Auth,
+    Mail,
+    Rcpt,
+    Data,
+    Message,
+    Quit,
+}
+
+/// What the server does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// Takes everything.
     Accepts,
-    /// Takes what servers took before RFC 6531.
+    /// Takes what servers took before RFC 6531, and offers no TLS.
     AcceptsAsciiOnly,
-    /// Answers MAIL with this reply.
-    Mail(&'static str),
-    /// Answers RCPT with this reply.
-    Rcpt(&'static str),
-    /// Takes the message, keeps it, and hangs up before it says so.
-    CutAfterData,
-    /// Hangs up at once.
-    HangsUp,
+    /// Gives this reply there.
+    Says(At, &'static str),
+    /// Gives no reply there, and waits.
+    Silent(At),
+    /// Hangs up there. A message that was there by then is kept.
+    Cuts(At),
+    /// Hangs up in the middle of the message.
+    CutsWithin,
 }
 
 /// A message with the commands that brought it.
@@ -67,64 +82,87 @@ impl Relay {
 }
 
 async fn converse(stream: TcpStream, part: Part, taken: Arc<Mutex<Vec<Taken>>>) -> Option<()> {
-    if part == Part::HangsUp {
-        return None;
-    }
     let (reading, mut writing) = stream.into_split();
     let mut lines = BufReader::new(reading).lines();
     let mut now = Taken::default();
-    writing.write_all(b"220 relay.test ESMTP\r\n").await.ok()?;
+    say(&mut writing, part, At::Greeting, "220 relay.test ESMTP").await?;
     while let Some(line) = lines.next_line().await.ok()? {
-        let reply = match line.get(..4)?.to_ascii_uppercase().as_str() {
-            "EHLO" if part == Part::AcceptsAsciiOnly => "250-relay.test\r\n250 8BITMIME",
-            "EHLO" => "250-relay.test\r\n250-8BITMIME\r\n250 SMTPUTF8",
+        let (at, reply) = match line.get(..4)?.to_ascii_uppercase().as_str() {
+            "EHLO" => (At::Ehlo, capabilities(part)),
+            "STAR" => (At::StartTls, "220 go on"),
+            "AUTH" => (At::Auth, "235 welcome"),
             "MAIL" => {
                 now.mail.clone_from(&line);
-                reply_to_mail(part, &line)
+                (At::Mail, reply_to_mail(part, &line))
             }
             "RCPT" => {
                 now.rcpt.clone_from(&line);
-                reply_to_rcpt(part, &now)
+                (At::Rcpt, reply_to_rcpt(&now))
             }
             "DATA" => {
-                writing.write_all(b"354 go on\r\n").await.ok()?;
+                say(&mut writing, part, At::Data, "354 go on").await?;
+                if matches!(part, Part::Says(At::Data, _)) {
+                    continue;
+                }
                 now.message.clear();
                 while let Some(line) = lines.next_line().await.ok()?.filter(|line| line != ".") {
                     now.message.push_str(&line);
                     now.message.push_str("\r\n");
+                    if part == Part::CutsWithin {
+                        return None;
+                    }
                 }
-                reply_to_message(part, &now, &taken)?
+                (At::Message, reply_to_message(part, &now, &taken))
             }
-            "QUIT" => "221 bye",
-            _ => "250 ok",
+            "QUIT" => (At::Quit, "221 bye"),
+            _ => (At::Ehlo, "250 ok"),
         };
-        writing.write_all(format!("{reply}\r\n").as_bytes()).await.ok()?;
+        say(&mut writing, part, at, reply).await?;
     }
     Some(())
 }
 
+/// The usual reply, or what the part has there; nothing where it hangs up.
+async fn say(writing: &mut OwnedWriteHalf, part: Part, at: At, usual: &str) -> Option<()> {
+    let reply = match part {
+        Part::Says(there, reply) if there == at => reply,
+        Part::Cuts(there) if there == at => return None,
+        Part::Silent(there) if there == at => std::future::pending().await,
+        _ => usual,
+    };
+    writing.write_all(format!("{reply}\r\n").as_bytes()).await.ok()
+}
+
+fn capabilities(part: Part) -> &'static str {
+    match part {
+        Part::AcceptsAsciiOnly => "250-relay.test\r\n250 8BITMIME",
+        _ => "250-relay.test\r\n250-8BITMIME\r\n250-STARTTLS\r\n250-AUTH PLAIN\r\n250 SMTPUTF8",
+    }
+}
+
 fn reply_to_mail(part: Part, line: &str) -> &'static str {
     match part {
-        Part::Mail(reply) => reply,
         Part::AcceptsAsciiOnly if line.contains("SMTPUTF8") => "555 5.5.4 parameter not known",
         _ => "250 ok",
     }
 }
 
 /// RFC 6531, 3.4: an address outside ASCII only where MAIL said so.
-fn reply_to_rcpt(part: Part, now: &Taken) -> &'static str {
-    match part {
-        Part::Rcpt(reply) => reply,
-        _ if !now.rcpt.is_ascii() && !now.mail.contains("SMTPUTF8") => "553 5.6.7 address needs SMTPUTF8",
-        _ => "250 ok",
+fn reply_to_rcpt(now: &Taken) -> &'static str {
+    if !now.rcpt.is_ascii() && !now.mail.contains("SMTPUTF8") {
+        "553 5.6.7 address needs SMTPUTF8"
+    } else {
+        "250 ok"
     }
 }
 
-/// RFC 6532, 3: a header outside ASCII only where MAIL said so. Nothing: the line is cut.
-fn reply_to_message(part: Part, now: &Taken, taken: &Mutex<Vec<Taken>>) -> Option<&'static str> {
+/// RFC 6532, 3: a header outside ASCII only where MAIL said so. What is refused is not kept.
+fn reply_to_message(part: Part, now: &Taken, taken: &Mutex<Vec<Taken>>) -> &'static str {
     if !now.message.is_ascii() && !now.mail.contains("SMTPUTF8") {
-        return Some("554 5.6.7 header needs SMTPUTF8");
+        return "554 5.6.7 header needs SMTPUTF8";
     }
-    taken.lock().unwrap().push(now.clone());
-    (part != Part::CutAfterData).then_some("250 taken")
+    if !matches!(part, Part::Says(At::Message, _)) {
+        taken.lock().unwrap().push(now.clone());
+    }
+    "250 taken"
 }
