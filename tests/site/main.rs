@@ -13,6 +13,7 @@ mod commands;
 mod delivery;
 mod failure;
 mod faults;
+mod instances;
 mod kill;
 mod letters;
 mod load;
