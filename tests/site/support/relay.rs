@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
+use rand::seq::IndexedRandom as _;
+
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream};
@@ -43,12 +45,15 @@ pub struct Taken {
     pub mail: String,
     pub rcpt: String,
     pub message: String,
+    /// Whether the relay said that it took it.
+    pub is_acknowledged: bool,
 }
 
 /// A relay on a port of its own.
 pub struct Relay {
     pub url: String,
     part: Arc<Mutex<Part>>,
+    at_random: Arc<Mutex<Vec<Part>>>,
     taken: Arc<Mutex<Vec<Taken>>>,
 }
 
@@ -59,19 +64,31 @@ impl Relay {
         let relay = Self {
             url,
             part: Arc::new(Mutex::new(part)),
+            at_random: Arc::default(),
             taken: Arc::default(),
         };
-        let (part, taken) = (Arc::clone(&relay.part), Arc::clone(&relay.taken));
+        let (part, at_random) = (Arc::clone(&relay.part), Arc::clone(&relay.at_random));
+        let taken = Arc::clone(&relay.taken);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let part = *part.lock().unwrap();
+                let at_random = at_random.lock().unwrap().choose(&mut rand::rng()).copied();
+                let part = at_random.unwrap_or(*part.lock().unwrap());
                 tokio::spawn(converse(stream, part, Arc::clone(&taken)));
             }
         });
         relay
     }
 
+    /// Takes everything in half of its conversations, and plays any of these parts in the others.
+    pub async fn playing_at_random(parts: &[Part]) -> Self {
+        let relay = Self::playing(Part::Accepts).await;
+        let accepting = vec![Part::Accepts; parts.len()];
+        *relay.at_random.lock().unwrap() = [parts, &accepting].concat();
+        relay
+    }
+
     pub fn play(&self, part: Part) {
+        self.at_random.lock().unwrap().clear();
         *self.part.lock().unwrap() = part;
     }
 
@@ -162,7 +179,10 @@ fn reply_to_message(part: Part, now: &Taken, taken: &Mutex<Vec<Taken>>) -> &'sta
         return "554 5.6.7 header needs SMTPUTF8";
     }
     if !matches!(part, Part::Says(At::Message, _)) {
-        taken.lock().unwrap().push(now.clone());
+        taken.lock().unwrap().push(Taken {
+            is_acknowledged: part != Part::Cuts(At::Message),
+            ..now.clone()
+        });
     }
     "250 taken"
 }
