@@ -3,20 +3,11 @@
 
 use super::question::{Field, QUESTIONS};
 use super::wording;
+use crate::values::text;
 
 /// Answers by question, each a list, since some questions take several.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answers([Vec<String>; QUESTIONS.len()]);
-
-impl ForPeople {
-    /// Whether it is a number and no words, which reads from left to right whatever its digits are:
-    /// left to itself, a phone number in Arabic digits would show its groups in the wrong order.
-    #[must_use]
-    pub fn is_number(&self) -> bool {
-        let is_word = |line: &String| line.contains(char::is_alphabetic);
-        self.field == Field::RepresentativePhone && !self.lines.iter().any(is_word)
-    }
-}
 
 impl Answers {
     /// Takes what the form's fields hold and leaves the rest. Never fails: a missing field is an
@@ -85,4 +76,12 @@ pub struct ForPeople {
     pub label: &'static str,
     /// The answer by lines; none where it was not provided.
     pub lines: Vec<String>,
+}
+
+impl ForPeople {
+    /// Whether it is a phone number without words.
+    #[must_use]
+    pub fn is_number(&self) -> bool {
+        self.field == Field::RepresentativePhone && self.lines.iter().all(|line| text::is_number(line))
+    }
 }

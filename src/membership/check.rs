@@ -1,8 +1,10 @@
 //! From what was typed to an application, or to all its problems at once in form order.
 
+use std::collections::HashSet;
+
 use super::answers::Answers;
 use super::own_domain;
-use super::question::{Field, QUESTIONS};
+use super::question::{Field, QUESTIONS, Question, Rule};
 use super::slip::{Slip, slips};
 use crate::values::{Country, DomainName, EmailAddress, Fault};
 
@@ -24,6 +26,22 @@ pub struct Problem {
     pub fault: Fault,
 }
 
+/// A name whose ending this site does not know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownEnding {
+    /// The first question that it answers.
+    pub field: Field,
+    /// The whole name, in Unicode.
+    pub name: String,
+}
+
+/// The mail addresses among the answers, in form order.
+pub(super) fn emails(answers: &Answers) -> impl Iterator<Item = (Field, EmailAddress)> {
+    let is_email = |question: &&Question| question.rule == Rule::Email;
+    let address = |question: &Question| Some((question.field, EmailAddress::parse(answers.one(question.field)?).ok()?));
+    QUESTIONS.iter().filter(is_email).filter_map(address)
+}
+
 /// Judges every answer before it says anything.
 ///
 /// # Errors
@@ -40,7 +58,9 @@ pub fn check(typed: &Answers) -> Result<Application, Vec<Problem>> {
             }),
         }
     }
-    keep_the_page(&mut clean, typed);
+    if !problems.iter().any(|problem| problem.field == Field::Website) {
+        problems.extend(keep_the_page(&mut clean, typed));
+    }
     problems.extend(half_an_alternate(&clean, &problems));
     problems.sort_by_key(|problem| problem.field);
     if problems.is_empty() {
@@ -51,13 +71,20 @@ pub fn check(typed: &Answers) -> Result<Application, Vec<Problem>> {
 }
 
 /// What was typed as the domain name goes to the website, where the name alone would lose it.
-fn keep_the_page(clean: &mut Answers, typed: &Answers) {
-    let name = clean
-        .one(Field::DomainName)
-        .and_then(|name| DomainName::parse(name).ok());
-    let page = name.and_then(|name| own_domain::page(typed.one(Field::DomainName)?, &name));
-    if clean.one(Field::Website).is_none() && page.is_some() {
-        clean.set_one(Field::Website, page);
+fn keep_the_page(clean: &mut Answers, typed: &Answers) -> Option<Problem> {
+    let name = DomainName::parse(clean.one(Field::DomainName)?).ok()?;
+    if clean.one(Field::Website).is_some() {
+        return None;
+    }
+    match own_domain::page(typed.one(Field::DomainName)?, &name) {
+        Ok(page) => {
+            clean.set_one(Field::Website, page);
+            None
+        }
+        Err(fault) => Some(Problem {
+            field: Field::Website,
+            fault,
+        }),
     }
 }
 
@@ -125,20 +152,25 @@ impl Application {
         check(&answers).unwrap_or(self)
     }
 
-    /// The names, of the domain and of mail addresses, whose ending is not known, with their
-    /// questions, in form order.
+    /// The names whose ending is not known, of the domain and of mail addresses, each once. An
+    /// address with a likely slip is asked about already.
     #[must_use]
-    pub fn unknown_endings(&self) -> Vec<(Field, String)> {
-        let domain = |field| match field {
-            Field::DomainName => Some(self.domain_name.clone()),
-            _ => Some(EmailAddress::parse(self.answers.one(field)?).ok()?.domain().clone()),
-        };
-        [Field::DomainName, Field::RepresentativeEmail, Field::AlternateEmail]
-            .into_iter()
-            .filter_map(|field| Some((field, domain(field)?)))
+    pub fn unknown_endings(&self) -> Vec<UnknownEnding> {
+        let slips = self.slips();
+        let has_slip = |field| slips.iter().any(|slip| slip.field == field);
+        let addresses = emails(&self.answers).filter(|(field, _)| !has_slip(*field));
+        let names = addresses.map(|(field, address)| (field, address.domain().clone()));
+        let mut unknown: Vec<UnknownEnding> = std::iter::once((Field::DomainName, self.domain_name.clone()))
+            .chain(names)
             .filter(|(_, name)| !name.has_known_ending())
-            .map(|(field, name)| (field, name.unicode().to_owned()))
-            .collect()
+            .map(|(field, name)| UnknownEnding {
+                field,
+                name: name.unicode().to_owned(),
+            })
+            .collect();
+        let mut seen = HashSet::new();
+        unknown.retain(|ending| seen.insert(ending.name.clone()));
+        unknown
     }
 
     /// Where the organization is registered.

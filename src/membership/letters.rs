@@ -8,7 +8,7 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::answers::ForPeople;
 use super::check::Application;
-use super::own_domain::shared;
+use super::own_domain::shared_host;
 use super::question::Field;
 
 use crate::mailer::Letter;
@@ -69,6 +69,14 @@ struct ApplicantHtml<'a>(&'a Occasion<'a>);
 struct StaffLetter<'a> {
     application: &'a Application,
     occasion: &'a Occasion<'a>,
+}
+
+/// One thing that the site worked out.
+struct Finding {
+    label: &'static str,
+    value: String,
+    /// What the verdict says of it, where staff must not miss it.
+    caution: Option<&'static str>,
 }
 
 /// Both letters, the staff's first.
@@ -144,33 +152,16 @@ impl StaffLetter<'_> {
             0 => "It selected nothing that would keep it from joining.",
             _ => "It SELECTED WHAT MAY KEEP IT FROM JOINING, see below.",
         };
-        let cautions = match self.cautions().join("; ") {
+        let cautions: Vec<&str> = self
+            .findings()
+            .into_iter()
+            .filter_map(|finding| finding.caution)
+            .collect();
+        let cautions = match cautions.join("; ") {
             none if none.is_empty() => none,
             cautions => format!(" LOOK AT: {cautions}."),
         };
         format!("Complete: every required answer is given. {registered} {eligible}{cautions}")
-    }
-
-    /// What the site worked out that staff must not miss; details stand at the end.
-    fn cautions(&self) -> Vec<String> {
-        let domain = self.application.domain_name();
-        let caution = |is: bool, words: &str| is.then(|| words.to_owned());
-        [
-            caution(
-                !self.application.slips().is_empty(),
-                "a mail address that may be mistyped",
-            ),
-            caution(
-                !self.application.unknown_endings().is_empty(),
-                "an ending that the site does not know",
-            ),
-            shared(domain).map(|host| format!("a domain name that others use too ({host})")),
-            caution(domain.mixes_scripts(), "a domain name of mixed scripts"),
-            caution(!self.occasion.earlier.is_empty(), "the same domain applied before"),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
     }
 
     /// How a reply finds its way. Where the relay cannot carry such an address in a header, it
@@ -196,76 +187,107 @@ impl StaffLetter<'_> {
         self.application.answers().for_people()
     }
 
-    /// What the site worked out, as label and value; never mixed with what was answered.
-    fn findings(&self) -> Vec<(&'static str, String)> {
+    /// What the site worked out; never mixed with what was answered.
+    fn findings(&self) -> Vec<Finding> {
         let domain = self.application.domain_name();
-        let email_domain = self.application.representative_email().domain();
+        let is_own = self.application.representative_email().domain().is_within(domain);
+        let own = if is_own {
+            "under the organization’s own domain"
+        } else {
+            "NOT under the organization’s own domain"
+        };
         vec![
-            ("ICANN region", self.application.country().region().to_string()),
-            ("Domain name as the DNS has it", domain.ascii().to_owned()),
-            ("Others who use the domain name", self.sharers()),
-            (
-                "Scripts in the domain name",
-                if domain.mixes_scripts() {
-                    "MIXED within one label: it may be meant to look like another name".into()
-                } else {
-                    "not mixed".into()
-                },
-            ),
-            ("The same domain applied before", self.earlier()),
-            (
-                "The representative’s mail address",
-                if email_domain.is_within(domain) {
-                    "under the organization’s own domain".into()
-                } else {
-                    "NOT under the organization’s own domain".into()
-                },
-            ),
-            ("Mail addresses that look like a slip", self.slips()),
-            ("Endings that the site does not know", self.unknown_endings()),
-            ("Received", in_utc(self.occasion.received_at)),
+            Finding::of("ICANN region", self.application.country().region().to_string()),
+            Finding::of("Domain name as the DNS has it", domain.ascii()),
+            self.sharers(),
+            self.mixed_scripts(),
+            self.earlier(),
+            Finding::of("The representative’s mail address", own),
+            self.slips(),
+            self.unknown_endings(),
+            Finding::of("Received", in_utc(self.occasion.received_at)),
         ]
     }
 
-    /// The applicant was asked, and left it as it is.
-    fn slips(&self) -> String {
-        let slips = self.application.slips();
-        if slips.is_empty() {
-            return "none".into();
+    fn sharers(&self) -> Finding {
+        let label = "Others who use the domain name";
+        match shared_host(self.application.domain_name()) {
+            None => Finding::of(label, "none that the site knows of"),
+            Some(host) => {
+                Finding::of(label, format!("YES: everybody at {host}")).but("a domain name that others use too")
+            }
         }
-        let each = slips
-            .iter()
-            .map(|slip| format!("{} (is it {}?)", slip.given, slip.meant));
-        format!("YES: {}", each.collect::<Vec<_>>().join("; "))
     }
 
-    fn sharers(&self) -> String {
-        let shared = shared(self.application.domain_name());
-        shared.map_or_else(
-            || "none that the site knows of".into(),
-            |host| format!("YES: everybody at {host}"),
+    fn mixed_scripts(&self) -> Finding {
+        let label = "Scripts in the domain name";
+        if self.application.domain_name().mixes_scripts() {
+            let value = "MIXED within one label: it may be meant to look like another name";
+            Finding::of(label, value).but("a domain name of mixed scripts")
+        } else {
+            Finding::of(label, "not mixed")
+        }
+    }
+
+    fn earlier(&self) -> Finding {
+        let one = |one: &Earlier| format!("{} on {}", one.reference, in_utc(one.received_at));
+        let each = self.occasion.earlier.iter().map(one);
+        Finding::any(
+            "The same domain applied before",
+            "no",
+            each,
+            "the same domain applied before",
         )
     }
 
-    fn unknown_endings(&self) -> String {
-        let unknown = self.application.unknown_endings();
-        if unknown.is_empty() {
-            return "none".into();
-        }
-        let names: Vec<String> = unknown.into_iter().map(|(_, name)| name).collect();
-        format!("YES: {}", names.join("; "))
+    /// The applicant was asked, and left it as it is.
+    fn slips(&self) -> Finding {
+        let slips = self.application.slips();
+        let each = slips
+            .iter()
+            .map(|slip| format!("{} (is it {}?)", slip.given, slip.meant));
+        Finding::any(
+            "Mail addresses that look like a slip",
+            "none",
+            each,
+            "a mail address that may be mistyped",
+        )
     }
 
-    fn earlier(&self) -> String {
-        if self.occasion.earlier.is_empty() {
-            return "no".into();
+    fn unknown_endings(&self) -> Finding {
+        let each = self.application.unknown_endings().into_iter().map(|ending| ending.name);
+        Finding::any(
+            "Endings that the site does not know",
+            "none",
+            each,
+            "an ending that the site does not know",
+        )
+    }
+}
+
+impl Finding {
+    fn of(label: &'static str, value: impl Into<String>) -> Self {
+        Self {
+            label,
+            value: value.into(),
+            caution: None,
         }
-        let each = self
-            .occasion
-            .earlier
-            .iter()
-            .map(|one| format!("{} on {}", one.reference, in_utc(one.received_at)));
-        format!("YES: {}", each.collect::<Vec<_>>().join("; "))
+    }
+
+    /// All of these, with the caution that they are, or the word for none.
+    fn any(label: &'static str, none: &str, each: impl Iterator<Item = String>, caution: &'static str) -> Self {
+        let each: Vec<String> = each.collect();
+        if each.is_empty() {
+            Self::of(label, none)
+        } else {
+            Self::of(label, format!("YES: {}", each.join("; "))).but(caution)
+        }
+    }
+
+    /// With what staff must not miss.
+    fn but(self, caution: &'static str) -> Self {
+        let caution = Some(caution);
+        Self { caution, ..self }
     }
 }
 

@@ -17,9 +17,8 @@ mod store;
 pub mod wording;
 
 pub use answers::{Answers, ForPeople};
-pub use check::{Application, Problem, check};
+pub use check::{Application, Problem, UnknownEnding, check};
 pub use letters::{Letterhead, in_utc};
-pub use own_domain::shared;
 pub use question::{Field, Group, QUESTIONS, Question, Rule};
 pub use record::Record;
 pub use report::owe_report;

@@ -2,93 +2,107 @@
 //! where an organization is to be found, so the page is kept where the name alone would lose it.
 
 use super::slip::WELL_KNOWN;
-use crate::values::{DomainName, Website};
+use crate::values::domain_name::pasted;
+use crate::values::{DomainName, Fault, Website};
 
-/// Where organizations without a domain name of their own often have a page. The Public Suffix
-/// List has those that give a name to each; these give an address below one name to all.
-const HOSTS_OF_PAGES: &[&str] = &[
-    "facebook.com",
-    "fb.com",
-    "fb.me",
-    "instagram.com",
-    "x.com",
-    "twitter.com",
-    "linkedin.com",
-    "youtube.com",
-    "youtu.be",
-    "tiktok.com",
-    "vk.com",
-    "t.me",
-    "wa.me",
-    "whatsapp.com",
-    "discord.gg",
-    "medium.com",
-    "linktr.ee",
-    "bit.ly",
-    "goo.gl",
-    "google.com",
-    "notion.site",
-    "canva.site",
-    "wikipedia.org",
-    "wikimedia.org",
-    "github.com",
-    "blogspot.com.br",
-    "blogspot.com.es",
-    "blogspot.com.ar",
-    "blogspot.co.uk",
-    "blogspot.co.ke",
-    "blogspot.co.id",
+/// Where organizations without a domain name of their own often have a page, or a name below one.
+/// A list of our own: the Public Suffix List does not tell hosts from those who sell names.
+#[rustfmt::skip]
+const HOSTS: &[&str] = &[
+    "facebook.com", "fb.com", "fb.me", "instagram.com", "x.com", "twitter.com", "linkedin.com", "youtube.com",
+    "youtu.be", "tiktok.com", "vk.com", "t.me", "wa.me", "whatsapp.com", "discord.gg", "medium.com", "substack.com",
+    "linktr.ee", "bit.ly", "goo.gl", "sites.google.com", "docs.google.com", "forms.gle", "g.page", "notion.site",
+    "notion.so", "canva.site", "wikipedia.org", "github.com", "github.io", "gitlab.io", "wordpress.com", "weebly.com",
+    "wixsite.com", "wix.com", "jimdofree.com", "jimdosite.com", "webnode.com", "webnode.page", "over-blog.com",
+    "tumblr.com", "squarespace.com", "godaddysites.com", "mystrikingly.com", "carrd.co", "blogger.com", "netlify.app",
+    "vercel.app", "pages.dev", "web.app", "firebaseapp.com", "herokuapp.com", "neocities.org", "gitbook.io",
+    "webflow.io", "framer.website", "business.site", "site123.me", "ucoz.com", "yolasite.com", "mozello.com",
 ];
+
+/// Blogspot has names under very many countries' endings.
+const BLOGSPOT: &str = "blogspot.";
 
 /// What an organization's name is a part of, where others use that too.
 #[must_use]
-pub fn shared(name: &DomainName) -> Option<&str> {
-    let parent = |host: &&&str| name.unicode() == **host || name.unicode().ends_with(&format!(".{host}"));
-    let of_pages = || HOSTS_OF_PAGES.iter().chain(WELL_KNOWN).find(parent).copied();
-    name.host().or_else(of_pages)
+pub fn shared_host(name: &DomainName) -> Option<&str> {
+    let unicode = name.unicode();
+    let parent = |host: &&&str| {
+        unicode
+            .strip_suffix(**host)
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    let blogspot = unicode
+        .find(BLOGSPOT)
+        .filter(|start| *start == 0 || unicode[..*start].ends_with('.'));
+    let listed = HOSTS.iter().chain(WELL_KNOWN).find(parent).copied();
+    listed.or_else(|| blogspot.map(|start| &unicode[start..]))
 }
 
 /// The address of the page that was typed where a domain name was asked for, if a name that others
 /// use too would lose it.
-pub(super) fn page(typed: &str, name: &DomainName) -> Option<String> {
-    shared(name)?;
-    let address = Website::parse(typed).ok()?;
-    let (_, rest) = address.as_str().split_once("://")?;
-    let has_path = rest.split_once(['/', '?']).is_some_and(|(_, path)| !path.is_empty());
-    has_path.then(|| address.as_str().to_owned())
+///
+/// # Errors
+/// The [`Fault`] of [`Website::parse`]: with the page unsaid, nobody would find the organization.
+pub(super) fn page(typed: &str, name: &DomainName) -> Result<Option<String>, Fault> {
+    let pasted = pasted(typed);
+    let has_path = pasted.split_once(['/', '?']).is_some_and(|(_, path)| !path.is_empty());
+    if shared_host(name).is_none() || !has_path {
+        return Ok(None);
+    }
+    let address = format!("https://{}", pasted.replace(' ', "%20"));
+    Website::parse(&address).map(|website| Some(website.as_str().to_owned()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn shared_of(typed: &str) -> Option<String> {
-        shared(&DomainName::parse(typed).unwrap()).map(str::to_owned)
-    }
-
     #[test]
     fn a_name_that_others_use_too_is_told_from_ones_own() {
+        let shared = |typed: &str| shared_host(&DomainName::parse(typed).unwrap()).map(str::to_owned);
         for (typed, host) in [
             ("https://www.facebook.com/groups/123456", "facebook.com"),
-            ("sites.google.com", "google.com"),
+            ("sites.google.com", "sites.google.com"),
             ("grupo.github.io", "github.io"),
+            ("grupo.wordpress.com", "wordpress.com"),
             ("grupo.blogspot.com.br", "blogspot.com.br"),
             ("gmail.com", "gmail.com"),
         ] {
-            assert_eq!(shared_of(typed).as_deref(), Some(host), "{typed}");
+            assert_eq!(shared(typed).as_deref(), Some(host), "{typed}");
         }
-        for own in ["example.org", "afyabora.or.ke", "myfacebook.com", "例え.テスト"] {
-            assert_eq!(shared_of(own), None, "{own}");
+        for own in [
+            "example.org",
+            "afyabora.or.ke",
+            "myfacebook.com",
+            "grupo.org.ru",
+            "afya.eu.org",
+            "x.uk.com",
+            "myblogspot.com",
+            "例え.テスト",
+        ] {
+            assert_eq!(shared(own), None, "{own}");
         }
     }
 
     #[test]
     fn a_page_below_a_shared_name_is_not_lost() {
         let page = |typed: &str| page(typed, &DomainName::parse(typed).unwrap());
-        let group = "https://www.facebook.com/groups/123456";
-        assert_eq!(page(group).as_deref(), Some(group));
-        assert_eq!(page("linktr.ee/grupo").as_deref(), Some("https://linktr.ee/grupo"));
-        assert_eq!(page("https://grupo.github.io/"), None, "nothing is lost");
-        assert_eq!(page("https://example.org/about"), None, "the name says it all");
+        let group = "https://www.facebook.com/groups/1";
+        for (typed, kept) in [
+            (group, group),
+            ("<https://www.facebook.com/groups/1>", group),
+            ("“www.facebook.com/groups/1”", group),
+            ("Facebook: https://www.facebook.com/groups/1", group),
+            ("facebook.com/Afya Bora", "https://facebook.com/Afya%20Bora"),
+            ("linktr.ee/grupo", "https://linktr.ee/grupo"),
+        ] {
+            assert_eq!(page(typed), Ok(Some(kept.to_owned())), "{typed}");
+        }
+        assert_eq!(page("https://grupo.github.io/"), Ok(None), "nothing is lost");
+        assert_eq!(page("https://example.org/about"), Ok(None), "the name says it all");
+        assert!(
+            page(&format!("facebook.com/{}", "a".repeat(600))).is_err(),
+            "asked about"
+        );
     }
 }

@@ -2,6 +2,8 @@
 //! the domain may well exist. A wrong question costs a glance, a wrong address costs every answer.
 
 use super::answers::Answers;
+use super::check::emails;
+use super::own_domain::shared_host;
 use super::question::Field;
 use crate::values::text::halved;
 use crate::values::{DomainName, EmailAddress};
@@ -42,19 +44,17 @@ pub struct Slip {
 
 /// The likely slips among the addresses of an application, in form order.
 pub(super) fn slips(answers: &Answers, own_domain: &DomainName) -> Vec<Slip> {
-    [Field::RepresentativeEmail, Field::AlternateEmail]
-        .into_iter()
-        .filter_map(|field| slip(field, answers.one(field)?, own_domain))
+    emails(answers)
+        .filter_map(|(field, given)| slip(field, given, own_domain))
         .collect()
 }
 
-fn slip(field: Field, given: &str, own_domain: &DomainName) -> Option<Slip> {
-    let given = EmailAddress::parse(given).ok()?;
+fn slip(field: Field, given: EmailAddress, own_domain: &DomainName) -> Option<Slip> {
     let likelier = likelier(given.domain(), own_domain);
     let domain = likelier.unwrap_or(given.domain().unicode());
     let mailbox: String = given.mailbox().chars().map(halved).collect();
     let meant = EmailAddress::parse(&format!("{mailbox}@{domain}")).ok()?;
-    let is_near_own = likelier == Some(own_domain.unicode());
+    let is_near_own = likelier == Some(own_domain.registered());
     (meant != given).then_some(Slip {
         field,
         given,
@@ -63,30 +63,40 @@ fn slip(field: Field, given: &str, own_domain: &DomainName) -> Option<Slip> {
     })
 }
 
-/// The domain that was probably meant, if it is another: the organization's own before all others.
+/// The domain that was probably meant, if it is another: the organization's own before all others,
+/// then the nearest of those that everybody knows.
 fn likelier<'a>(given: &DomainName, own: &'a DomainName) -> Option<&'a str> {
     let is_own = given.is_within(own) || own.is_within(given);
     if is_own || WELL_KNOWN.contains(&given.unicode()) {
         return None;
     }
-    let is_near_own = is_near(given.unicode(), own.unicode()) || is_twin(given.unicode(), own.unicode());
-    let well_known = || WELL_KNOWN.iter().copied().find(|known| is_near(given.unicode(), known));
-    is_near_own.then_some(own.unicode()).or_else(well_known)
+    let registered = own.registered();
+    // Nobody has mail at a name that is a host's.
+    let is_near_own =
+        shared_host(own).is_none() && (near(given.unicode(), registered).is_some() || is_twin(given, own));
+    is_near_own.then_some(registered).or_else(|| {
+        let near = WELL_KNOWN
+            .iter()
+            .filter_map(|known| Some((near(given.unicode(), known)?, *known)));
+        near.min_by_key(|(slips, _)| *slips).map(|(_, known)| known)
+    })
 }
 
-/// The same name under another ending. Many organizations have two; others mistake their own.
-fn is_twin(given: &str, own: &str) -> bool {
-    let name = |domain: &str| domain.split('.').next().map(str::to_owned);
-    name(given) == name(own) && given != own
+/// The same name registered under another ending. Many organizations have two; others mistake their
+/// own.
+fn is_twin(given: &DomainName, own: &DomainName) -> bool {
+    let name = |domain: &DomainName| domain.registered().split('.').next().map(str::to_owned);
+    name(given) == name(own) && given.registered() != own.registered()
 }
 
-/// Near in the name, in the ending, or in both: `gmial.com`, `gmail.con`, `gmial.con`.
-fn is_near(given: &str, known: &str) -> bool {
-    let (Some((name, ending)), Some((known_name, known_ending))) = (given.split_once('.'), known.split_once('.'))
-    else {
-        return false;
-    };
-    distance(name, known_name) <= slips_in_a_name(known_name) && is_ending_near(ending, known_ending)
+/// How many slips apart they are, in the name, in the ending, or in both: `gmial.com`, `gmail.con`,
+/// `gmial.con`. Nothing where that is too many.
+fn near(given: &str, known: &str) -> Option<usize> {
+    let (name, ending) = given.split_once('.')?;
+    let (known_name, known_ending) = known.split_once('.')?;
+    let slips = distance(name, known_name);
+    let is_near = slips <= slips_in_a_name(known_name) && is_ending_near(ending, known_ending);
+    is_near.then(|| slips + distance(ending, known_ending))
 }
 
 /// At most one slip, and none in a label of two letters: those are countries, and one letter away
@@ -150,7 +160,6 @@ mod tests {
             ("yhaoo.com", "yahoo.com"),
             ("yahoo.cm", "yahoo.com"),
             ("yahoo.con", "yahoo.com"),
-            ("yaho.co.uk", "yahoo.co.uk"),
             ("hotmial.com", "hotmail.com"),
             ("hotmal.com", "hotmail.com"),
             ("hotnail.com", "hotmail.com"),
@@ -173,6 +182,8 @@ mod tests {
             ("t-onlin.de", "t-online.de"),
             ("afyabora.co.ke", "afyabora.or.ke"),
             ("afyabora.org", "afyabora.or.ke"),
+            ("ymail.co", "ymail.com"),
+            ("mail.co", "mail.com"),
         ] {
             assert_eq!(meant(given).as_deref(), Some(likely), "{given}");
         }
@@ -186,6 +197,7 @@ mod tests {
             "or.ke",
             "example.org",
             "example.com",
+            "or.org",
             "love.com",
             "life.com",
             "hive.com",
@@ -211,5 +223,21 @@ mod tests {
         ]) {
             assert_eq!(meant(given), None, "{given}");
         }
+    }
+
+    #[test]
+    fn ones_own_name_is_the_one_that_was_registered_and_never_a_hosts() {
+        let meant = |given: &str, own: &str| {
+            let given = EmailAddress::parse(&format!("ann@{given}")).unwrap();
+            likelier(given.domain(), &DomainName::parse(own).unwrap()).map(str::to_owned)
+        };
+        assert_eq!(meant("grupo.org", "grupo.github.io"), None);
+        assert_eq!(meant("alumni.harvard.edu", "alumni.example.org"), None);
+        assert_eq!(meant("www2.bar.org", "www2.foo.org"), None);
+        assert_eq!(meant("mail.ch", "mail.example.org"), None);
+        assert_eq!(
+            meant("afybora.org", "kenya.afyabora.org").as_deref(),
+            Some("afyabora.org")
+        );
     }
 }

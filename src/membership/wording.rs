@@ -2,7 +2,7 @@
 //! In one place, so that it can be read as a whole and said in another language one day.
 
 use super::check::{Application, Problem};
-use super::own_domain::shared;
+use super::own_domain::shared_host;
 use super::question::{Field, Field as F, Group, Rule};
 use crate::values::{Country, DomainFault, EmailFault, Fault};
 
@@ -128,7 +128,7 @@ pub fn reservations(application: &Application) -> Vec<String> {
          what you wrote about the registration is what it will read."
             .to_owned()
     });
-    let shared = shared(application.domain_name()).map(|host| {
+    let shared = shared_host(application.domain_name()).map(|host| {
         format!("NPOC asks for a domain name that the organization alone uses. Others use {host} too: if you have a domain name of your own, give that one.")
     });
     let selected = answers

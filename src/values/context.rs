@@ -5,8 +5,8 @@
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 use unicode_script::{Script, UnicodeScript};
 
-/// The first character that no name holds: punctuation and symbols of ASCII (STD3), and other
-/// punctuation that belongs to no script, such as an ideographic comma or a quotation mark. Commas
+/// The first character that no name holds: symbols of ASCII (STD3), punctuation of any living script
+/// but what a label may hold beside others, and the slashes that look like the end of a name. Commas
 /// come from a list, quotation marks from a text.
 pub(super) fn stray_punctuation(name: &str) -> Option<char> {
     name.chars().find(|c| is_stray(*c))
@@ -15,19 +15,22 @@ pub(super) fn stray_punctuation(name: &str) -> Option<char> {
 fn is_stray(c: char) -> bool {
     let is_punctuation = c.general_category_group() == GeneralCategoryGroup::Punctuation;
     match c {
-        '.' | '-' | '\u{3002}' | '\u{ff61}' | '\u{b7}' | '\u{30fb}' => false,
-        _ => c.is_ascii_punctuation() || (is_punctuation && c.script() == Script::Common),
+        '.' | '-' | '\u{3002}' | '\u{ff61}' | '\u{b7}' | '\u{5f3}' | '\u{5f4}' | '\u{f0b}' | '\u{30fb}' => false,
+        '\u{2044}' | '\u{2215}' => true,
+        _ => c.is_ascii_punctuation() || (is_punctuation && c <= '\u{ffff}'),
     }
 }
 
-/// Whether every character of a U-label stands where it may.
-pub(super) fn is_in_context(label: &str) -> bool {
+/// The first character of a U-label that stands where it may not.
+pub(super) fn misplaced(label: &str) -> Option<char> {
     let characters: Vec<char> = label.chars().collect();
-    let stands_well = |index: usize| {
+    let stands_well = |index: &usize| {
         let before = index.checked_sub(1).map(|index| characters[index]);
-        may_stand(characters[index], before, characters.get(index + 1).copied(), label)
+        may_stand(characters[*index], before, characters.get(index + 1).copied(), label)
     };
-    (0..characters.len()).all(stands_well) && !mixes_arabic_digits(label)
+    (0..characters.len())
+        .find(|index| !stands_well(index))
+        .map(|index| characters[index])
 }
 
 fn may_stand(c: char, before: Option<char>, after: Option<char>, label: &str) -> bool {
@@ -36,6 +39,8 @@ fn may_stand(c: char, before: Option<char>, after: Option<char>, label: &str) ->
         '\u{375}' => is_of(after, Script::Greek),
         '\u{5f3}' | '\u{5f4}' => is_of(before, Script::Hebrew),
         '\u{30fb}' => label.chars().any(is_japanese),
+        // Extended Arabic-Indic digits look like the Arabic-Indic ones.
+        '\u{6f0}'..='\u{6f9}' => !label.contains(is_arabic_indic_digit),
         '\u{640}' | '\u{7fa}' | '\u{302e}' | '\u{302f}' | '\u{3031}'..='\u{3035}' | '\u{303b}' => false,
         _ => true,
     }
@@ -49,9 +54,8 @@ fn is_japanese(c: char) -> bool {
     matches!(c.script(), Script::Hiragana | Script::Katakana | Script::Han)
 }
 
-/// Arabic-Indic and extended Arabic-Indic digits look alike.
-fn mixes_arabic_digits(label: &str) -> bool {
-    label.contains(|c| ('\u{660}'..='\u{669}').contains(&c)) && label.contains(|c| ('\u{6f0}'..='\u{6f9}').contains(&c))
+fn is_arabic_indic_digit(c: char) -> bool {
+    ('\u{660}'..='\u{669}').contains(&c)
 }
 
 #[cfg(test)]
@@ -72,7 +76,7 @@ mod tests {
             "۰0",
             "example",
         ] {
-            assert!(is_in_context(label), "{label}");
+            assert_eq!(misplaced(label), None, "{label}");
         }
         for label in [
             "a·l",
@@ -93,7 +97,7 @@ mod tests {
             "〱",
             "〻",
         ] {
-            assert!(!is_in_context(label), "{label}");
+            assert!(misplaced(label).is_some(), "{label}");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use unicode_normalization::UnicodeNormalization;
 use unicode_script::{Script, UnicodeScript};
 
-use super::context::{is_in_context, stray_punctuation};
+use super::context::{misplaced, stray_punctuation};
 use super::text::{halved, is_bidi_control, is_never_shaping, is_zero_width};
 use super::{DomainFault, Fault};
 
@@ -50,8 +50,8 @@ impl DomainName {
         if !ascii.contains('.') {
             return Err(DomainFault::NoDot);
         }
-        if !unicode.split('.').all(is_in_context) {
-            return Err(DomainFault::NotAllowed);
+        if let Some(misplaced) = unicode.split('.').find_map(misplaced) {
+            return Err(DomainFault::Character(misplaced));
         }
         Ok(Self { unicode, ascii })
     }
@@ -75,13 +75,11 @@ impl DomainName {
         self.unicode.split('.').any(label_mixes_scripts)
     }
 
-    /// The name that this one was given under by a host rather than by a registry, such as
-    /// `github.io`: the private section of the Public Suffix List.
+    /// The name that was registered, which this one may be below: `example.org` of
+    /// `mail.example.org`.
     #[must_use]
-    pub fn host(&self) -> Option<&str> {
-        let suffix = psl::suffix(self.unicode.as_bytes())?;
-        let is_a_hosts = suffix.typ() == Some(psl::Type::Private);
-        std::str::from_utf8(suffix.as_bytes()).ok().filter(|_| is_a_hosts)
+    pub fn registered(&self) -> &str {
+        psl::domain_str(&self.unicode).unwrap_or(&self.unicode)
     }
 
     /// Whether the Public Suffix List knows the ending. New ones appear, so an unknown one is only
@@ -113,28 +111,15 @@ impl DomainName {
 
 /// What a person means by `https://www.example.org:443/about?x`, or why it cannot be meant.
 fn host_of(typed: &str) -> Result<String, Fault> {
-    let visible: String = typed
-        .chars()
-        .filter(|c| !is_bidi_control(*c) && !is_never_shaping(*c))
-        .map(halved)
-        .nfc()
-        .collect();
-    let pasted = visible
-        .trim_matches(|c: char| c.is_whitespace() || is_zero_width(c))
-        .trim_matches(['<', '>', '"', '“', '”', '\'', '「', '」', '«', '»'])
-        .trim();
-    if pasted.is_empty() {
-        return Err(Fault::Missing);
-    }
+    let pasted = pasted(typed);
     if pasted.contains(char::REPLACEMENT_CHARACTER) {
         return Err(Fault::Damaged);
     }
-    let authority = without_scheme(pasted).split(['/', '?', '#', '\\']).next();
-    let authority = authority.unwrap_or_default();
+    let authority = pasted.split(['/', '?', '#', '\\']).next().unwrap_or_default();
     if authority.is_empty() {
         return Err(Fault::Missing);
     }
-    if authority.contains(['@', '＠']) {
+    if authority.contains('@') {
         return Err(Fault::Domain(DomainFault::EmailAddress));
     }
     if authority.starts_with('[') || authority.parse::<IpAddr>().is_ok() {
@@ -147,22 +132,51 @@ fn host_of(typed: &str) -> Result<String, Fault> {
     Ok(host.strip_suffix(is_dot).unwrap_or(host).to_owned())
 }
 
-/// Without `https://` or `//`; a path may hold another address.
-fn without_scheme(pasted: &str) -> &str {
-    let is_scheme = |before: &str| before.ends_with(':') && !before.contains(['/', '.', '?', '#']);
-    match pasted.split_once("//") {
-        Some((before, rest)) if before.is_empty() || is_scheme(before) => rest,
-        _ => pasted,
+/// What was pasted from the host on: without what is invisible, without quotation marks around it
+/// and a scheme before it, in the characters of an ASCII keyboard where others stand for them.
+pub fn pasted(typed: &str) -> String {
+    let visible: String = typed
+        .chars()
+        .filter(|c| !is_bidi_control(*c) && !is_never_shaping(*c))
+        .map(halved)
+        .map(|c| if is_hyphen(c) { '-' } else { c })
+        .nfc()
+        .collect();
+    let pasted = visible
+        .trim_matches(|c: char| c.is_whitespace() || is_zero_width(c))
+        .trim_matches(['<', '>', '"', '“', '”', '\'', '「', '」', '«', '»'])
+        .trim();
+    without_scheme(pasted).to_owned()
+}
+
+/// What word processors make of a hyphen.
+fn is_hyphen(c: char) -> bool {
+    matches!(c, '\u{2010}'..='\u{2013}' | '\u{2212}')
+}
+
+/// Without `https://` or `//`, however often; a path may hold another address.
+fn without_scheme(mut pasted: &str) -> &str {
+    while let Some((before, rest)) = pasted.split_once(":/")
+        && is_scheme(before)
+    {
+        pasted = rest.trim_start_matches('/');
     }
+    pasted.trim_start_matches("//")
+}
+
+/// `https`, also behind a `www.` or a word. A name with a dot before `:/` may have an empty port.
+fn is_scheme(before: &str) -> bool {
+    let lower = before.to_ascii_lowercase();
+    !before.contains(['/', '?', '#']) && (!before.contains('.') || lower.ends_with("http") || lower.ends_with("https"))
 }
 
 fn is_port(text: &str) -> bool {
     text.len() <= 5 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The dots of UTS 46: full stop, ideographic, full-width and half-width ideographic.
+/// The dots of UTS 46: full stop, ideographic and half-width ideographic.
 fn is_dot(c: char) -> bool {
-    matches!(c, '.' | '\u{3002}' | '\u{ff0e}' | '\u{ff61}')
+    matches!(c, '.' | '\u{3002}' | '\u{ff61}')
 }
 
 /// Looked for before IDNA folds the name, which tells that something is wrong and not what.
@@ -300,22 +314,6 @@ mod tests {
                 Ok(mixed),
                 "{typed}"
             );
-        }
-    }
-
-    #[test]
-    fn a_name_under_a_host_is_told_from_a_registered_one() {
-        let host = |name| DomainName::parse(name).unwrap().host().map(str::to_owned);
-        assert_eq!(host("grupo.github.io").as_deref(), Some("github.io"));
-        assert_eq!(host("www.grupo.blogspot.com").as_deref(), Some("blogspot.com"));
-        for registered in [
-            "example.org",
-            "afyabora.or.ke",
-            "例え.テスト",
-            "github.com",
-            "a.newtopleveldomain",
-        ] {
-            assert_eq!(host(registered), None, "{registered}");
         }
     }
 

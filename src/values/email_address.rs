@@ -5,8 +5,9 @@ use std::fmt;
 
 use lettre::Address;
 use unicode_normalization::UnicodeNormalization;
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
-use super::text::{is_bidi_control, is_never_shaping, is_zero_width};
+use super::text::{is_bidi_control, is_zero_width};
 use super::{DomainFault, DomainName, EmailFault, Fault};
 
 /// An address as people read it, its domain in Unicode: `用户@例え.テスト`.
@@ -22,7 +23,7 @@ impl EmailAddress {
     /// # Errors
     /// [`Fault::Missing`], [`Fault::Damaged`] or an [`EmailFault`].
     pub fn parse(typed: &str) -> Result<Self, Fault> {
-        let address: String = typed.trim_matches(is_noise_at_an_end).nfc().collect();
+        let address: String = unquoted(typed.trim_matches(is_noise_at_an_end)).nfc().collect();
         if address.is_empty() {
             return Err(Fault::Missing);
         }
@@ -66,7 +67,7 @@ impl EmailAddress {
         if is_a_list(address) {
             return Err(EmailFault::ManyAts);
         }
-        if address.chars().any(is_never_part) {
+        if has_what_is_not_seen(address) {
             return Err(EmailFault::Space);
         }
         let (mailbox, domain) = split_at_sign(address)?;
@@ -130,9 +131,38 @@ fn is_a_list(address: &str) -> bool {
     !address.starts_with('"') && address.split([' ', ',', ';']).filter(|part| part.contains('@')).count() > 1
 }
 
-/// Joiners may shape letters of a mailbox; the zero-width space and the word joiner shape nothing.
+/// Out of the quotation marks of a text. An address of its own never ends with one.
+fn unquoted(address: &str) -> &str {
+    let typographic = address.trim_matches(['“', '”', '„', '‘', '’', '«', '»', '「', '」']);
+    let inside = typographic.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    inside.unwrap_or(typographic)
+}
+
+/// Spaces, controls, and what no font shows. Joiners and variation selectors may shape a letter of a
+/// mailbox, as long as one stands before them that is outside ASCII.
+fn has_what_is_not_seen(address: &str) -> bool {
+    let mut before = None;
+    address.chars().any(|c| {
+        let shapes = is_shaping(c) && before.is_some_and(|before: char| !before.is_ascii() && !is_shaping(before));
+        before = Some(c);
+        !shapes && (is_shaping(c) || is_never_part(c))
+    })
+}
+
+fn is_shaping(c: char) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe0e}' | '\u{fe0f}')
+}
+
+/// White space, controls, format characters, what is not assigned, and the letters and marks that
+/// Unicode has for filling (its `Default_Ignorable_Code_Point`).
 fn is_never_part(c: char) -> bool {
-    c.is_whitespace() || c.is_control() || is_bidi_control(c) || is_never_shaping(c)
+    let is_unseen = matches!(
+        c.general_category(),
+        GeneralCategory::Control | GeneralCategory::Format | GeneralCategory::Unassigned | GeneralCategory::PrivateUse
+    );
+    let is_filler = matches!(c, '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{3164}' | '\u{ffa0}' | '\u{fe00}'..='\u{fe0d}' | '\u{e0100}'..='\u{e01ef}');
+    c.is_whitespace() || is_unseen || is_filler
 }
 
 /// Splits at the one `@` outside quotes. A full-width `＠` serves where it is the only one.

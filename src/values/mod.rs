@@ -4,7 +4,7 @@
 
 mod context;
 mod country;
-mod domain_name;
+pub mod domain_name;
 mod email_address;
 pub mod text;
 mod website;

@@ -96,6 +96,13 @@ pub(super) fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// Whether it is a number and no words, which reads from left to right whatever its digits are: left
+/// to itself, a phone number in Arabic digits would show its groups in the wrong order.
+#[must_use]
+pub fn is_number(text: &str) -> bool {
+    !text.is_empty() && !text.contains(char::is_alphabetic)
+}
+
 /// The ASCII character that a full-width one of an East Asian keyboard stands for (UAX 11).
 #[must_use]
 pub fn halved(c: char) -> char {

@@ -14,7 +14,8 @@ impl Website {
     /// # Errors
     /// Those of [`text::line`], and [`Fault::NotAWebsite`].
     pub fn parse(typed: &str) -> Result<Self, Fault> {
-        let address = with_scheme(&text::line(&typed_in_ascii(typed), 1, 500)?);
+        // Measured as it is stored: what was taken is taken again.
+        let address = text::line(&with_scheme(&text::line(&typed_in_ascii(typed), 1, 500)?), 1, 500)?;
         let url = Url::parse(&address).map_err(|_| Fault::NotAWebsite)?;
         let is_public = url
             .host_str()
@@ -95,6 +96,13 @@ mod tests {
         ] {
             assert_eq!(Website::parse(typed), Err(Fault::NotAWebsite), "{typed}");
         }
+        let longest = Website::parse(&format!("example.org/{}", "a".repeat(480))).unwrap();
+        assert_eq!(
+            Website::parse(longest.as_str()),
+            Ok(longest.clone()),
+            "what was taken is taken again"
+        );
+        assert!(Website::parse(&format!("example.org/{}", "a".repeat(483))).is_err());
         assert!(matches!(
             Website::parse(&format!("https://example.org/{}", "a".repeat(500))),
             Err(Fault::TooLong { .. })

@@ -95,8 +95,8 @@ async fn the_verdict_names_what_staff_must_not_miss() {
     let verdict = staff.text.lines().next().unwrap();
     assert!(
         verdict.ends_with(
-            "LOOK AT: a mail address that may be mistyped; a domain name that others use too (github.io); \
-             the same domain applied before."
+            "LOOK AT: a domain name that others use too; the same domain applied before; \
+             a mail address that may be mistyped."
         ),
         "{verdict}"
     );

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::super::layout::Layout;
 use super::posted::Posted;
 use crate::membership::{Answers, Field, Group, Problem, Question, Rule, wording};
-use crate::values::Country;
+use crate::values::{Country, text};
 use crate::web::Page;
 
 /// The form.
@@ -200,6 +200,11 @@ impl Asked {
             "w-medium" => 40,
             _ => 60,
         }
+    }
+
+    /// Whether a phone number is shown again, see [`text::is_number`].
+    fn is_number(&self) -> bool {
+        self.question.autocomplete == "tel" && text::is_number(&self.text())
     }
 
     fn rows(&self) -> u64 {

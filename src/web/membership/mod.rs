@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::failure::Failure;
 use super::layout::Layout;
 use super::{Page, Site};
-use crate::membership::{self, Answers, Application, Field, Problem, Receipt, Slip, in_utc, wording};
+use crate::membership::{self, Answers, Application, Field, Problem, Receipt, Slip, UnknownEnding, in_utc, wording};
 pub use form::FormPage;
 use posted::{Posted, Step};
 
@@ -46,7 +46,7 @@ struct CheckPage<'a> {
     layout: Layout<'a>,
     answers: &'a Answers,
     slips: Vec<Slip>,
-    unknown_endings: Vec<(Field, String)>,
+    unknown_endings: Vec<UnknownEnding>,
     reservations: Vec<String>,
     form_key: Uuid,
     submission_key: Uuid,

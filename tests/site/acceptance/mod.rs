@@ -2,7 +2,7 @@
 //! validated, processed, stored, processed out and displayed, octet for octet.
 //!
 //! The tables beside this file hold what is typed, what becomes of it and the rule it stands for. The
-//! forms that the DNS has of it were worked out by another implementation of IDNA than ours.
+//! forms that the DNS has of it were worked out by Python's `idna`, not by ours.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -191,6 +191,7 @@ async fn an_organization_of_any_script_is_shown_stored_mailed_and_exported_octet
     let relay = Relay::playing(Part::Accepts).await;
     let site = TestSite::with(&[("SMTP_URL", &relay.url)]).await;
     let organizations = organizations();
+    assert!(organizations.len() >= 20, "{} scripts", organizations.len());
     let mut references = Vec::new();
     for organization in &organizations {
         let reference = assert_shown(&site, &typed(organization)).await;
@@ -228,8 +229,10 @@ async fn assert_stored(site: &TestSite, typed: &[(&str, &str)], reference: &str)
     for (name, value) in typed {
         assert_eq!(answers.one(Field::named(name).unwrap()), Some(*value), "stored: {name}");
     }
-    let found = Search::of(&record.domain_name_ascii).matches(&record);
-    assert!(found && record.domain_name_ascii.is_ascii(), "found by its A-labels");
+    let typed_domain = typed.iter().find(|(name, _)| *name == "domain_name").unwrap().1;
+    let ascii = DomainName::parse(typed_domain).unwrap().ascii().to_owned();
+    assert_eq!(record.domain_name_ascii, ascii);
+    assert!(Search::of(&ascii).matches(&record), "found by its A-labels");
 }
 
 fn assert_mailed(mails: &[Mail], typed: &[(&str, &str)], reference: &str) {
@@ -247,10 +250,8 @@ fn assert_mailed(mails: &[Mail], typed: &[(&str, &str)], reference: &str) {
         let block = format!("\n{label}\n{}", lines.concat());
         assert!(staff.text.contains(&block), "staff read {block} in {}", staff.text);
         assert!(value.lines().all(|line| staff.html.contains(line)), "staff see {value}");
-        assert!(
-            !applicant.text.contains(value),
-            "the applicant's mail says nothing that was typed"
-        );
+        let said = applicant.text.contains(value) || applicant.html.contains(value);
+        assert!(!said, "the applicant's mail says nothing that was typed: {value}");
     }
     let value = |wanted: &str| typed.iter().find(|(name, _)| *name == wanted).unwrap().1;
     assert!(staff.subject.contains(value("organization_name")), "{}", staff.subject);

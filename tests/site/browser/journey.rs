@@ -216,10 +216,12 @@ const STOP: &str = "(e => {
     const box = e.getBoundingClientRect(), style = getComputedStyle(e);
     const [x, y] = [box.left + Math.min(box.width, 20) / 2, box.top + Math.min(box.height, 20) / 2];
     const top = document.elementFromPoint(x, y);
+    const ground = e => getComputedStyle(e).backgroundColor;
+    const behind = e => { do e = e.parentElement; while (e && ground(e) === 'rgba(0, 0, 0, 0)'); return e && ground(e); };
     return {
         name: e.id || e.textContent.trim(),
         top: box.top + scrollY, bottom: box.bottom + scrollY,
-        outline: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2,
+        outline: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2 && style.outlineColor !== behind(e),
         covered: !top || !(e.contains(top) || top.contains(e) || top.htmlFor === e.id),
     };
 })(document.activeElement)";

@@ -107,6 +107,13 @@ async fn answers_from_right_to_left_are_laid_out_so_and_the_page_is_not() {
             json!("ltr")
         );
 
+        for (phone, bidi) in [("+٢٠ ١٠٠ ١٢٣ ٤٥٦٧", "bidi-override"), ("هاتف 0123456", "isolate")] {
+            let refused = [("representative_phone", phone), ("country", ""), ("step", "check")];
+            browser.post("/membership", &good_with(&refused)).await;
+            let laid_out = "getComputedStyle(document.querySelector('[name=representative_phone]')).unicodeBidi";
+            assert_eq!(browser.see(laid_out).await, json!(bidi), "{phone}");
+        }
+
         browser.open_page("/membership").await;
         for (name, typed, direction) in [
             ("organization_name", "مؤسسة", "rtl"),

@@ -53,6 +53,10 @@ async fn every_state(browser: &Browser) -> Vec<State> {
         form("changing an answer", &[("change", "kind_of_work")]),
         form("check page", ARABIC),
         form("check page with questions", QUESTIONABLE),
+        form(
+            "check page near its own domain",
+            &[("representative_email", "ann@afyabora.co.ke")],
+        ),
         State::page(browser.site.send(&[], Uuid::now_v7()).await.location()),
         State::page("/no-such-page"),
         State::posted("wrong method", "/join", vec![("step", "check")]),
