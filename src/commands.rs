@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 
 use crate::database::Database;
 use crate::mailer::{Letter, Mailer};
-use crate::membership::{self, QUESTIONS, Record, Search, in_utc, wording};
+use crate::membership::{self, QUESTIONS, Record, Search, Which, in_utc, wording};
 use crate::outbox;
 use crate::settings::{Purpose, Settings};
 use crate::values::{Country, EmailAddress};
@@ -64,6 +64,13 @@ pub enum MailCommand {
 pub enum ApplicationsCommand {
     /// List every application, oldest first
     List,
+    /// List the applications that look like spam, oldest first
+    Suspected,
+    /// Take that mark from an application that is none
+    Release {
+        /// Such as NPOC-ACDE-FGHJ
+        reference: String,
+    },
     /// Show one application whole
     Show {
         /// Such as NPOC-ACDE-FGHJ
@@ -120,7 +127,9 @@ async fn with_database(command: Command, connection: &mut PgConnection, out: &mu
             let mails = outbox::retry(&mut *connection, reference.as_deref()).await?;
             Ok(writeln!(out, "{mails} unsent mails are due now.")?)
         }
-        Command::Applications(ApplicationsCommand::List) => list(connection, out).await,
+        Command::Applications(ApplicationsCommand::List) => list(connection, Which::All, out).await,
+        Command::Applications(ApplicationsCommand::Suspected) => list(connection, Which::Suspected, out).await,
+        Command::Applications(ApplicationsCommand::Release { reference }) => release(connection, &reference, out).await,
         Command::Applications(ApplicationsCommand::Find { text }) => find(connection, &text, out).await,
         Command::Applications(ApplicationsCommand::Show { reference }) => show(connection, &reference, out).await,
         Command::Applications(ApplicationsCommand::Export { format: Format::Csv }) => export_csv(connection, out).await,
@@ -196,8 +205,17 @@ async fn list_mail(connection: &mut PgConnection, out: &mut impl Write) -> anyho
     Ok(())
 }
 
-async fn list(connection: &mut PgConnection, out: &mut impl Write) -> anyhow::Result<()> {
-    let mut records = membership::all(&mut *connection);
+async fn release(connection: &mut PgConnection, reference: &str, out: &mut impl Write) -> anyhow::Result<()> {
+    let is_released = membership::release(connection, reference).await?;
+    anyhow::ensure!(
+        is_released,
+        "No application that looks like spam has the reference {reference:?}"
+    );
+    Ok(writeln!(out, "It is marked no more.")?)
+}
+
+async fn list(connection: &mut PgConnection, which: Which<'_>, out: &mut impl Write) -> anyhow::Result<()> {
+    let mut records = membership::records(&mut *connection, which);
     while let Some(record) = records.try_next().await? {
         write_line(&record, out)?;
     }
@@ -207,7 +225,7 @@ async fn list(connection: &mut PgConnection, out: &mut impl Write) -> anyhow::Re
 /// Looks at every application, since staff search rarely and no index folds case in every script.
 async fn find(connection: &mut PgConnection, text: &str, out: &mut impl Write) -> anyhow::Result<()> {
     let search = Search::of(text);
-    let mut records = membership::all(&mut *connection);
+    let mut records = membership::records(&mut *connection, Which::All);
     let mut found = 0;
     while let Some(record) = records.try_next().await? {
         if search.matches(&record) {
@@ -253,6 +271,9 @@ async fn show(connection: &mut PgConnection, reference: &str, out: &mut impl Wri
     }
     writeln!(out, "\nICANN region: {}", region(&record))?;
     writeln!(out, "Domain name as the DNS has it: {}", record.domain_name_ascii)?;
+    if !record.suspicions.is_empty() {
+        writeln!(out, "Signs of spam: {}", record.suspicions.join("; "))?;
+    }
     for (at, event) in membership::history(&mut *connection, reference).await? {
         writeln!(out, "{}: {event}", in_utc(at))?;
     }
@@ -267,14 +288,14 @@ fn region(record: &Record) -> String {
 async fn export_csv(connection: &mut PgConnection, out: &mut impl Write) -> anyhow::Result<()> {
     write!(out, "\u{feff}")?;
     let mut csv = csv::Writer::from_writer(out);
-    let worked_out = ["domain_name_ascii", "icann_region"];
+    let worked_out = ["domain_name_ascii", "icann_region", "suspicions"];
     csv.write_record(
         ["reference", "received_at"]
             .into_iter()
             .chain(QUESTIONS.iter().map(|q| q.name))
             .chain(worked_out),
     )?;
-    let mut records = membership::all(&mut *connection);
+    let mut records = membership::records(&mut *connection, Which::All);
     while let Some(record) = records.try_next().await? {
         csv.write_record(cells(&record)?.iter().map(|cell| harmless(cell)))?;
     }
@@ -288,7 +309,11 @@ fn cells(record: &Record) -> anyhow::Result<Vec<String>> {
         .format(&time::format_description::well_known::Rfc3339)?;
     let mut cells = vec![record.reference.clone(), received_at];
     cells.extend(QUESTIONS.iter().map(|question| answers.all(question.field).join(" ")));
-    cells.extend([record.domain_name_ascii.clone(), region(record)]);
+    cells.extend([
+        record.domain_name_ascii.clone(),
+        region(record),
+        record.suspicions.join(" "),
+    ]);
     Ok(cells)
 }
 
@@ -311,7 +336,7 @@ struct Exported<'a> {
 }
 
 async fn export_jsonl(connection: &mut PgConnection, out: &mut impl Write) -> anyhow::Result<()> {
-    let mut records = membership::all(&mut *connection);
+    let mut records = membership::records(&mut *connection, Which::All);
     while let Some(record) = records.try_next().await? {
         serde_json::to_writer(
             &mut *out,

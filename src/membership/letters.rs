@@ -10,6 +10,7 @@ use super::answers::ForPeople;
 use super::check::Application;
 use super::own_domain::shared_host;
 use super::question::Field;
+use super::suspicion::Suspicions;
 
 use crate::mailer::Letter;
 use crate::values::EmailAddress;
@@ -48,6 +49,8 @@ pub struct Occasion<'a> {
     pub received_at: OffsetDateTime,
     /// The same domain's earlier applications, newest first.
     pub earlier: &'a [Earlier],
+    /// What looks like spam.
+    pub suspicions: &'a Suspicions,
 }
 
 #[derive(Template)]
@@ -205,6 +208,7 @@ impl StaffLetter<'_> {
             Finding::of("The representative’s mail address", own),
             self.slips(),
             self.unknown_endings(),
+            self.suspicions(),
             Finding::of("Received", in_utc(self.occasion.received_at)),
         ]
     }
@@ -252,6 +256,24 @@ impl StaffLetter<'_> {
             each,
             "a mail address that may be mistyped",
         )
+    }
+
+    /// Told whatever they are, and a caution where they are enough.
+    fn suspicions(&self) -> Finding {
+        let suspicions = self.occasion.suspicions;
+        let finding = Finding::of(
+            "Signs of spam",
+            if suspicions.names().is_empty() {
+                "none".to_owned()
+            } else {
+                suspicions.names().join("; ")
+            },
+        );
+        if suspicions.are_enough() {
+            finding.but("signs of spam")
+        } else {
+            finding
+        }
     }
 
     fn unknown_endings(&self) -> Finding {

@@ -14,6 +14,7 @@ mod report;
 mod search;
 mod slip;
 mod store;
+mod suspicion;
 pub mod wording;
 
 pub use answers::{Answers, ForPeople};
@@ -24,4 +25,5 @@ pub use record::Record;
 pub use report::owe_report;
 pub use search::Search;
 pub use slip::Slip;
-pub use store::{Receipt, all, count, find, history, receipt, receipt_of_key, submit};
+pub use store::{Receipt, Which, count, find, history, receipt, receipt_of_key, records, release, submit};
+pub use suspicion::Suspicions;

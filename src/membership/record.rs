@@ -34,4 +34,6 @@ pub struct Record {
     pub authoriser: Option<String>,
     pub publish: bool,
     pub mailing_list: bool,
+    pub suspicions: Vec<String>,
+    pub is_suspected: bool,
 }

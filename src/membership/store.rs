@@ -1,5 +1,7 @@
 //! The tables of applications: who applied, and what became of it.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use futures_util::TryStreamExt as _;
 use futures_util::stream::BoxStream;
@@ -13,6 +15,7 @@ use super::letters::{Earlier, Letterhead, Occasion, letters};
 use super::question::Field as F;
 use super::record::Record;
 use super::reference;
+use super::suspicion::Suspicions;
 use crate::database::Pool;
 use crate::outbox::Columns;
 
@@ -33,21 +36,36 @@ pub struct Receipt {
     pub received_at: OffsetDateTime,
 }
 
+/// What is known of an application beside its answers.
+struct Known {
+    earlier: Vec<Earlier>,
+    suspicions: Suspicions,
+}
+
 /// Stores an application and owes both its mails, or returns the receipt of the one that the same
 /// key stored before. When this returns, all of it is committed; when it fails, none of it is, or
 /// the answer was lost on the way and the same key will find it.
 ///
 /// # Errors
 /// The database's, or a letter that cannot be rendered.
-pub async fn submit(pool: &Pool, head: &Letterhead, application: &Application, key: Uuid) -> anyhow::Result<Receipt> {
-    let earlier = earlier(&mut *pool.session().await?, application.domain_name().ascii()).await?;
+pub async fn submit(
+    pool: &Pool,
+    head: &Letterhead,
+    application: &Application,
+    key: Uuid,
+    filled_in: Option<Duration>,
+) -> anyhow::Result<Receipt> {
+    let known = Known {
+        earlier: earlier(&mut *pool.session().await?, application.domain_name().ascii()).await?,
+        suspicions: Suspicions::of(application.answers(), filled_in),
+    };
     for _ in 0..DRAWS {
         let receipt = Receipt {
             reference: reference::draw(),
             secret: Uuid::new_v4(),
             received_at: OffsetDateTime::now_utc(),
         };
-        match store(pool, head, application, key, &receipt, &earlier).await {
+        match store(pool, head, application, key, &receipt, &known).await {
             Ok(true) => return Ok(receipt),
             Ok(false) => {
                 return receipt_of_key(&mut *pool.session().await?, key)
@@ -74,17 +92,18 @@ async fn store(
     application: &Application,
     key: Uuid,
     receipt: &Receipt,
-    earlier: &[Earlier],
+    known: &Known,
 ) -> anyhow::Result<bool> {
     let occasion = Occasion {
         reference: &receipt.reference,
         receipt_url: format!("{}/membership/received/{}", head.public_url, receipt.secret),
         received_at: receipt.received_at,
-        earlier,
+        earlier: &known.earlier,
+        suspicions: &known.suspicions,
     };
     let owed = Columns::of(letters(head, application, &occasion)?);
     let mut session = pool.session().await?;
-    let is_stored = insert(&mut *session, application, key, receipt, &owed).await?;
+    let is_stored = insert(&mut *session, application, key, receipt, &owed, &known.suspicions).await?;
     session.end().await?;
     Ok(is_stored)
 }
@@ -99,7 +118,9 @@ async fn insert(
     key: Uuid,
     receipt: &Receipt,
     owed: &Columns,
+    suspicions: &Suspicions,
 ) -> sqlx::Result<bool> {
+    let signs: Vec<String> = suspicions.names().iter().map(|name| (*name).to_owned()).collect();
     let answers = application.answers();
     let stored = sqlx::query!(
         r#"WITH application AS (
@@ -109,9 +130,9 @@ async fn insert(
                 country, registered, registration_note, kind_of_work, statement,
                 representative_name, representative_role, representative_email, representative_phone,
                 alternate_name, alternate_email, ncsg_status, icann_groups, not_eligible,
-                authorised, authoriser, publish, mailing_list)
+                authorised, authoriser, publish, mailing_list, suspicions, is_suspected)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-                $19, $20, $21, $22, $23, $24, $25, $26, $27)
+                $19, $20, $21, $22, $23, $24, $25, $26, $27, $36, $37)
             ON CONFLICT ON CONSTRAINT applications_submission_key_unique DO NOTHING
             RETURNING reference
         ), history AS (
@@ -157,6 +178,8 @@ async fn insert(
         &owed.texts,
         &owed.htmls,
         &owed.refusals_are_final,
+        &signs,
+        suspicions.are_enough(),
     )
     .fetch_optional(executor)
     .await?;
@@ -208,26 +231,57 @@ pub async fn receipt(executor: impl PgExecutor<'_>, secret: Uuid) -> sqlx::Resul
 /// # Errors
 /// The database's.
 pub async fn find<'a>(executor: impl PgExecutor<'a> + 'a, reference: &'a str) -> sqlx::Result<Option<Record>> {
-    records(executor, Some(reference.trim())).try_next().await
+    records(executor, Which::Of(reference.trim())).try_next().await
 }
 
-/// Every application in the order of arrival, read from the database as it is consumed.
-pub fn all<'a>(executor: impl PgExecutor<'a> + 'a) -> BoxStream<'a, sqlx::Result<Record>> {
-    records(executor, None)
+/// Which applications are read.
+#[derive(Clone, Copy, Debug)]
+pub enum Which<'a> {
+    /// Every one.
+    All,
+    /// Those that are marked as what may be spam.
+    Suspected,
+    /// That of a reference, in either case.
+    Of(&'a str),
 }
 
-fn records<'a>(executor: impl PgExecutor<'a> + 'a, reference: Option<&'a str>) -> BoxStream<'a, sqlx::Result<Record>> {
+/// Applications in the order of arrival, read from the database as they are consumed.
+pub fn records<'a>(executor: impl PgExecutor<'a> + 'a, which: Which<'a>) -> BoxStream<'a, sqlx::Result<Record>> {
+    let reference = match which {
+        Which::Of(reference) => Some(reference),
+        _ => None,
+    };
     sqlx::query_as!(
         Record,
         "SELECT reference, received_at, organization_name, organization_name_latin, domain_name,
             domain_name_ascii, website, country, registered, registration_note, kind_of_work, statement,
             representative_name, representative_role, representative_email, representative_phone,
             alternate_name, alternate_email, ncsg_status, icann_groups, not_eligible, authorised,
-            authoriser, publish, mailing_list
-         FROM applications WHERE $1::text IS NULL OR reference = upper($1) ORDER BY received_at, id",
-        reference
+            authoriser, publish, mailing_list, suspicions, is_suspected
+         FROM applications WHERE ($1::text IS NULL OR reference = upper($1)) AND (is_suspected OR NOT $2)
+         ORDER BY received_at, id",
+        reference,
+        matches!(which, Which::Suspected)
     )
     .fetch(executor)
+}
+
+/// Takes the mark from an application that is no spam, and notes that in its history. Returns
+/// whether it was marked.
+///
+/// # Errors
+/// The database's.
+pub async fn release(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Result<bool> {
+    let done = sqlx::query!(
+        "WITH released AS (
+            UPDATE applications SET is_suspected = false WHERE reference = upper($1) AND is_suspected RETURNING reference
+        )
+        INSERT INTO application_history (reference, event) SELECT reference, 'released' FROM released",
+        reference.trim()
+    )
+    .execute(executor)
+    .await?;
+    Ok(done.rows_affected() > 0)
 }
 
 /// How many applications are stored.

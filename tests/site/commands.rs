@@ -67,6 +67,42 @@ async fn an_application_is_found_again_whatever_form_was_typed() {
 }
 
 #[tokio::test]
+async fn what_looks_like_spam_is_stored_mailed_marked_listed_and_released() {
+    let site = TestSite::new().await;
+    let links = "Buy <a href=http://a.example>this</a> http://b.example http://c.example http://d.example";
+    let marked = site.apply(&[("statement", links)]).await;
+    let other = site.apply(&[]).await;
+    assert_eq!(site.deliver_all().await.len(), 4, "nothing is held back");
+    let (staff, _) = site.mails(&marked);
+    assert!(
+        staff.text.lines().next().unwrap().contains("LOOK AT: "),
+        "{}",
+        staff.text
+    );
+    assert!(
+        staff
+            .text
+            .contains("Signs of spam\n    sent in no time; many links; markup\n"),
+        "{}",
+        staff.text
+    );
+
+    let suspected = said(site.command(&["applications", "suspected"]));
+    assert!(
+        suspected.contains(&marked) && !suspected.contains(&other),
+        "{suspected}"
+    );
+    said(site.command(&["applications", "release", &marked.to_lowercase()]));
+    assert_eq!(said(site.command(&["applications", "suspected"])), "");
+    assert!(said(site.command(&["applications", "show", &marked])).contains("released"));
+    assert!(
+        !site.command(&["applications", "release", &marked]).status.success(),
+        "once"
+    );
+    assert!(said(site.command(&["applications", "list"])).contains(&marked));
+}
+
+#[tokio::test]
 async fn an_export_holds_every_answer_and_no_spreadsheet_takes_it_for_formulas() {
     let site = TestSite::new().await;
     let reference = site

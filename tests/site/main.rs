@@ -18,6 +18,7 @@ mod kill;
 mod letters;
 mod load;
 mod membership;
+mod operation;
 mod outage;
 mod pages;
 mod refusals;

@@ -6,7 +6,7 @@ mod form;
 mod posted;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use askama::Template;
 use axum::RequestExt as _;
@@ -190,7 +190,14 @@ async fn hold(site: &Site, submission: &Submission<'_>) -> Result<Response, Fail
 }
 
 async fn send(site: &Site, submission: &Submission<'_>) -> Result<Response, Failure> {
-    let storing = membership::submit(&site.pool, &site.letterhead, submission.application, submission.key);
+    let filled_in = age(submission.form_key);
+    let storing = membership::submit(
+        &site.pool,
+        &site.letterhead,
+        submission.application,
+        submission.key,
+        filled_in,
+    );
     let stored = tokio::time::timeout(STORING_LIMIT, storing).await;
     match stored.map_err(anyhow::Error::from).and_then(|stored| stored) {
         Ok(receipt) => {
@@ -200,6 +207,13 @@ async fn send(site: &Site, submission: &Submission<'_>) -> Result<Response, Fail
         }
         Err(error) => not_stored(site, submission, &error),
     }
+}
+
+/// How long ago a form was opened: its key is of the time (RFC 9562, 5.7). Old forms are welcome.
+fn age(form_key: Uuid) -> Option<Duration> {
+    let (seconds, nanoseconds) = form_key.get_timestamp()?.to_unix();
+    let opened_at = UNIX_EPOCH + Duration::new(seconds, nanoseconds);
+    SystemTime::now().duration_since(opened_at).ok()
 }
 
 /// Nothing is known to be stored: the answers go back, with the key that makes sending them safe.

@@ -4,13 +4,15 @@ use std::fs::DirEntry;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// A running site. Dropping it kills it.
 pub struct Process {
     child: Child,
     pub address: SocketAddr,
+    log: Arc<Mutex<String>>,
 }
 
 impl Process {
@@ -32,8 +34,33 @@ impl Process {
             said.push_str(&line);
         };
         // Whoever writes to a pipe that nobody reads waits forever.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        Self { child, address }
+        let kept = Arc::new(Mutex::new(said));
+        let keeping = Arc::clone(&kept);
+        std::thread::spawn(move || {
+            for line in log.lines().map_while(Result::ok) {
+                let mut kept = keeping.lock().unwrap();
+                kept.push_str(&line);
+                kept.push('\n');
+            }
+        });
+        let log = kept;
+        Self { child, address, log }
+    }
+
+    /// What it has logged since it was started.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Tells it to stop in order, without waiting for it.
+    pub fn terminate(&self) {
+        let process = self.child.id().to_string();
+        assert!(Command::new("kill").arg(process).status().unwrap().success());
+    }
+
+    /// How it ended.
+    pub fn wait(mut self) -> ExitStatus {
+        self.child.wait().unwrap()
     }
 
     /// `kill -9`.

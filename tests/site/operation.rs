@@ -1,0 +1,183 @@
+//! Start, stop, and what is said of it.
+
+use std::time::{Duration, Instant};
+
+use npoc::database::{MIGRATOR, Pool, migrate};
+use sqlx::PgPool;
+use sqlx::migrate::Migrate as _;
+use uuid::Uuid;
+
+use crate::support::process::{Process, mails_in};
+use crate::support::{GOOD, database, encode, good_with};
+
+/// For a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A site in a process of its own, on a database of its own, with mail into a folder.
+struct Site {
+    process: Process,
+    pool: PgPool,
+    home: std::path::PathBuf,
+}
+
+impl Site {
+    async fn start() -> Self {
+        let options = database::fresh_options().await;
+        let home = std::env::temp_dir().join(format!("npoc-operation-{}", Uuid::new_v4()));
+        let process = Process::start(&[
+            ("DATABASE_URL", &database::url(&options)),
+            ("NPOC_DATA_DIR", home.to_str().unwrap()),
+            ("NPOC_MAIL", "folder"),
+        ]);
+        let pool = PgPool::connect_with(options).await.unwrap();
+        Self { process, pool, home }
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.home));
+    }
+}
+
+fn until(mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "waited in vain");
+        std::thread::yield_now();
+    }
+}
+
+fn application(step: &str, key: Uuid) -> String {
+    let key = key.to_string();
+    encode(&good_with(&[("step", step), ("submission_key", &key)]))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_of_a_whole_journey_holds_nothing_that_was_typed_and_no_receipt() {
+    let site = Site::start().await;
+    let address = site.process.address;
+    let refused = encode(&good_with(&[("representative_email", "Wanjiku at AfyaBora")]));
+    assert_eq!(Process::post(address, &refused).unwrap().status, 422);
+    assert_eq!(
+        Process::post(address, &application("check", Uuid::now_v7()))
+            .unwrap()
+            .status,
+        200
+    );
+    let sent = Process::post(address, &application("send", Uuid::now_v7())).unwrap();
+    assert_eq!(site.process.get(&sent.location).unwrap().status, 200);
+    site.process.get("/membership/received/Wanjiku");
+    until(|| mails_in(&site.home) == 2 && site.process.log().matches("mail sent").count() == 2);
+    let log = site.process.log();
+    assert!(log.contains("application stored") && log.contains("NPOC-"), "{log}");
+    let secret = sent.location.rsplit('/').next().unwrap();
+    let typed = GOOD.iter().map(|(_, typed)| *typed).filter(|typed| typed.len() > 6);
+    for told in typed.chain(["Wanjiku", "AfyaBora", secret, "127.0.0.1:8", "wanjiku"]) {
+        assert!(!log.contains(told), "{told} in {log}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_that_has_waited_too_long_is_told_of_in_the_log() {
+    let first = Site::start().await;
+    assert_eq!(
+        Process::post(first.process.address, &application("send", Uuid::now_v7()))
+            .unwrap()
+            .status,
+        303
+    );
+    until(|| mails_in(&first.home) == 2);
+    sqlx::query(
+        "UPDATE outbox SET sent_at = NULL, owed_at = now() - interval '1 hour', due_at = now() + interval '1 hour'",
+    )
+    .execute(&first.pool)
+    .await
+    .unwrap();
+    let later = Process::start(&[
+        ("DATABASE_URL", &database::url(&first.pool.connect_options())),
+        ("NPOC_DATA_DIR", first.home.to_str().unwrap()),
+        ("NPOC_MAIL", "folder"),
+    ]);
+    until(|| later.log().contains("mail has waited too long"));
+    assert!(later.log().contains("waiting=2"), "{}", later.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_finishes_what_was_begun_and_ends_in_order() {
+    let site = Site::start().await;
+    let address = site.process.address;
+    let mut lock = site.pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE applications")
+        .execute(&mut *lock)
+        .await
+        .unwrap();
+    let sending = std::thread::spawn(move || Process::post(address, &application("send", Uuid::now_v7())));
+    let is_waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'applications'::regclass";
+    while sqlx::query_scalar::<_, i64>(is_waiting)
+        .fetch_one(&site.pool)
+        .await
+        .unwrap()
+        == 0
+    {}
+    site.process.terminate();
+    until(|| site.process.log().contains("stopping"));
+    lock.commit().await.unwrap();
+    assert_eq!(
+        sending.join().unwrap().unwrap().status,
+        303,
+        "what was begun is finished"
+    );
+    assert!(
+        std::net::TcpStream::connect(address).is_err(),
+        "and nothing new is taken"
+    );
+    let stored: i64 = sqlx::query_scalar("SELECT count(*) FROM applications")
+        .fetch_one(&site.pool)
+        .await
+        .unwrap();
+    assert_eq!(stored, 1);
+    until(|| site.process.log().contains("stopped"));
+}
+
+#[tokio::test]
+async fn a_database_of_any_earlier_version_is_brought_up_to_date_with_what_is_in_it() {
+    let versions = MIGRATOR.iter().count();
+    for first in 2..versions {
+        let options = database::empty_options().await;
+        let pool = PgPool::connect_with(options).await.unwrap();
+        let mut connection = pool.acquire().await.unwrap();
+        connection.ensure_migrations_table("_sqlx_migrations").await.unwrap();
+        for migration in MIGRATOR.iter().take(first) {
+            connection.apply("_sqlx_migrations", migration).await.unwrap();
+        }
+        sqlx::raw_sql(OF_THE_FIRST_VERSION)
+            .execute(&mut *connection)
+            .await
+            .unwrap();
+        drop(connection);
+        let connections = Pool::new(pool.clone(), false);
+        migrate(&connections).await.unwrap();
+        migrate(&connections).await.unwrap();
+        let record = npoc::membership::find(&pool, "NPOC-ACDE-FGHJ").await.unwrap().unwrap();
+        assert_eq!(
+            (record.organization_name.as_str(), record.is_suspected),
+            ("Afya Bora", false),
+            "from {first}"
+        );
+        let owed = npoc::outbox::unsent(&pool).await.unwrap();
+        assert_eq!(owed.len(), 1, "and what is owed is owed still");
+    }
+}
+
+/// An application and a mail as the first released tables had them.
+const OF_THE_FIRST_VERSION: &str = "
+    INSERT INTO applications (reference, submission_key, receipt_secret, organization_name, domain_name,
+        domain_name_ascii, country, registered, registration_note, kind_of_work, statement, representative_name,
+        representative_role, representative_email, ncsg_status, not_eligible, authorised, publish, mailing_list)
+    VALUES ('NPOC-ACDE-FGHJ', gen_random_uuid(), gen_random_uuid(), 'Afya Bora', 'afyabora.or.ke', 'afyabora.or.ke',
+        'KE', true, 'NGO Board', 'health', 'We run health posts.', 'Ann', 'Director', 'ann@afyabora.or.ke', 'unsure',
+        '{}', true, true, false);
+    INSERT INTO application_history (reference, event) VALUES ('NPOC-ACDE-FGHJ', 'received');
+    INSERT INTO outbox (message_id, reference, recipient, subject, body_text, body_html, refusal_is_final)
+    VALUES ('<NPOC-ACDE-FGHJ.staff@npoc.org>', 'NPOC-ACDE-FGHJ', 'info@npoc.org', 'Test', 'Test', 'Test', false);";
