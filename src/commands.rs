@@ -6,10 +6,9 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand, ValueEnum};
 use futures_util::TryStreamExt as _;
 use serde::Serialize;
-use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use crate::database::Database;
+use crate::database::{Database, Pool};
 use crate::mailer::{Letter, Mailer};
 use crate::membership::{self, QUESTIONS, Record, Search, Which, in_utc, wording};
 use crate::outbox;
@@ -111,31 +110,29 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
         Command::Migrate => Database::open_or_create_beside(&settings.database).await?,
         _ => Database::open_beside(&settings.database).await?,
     };
-    let mut session = database.pool.session().await?;
-    let done = with_database(command, &mut session, &mut io::stdout().lock()).await;
-    session.end().await?;
+    let done = with_database(command, &database.pool, &mut io::stdout().lock()).await;
     database.close().await;
     done.or_else(unless_the_reader_left)
 }
 
-async fn with_database(command: Command, connection: &mut PgConnection, out: &mut impl Write) -> anyhow::Result<()> {
+async fn with_database(command: Command, pool: &Pool, out: &mut impl Write) -> anyhow::Result<()> {
     match command {
         Command::Serve | Command::Mail(MailCommand::Test { .. }) => Ok(()),
         Command::Migrate => Ok(writeln!(out, "The database is up to date.")?),
-        Command::Mail(MailCommand::List) => list_mail(connection, out).await,
+        Command::Mail(MailCommand::List) => list_mail(pool, out).await,
         Command::Mail(MailCommand::Retry { reference }) => {
-            let mails = outbox::retry(&mut *connection, reference.as_deref()).await?;
+            let mut session = pool.session().await?;
+            let mails = outbox::retry(&mut *session, reference.as_deref()).await?;
+            session.end().await?;
             Ok(writeln!(out, "{mails} unsent mails are due now.")?)
         }
-        Command::Applications(ApplicationsCommand::List) => list(connection, Which::All, out).await,
-        Command::Applications(ApplicationsCommand::Suspected) => list(connection, Which::Suspected, out).await,
-        Command::Applications(ApplicationsCommand::Release { reference }) => release(connection, &reference, out).await,
-        Command::Applications(ApplicationsCommand::Find { text }) => find(connection, &text, out).await,
-        Command::Applications(ApplicationsCommand::Show { reference }) => show(connection, &reference, out).await,
-        Command::Applications(ApplicationsCommand::Export { format: Format::Csv }) => export_csv(connection, out).await,
-        Command::Applications(ApplicationsCommand::Export { format: Format::Jsonl }) => {
-            export_jsonl(connection, out).await
-        }
+        Command::Applications(ApplicationsCommand::List) => list(pool, Which::All, out).await,
+        Command::Applications(ApplicationsCommand::Suspected) => list(pool, Which::Suspected, out).await,
+        Command::Applications(ApplicationsCommand::Release { reference }) => release(pool, &reference, out).await,
+        Command::Applications(ApplicationsCommand::Find { text }) => find(pool, &text, out).await,
+        Command::Applications(ApplicationsCommand::Show { reference }) => show(pool, &reference, out).await,
+        Command::Applications(ApplicationsCommand::Export { format: Format::Csv }) => export_csv(pool, out).await,
+        Command::Applications(ApplicationsCommand::Export { format: Format::Jsonl }) => export_jsonl(pool, out).await,
     }
 }
 
@@ -183,8 +180,8 @@ fn test_letter(recipient: EmailAddress, public_url: &str, domain: &str) -> Lette
     }
 }
 
-async fn list_mail(connection: &mut PgConnection, out: &mut impl Write) -> anyhow::Result<()> {
-    let unsent = outbox::unsent(&mut *connection).await?;
+async fn list_mail(pool: &Pool, out: &mut impl Write) -> anyhow::Result<()> {
+    let unsent = outbox::unsent(&mut *pool.session().await?).await?;
     writeln!(out, "{} unsent mails", unsent.len())?;
     for mail in unsent {
         let state = match mail.given_up_at {
@@ -205,8 +202,10 @@ async fn list_mail(connection: &mut PgConnection, out: &mut impl Write) -> anyho
     Ok(())
 }
 
-async fn release(connection: &mut PgConnection, reference: &str, out: &mut impl Write) -> anyhow::Result<()> {
-    let is_released = membership::release(connection, reference).await?;
+async fn release(pool: &Pool, reference: &str, out: &mut impl Write) -> anyhow::Result<()> {
+    let mut session = pool.session().await?;
+    let is_released = membership::release(&mut *session, reference).await?;
+    session.end().await?;
     anyhow::ensure!(
         is_released,
         "No application that looks like spam has the reference {reference:?}"
@@ -214,8 +213,9 @@ async fn release(connection: &mut PgConnection, reference: &str, out: &mut impl 
     Ok(writeln!(out, "It is marked no more.")?)
 }
 
-async fn list(connection: &mut PgConnection, which: Which<'_>, out: &mut impl Write) -> anyhow::Result<()> {
-    let mut records = membership::records(&mut *connection, which);
+async fn list(pool: &Pool, which: Which<'_>, out: &mut impl Write) -> anyhow::Result<()> {
+    let mut session = pool.session().await?;
+    let mut records = membership::records(&mut *session, which);
     while let Some(record) = records.try_next().await? {
         write_line(&record, out)?;
     }
@@ -223,9 +223,10 @@ async fn list(connection: &mut PgConnection, which: Which<'_>, out: &mut impl Wr
 }
 
 /// Looks at every application, since staff search rarely and no index folds case in every script.
-async fn find(connection: &mut PgConnection, text: &str, out: &mut impl Write) -> anyhow::Result<()> {
+async fn find(pool: &Pool, text: &str, out: &mut impl Write) -> anyhow::Result<()> {
     let search = Search::of(text);
-    let mut records = membership::records(&mut *connection, Which::All);
+    let mut session = pool.session().await?;
+    let mut records = membership::records(&mut *session, Which::All);
     let mut found = 0;
     while let Some(record) = records.try_next().await? {
         if search.matches(&record) {
@@ -249,8 +250,9 @@ fn write_line(record: &Record, out: &mut impl Write) -> io::Result<()> {
     )
 }
 
-async fn show(connection: &mut PgConnection, reference: &str, out: &mut impl Write) -> anyhow::Result<()> {
-    let record = membership::find(&mut *connection, reference).await?;
+async fn show(pool: &Pool, reference: &str, out: &mut impl Write) -> anyhow::Result<()> {
+    let mut session = pool.session().await?;
+    let record = membership::find(&mut *session, reference).await?;
     let record = record.with_context(|| format!("No application has the reference {reference:?}"))?;
     writeln!(
         out,
@@ -274,7 +276,7 @@ async fn show(connection: &mut PgConnection, reference: &str, out: &mut impl Wri
     if !record.suspicions.is_empty() {
         writeln!(out, "Signs of spam: {}", record.suspicions.join("; "))?;
     }
-    for (at, event) in membership::history(&mut *connection, reference).await? {
+    for (at, event) in membership::history(&mut *session, reference).await? {
         writeln!(out, "{}: {event}", in_utc(at))?;
     }
     Ok(())
@@ -285,7 +287,7 @@ fn region(record: &Record) -> String {
 }
 
 /// Begins with a byte order mark, without which a spreadsheet takes UTF-8 for its own old encoding.
-async fn export_csv(connection: &mut PgConnection, out: &mut impl Write) -> anyhow::Result<()> {
+async fn export_csv(pool: &Pool, out: &mut impl Write) -> anyhow::Result<()> {
     write!(out, "\u{feff}")?;
     let mut csv = csv::Writer::from_writer(out);
     let worked_out = ["domain_name_ascii", "icann_region", "suspicions"];
@@ -295,7 +297,8 @@ async fn export_csv(connection: &mut PgConnection, out: &mut impl Write) -> anyh
             .chain(QUESTIONS.iter().map(|q| q.name))
             .chain(worked_out),
     )?;
-    let mut records = membership::records(&mut *connection, Which::All);
+    let mut session = pool.session().await?;
+    let mut records = membership::records(&mut *session, Which::All);
     while let Some(record) = records.try_next().await? {
         csv.write_record(cells(&record)?.iter().map(|cell| harmless(cell)))?;
     }
@@ -335,8 +338,9 @@ struct Exported<'a> {
     icann_region: String,
 }
 
-async fn export_jsonl(connection: &mut PgConnection, out: &mut impl Write) -> anyhow::Result<()> {
-    let mut records = membership::records(&mut *connection, Which::All);
+async fn export_jsonl(pool: &Pool, out: &mut impl Write) -> anyhow::Result<()> {
+    let mut session = pool.session().await?;
+    let mut records = membership::records(&mut *session, Which::All);
     while let Some(record) = records.try_next().await? {
         serde_json::to_writer(
             &mut *out,

@@ -4,6 +4,7 @@ use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Parser as _;
@@ -18,6 +19,9 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+/// How long a start waits for the database before it serves pages without it.
+const FIRST_TRY: Duration = Duration::from_secs(4);
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -46,10 +50,11 @@ async fn serve() -> anyhow::Result<()> {
     };
     let database = Database::at(&settings.database).await?;
     announce(&settings, &listener);
-    match database::migrate(&database.pool).await {
-        // Pages need no database, so they are served without it.
-        Err(error) if !is_away(&error) => return Err(database::not_up_to_date(error)),
-        _ => {}
+    // Pages need no database, so they are served without it, and while another start migrates.
+    if let Ok(Err(error)) = tokio::time::timeout(FIRST_TRY, database::migrate(&database.pool)).await
+        && !is_away(&error)
+    {
+        return Err(database::not_up_to_date(error));
     }
     let mailer = Mailer::new(settings.mail_from.clone(), settings.transport.clone());
     let outbox = Arc::new(Outbox::new(database.pool.clone(), mailer, settings.staff_email.clone()));
@@ -113,7 +118,7 @@ async fn failure(delivery: &mut JoinHandle<anyhow::Result<()>>) -> anyhow::Error
 
 /// A mail that is being sent is finished, as long as that is soon; otherwise it becomes due again.
 async fn finish<T>(mut delivery: JoinHandle<T>) {
-    let limit = std::time::Duration::from_secs(1);
+    let limit = Duration::from_secs(1);
     if !delivery.is_finished() && tokio::time::timeout(limit, &mut delivery).await.is_err() {
         delivery.abort();
     }

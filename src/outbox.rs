@@ -420,15 +420,17 @@ pub struct Standing {
 ///
 /// # Errors
 /// The database's.
-pub async fn standing(executor: impl PgExecutor<'_>) -> sqlx::Result<Standing> {
+pub async fn standing(pool: &Pool) -> sqlx::Result<Standing> {
+    let mut session = pool.session().await?;
     let row = sqlx::query!(
         r#"SELECT waiting.count AS "waiting!", given_up.count AS "given_up!", waiting.oldest AS oldest_owed_at,
             coalesce(extract(epoch FROM now() - waiting.oldest), 0)::double precision AS "oldest_waits!"
         FROM (SELECT count(*), min(owed_at) AS oldest FROM outbox WHERE sent_at IS NULL AND given_up_at IS NULL) waiting,
             (SELECT count(*) FROM outbox WHERE given_up_at IS NOT NULL) given_up"#
     )
-    .fetch_one(executor)
+    .fetch_one(&mut *session)
     .await?;
+    session.end().await?;
     Ok(Standing {
         waiting: row.waiting,
         given_up: row.given_up,
@@ -437,13 +439,15 @@ pub async fn standing(executor: impl PgExecutor<'_>) -> sqlx::Result<Standing> {
     })
 }
 
-/// How many mails were sent in a span of time, its end not included.
+/// How many mails about something were sent in a span of time, its end not included; notices that
+/// one was given up are not counted.
 ///
 /// # Errors
 /// The database's.
 pub async fn mailed(executor: impl PgExecutor<'_>, from: OffsetDateTime, to: OffsetDateTime) -> sqlx::Result<i64> {
     sqlx::query_scalar!(
-        r#"SELECT count(*) AS "count!" FROM outbox WHERE sent_at >= $1 AND sent_at < $2"#,
+        r#"SELECT count(*) AS "count!" FROM outbox WHERE sent_at >= $1 AND sent_at < $2
+            AND reference IS NOT NULL AND message_id NOT LIKE '%.given-up-%'"#,
         from,
         to
     )

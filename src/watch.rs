@@ -37,9 +37,7 @@ pub async fn look(pool: &Pool, outbox: &Outbox, head: &Letterhead) -> anyhow::Re
         outbox.wake();
         tracing::info!("the daily report is owed");
     }
-    let mut session = pool.session().await?;
-    let standing = outbox::standing(&mut *session).await?;
-    session.end().await?;
+    let standing = outbox::standing(pool).await?;
     if standing.oldest_waits > TOO_LONG {
         tracing::warn!(
             waiting = standing.waiting,

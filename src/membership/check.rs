@@ -144,7 +144,11 @@ impl Application {
     /// no slip at that question.
     #[must_use]
     pub fn without_slip(self, field: Field) -> Self {
-        let Some(slip) = self.slips().into_iter().find(|slip| slip.field == field) else {
+        let Some(slip) = self
+            .slips()
+            .into_iter()
+            .find(|slip| slip.field == field && !slip.is_twin)
+        else {
             return self;
         };
         let mut answers = self.answers.clone();

@@ -19,9 +19,6 @@ const HOSTS: &[&str] = &[
     "webflow.io", "framer.website", "business.site", "site123.me", "ucoz.com", "yolasite.com", "mozello.com",
 ];
 
-/// Blogspot has names under very many countries' endings.
-const BLOGSPOT: &str = "blogspot.";
-
 /// What an organization's name is a part of, where others use that too.
 #[must_use]
 pub fn shared_host(name: &DomainName) -> Option<&str> {
@@ -31,11 +28,21 @@ pub fn shared_host(name: &DomainName) -> Option<&str> {
             .strip_suffix(**host)
             .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     };
-    let blogspot = unicode
-        .find(BLOGSPOT)
-        .filter(|start| *start == 0 || unicode[..*start].ends_with('.'));
     let listed = HOSTS.iter().chain(WELL_KNOWN).find(parent).copied();
-    listed.or_else(|| blogspot.map(|start| &unicode[start..]))
+    listed.or_else(|| blogspot(unicode))
+}
+
+/// Blogspot has names under very many countries' endings: `blogspot.com`, `blogspot.ke`,
+/// `blogspot.com.br`.
+fn blogspot(name: &str) -> Option<&str> {
+    let parts = name.match_indices("blogspot.").map(|(start, _)| name.split_at(start));
+    let is_country = |label: &str| label.len() == 2;
+    let is_ending =
+        |ending: &str| ending == "com" || (ending.len() <= 6 && ending.rsplit('.').next().is_some_and(is_country));
+    parts
+        .filter(|(before, _)| before.is_empty() || before.ends_with('.'))
+        .map(|(_, host)| host)
+        .find(|host| is_ending(&host["blogspot.".len()..]))
 }
 
 /// The address of the page that was typed where a domain name was asked for, if a name that others
@@ -66,6 +73,8 @@ mod tests {
             ("grupo.github.io", "github.io"),
             ("grupo.wordpress.com", "wordpress.com"),
             ("grupo.blogspot.com.br", "blogspot.com.br"),
+            ("myblogspot.blogspot.com", "blogspot.com"),
+            ("grupo.blogspot.co.ke", "blogspot.co.ke"),
             ("gmail.com", "gmail.com"),
         ] {
             assert_eq!(shared(typed).as_deref(), Some(host), "{typed}");
@@ -78,6 +87,7 @@ mod tests {
             "afya.eu.org",
             "x.uk.com",
             "myblogspot.com",
+            "blogspot.example.org",
             "例え.テスト",
         ] {
             assert_eq!(shared(own), None, "{own}");

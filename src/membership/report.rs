@@ -52,10 +52,12 @@ pub async fn owe_report(pool: &Pool, head: &Letterhead) -> anyhow::Result<bool> 
     Ok(owe(pool, period.last, &Columns::of([report.letter(head)?])).await?)
 }
 
+/// A day is reported ten minutes after its end: an application of its last moment may still be on its
+/// way, and the clock that stamped it may be a little behind.
 async fn due(pool: &Pool) -> sqlx::Result<Option<Period>> {
     let mut session = pool.session().await?;
     let days = sqlx::query!(
-        r#"SELECT max(day) AS "reported!", (now() AT TIME ZONE 'UTC')::date - 1 AS "yesterday!" FROM reports"#
+        r#"SELECT max(day) AS "reported!", ((now() - interval '10 minutes') AT TIME ZONE 'UTC')::date - 1 AS "yesterday!" FROM reports"#
     )
     .fetch_one(&mut *session)
     .await?;
@@ -138,7 +140,7 @@ impl Report {
             received,
             references,
             mailed: outbox::mailed(&mut *session, from, to).await?,
-            standing: outbox::standing(&mut *session).await?,
+            standing: outbox::standing(pool).await?,
         };
         session.end().await?;
         Ok(report)

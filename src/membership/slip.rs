@@ -40,6 +40,8 @@ pub struct Slip {
     pub meant: EmailAddress,
     /// Whether it is near the organization's own domain, so that the slip may be in that as well.
     pub is_near_own: bool,
+    /// Whether only the ending is another, as of an organization that has two names: then neither is likelier.
+    pub is_twin: bool,
 }
 
 /// The likely slips among the addresses of an application, in form order.
@@ -55,11 +57,13 @@ fn slip(field: Field, given: EmailAddress, own_domain: &DomainName) -> Option<Sl
     let mailbox: String = given.mailbox().chars().map(halved).collect();
     let meant = EmailAddress::parse(&format!("{mailbox}@{domain}")).ok()?;
     let is_near_own = likelier == Some(own_domain.registered());
+    let is_twin = is_near_own && near(given.domain().unicode(), own_domain.registered()).is_none();
     (meant != given).then_some(Slip {
         field,
         given,
         meant,
         is_near_own,
+        is_twin,
     })
 }
 

@@ -7,8 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 
 use super::Site;
-use crate::database::Pool;
-use crate::outbox::{self, Standing};
+use crate::outbox;
 
 /// How long the database may take to say that it is there.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -18,17 +17,10 @@ pub async fn live() -> &'static str {
     "live\n"
 }
 
-async fn standing(pool: &Pool) -> sqlx::Result<Standing> {
-    let mut session = pool.session().await?;
-    let standing = outbox::standing(&mut *session).await?;
-    session.end().await?;
-    Ok(standing)
-}
-
 /// 200 when an application could be stored now, else 503. Mail that waits is told and no reason to
 /// send visitors elsewhere: another instance has the same mail.
 pub async fn ready(State(site): State<Arc<Site>>) -> (StatusCode, String) {
-    let asked = tokio::time::timeout(PATIENCE, standing(&site.pool)).await;
+    let asked = tokio::time::timeout(PATIENCE, outbox::standing(&site.pool)).await;
     match asked {
         Ok(Ok(standing)) => {
             let seconds = standing.oldest_waits.whole_seconds();

@@ -32,16 +32,16 @@ const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// What is counted in this process, and what is asked of the database when somebody looks.
 #[derive(Debug, Default)]
 pub struct Metrics {
-    requests: Family<Asked, Counter>,
+    requests: Family<Answered, Counter>,
     is_database_up: Gauge,
     applications: Gauge,
     mails: Family<Mails, Gauge>,
     oldest_unsent: Gauge<f64, AtomicU64>,
 }
 
-/// One kind of request. Few values each, whatever clients send.
+/// One kind of answer. Few values each, whatever clients send.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Asked {
+struct Answered {
     method: &'static str,
     route: String,
     status: u16,
@@ -60,7 +60,10 @@ pub async fn count(State(metrics): State<Arc<Metrics>>, request: Request, next: 
     let method = known(request.method());
     let response = next.run(request).await;
     let status = response.status().as_u16();
-    metrics.requests.get_or_create(&Asked { method, route, status }).inc();
+    metrics
+        .requests
+        .get_or_create(&Answered { method, route, status })
+        .inc();
     response
 }
 
@@ -130,7 +133,6 @@ impl Metrics {
 async fn ask(pool: &Pool) -> sqlx::Result<(i64, Standing)> {
     let mut session = pool.session().await?;
     let applications = membership::count(&mut *session).await?;
-    let standing = outbox::standing(&mut *session).await?;
     session.end().await?;
-    Ok((applications, standing))
+    Ok((applications, outbox::standing(pool).await?))
 }

@@ -13,7 +13,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::ServiceExt as _;
@@ -27,7 +26,8 @@ pub struct Limits {
     pub head: Duration,
     /// How long a request may take once its head is read: its body, and the answer's beginning.
     pub request: Duration,
-    /// How long a connection may last, however much goes on in it: bounds the reading of answers.
+    /// How long a connection may last, however much goes on in it; then the request that is under way is the
+    /// last, and has as long as any.
     pub connection: Duration,
     /// Applications that are being stored. More would only wait for each other.
     pub storing: usize,
@@ -54,51 +54,65 @@ const BREATH: Duration = Duration::from_millis(500);
 /// Answers until told to stop, then finishes what is under way, as long as that is soon.
 pub async fn run(router: Router, listener: TcpListener, limits: Limits, mut stop: watch::Receiver<bool>) {
     let places = Arc::new(Semaphore::new(limits.connections));
-    let open = GracefulShutdown::new();
     loop {
         let taken = tokio::select! {
             taken = take(&listener, &places) => taken,
             _ = stop.changed() => break,
         };
         match taken {
-            Some((stream, peer, place)) => {
-                tokio::spawn(answer(stream, peer, place, router.clone(), limits, open.watcher()));
+            Ok((stream, peer, place)) => {
+                let answering = answer(stream, peer, router.clone(), limits, stop.clone());
+                tokio::spawn(async move {
+                    answering.await;
+                    drop(place);
+                });
             }
-            None => tokio::time::sleep(BREATH).await,
+            Err(error) => {
+                tracing::warn!(%error, "no connection can be taken");
+                tokio::time::sleep(BREATH).await;
+            }
         }
     }
     drop(listener);
-    drop(tokio::time::timeout(STOP_LIMIT, open.shutdown()).await);
+    // Every place is free when the last connection has ended.
+    let all = u32::try_from(limits.connections).unwrap_or(u32::MAX);
+    drop(tokio::time::timeout(STOP_LIMIT, places.acquire_many(all)).await);
 }
 
 /// The next connection, once there is a place for it. Until then others wait in the system's queue.
 async fn take(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.ok()?;
-    let (stream, peer) = listener.accept().await.ok()?;
-    Some((stream, peer, place))
+) -> std::io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places)
+        .acquire_owned()
+        .await
+        .map_err(std::io::Error::other)?;
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer, place))
 }
 
-async fn answer(
-    stream: TcpStream,
-    peer: SocketAddr,
-    _place: OwnedSemaphorePermit,
-    router: Router,
-    limits: Limits,
-    watcher: hyper_util::server::graceful::Watcher,
-) {
+/// Until the client leaves, has been here long enough, or the site stops; a request that is under
+/// way then is answered.
+async fn answer(stream: TcpStream, peer: SocketAddr, router: Router, limits: Limits, mut stop: watch::Receiver<bool>) {
     // An answer is written whole; there is nothing to wait for.
     drop(stream.set_nodelay(true));
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         router.clone().oneshot(request.map(Body::new))
     });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head)
-        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.head)
+            .serve_connection(TokioIo::new(stream), service)
+    );
     // What ends a connection early is the client's own doing, and told to nobody.
-    drop(tokio::time::timeout(limits.connection, pin!(watcher.watch(connection))).await);
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = tokio::time::sleep(limits.connection) => {}
+        _ = stop.changed() => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    drop(tokio::time::timeout(limits.head + limits.request, connection).await);
 }

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use uuid::Uuid;
 
-use crate::support::{TestSite, good_with};
+use crate::support::{TestSite, encode, good_with};
 
 /// For a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -122,8 +122,11 @@ async fn slow_clients_keep_nobody_else_waiting() {
             .await
             .starts_with("HTTP/1.1 200")
     );
-    let sent = site.send(&[], Uuid::now_v7()).await;
-    assert_eq!(sent.status, StatusCode::SEE_OTHER);
+    let key = Uuid::now_v7().to_string();
+    let body = encode(&good_with(&[("step", "send"), ("submission_key", &key)]));
+    let head = HALF_A_BODY.split("5000").next().unwrap();
+    let sent = connect(&address, &format!("{head}{}\r\n\r\n{body}", body.len())).await;
+    assert!(read_to_end(sent).await.starts_with("HTTP/1.1 303"));
     drop(slow);
 }
 
@@ -145,19 +148,27 @@ async fn connections_beyond_the_limit_wait_for_a_place_and_get_it() {
 }
 
 #[tokio::test]
-async fn a_connection_ends_however_much_goes_on_in_it() {
+async fn a_connection_that_has_lasted_long_ends_after_an_answer_and_never_within_one() {
     let limits = Limits {
         connection: SHORT,
         ..Limits::default()
     };
     let site = TestSite::within(limits, &[]).await;
-    let mut stream = connect(&site.listen().await, "").await;
-    let page = PAGE.replace("Connection: close\r\n", "");
-    let asking = async {
-        // A reader that never reads: the answers fill its window and then the site's patience.
-        while stream.write_all(page.as_bytes()).await.is_ok() {
-            tokio::task::yield_now().await;
-        }
-    };
-    assert!(tokio::time::timeout(PATIENCE, asking).await.is_ok());
+    let mut lock = site.pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE applications")
+        .execute(&mut *lock)
+        .await
+        .unwrap();
+    let key = Uuid::now_v7().to_string();
+    let body = encode(&good_with(&[("step", "send"), ("submission_key", &key)]));
+    let head = HALF_A_BODY.replace("Connection: close\r\n", "");
+    let head = head.split("5000").next().unwrap();
+    let stream = connect(&site.listen().await, &format!("{head}{}\r\n\r\n{body}", body.len())).await;
+    tokio::time::sleep(2 * SHORT).await;
+    lock.commit().await.unwrap();
+    let answer = read_to_end(stream).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 303") && answer.contains("connection: close"),
+        "{answer}"
+    );
 }

@@ -59,7 +59,10 @@ impl Outage {
         let answer = self.send(key);
         assert_eq!(answer.status, 503);
         let page = Reply::of(answer);
-        assert!(page.text_of(".summary").contains("We could not store your application"));
+        assert!(
+            page.text_of(".summary")
+                .contains("Your application may not have been stored")
+        );
         assert_eq!(page.submission_key(), key);
         page.assert_keeps(&good_with(&[]));
     }

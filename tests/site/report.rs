@@ -61,7 +61,7 @@ async fn once_a_day_staff_get_received_mailed_and_waiting_however_many_instances
     assert_eq!(report.header("Auto-Submitted").unwrap(), "auto-generated");
     for said in [
         "Applications received\n    2\n",
-        "Mails sent\n    2\n",
+        "Mails sent about applications\n    2\n",
         "Mails that wait now\n    2, the oldest since ",
     ] {
         assert!(report.text.contains(said), "{said} in {}", report.text);

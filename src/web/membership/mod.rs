@@ -178,14 +178,14 @@ fn give_back(site: &Site, submission: &Submission, notice: Notice, status: Statu
 
 /// Over the limit. What the key has stored before is stored all the same.
 async fn hold(site: &Site, submission: &Submission<'_>) -> Result<Response, Failure> {
-    let stored = async {
+    let looking = async {
         let mut session = site.pool.session().await?;
         membership::receipt_of_key(&mut *session, submission.key).await
     };
-    match stored.await {
+    match soon(looking).await {
         Ok(Some(receipt)) => Ok(see_receipt(&receipt)),
         Ok(None) => give_back(site, submission, Notice::TooMany, StatusCode::TOO_MANY_REQUESTS),
-        Err(error) => not_stored(site, submission, &error.into()),
+        Err(error) => not_stored(site, submission, &error),
     }
 }
 
@@ -198,8 +198,7 @@ async fn send(site: &Site, submission: &Submission<'_>) -> Result<Response, Fail
         submission.key,
         filled_in,
     );
-    let stored = tokio::time::timeout(STORING_LIMIT, storing).await;
-    match stored.map_err(anyhow::Error::from).and_then(|stored| stored) {
+    match soon(storing).await {
         Ok(receipt) => {
             site.outbox.wake();
             tracing::info!(reference = receipt.reference, "application stored");
@@ -214,6 +213,11 @@ fn age(form_key: Uuid) -> Option<Duration> {
     let (seconds, nanoseconds) = form_key.get_timestamp()?.to_unix();
     let opened_at = UNIX_EPOCH + Duration::new(seconds, nanoseconds);
     SystemTime::now().duration_since(opened_at).ok()
+}
+
+/// What the database answers within [`STORING_LIMIT`].
+async fn soon<T, E: Into<anyhow::Error>>(asking: impl Future<Output = Result<T, E>>) -> anyhow::Result<T> {
+    tokio::time::timeout(STORING_LIMIT, asking).await?.map_err(Into::into)
 }
 
 /// Nothing is known to be stored: the answers go back, with the key that makes sending them safe.
@@ -238,8 +242,11 @@ fn see_receipt(receipt: &Receipt) -> Response {
 /// and no word of its address to any other site.
 pub async fn receipt(State(site): State<Arc<Site>>, Path(secret): Path<String>) -> Result<Response, Failure> {
     let secret = Uuid::try_parse(&secret).map_err(|_| Failure::NotFound)?;
-    let mut session = site.pool.session().await?;
-    let receipt = membership::receipt(&mut *session, secret).await?;
+    let looking = async {
+        let mut session = site.pool.session().await?;
+        membership::receipt(&mut *session, secret).await
+    };
+    let receipt = soon(looking).await.map_err(Failure::Unavailable)?;
     let receipt = receipt.ok_or(Failure::NotFound)?;
     let page = ReceiptPage {
         layout: Layout::apart(&site.public_url),

@@ -4,7 +4,7 @@ use std::fs::DirEntry;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -56,11 +56,6 @@ impl Process {
     pub fn terminate(&self) {
         let process = self.child.id().to_string();
         assert!(Command::new("kill").arg(process).status().unwrap().success());
-    }
-
-    /// How it ended.
-    pub fn wait(mut self) -> ExitStatus {
-        self.child.wait().unwrap()
     }
 
     /// `kill -9`.
