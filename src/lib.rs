@@ -9,11 +9,12 @@
 //! *The life of a mail*: rendered when it is owed, in the statement that stores its application →
 //! claimed by one `UPDATE` that moves its due time forward, which is the worker's lease → sent,
 //! with no transaction open → marked. A crash in between means "again later", with the same
-//! Message-ID.
+//! Message-ID. From time to time [`watch`] looks whether a mail has waited too long, and owes staff
+//! their daily report.
 //!
 //! Who may call whom: `main` → [`commands`], [`web`] → [`membership`] → [`outbox`] → [`mailer`];
 //! [`values`] lies under all, [`settings`] is read by `main` and handed down in pieces,
-//! [`database`] is opened by `main`. SQL stands with the table it serves, HTML in `templates/`, the
+//! [`database`] is opened by `main`, and its pool handed down. SQL stands with the table it serves, HTML in `templates/`, the
 //! environment in [`settings`]. The one statement of [`membership::submit`] also fills the outbox,
 //! because "stored and owed" is one promise.
 

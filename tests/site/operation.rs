@@ -181,3 +181,28 @@ const OF_THE_FIRST_VERSION: &str = "
     INSERT INTO application_history (reference, event) VALUES ('NPOC-ACDE-FGHJ', 'received');
     INSERT INTO outbox (message_id, reference, recipient, subject, body_text, body_html, refusal_is_final)
     VALUES ('<NPOC-ACDE-FGHJ.staff@npoc.org>', 'NPOC-ACDE-FGHJ', 'info@npoc.org', 'Test', 'Test', 'Test', false);";
+
+#[test]
+fn every_test_that_keeps_a_promise_by_the_readme_is_there() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let (_, promises) = readme.split_once("## Promises and their tests").unwrap();
+    let (promises, _) = promises.split_once("\n## ").unwrap();
+    let named: Vec<&str> = promises.split('`').skip(1).step_by(2).collect();
+    let mut sources = String::new();
+    for folder in ["src", "tests/site", "tests/site/browser", "tests/site/faults"] {
+        for file in std::fs::read_dir(root.join(folder))
+            .unwrap()
+            .map(|file| file.unwrap().path())
+        {
+            if file.is_file() {
+                sources.push_str(&std::fs::read_to_string(file).unwrap_or_default());
+            }
+        }
+    }
+    let missing: Vec<_> = named
+        .iter()
+        .filter(|name| !sources.contains(&format!("fn {name}(")))
+        .collect();
+    assert!(missing.is_empty() && named.len() > 20, "{missing:?} of {}", named.len());
+}
