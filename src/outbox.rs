@@ -272,6 +272,13 @@ impl Outbox {
             again_in_seconds = wait.map(|wait| wait.as_secs()),
             "mail not sent"
         );
+        if failure.is_refusal && !claim.letter.refusal_is_final {
+            tracing::error!(
+                message_id = claim.letter.message_id,
+                code = failure.code,
+                "mail to staff is refused; see NPOC_STAFF_EMAIL and the relay"
+            );
+        }
         match wait {
             Some(wait) => self
                 .note_later(claim, wait, &failure.reason)

@@ -2,6 +2,7 @@
 //! far it came: SMTPUTF8 (RFC 6531) is asked for only where this mail needs it and this relay has
 //! it, and what a refusal speaks of follows from the command that was refused.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use lettre::Message;
@@ -58,7 +59,7 @@ impl Relay {
             tls,
             credentials: credentials(&url)?,
             hello_name: if name.is_empty() {
-                ClientId::default()
+                own_name()
             } else {
                 ClientId::Domain(name.to_owned())
             },
@@ -94,6 +95,15 @@ impl Relay {
             connection.auth(DEFAULT_MECHANISMS, credentials).await?;
         }
         Ok(connection)
+    }
+}
+
+/// This machine's name, where it is one that others can read: a whole one. An address serves for any
+/// other (RFC 5321, 4.1.4).
+fn own_name() -> ClientId {
+    match ClientId::default() {
+        ClientId::Domain(name) if !name.contains('.') => ClientId::Ipv4(Ipv4Addr::LOCALHOST),
+        name => name,
     }
 }
 

@@ -47,6 +47,17 @@ const HALF_A_HEAD: &str = "GET / HTTP/1.1\r\nHost: npoc.te";
 const HALF_A_BODY: &str = "POST /membership HTTP/1.1\r\nHost: npoc.test\r\nConnection: close\r\n\
     Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 5000\r\n\r\norganization_name=A";
 
+/// A whole application on its way, with these headers besides.
+fn sending(headers: &str) -> String {
+    let key = Uuid::now_v7().to_string();
+    let body = encode(&good_with(&[("step", "send"), ("submission_key", &key)]));
+    format!(
+        "POST /membership HTTP/1.1\r\nHost: npoc.test\r\n{headers}Content-Type: application/x-www-form-urlencoded\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
 #[tokio::test]
 async fn overload_is_refused_early_and_gives_the_answers_back() {
     let limits = Limits {
@@ -122,10 +133,7 @@ async fn slow_clients_keep_nobody_else_waiting() {
             .await
             .starts_with("HTTP/1.1 200")
     );
-    let key = Uuid::now_v7().to_string();
-    let body = encode(&good_with(&[("step", "send"), ("submission_key", &key)]));
-    let head = HALF_A_BODY.split("5000").next().unwrap();
-    let sent = connect(&address, &format!("{head}{}\r\n\r\n{body}", body.len())).await;
+    let sent = connect(&address, &sending("Connection: close\r\n")).await;
     assert!(read_to_end(sent).await.starts_with("HTTP/1.1 303"));
     drop(slow);
 }
@@ -159,11 +167,7 @@ async fn a_connection_that_has_lasted_long_ends_after_an_answer_and_never_within
         .execute(&mut *lock)
         .await
         .unwrap();
-    let key = Uuid::now_v7().to_string();
-    let body = encode(&good_with(&[("step", "send"), ("submission_key", &key)]));
-    let head = HALF_A_BODY.replace("Connection: close\r\n", "");
-    let head = head.split("5000").next().unwrap();
-    let stream = connect(&site.listen().await, &format!("{head}{}\r\n\r\n{body}", body.len())).await;
+    let stream = connect(&site.listen().await, &sending("")).await;
     tokio::time::sleep(2 * SHORT).await;
     lock.commit().await.unwrap();
     let answer = read_to_end(stream).await;

@@ -8,6 +8,7 @@ use sqlx::migrate::Migrate as _;
 use uuid::Uuid;
 
 use crate::support::process::{Process, mails_in};
+use crate::support::relay::{At, Part, Relay};
 use crate::support::{GOOD, database, encode, good_with};
 
 /// For a machine that is busy.
@@ -101,6 +102,23 @@ async fn mail_that_has_waited_too_long_is_told_of_in_the_log() {
     ]);
     until(|| later.log().contains("mail has waited too long"));
     assert!(later.log().contains("waiting=2"), "{}", later.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_of_staffs_address_raises_the_alarm_and_names_nobody() {
+    let relay = Relay::playing(Part::Says(At::Rcpt, "550 5.1.1 no such user as info@npoc.org")).await;
+    let options = database::fresh_options().await;
+    let site = Process::start(&[("DATABASE_URL", &database::url(&options)), ("SMTP_URL", &relay.url)]);
+    assert_eq!(
+        Process::post(site.address, &application("send", Uuid::now_v7()))
+            .unwrap()
+            .status,
+        303
+    );
+    until(|| site.log().contains("mail to staff is refused"));
+    let log = site.log();
+    assert!(log.contains("ERROR") && log.contains("code=550"), "{log}");
+    assert!(!log.contains("info@") && !log.contains("wanjiku"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
