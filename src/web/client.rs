@@ -29,6 +29,11 @@ impl Limit {
         }
     }
 
+    /// The networks whose word on who is behind them is taken.
+    pub fn trusted_proxies(&self) -> &[IpNet] {
+        &self.trusted_proxies
+    }
+
     /// Counts one, and says whether it is within the limit.
     #[must_use]
     pub fn allows(&self, headers: &HeaderMap, extensions: &Extensions) -> bool {
@@ -72,7 +77,7 @@ impl Limit {
 }
 
 /// One subscriber's network: an IPv4 address, or the /64 of an IPv6 one.
-fn network(address: IpAddr) -> IpAddr {
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => Ipv6Net::new(v6, 64).map_or(IpAddr::V6(v6), |net| IpAddr::V6(net.network())),
         v4 @ IpAddr::V4(_) => v4,

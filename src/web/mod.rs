@@ -8,6 +8,7 @@ mod layout;
 mod membership;
 mod metrics;
 mod page;
+mod places;
 mod server;
 mod well_known;
 
@@ -36,6 +37,7 @@ use client::Limit;
 use constant::Constant;
 use metrics::Metrics;
 pub use page::Page;
+use places::Places;
 pub use server::Limits;
 
 /// The largest form that is read, in octets. Ten times the longest allowed answers in the script
@@ -125,14 +127,24 @@ pub fn router(site: Arc<Site>) -> Router {
 
 /// Answers requests until told to stop, then finishes those under way, as long as that is soon.
 pub async fn serve(site: Arc<Site>, listener: TcpListener, stop: watch::Receiver<bool>) {
-    let limits = site.limits;
-    server::run(router(site), listener, limits, stop).await;
+    let (places, limits) = (places(&site), site.limits);
+    server::run(router(site), listener, places, limits, stop).await;
 }
 
 /// Answers a monitor until told to stop.
 pub async fn serve_metrics(site: Arc<Site>, listener: TcpListener, stop: watch::Receiver<bool>) {
     let router = metrics::router(Arc::clone(&site.metrics), site.pool.clone());
-    server::run(router, listener, site.limits, stop).await;
+    server::run(router, listener, places(&site), site.limits, stop).await;
+}
+
+/// Of each listener its own: visitors leave those of the monitor alone.
+fn places(site: &Site) -> Arc<Places> {
+    let Limits {
+        connections,
+        connections_of_one,
+        ..
+    } = site.limits;
+    Places::new(connections, connections_of_one, site.limit.trusted_proxies().to_vec())
 }
 
 /// The route, never the path: a receipt's path is its secret. No address of the client either.

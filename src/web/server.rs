@@ -14,14 +14,18 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tower::ServiceExt as _;
+
+use super::places::{Place, Places};
 
 /// How much of what may go on at once, and for how long.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Connections. Well below the 1,024 files that a process may usually have open.
     pub connections: usize,
+    /// Connections of one network, but for proxies. Many people may share one.
+    pub connections_of_one: usize,
     /// How long a request's head may take, and a connection may wait for the next one.
     pub head: Duration,
     /// How long a request may take once its head is read: its body, and the answer's beginning.
@@ -37,6 +41,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 800,
+            connections_of_one: 100,
             head: Duration::from_secs(15),
             request: Duration::from_mins(1),
             connection: Duration::from_mins(5),
@@ -52,21 +57,27 @@ const STOP_LIMIT: Duration = Duration::from_secs(5);
 const BREATH: Duration = Duration::from_millis(500);
 
 /// Answers until told to stop, then finishes what is under way, as long as that is soon.
-pub async fn run(router: Router, listener: TcpListener, limits: Limits, mut stop: watch::Receiver<bool>) {
-    let places = Arc::new(Semaphore::new(limits.connections));
+pub async fn run(
+    router: Router,
+    listener: TcpListener,
+    places: Arc<Places>,
+    limits: Limits,
+    mut stop: watch::Receiver<bool>,
+) {
     loop {
         let taken = tokio::select! {
             taken = take(&listener, &places) => taken,
             _ = stop.changed() => break,
         };
         match taken {
-            Ok((stream, peer, place)) => {
+            Ok(Some((stream, peer, place))) => {
                 let answering = answer(stream, peer, router.clone(), limits, stop.clone());
                 tokio::spawn(async move {
                     answering.await;
                     drop(place);
                 });
             }
+            Ok(None) => {}
             Err(error) => {
                 tracing::warn!(%error, "no connection can be taken");
                 tokio::time::sleep(BREATH).await;
@@ -74,22 +85,16 @@ pub async fn run(router: Router, listener: TcpListener, limits: Limits, mut stop
         }
     }
     drop(listener);
-    // Every place is free when the last connection has ended.
-    let all = u32::try_from(limits.connections).unwrap_or(u32::MAX);
-    drop(tokio::time::timeout(STOP_LIMIT, places.acquire_many(all)).await);
+    places.all_left(STOP_LIMIT).await;
 }
 
-/// The next connection, once there is a place for it. Until then others wait in the system's queue.
-async fn take(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> std::io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let place = Arc::clone(places)
-        .acquire_owned()
-        .await
-        .map_err(std::io::Error::other)?;
+/// The next connection, once there is a place for it; until then others wait in the system's queue.
+/// Nothing where its network has enough: it is ended at once.
+async fn take(listener: &TcpListener, places: &Arc<Places>) -> std::io::Result<Option<(TcpStream, SocketAddr, Place)>> {
+    let permit = places.wait().await;
     let (stream, peer) = listener.accept().await?;
-    Ok((stream, peer, place))
+    let place = permit.and_then(|permit| places.take(peer.ip(), permit));
+    Ok(place.map(|place| (stream, peer, place)))
 }
 
 /// Until the client leaves, has been here long enough, or the site stops; a request that is under
