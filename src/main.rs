@@ -50,12 +50,7 @@ async fn serve() -> anyhow::Result<()> {
     };
     let database = Database::at(&settings.database).await?;
     announce(&settings, &listener);
-    // Pages need no database, so they are served without it, and while another start migrates.
-    if let Ok(Err(error)) = tokio::time::timeout(FIRST_TRY, database::migrate(&database.pool)).await
-        && !is_away(&error)
-    {
-        return Err(database::not_up_to_date(error));
-    }
+    let is_up_to_date = migrate_now(&database.pool).await?;
     let mailer = Mailer::new(settings.mail_from.clone(), settings.transport.clone());
     let outbox = Arc::new(Outbox::new(database.pool.clone(), mailer, settings.staff_email.clone()));
     let site = web::Site::new(
@@ -68,6 +63,7 @@ async fn serve() -> anyhow::Result<()> {
         database.pool.clone(),
         outbox,
         settings.letterhead(),
+        is_up_to_date,
         stopping.clone(),
     ));
     if let Some(monitor) = monitor {
@@ -90,16 +86,28 @@ async fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListene
     listener.with_context(|| format!("Nothing can listen on {address}; see {setting}"))
 }
 
+/// Whether the database is up to date, as far as that is known soon. Pages need none, so they are
+/// served without it, and while another start migrates.
+async fn migrate_now(pool: &Pool) -> anyhow::Result<bool> {
+    match tokio::time::timeout(FIRST_TRY, database::migrate(pool)).await {
+        Ok(Ok(())) => Ok(true),
+        Ok(Err(error)) if !is_away(&error) => Err(database::not_up_to_date(error)),
+        _ => Ok(false),
+    }
+}
+
 /// Mail can be delivered once the tables are there.
 async fn deliver(
     pool: Pool,
     outbox: Arc<Outbox>,
     head: Letterhead,
+    is_up_to_date: bool,
     stopping: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
-    database::migrate_when_it_answers(&pool)
-        .await
-        .map_err(database::not_up_to_date)?;
+    if !is_up_to_date {
+        let migrated = database::migrate_when_it_answers(&pool).await;
+        migrated.map_err(database::not_up_to_date)?;
+    }
     tokio::join!(
         Arc::clone(&outbox).run(stopping.clone()),
         npoc::watch::run(&pool, &outbox, &head, stopping)

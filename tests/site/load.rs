@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use uuid::Uuid;
 
-use crate::support::{TestSite, encode, good_with};
+use crate::support::{TestSite, database, encode, good_with};
 
 /// For a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -65,11 +65,7 @@ async fn overload_is_refused_early_and_gives_the_answers_back() {
         ..Limits::default()
     };
     let site = TestSite::within(limits, &[]).await;
-    let mut lock = site.pool.begin().await.unwrap();
-    sqlx::query("LOCK TABLE applications")
-        .execute(&mut *lock)
-        .await
-        .unwrap();
+    let lock = database::lock_applications(&site.pool).await;
     let keys: Vec<Uuid> = (0..12).map(|_| Uuid::now_v7()).collect();
     let sending = join_all(keys.iter().map(|key| async {
         let reply = site.send(&[], *key).await;
@@ -162,12 +158,9 @@ async fn a_connection_that_has_lasted_long_ends_after_an_answer_and_never_within
         ..Limits::default()
     };
     let site = TestSite::within(limits, &[]).await;
-    let mut lock = site.pool.begin().await.unwrap();
-    sqlx::query("LOCK TABLE applications")
-        .execute(&mut *lock)
-        .await
-        .unwrap();
+    let lock = database::lock_applications(&site.pool).await;
     let stream = connect(&site.listen().await, &sending("")).await;
+    // What is waited for is the limit itself: the site's timer was set first, so it ends first.
     tokio::time::sleep(2 * SHORT).await;
     lock.commit().await.unwrap();
     let answer = read_to_end(stream).await;

@@ -11,6 +11,7 @@ mod acceptance;
 mod browser;
 mod commands;
 mod delivery;
+mod doubts;
 mod failure;
 mod faults;
 mod instances;

@@ -125,11 +125,7 @@ async fn a_refusal_of_staffs_address_raises_the_alarm_and_names_nobody() {
 async fn a_stop_finishes_what_was_begun_and_ends_in_order() {
     let site = Site::start().await;
     let address = site.process.address;
-    let mut lock = site.pool.begin().await.unwrap();
-    sqlx::query("LOCK TABLE applications")
-        .execute(&mut *lock)
-        .await
-        .unwrap();
+    let lock = database::lock_applications(&site.pool).await;
     let sending = std::thread::spawn(move || Process::post(address, &application("send", Uuid::now_v7())));
     let is_waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'applications'::regclass";
     while sqlx::query_scalar::<_, i64>(is_waiting)
@@ -207,20 +203,20 @@ fn every_test_that_keeps_a_promise_by_the_readme_is_there() {
     let (_, promises) = readme.split_once("## Promises and their tests").unwrap();
     let (promises, _) = promises.split_once("\n## ").unwrap();
     let named: Vec<&str> = promises.split('`').skip(1).step_by(2).collect();
-    let mut sources = String::new();
-    for folder in ["src", "tests/site", "tests/site/browser", "tests/site/faults"] {
-        for file in std::fs::read_dir(root.join(folder))
-            .unwrap()
-            .map(|file| file.unwrap().path())
-        {
-            if file.is_file() {
-                sources.push_str(&std::fs::read_to_string(file).unwrap_or_default());
-            }
-        }
-    }
+    let sources = [rust_below(&root.join("src")), rust_below(&root.join("tests"))].concat();
     let missing: Vec<_> = named
         .iter()
         .filter(|name| !sources.contains(&format!("fn {name}(")))
         .collect();
     assert!(missing.is_empty() && named.len() > 20, "{missing:?} of {}", named.len());
+}
+
+fn rust_below(folder: &std::path::Path) -> String {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let source = |path: std::path::PathBuf| match path.extension() {
+        _ if path.is_dir() => rust_below(&path),
+        Some(extension) if extension == "rs" => std::fs::read_to_string(path).unwrap(),
+        _ => String::new(),
+    };
+    entries.map(source).collect()
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use npoc::database::embedded::{Durability, Embedded};
 use npoc::database::{MIGRATOR, options};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, Postgres, Transaction};
 use tokio::sync::OnceCell;
 
 /// The server lives as long as the process: its lifeline removes it, and its files, afterwards.
@@ -108,6 +108,16 @@ fn has_room(directory: &Path) -> bool {
         .and_then(|line| line.split_whitespace().nth(3))
         .map(str::parse::<u64>);
     matches!(free, Some(Ok(kibibytes)) if kibibytes >= 2 * 1024 * 1024)
+}
+
+/// Lets nobody store an application until this is committed.
+pub async fn lock_applications(pool: &PgPool) -> Transaction<'static, Postgres> {
+    let mut lock = pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE applications")
+        .execute(&mut *lock)
+        .await
+        .unwrap();
+    lock
 }
 
 /// Copies a database to another server, as a backup does, by PostgreSQL's own programs.

@@ -5,12 +5,13 @@
 //! no transaction open, and notes the outcome. If it dies in between, the mail becomes due again
 //! by itself and goes out with the same Message-ID.
 
+mod ledger;
+mod schedule;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use askama::Template;
-use rand::RngExt as _;
-use sqlx::PgExecutor;
 use time::OffsetDateTime;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -18,6 +19,8 @@ use tokio::task::JoinSet;
 use crate::database::Pool;
 use crate::mailer::{Failure, Letter, Mailer};
 use crate::values::EmailAddress;
+pub use ledger::{Standing, Unsent, mailed, retry, standing, unsent};
+use schedule::wait_after;
 
 /// Deliveries at the same time in one process: one slow server delays no other mail.
 const WORKERS: usize = 4;
@@ -30,31 +33,6 @@ const SENDING_LIMIT: Duration = Duration::from_mins(2);
 
 /// How often the table is looked at when nobody says that something is owed.
 const POLL: Duration = Duration::from_secs(5);
-
-/// The wait after each failed try, before jitter: five seconds, ten, a minute, five, fifteen, an
-/// hour, three, six, then every twelve hours, six times: 82 hours in all, so at least 74 with the
-/// shortest jitter. Afterwards a mail is given up, or tried on at the last pace if a refusal is
-/// not final for it.
-const WAITS: [Duration; 14] = [
-    Duration::from_secs(5),
-    Duration::from_secs(10),
-    Duration::from_mins(1),
-    Duration::from_mins(5),
-    Duration::from_mins(15),
-    Duration::from_hours(1),
-    Duration::from_hours(3),
-    Duration::from_hours(6),
-    Duration::from_hours(12),
-    Duration::from_hours(12),
-    Duration::from_hours(12),
-    Duration::from_hours(12),
-    Duration::from_hours(12),
-    Duration::from_hours(12),
-];
-
-/// Each wait is lengthened or shortened by up to this part, so that many mails that failed
-/// together do not come back together.
-const JITTER: f64 = 0.1;
 
 /// Letters as the columns that an `INSERT … SELECT unnest(…)` takes.
 #[derive(Debug, Default)]
@@ -360,149 +338,5 @@ impl Outbox {
             html: GivenUpHtml(claim, failure).render().map_err(unrendered)?,
             refusal_is_final: false,
         })
-    }
-}
-
-/// When to try again after the `attempts`-th try failed; `None`: no more.
-fn wait_after(attempts: i32, failure: &Failure, refusal_is_final: bool) -> Option<Duration> {
-    if failure.is_refusal && refusal_is_final {
-        return None;
-    }
-    let tried = usize::try_from(attempts).unwrap_or_default().saturating_sub(1);
-    let wait = WAITS
-        .get(tried)
-        .or_else(|| WAITS.last().filter(|_| !refusal_is_final))?;
-    Some(wait.mul_f64(rand::rng().random_range(1.0 - JITTER..=1.0 + JITTER)))
-}
-
-/// A mail that was not sent, for those who look after it. Holds no address of an applicant.
-#[derive(Debug)]
-pub struct Unsent {
-    /// The outbox's own number.
-    pub id: i64,
-    /// What it is about.
-    pub reference: Option<String>,
-    /// Its Message-ID.
-    pub message_id: String,
-    /// Since when it is owed.
-    pub owed_at: OffsetDateTime,
-    /// When it is tried next.
-    pub due_at: OffsetDateTime,
-    /// How often it was tried.
-    pub attempts: i32,
-    /// When it was given up, if it was.
-    pub given_up_at: Option<OffsetDateTime>,
-    /// What the last try ended with.
-    pub last_error: Option<String>,
-}
-
-/// Every mail that waits or was given up, oldest first.
-///
-/// # Errors
-/// The database's.
-pub async fn unsent(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<Unsent>> {
-    sqlx::query_as!(
-        Unsent,
-        "SELECT id, reference, message_id, owed_at, due_at, attempts, given_up_at, last_error
-         FROM outbox WHERE sent_at IS NULL ORDER BY id"
-    )
-    .fetch_all(executor)
-    .await
-}
-
-/// How mail stands now.
-#[derive(Clone, Copy, Debug)]
-pub struct Standing {
-    /// Mails that are to be sent, or sent again.
-    pub waiting: i64,
-    /// Mails that are not tried any more.
-    pub given_up: i64,
-    /// Since when the oldest of those that wait is owed.
-    pub oldest_owed_at: Option<OffsetDateTime>,
-    /// For how long, by the database's clock; zero where none waits.
-    pub oldest_waits: time::Duration,
-}
-
-/// How mail stands now. Costs what waits, not what was sent.
-///
-/// # Errors
-/// The database's.
-pub async fn standing(pool: &Pool) -> sqlx::Result<Standing> {
-    let mut session = pool.session().await?;
-    let row = sqlx::query!(
-        r#"SELECT waiting.count AS "waiting!", given_up.count AS "given_up!", waiting.oldest AS oldest_owed_at,
-            coalesce(extract(epoch FROM now() - waiting.oldest), 0)::double precision AS "oldest_waits!"
-        FROM (SELECT count(*), min(owed_at) AS oldest FROM outbox WHERE sent_at IS NULL AND given_up_at IS NULL) waiting,
-            (SELECT count(*) FROM outbox WHERE given_up_at IS NOT NULL) given_up"#
-    )
-    .fetch_one(&mut *session)
-    .await?;
-    session.end().await?;
-    Ok(Standing {
-        waiting: row.waiting,
-        given_up: row.given_up,
-        oldest_owed_at: row.oldest_owed_at,
-        oldest_waits: time::Duration::seconds_f64(row.oldest_waits),
-    })
-}
-
-/// How many mails about something were sent in a span of time, its end not included; notices that
-/// one was given up are not counted.
-///
-/// # Errors
-/// The database's.
-pub async fn mailed(executor: impl PgExecutor<'_>, from: OffsetDateTime, to: OffsetDateTime) -> sqlx::Result<i64> {
-    sqlx::query_scalar!(
-        r#"SELECT count(*) AS "count!" FROM outbox WHERE sent_at >= $1 AND sent_at < $2
-            AND reference IS NOT NULL AND message_id NOT LIKE '%.given-up-%'"#,
-        from,
-        to
-    )
-    .fetch_one(executor)
-    .await
-}
-
-/// Makes unsent mail due now, given up or not, with its schedule begun anew: that of one
-/// reference, or all. What a worker is sending at this moment is left to it. Returns how many.
-///
-/// # Errors
-/// The database's.
-pub async fn retry(executor: impl PgExecutor<'_>, reference: Option<&str>) -> sqlx::Result<u64> {
-    let done = sqlx::query!(
-        "UPDATE outbox SET due_at = now(), attempts = 0, given_up_at = NULL
-         WHERE sent_at IS NULL AND (leased_until IS NULL OR leased_until < now())
-           AND ($1::text IS NULL OR reference = upper($1))",
-        reference
-    )
-    .execute(executor)
-    .await?;
-    Ok(done.rows_affected())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn total(waits: impl Iterator<Item = f64>) -> f64 {
-        waits.sum::<f64>() / 3600.0
-    }
-
-    #[test]
-    fn a_mail_is_tried_for_at_least_72_hours() {
-        assert!(total(WAITS.iter().map(|wait| wait.as_secs_f64() * (1.0 - JITTER))) >= 72.0);
-    }
-
-    #[test]
-    fn a_refusal_is_final_for_an_applicant_and_never_for_staff() {
-        let refusal = Failure {
-            is_refusal: true,
-            code: Some(550),
-            reason: String::new(),
-        };
-        let outage = Failure::temporary("down");
-        assert_eq!(wait_after(1, &refusal, true), None);
-        assert!(wait_after(1, &refusal, false).is_some());
-        assert_eq!(wait_after(15, &outage, true), None);
-        assert!(wait_after(1000, &outage, false).is_some_and(|wait| wait >= Duration::from_hours(10)));
     }
 }

@@ -1,0 +1,110 @@
+//! How mail stands, and having it sent again: for those who look after it.
+
+use sqlx::PgExecutor;
+use time::OffsetDateTime;
+
+use crate::database::Pool;
+
+/// A mail that was not sent, for those who look after it. Holds no address of an applicant.
+#[derive(Debug)]
+pub struct Unsent {
+    /// The outbox's own number.
+    pub id: i64,
+    /// What it is about.
+    pub reference: Option<String>,
+    /// Its Message-ID.
+    pub message_id: String,
+    /// Since when it is owed.
+    pub owed_at: OffsetDateTime,
+    /// When it is tried next.
+    pub due_at: OffsetDateTime,
+    /// How often it was tried.
+    pub attempts: i32,
+    /// When it was given up, if it was.
+    pub given_up_at: Option<OffsetDateTime>,
+    /// What the last try ended with.
+    pub last_error: Option<String>,
+}
+
+/// Every mail that waits or was given up, oldest first.
+///
+/// # Errors
+/// The database's.
+pub async fn unsent(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<Unsent>> {
+    sqlx::query_as!(
+        Unsent,
+        "SELECT id, reference, message_id, owed_at, due_at, attempts, given_up_at, last_error
+         FROM outbox WHERE sent_at IS NULL ORDER BY id"
+    )
+    .fetch_all(executor)
+    .await
+}
+
+/// How mail stands now.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing {
+    /// Mails that are to be sent, or sent again.
+    pub waiting: i64,
+    /// Mails that are not tried any more.
+    pub given_up: i64,
+    /// Since when the oldest of those that wait is owed.
+    pub oldest_owed_at: Option<OffsetDateTime>,
+    /// For how long, by the database's clock; zero where none waits.
+    pub oldest_waits: time::Duration,
+}
+
+/// How mail stands now. Costs what waits, not what was sent.
+///
+/// # Errors
+/// The database's.
+pub async fn standing(pool: &Pool) -> sqlx::Result<Standing> {
+    let mut session = pool.session().await?;
+    let row = sqlx::query!(
+        r#"SELECT waiting.count AS "waiting!", given_up.count AS "given_up!", waiting.oldest AS oldest_owed_at,
+            coalesce(extract(epoch FROM now() - waiting.oldest), 0)::double precision AS "oldest_waits!"
+        FROM (SELECT count(*), min(owed_at) AS oldest FROM outbox WHERE sent_at IS NULL AND given_up_at IS NULL) waiting,
+            (SELECT count(*) FROM outbox WHERE given_up_at IS NOT NULL) given_up"#
+    )
+    .fetch_one(&mut *session)
+    .await?;
+    session.end().await?;
+    Ok(Standing {
+        waiting: row.waiting,
+        given_up: row.given_up,
+        oldest_owed_at: row.oldest_owed_at,
+        oldest_waits: time::Duration::seconds_f64(row.oldest_waits),
+    })
+}
+
+/// How many mails about something were sent in a span of time, its end not included; notices that
+/// one was given up are not counted.
+///
+/// # Errors
+/// The database's.
+pub async fn mailed(executor: impl PgExecutor<'_>, from: OffsetDateTime, to: OffsetDateTime) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM outbox WHERE sent_at >= $1 AND sent_at < $2
+            AND reference IS NOT NULL AND message_id NOT LIKE '%.given-up-%'"#,
+        from,
+        to
+    )
+    .fetch_one(executor)
+    .await
+}
+
+/// Makes unsent mail due now, given up or not, with its schedule begun anew: that of one
+/// reference, or all. What a worker is sending at this moment is left to it. Returns how many.
+///
+/// # Errors
+/// The database's.
+pub async fn retry(executor: impl PgExecutor<'_>, reference: Option<&str>) -> sqlx::Result<u64> {
+    let done = sqlx::query!(
+        "UPDATE outbox SET due_at = now(), attempts = 0, given_up_at = NULL
+         WHERE sent_at IS NULL AND (leased_until IS NULL OR leased_until < now())
+           AND ($1::text IS NULL OR reference = upper($1))",
+        reference
+    )
+    .execute(executor)
+    .await?;
+    Ok(done.rows_affected())
+}

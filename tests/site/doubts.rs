@@ -1,0 +1,156 @@
+//! What is doubtful is asked about before it is sent, and never refused.
+
+use axum::http::StatusCode;
+
+use crate::support::{TestSite, good_with};
+
+#[tokio::test]
+async fn a_likely_slip_in_a_mail_address_is_asked_about_and_never_refused() {
+    let site = TestSite::new().await;
+    let slips = [
+        ("representative_email", "ann@gmial.com"),
+        ("alternate_name", "Bob"),
+        ("alternate_email", "Bob@afyabroa.or.ke"),
+    ];
+    let asked = site.check(&slips).await;
+    assert_eq!(asked.status, StatusCode::OK);
+    let questions = asked.all(".notice--warning").join(" ");
+    assert!(
+        questions.contains("ann@gmial.com looks like ann@gmail.com"),
+        "{questions}"
+    );
+    assert!(
+        questions.contains("Bob@afyabroa.or.ke looks like Bob@afyabora.or.ke"),
+        "{questions}"
+    );
+    assert!(
+        site.check(&[]).await.all(".notice--warning").is_empty(),
+        "no slip, no question"
+    );
+
+    let reference = site.apply(&slips).await;
+    site.deliver_all().await;
+    let (staff, _) = site.mails(&reference);
+    assert!(
+        staff
+            .text
+            .contains("look like a slip\n    YES: ann@gmial.com (is it ann@gmail.com?); Bob@afyabroa.or.ke (is"),
+        "as it is, and staff are told: {}",
+        staff.text
+    );
+}
+
+#[tokio::test]
+async fn near_its_own_domain_name_either_of_the_two_may_be_the_slip() {
+    let site = TestSite::new().await;
+    let asked = site.check(&[("representative_email", "wanjiku@afyabora.co.ke")]).await;
+    let question = asked.text_of(".notice--warning");
+    assert!(
+        question.contains("looks like wanjiku@afyabora.or.ke. One of the two may be mistyped"),
+        "{question}"
+    );
+    assert_eq!(
+        asked.attributes(".notice--warning button[name=change]", "value"),
+        ["representative_email", "domain_name"]
+    );
+}
+
+#[tokio::test]
+async fn an_ending_that_nobody_knows_is_asked_about_and_never_refused() {
+    let site = TestSite::new().await;
+    let typed = [("domain_name", "afyabora.or.k"), ("representative_email", "ann@web.dr")];
+    let asked = site.check(&typed).await;
+    assert_eq!(asked.status, StatusCode::OK);
+    assert_eq!(
+        asked.all(".notice--warning h2"),
+        ["Is afyabora.or.k right?", "Is web.dr right?"]
+    );
+    let reference = site.apply(&typed).await;
+    site.deliver_all().await;
+    let (staff, _) = site.mails(&reference);
+    assert!(
+        staff.text.contains("does not know\n    YES: afyabora.or.k; web.dr\n"),
+        "{}",
+        staff.text
+    );
+}
+
+#[tokio::test]
+async fn a_page_that_stands_where_a_domain_name_was_asked_for_is_kept() {
+    let site = TestSite::new().await;
+    let group = "https://www.facebook.com/groups/123456";
+    let checked = site.check(&[("domain_name", group)]).await;
+    assert_eq!(checked.kept("domain_name"), ["facebook.com"]);
+    assert_eq!(checked.kept("website"), [group]);
+    assert!(
+        checked
+            .text_of(".notice--warning")
+            .contains("Others use facebook.com too")
+    );
+    let own = site
+        .check(&[("domain_name", group), ("website", "https://afyabora.or.ke")])
+        .await;
+    assert_eq!(
+        own.kept("website"),
+        ["https://afyabora.or.ke"],
+        "an answer of its own stays"
+    );
+}
+
+#[tokio::test]
+async fn the_likelier_address_is_taken_by_one_press_and_is_another_application() {
+    let site = TestSite::new().await;
+    let slip = [
+        ("representative_email", "ann@gmial.com"),
+        ("form_key", "0192f0c1-2345-7abc-8def-0123456789ab"),
+    ];
+    let asked = site.check(&slip).await;
+    assert_eq!(
+        asked.attributes("button[name=take_likelier]", "value"),
+        ["representative_email"]
+    );
+    let pressed = [&slip[..], &[("take_likelier", "representative_email")]].concat();
+    let taken = site.check(&pressed).await;
+    assert_eq!(taken.status, StatusCode::OK);
+    assert_eq!(taken.kept("representative_email"), ["ann@gmail.com"]);
+    assert!(taken.all(".notice--warning").is_empty(), "settled");
+    assert_ne!(taken.submission_key(), asked.submission_key());
+    taken.assert_keeps(&good_with(&[("representative_email", "ann@gmail.com")]));
+
+    for (field, kept) in [("alternate_email", "ann@gmial.com"), ("no_such_field", "ann@gmial.com")] {
+        let other = site.check(&[&slip[..], &[("take_likelier", field)]].concat()).await;
+        assert_eq!(other.kept("representative_email"), [kept], "{field}: nothing to take");
+    }
+}
+
+#[tokio::test]
+async fn an_organization_that_may_not_be_eligible_learns_why_and_whom_to_ask_before_it_sends() {
+    let site = TestSite::new().await;
+    for (changes, told) in [
+        (("registered", "no"), "The executive committee may make an exception"),
+        (("not_eligible", "commercial"), "such as a chamber of commerce"),
+        (("not_eligible", "icann-contract"), "contract or memorandum with ICANN"),
+        (("not_eligible", "seeks-office"), "whose main purpose is to hold office"),
+        (("not_eligible", "government"), "represent a government in ICANN"),
+        (("domain_name", "grupo.github.io"), "Others use github.io too"),
+    ] {
+        let page = site.check(&[changes]).await;
+        assert_eq!(page.status, StatusCode::OK, "nothing is refused on the spot");
+        let notice = page.text_of(".notice--warning");
+        assert!(
+            notice.starts_with("Before you send") && notice.contains(told),
+            "{notice}"
+        );
+        assert!(notice.contains("You can still send") && notice.contains("info@npoc.org"));
+        assert!(
+            page.attributes(".notice--warning a", "href")
+                .contains(&"/join#eligible".to_owned())
+        );
+        assert!(
+            !page.attributes("[role=alert]", "role").contains(&"alert".to_owned()),
+            "it is no error"
+        );
+        site.apply(&[changes]).await;
+    }
+    assert_eq!(site.get("/join").await.all("#eligible").len(), 1);
+}
