@@ -46,6 +46,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// `NPOC_PUBLIC_URL`, without a slash at the end.
     pub public_url: String,
+    /// `NPOC_PROFILES`: NPOC's own pages in social networks.
+    pub profiles: Vec<Url>,
     /// `DATABASE_URL`, or the embedded one in `NPOC_DATA_DIR`.
     pub database: DatabaseChoice,
     /// `SMTP_URL`, or the folder of mails in `NPOC_DATA_DIR`.
@@ -134,6 +136,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         );
         let public_url = self.public_url(listen);
         let data_dir = self.data_dir();
+        let profiles = self.profiles();
         let database = self.database(data_dir.clone());
         let transport = self.transport(purpose, data_dir);
         let mail_from = self.mail_from();
@@ -146,6 +149,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         Some(Settings {
             listen: listen?,
             public_url: public_url?,
+            profiles: profiles?,
             database: database?,
             transport: transport?,
             mail_from: mail_from?,
@@ -194,6 +198,23 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
                 "an http or https address without a path, like https://npoc.org",
             ),
         }
+    }
+
+    fn profiles(&mut self) -> Option<Vec<Url>> {
+        let value = self
+            .value("NPOC_PROFILES")
+            .unwrap_or_else(|| "https://x.com/NPOC_ICANN".to_owned());
+        let addresses = value.split([',', ' ']).filter(|part| !part.is_empty());
+        let is_page = |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+        let parsed: Option<Vec<Url>> = addresses
+            .map(|address| Url::parse(address).ok().filter(is_page))
+            .collect();
+        parsed.or_else(|| {
+            self.fault(
+                "NPOC_PROFILES",
+                "web addresses separated by commas, like https://x.com/NPOC_ICANN",
+            )
+        })
     }
 
     /// None where nothing says where; a fault only for what needs it.

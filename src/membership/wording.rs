@@ -9,6 +9,9 @@ use crate::values::{Country, DomainFault, EmailFault, Fault};
 /// What stands where an answer would.
 pub const NOT_PROVIDED: &str = "Not provided";
 
+/// Where an organization applies to the NCSG, which NPOC's members are accepted by too.
+pub const NCSG_APPLICATION: &str = "https://members.ncsg.is/membership_application";
+
 /// The heading of a part of the form.
 #[must_use]
 pub fn heading(group: Group) -> &'static str {

@@ -1,85 +1,156 @@
-//! Pages that are the same for everybody: rendered once, at start.
+//! What is the same for everybody: made and compressed once, at start, and answered as it is.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use askama::Template as _;
-use axum::body::Bytes;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::Response;
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+use futures_util::stream;
 use sha2::{Digest as _, Sha256};
 
-use super::Site;
-use super::layout::Layout;
-use super::page::{ContentPage, Page};
+use super::coding::Coding;
 
-/// Long enough for a visit, short enough that a correction is soon seen.
-const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=300");
+/// Those of a site, by path.
+pub type Constants = HashMap<String, Arc<Constant>>;
 
-/// A rendered page.
+/// One answer, in every coding that makes it smaller.
 #[derive(Debug)]
 pub struct Constant {
+    representations: Vec<(Coding, Representation)>,
+    /// What every answer says of it, also that it is not sent again.
+    caching: [(HeaderName, HeaderValue); 2],
+}
+
+/// What goes over the wire (RFC 9110, 3.2).
+#[derive(Clone, Debug)]
+struct Representation {
     body: Bytes,
     etag: HeaderValue,
-}
-
-/// Renders every page of the list but the form, which is each visitor's own.
-pub fn render_all(public_url: &str) -> anyhow::Result<HashMap<Page, Constant>> {
-    Page::ALL
-        .into_iter()
-        .filter(|page| *page != Page::Membership)
-        .map(|page| Ok((page, Constant::of(render(page, public_url)?)?)))
-        .collect()
-}
-
-fn render(page: Page, public_url: &str) -> askama::Result<String> {
-    ContentPage {
-        layout: Layout::of(page, public_url),
-        page,
-    }
-    .render()
+    headers: HeaderMap,
 }
 
 impl Constant {
-    fn of(html: String) -> anyhow::Result<Self> {
-        let hash = BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(&html)[..12]);
-        // Weak: the layers in front may compress it.
+    /// Content of a type, for caches to keep as `cache_control` says.
+    ///
+    /// # Errors
+    /// None that memory does not cause.
+    pub fn new(content: &[u8], content_type: &'static str, cache_control: &'static str) -> anyhow::Result<Self> {
+        let caching = [
+            (header::CACHE_CONTROL, HeaderValue::from_static(cache_control)),
+            (header::VARY, HeaderValue::from_static("accept-encoding")),
+        ];
+        let mut representations = Vec::new();
+        for coding in Coding::ALL {
+            let body = coding.encode(content)?;
+            if coding == Coding::Identity || body.len() < content.len() {
+                representations.push((coding, Representation::new(body, coding, content_type, &caching)?));
+            }
+        }
         Ok(Self {
-            body: html.into(),
-            etag: format!("W/\"{hash}\"").parse()?,
+            representations,
+            caching,
         })
     }
 
-    fn answer(&self, headers: &HeaderMap) -> Response {
-        let caching = [
-            (header::CACHE_CONTROL, CACHE_CONTROL),
-            (header::ETAG, self.etag.clone()),
-        ];
-        if is_known(&self.etag, headers) {
-            return (StatusCode::NOT_MODIFIED, caching).into_response();
+    /// Answers a GET or a HEAD (RFC 9110, 13 and 14).
+    pub fn answer(&self, request: &Request) -> Response {
+        let representation = self.representation(Coding::wanted(request.headers()));
+        if is_plain(request.headers()) {
+            return representation.whole();
         }
-        let content_type = [(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("text/html; charset=utf-8"),
-        )];
-        (caching, content_type, self.body.clone()).into_response()
+        let mut response = http_serve::serve(representation.clone(), request).map(Body::new);
+        for (name, value) in &self.caching {
+            response.headers_mut().insert(name, value.clone());
+        }
+        response
+    }
+
+    /// The one in this coding; as it is, where that would not make it smaller.
+    fn representation(&self, coding: Coding) -> &Representation {
+        let mut all = self.representations.iter();
+        let last = self.representations.len() - 1;
+        all.find(|(one, _)| *one == coding)
+            .map_or(&self.representations[last].1, |(_, found)| found)
     }
 }
 
-fn is_known(etag: &HeaderValue, headers: &HeaderMap) -> bool {
-    let known = headers
-        .get(header::IF_NONE_MATCH)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    known
-        .split(',')
-        .any(|one| one.trim() == "*" || one.trim().as_bytes() == etag.as_bytes())
+/// Whether nothing is asked but the whole: no condition and no range.
+fn is_plain(headers: &HeaderMap) -> bool {
+    const CONDITIONS: [HeaderName; 6] = [
+        header::IF_MATCH,
+        header::IF_NONE_MATCH,
+        header::IF_MODIFIED_SINCE,
+        header::IF_UNMODIFIED_SINCE,
+        header::IF_RANGE,
+        header::RANGE,
+    ];
+    !CONDITIONS.iter().any(|name| headers.contains_key(name))
 }
 
-/// Answers with one page of the list.
-pub fn show(page: Page, site: &Site, headers: &HeaderMap) -> Response {
-    match site.constants.get(&page) {
-        Some(constant) => constant.answer(headers),
-        None => StatusCode::NOT_FOUND.into_response(),
+impl Representation {
+    fn new(
+        body: Vec<u8>,
+        coding: Coding,
+        content_type: &'static str,
+        caching: &[(HeaderName, HeaderValue)],
+    ) -> anyhow::Result<Self> {
+        let etag = HeaderValue::from_str(&format!("\"{}\"", digest(&body)))?;
+        let mut headers: HeaderMap = caching.iter().cloned().collect();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        headers.insert(header::ETAG, etag.clone());
+        headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        if coding != Coding::Identity {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.token()));
+        }
+        Ok(Self {
+            body: body.into(),
+            etag,
+            headers,
+        })
     }
+
+    fn whole(&self) -> Response {
+        let mut response = Response::new(Body::from(self.body.clone()));
+        response.headers_mut().clone_from(&self.headers);
+        response
+    }
+}
+
+/// For conditions and ranges.
+impl http_serve::Entity for Representation {
+    type Data = Bytes;
+    type Error = axum::BoxError;
+
+    fn len(&self) -> u64 {
+        self.body.len() as u64
+    }
+
+    fn get_range(
+        &self,
+        range: std::ops::Range<u64>,
+    ) -> std::pin::Pin<Box<dyn futures_util::Stream<Item = Result<Bytes, axum::BoxError>> + Send + Sync>> {
+        let octet = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(self.body.len());
+        let part = self.body.slice(octet(range.start)..octet(range.end));
+        Box::pin(stream::iter([Ok(part)]))
+    }
+
+    fn add_headers(&self, headers: &mut HeaderMap) {
+        headers.extend(self.headers.clone());
+    }
+
+    fn etag(&self) -> Option<HeaderValue> {
+        Some(self.etag.clone())
+    }
+
+    fn last_modified(&self) -> Option<std::time::SystemTime> {
+        None
+    }
+}
+
+/// Sixteen characters that tell content apart.
+pub fn digest(content: &[u8]) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(content)[..12])
 }

@@ -82,7 +82,7 @@ fn is_page(response: &Response) -> bool {
 fn page(site: &Site, status: StatusCode, response: Response) -> Response {
     let (title, message) = words(status);
     let page = ErrorPage {
-        layout: Layout::apart(&site.public_url),
+        layout: Layout::apart(&site.frame),
         status: status.as_u16(),
         title,
         message,
@@ -92,7 +92,7 @@ fn page(site: &Site, status: StatusCode, response: Response) -> Response {
         .render()
         .unwrap_or_else(|_| format!("<!doctype html><title>{title}</title><h1>{title}</h1><p>{message}</p>"));
     let mut drawn = (status, Html(html)).into_response();
-    for name in [header::ALLOW, header::RETRY_AFTER] {
+    for name in [header::ALLOW, header::CONTENT_RANGE, header::RETRY_AFTER] {
         if let Some(value) = response.headers().get(&name) {
             drawn.headers_mut().insert(name, value.clone());
         }

@@ -1,6 +1,7 @@
 //! HTTP and HTML. Knows everything below it; nothing below knows it.
 
 mod client;
+mod coding;
 mod constant;
 mod failure;
 mod health;
@@ -10,16 +11,16 @@ mod metrics;
 mod page;
 mod places;
 mod server;
+mod static_file;
 mod well_known;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::{from_fn_with_state, map_response_with_state};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::middleware::{from_fn_with_state, map_request, map_response_with_state};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -34,7 +35,9 @@ use crate::membership::Letterhead;
 use crate::outbox::Outbox;
 use crate::settings::Settings;
 use client::Limit;
-use constant::Constant;
+use constant::{Constant, Constants};
+use failure::Failure;
+use layout::Frame;
 use metrics::Metrics;
 pub use page::Page;
 use places::Places;
@@ -43,6 +46,9 @@ pub use server::Limits;
 /// The largest form that is read, in octets. Ten times the longest allowed answers in the script
 /// that urlencodes longest, so that too long an answer meets a sentence and not this limit.
 const FORM_LIMIT: usize = 4 * 1024 * 1024;
+
+/// What a page might ask of a browser; ours ask nothing.
+const PERMISSIONS: &str = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()";
 
 /// What handlers share.
 pub struct Site {
@@ -53,9 +59,9 @@ pub struct Site {
     limits: Limits,
     metrics: Arc<Metrics>,
     storing: Semaphore,
-    public_url: String,
+    frame: Frame,
     security: Vec<(HeaderName, HeaderValue)>,
-    constants: HashMap<Page, Constant>,
+    constants: Constants,
 }
 
 impl Site {
@@ -64,42 +70,61 @@ impl Site {
     /// # Errors
     /// A template that cannot be rendered.
     pub fn new(settings: &Settings, pool: Pool, outbox: Arc<Outbox>, limits: Limits) -> anyhow::Result<Arc<Self>> {
-        let public_url = settings.public_url.clone();
+        let frame = Frame {
+            public_url: settings.public_url.clone(),
+            profiles: settings.profiles.clone(),
+        };
         Ok(Arc::new(Self {
             letterhead: settings.letterhead(),
             storing: Semaphore::new(limits.storing),
             limits,
             metrics: Arc::default(),
             limit: Limit::new(settings.rate_limit, settings.trusted_proxies.clone()),
-            constants: constant::render_all(&public_url)?,
-            security: security_headers(&public_url)?,
-            public_url,
+            constants: constants(&frame)?,
+            security: security_headers(&frame.public_url)?,
+            frame,
             pool,
             outbox,
         }))
     }
 }
 
+/// Whatever is the same for everybody.
+fn constants(frame: &Frame) -> anyhow::Result<Constants> {
+    let mut all = page::all(frame)?;
+    all.extend(static_file::all()?);
+    for (path, content, content_type) in [
+        (
+            "/robots.txt",
+            well_known::robots(&frame.public_url),
+            "text/plain; charset=utf-8",
+        ),
+        (
+            "/sitemap.xml",
+            well_known::sitemap(&frame.public_url),
+            "application/xml",
+        ),
+    ] {
+        let constant = Constant::new(content.as_bytes(), content_type, "public, max-age=3600")?;
+        all.insert(path.into(), constant.into());
+    }
+    Ok(all)
+}
+
 /// Every route behind its layers.
 pub fn router(site: Arc<Site>) -> Router {
-    Page::ALL
-        .into_iter()
-        .filter(|page| *page != Page::Membership)
-        .fold(Router::new(), |router, page| {
-            router.route(
-                page.path(),
-                get(move |State(site): State<Arc<Site>>, headers: HeaderMap| async move {
-                    constant::show(page, &site, &headers)
-                }),
-            )
-        })
+    let router = site.constants.iter().fold(Router::new(), |router, (path, constant)| {
+        let constant = Arc::clone(constant);
+        router.route(
+            path,
+            get(move |request: Request| async move { constant.answer(&request) }),
+        )
+    });
+    router
         .route(Page::Membership.path(), get(membership::show).post(membership::post))
         .route("/membership/received/{secret}", get(membership::receipt))
-        .route("/robots.txt", get(well_known::robots))
-        .route("/sitemap.xml", get(well_known::sitemap))
         .route("/.well-known/security.txt", get(well_known::security))
-        .route("/favicon.ico", get(well_known::favicon))
-        .route("/static/icon.svg", get(well_known::icon))
+        .fallback(elsewhere)
         .layer(DefaultBodyLimit::max(FORM_LIMIT))
         // A fault of ours in one request is a page, not the end of the connection.
         .layer(CatchPanicLayer::custom(|_| {
@@ -111,6 +136,7 @@ pub fn router(site: Arc<Site>) -> Router {
         ))
         .layer(map_response_with_state(Arc::clone(&site), failure::draw))
         .layer(CompressionLayer::new())
+        .layer(map_request(coding::settle))
         // Health is for machines: no page is drawn over it.
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
@@ -156,6 +182,14 @@ fn span(request: &Request) -> tracing::Span {
     tracing::info_span!("request", method = %request.method(), route)
 }
 
+/// A page has one address: with a slash at its end, it is found too, and the form arrives.
+async fn elsewhere(uri: Uri) -> Result<Redirect, Failure> {
+    let path = uri.path().trim_end_matches('/');
+    let page = Page::ALL.into_iter().find(|page| page.path() == path);
+    page.map(|page| Redirect::permanent(page.path()))
+        .ok_or(Failure::NotFound)
+}
+
 fn security_headers(public_url: &str) -> anyhow::Result<Vec<(HeaderName, HeaderValue)>> {
     let mut headers = vec![
         (
@@ -167,6 +201,14 @@ fn security_headers(public_url: &str) -> anyhow::Result<Vec<(HeaderName, HeaderV
         (
             header::REFERRER_POLICY,
             HeaderValue::from_static("strict-origin-when-cross-origin"),
+        ),
+        (
+            HeaderName::from_static("permissions-policy"),
+            HeaderValue::from_static(PERMISSIONS),
+        ),
+        (
+            HeaderName::from_static("cross-origin-embedder-policy"),
+            HeaderValue::from_static("require-corp"),
         ),
         (
             HeaderName::from_static("cross-origin-opener-policy"),

@@ -2,8 +2,15 @@
 //! a variant, its row in each `match`, and its template.
 
 use askama::Template;
+use time::Date;
+use time::macros::date;
 
-use super::layout::Layout;
+use super::constant::{Constant, Constants};
+use super::layout::{Frame, Layout};
+
+/// Long enough for a visit, short enough that a correction is soon seen; and when the site is away,
+/// what a cache has is better than nothing.
+const A_VISIT: &str = "public, max-age=300, stale-while-revalidate=3600, stale-if-error=86400";
 
 /// A page that is the same for everybody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -86,6 +93,12 @@ impl Page {
         }
     }
 
+    /// The day on which its words last changed, for the sitemap. A test tells when it is out of date.
+    #[must_use]
+    pub fn changed_on(self) -> Date {
+        date!(2026 - 11 - 25)
+    }
+
     /// One sentence for search results.
     #[must_use]
     pub fn description(self) -> &'static str {
@@ -108,6 +121,24 @@ impl Page {
             Self::Accessibility => "How this site is built for every reader, and how to report what does not work.",
         }
     }
+}
+
+/// Every page of the list but the form, which is each visitor's own.
+///
+/// # Errors
+/// A template that cannot be rendered.
+pub fn all(frame: &Frame) -> anyhow::Result<Constants> {
+    let constant = |page: Page| {
+        let html = ContentPage {
+            layout: Layout::of(page, frame),
+            page,
+        }
+        .render()?;
+        let constant = Constant::new(html.as_bytes(), "text/html; charset=utf-8", A_VISIT)?;
+        Ok((page.path().to_owned(), constant.into()))
+    };
+    let is_constant = |page: &Page| *page != Page::Membership;
+    Page::ALL.into_iter().filter(is_constant).map(constant).collect()
 }
 
 /// A page of the brochure, or one like it.

@@ -24,6 +24,7 @@ mod outage;
 mod pages;
 mod refusals;
 mod report;
+mod representation;
 mod settings;
 mod smtp;
 mod support;

@@ -1,10 +1,13 @@
 //! The pages: what stands on them, and that every way leads somewhere.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt::Write as _;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD as URL_SAFE, Engine as _};
 use npoc::web::Page;
+use sha2::{Digest as _, Sha256};
 
 use crate::support::{TestSite, folded};
 
@@ -117,23 +120,14 @@ async fn no_page_needs_a_script_or_anything_from_elsewhere() {
 }
 
 #[tokio::test]
-async fn a_page_that_the_browser_has_is_not_sent_again() {
-    let site = TestSite::new().await;
-    let etag = site.get("/who-we-are").await.headers[header::ETAG].clone();
-    let again = Request::get("/who-we-are")
-        .header(header::IF_NONE_MATCH, etag)
-        .body(Body::empty())
-        .unwrap();
-    let reply = site.ask(again).await;
-    assert_eq!((reply.status, reply.body.as_str()), (StatusCode::NOT_MODIFIED, ""));
-}
-
-#[tokio::test]
 async fn programs_find_what_they_look_for() {
     let site = TestSite::new().await;
     let sitemap = site.get("/sitemap.xml").await.body;
     for page in Page::ALL {
-        assert!(sitemap.contains(&format!("<loc>http://127.0.0.1:8080{}</loc>", page.path())));
+        let (path, day) = (page.path(), page.changed_on());
+        assert!(sitemap.contains(&format!(
+            "<loc>http://127.0.0.1:8080{path}</loc><lastmod>{day}</lastmod>"
+        )));
     }
     assert!(
         site.get("/robots.txt")
@@ -147,7 +141,103 @@ async fn programs_find_what_they_look_for() {
             .body
             .contains("Contact: mailto:info@npoc.org")
     );
-    for path in ["/favicon.ico", "/static/icon.svg", "/health/live", "/health/ready"] {
+    for path in ["/favicon.ico", "/health/live", "/health/ready"] {
         assert_eq!(site.get(path).await.status, StatusCode::OK, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_whose_words_changed_tells_a_new_day_in_the_sitemap() {
+    let site = TestSite::new().await;
+    let mut lines = String::new();
+    for page in Page::ALL {
+        let words = folded(&site.get(page.path()).await.all("main").join(" "));
+        let digest = URL_SAFE.encode(&Sha256::digest(words)[..9]);
+        writeln!(lines, "{}\t{}\t{digest}", page.path(), page.changed_on()).unwrap();
+    }
+    let known = include_str!("changed.tsv");
+    assert_eq!(
+        lines, known,
+        "words are new: give the page today's date in Page::changed_on, and changed.tsv what stands on the left"
+    );
+}
+
+#[tokio::test]
+async fn a_link_to_a_page_can_be_shown_with_its_title_sentence_and_picture() {
+    let site = TestSite::new().await;
+    for page in Page::ALL {
+        let reply = site.get(page.path()).await;
+        let property = |name: &str| reply.attributes(&format!("meta[property='og:{name}']"), "content");
+        assert_eq!(property("title"), [page.title()]);
+        assert_eq!(property("description"), [page.description()]);
+        assert_eq!(property("url"), [format!("http://127.0.0.1:8080{}", page.path())]);
+        let picture = property("image")[0].replace("http://127.0.0.1:8080", "");
+        let (head, png) = site.octets(Request::get(picture).body(Body::empty()).unwrap()).await;
+        assert_eq!(head.headers[header::CONTENT_TYPE], "image/png");
+        let pixels = [&png[16..20], &png[20..24]].map(|octets| u32::from_be_bytes(octets.try_into().unwrap()));
+        assert_eq!(
+            pixels.map(|length| length.to_string()).to_vec(),
+            [property("image:width"), property("image:height")].concat()
+        );
+    }
+}
+
+#[tokio::test]
+async fn search_engines_read_who_npoc_is_and_where_else_it_is() {
+    let site = TestSite::with(&[(
+        "NPOC_PROFILES",
+        "https://x.com/NPOC_ICANN https://www.example.org/npoc/",
+    )])
+    .await;
+    let reply = site.get("/privacy").await;
+    assert_eq!(reply.attributes("[itemtype]", "itemtype"), ["https://schema.org/NGO"]);
+    assert_eq!(reply.attributes("[itemprop=name]", "content"), ["NPOC"]);
+    assert_eq!(reply.attributes("[itemprop=email]", "href"), ["mailto:info@npoc.org"]);
+    assert_eq!(
+        reply.attributes("[itemprop=sameAs]", "href"),
+        ["https://x.com/NPOC_ICANN", "https://www.example.org/npoc/"]
+    );
+    assert_eq!(reply.all("[itemprop=sameAs]"), ["x.com/NPOC_ICANN", "example.org/npoc"]);
+}
+
+#[tokio::test]
+async fn every_drawing_says_in_words_what_it_shows() {
+    let site = TestSite::new().await;
+    let mut drawings = 0;
+    for page in Page::ALL {
+        let reply = site.get(page.path()).await;
+        for named_by in reply.attributes("svg[role=img]", "aria-labelledby") {
+            for id in named_by.split(' ') {
+                assert!(reply.text_of(&format!("#{id}")).len() > 20, "{id} on {}", page.path());
+            }
+            drawings += 1;
+        }
+        assert_eq!(
+            reply.all("svg").len(),
+            reply.all("svg[role=img], svg[aria-hidden=true]").len(),
+            "{}: what is no drawing is hidden from those who hear the page",
+            page.path()
+        );
+    }
+    assert_eq!(drawings, 2);
+}
+
+#[tokio::test]
+async fn a_page_is_found_with_a_slash_at_its_end_and_so_are_the_answers_sent_there() {
+    let site = TestSite::new().await;
+    for page in Page::ALL.into_iter().filter(|page| *page != Page::Home) {
+        let reply = site.get(&format!("{}/", page.path())).await;
+        assert_eq!(
+            (reply.status, reply.location()),
+            (StatusCode::PERMANENT_REDIRECT, page.path())
+        );
+    }
+    let reply = site.post_raw("/membership/", "step=check").await;
+    assert_eq!(
+        (reply.status, reply.location()),
+        (StatusCode::PERMANENT_REDIRECT, "/membership")
+    );
+    for path in ["//example.org/", "/nowhere/", "//", "/membership//example.org/"] {
+        assert_eq!(site.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
     }
 }

@@ -76,7 +76,7 @@ struct Submission<'a> {
 /// The form, empty. Each has a key of its own, so that what is sent from it can be told apart from
 /// what is sent from another.
 pub async fn show(State(site): State<Arc<Site>>) -> Result<Response, Failure> {
-    let page = FormPage::empty(Layout::of(Page::Membership, &site.public_url));
+    let page = FormPage::empty(Layout::of(Page::Membership, &site.frame));
     Ok(private(StatusCode::OK, page.render()?))
 }
 
@@ -115,12 +115,12 @@ pub async fn post(State(site): State<Arc<Site>>, request: Request) -> Result<Res
 }
 
 fn edit(site: &Site, posted: &Posted, change: Option<Field>) -> Result<Response, Failure> {
-    let page = FormPage::filled(Layout::of(Page::Membership, &site.public_url), posted, change);
+    let page = FormPage::filled(Layout::of(Page::Membership, &site.frame), posted, change);
     Ok(private(StatusCode::OK, page.render()?))
 }
 
 fn refuse(site: &Site, posted: &Posted, problems: &[Problem]) -> Result<Response, Failure> {
-    let page = FormPage::refused(Layout::of(Page::Membership, &site.public_url), posted, problems);
+    let page = FormPage::refused(Layout::of(Page::Membership, &site.frame), posted, problems);
     Ok(private(StatusCode::UNPROCESSABLE_ENTITY, page.render()?))
 }
 
@@ -158,7 +158,7 @@ fn submission_key(form_key: Uuid, answers: &Answers) -> Uuid {
 /// The check page, with a key that stores once whatever happened before.
 fn give_back(site: &Site, submission: &Submission, notice: Notice, status: StatusCode) -> Result<Response, Failure> {
     let page = CheckPage {
-        layout: Layout::of(Page::Membership, &site.public_url),
+        layout: Layout::of(Page::Membership, &site.frame),
         answers: submission.application.answers(),
         slips: submission.application.slips(),
         unknown_endings: submission.application.unknown_endings(),
@@ -249,7 +249,7 @@ pub async fn receipt(State(site): State<Arc<Site>>, Path(secret): Path<String>) 
     let receipt = soon(looking).await.map_err(Failure::Unavailable)?;
     let receipt = receipt.ok_or(Failure::NotFound)?;
     let page = ReceiptPage {
-        layout: Layout::apart(&site.public_url),
+        layout: Layout::apart(&site.frame),
         receipt: &receipt,
     };
     let mut response = private(StatusCode::OK, page.render()?);

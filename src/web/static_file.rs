@@ -1,0 +1,79 @@
+//! Pictures, compiled in. Each but one has its content in its name, so that caches may keep it for good.
+
+use std::sync::LazyLock;
+
+use super::constant::{Constant, Constants, digest};
+
+/// A picture and where it is.
+#[derive(Debug)]
+pub struct StaticFile {
+    /// Its path.
+    pub path: String,
+    content: &'static [u8],
+    content_type: &'static str,
+    cache_control: &'static str,
+}
+
+/// Never asked for again: other content has another path.
+const FOR_GOOD: &str = "public, max-age=31536000, immutable";
+
+/// For the one whose path is known to browsers without us.
+const A_DAY: &str = "public, max-age=86400";
+
+/// The icon for those who take shapes.
+pub static ICON: LazyLock<StaticFile> =
+    LazyLock::new(|| StaticFile::named("icon", "svg", "image/svg+xml", include_bytes!("../../static/icon.svg")));
+
+/// The icon on the home screen of a telephone.
+pub static TOUCH_ICON: LazyLock<StaticFile> = LazyLock::new(|| {
+    StaticFile::named(
+        "touch-icon",
+        "png",
+        "image/png",
+        include_bytes!("../../static/touch-icon.png"),
+    )
+});
+
+/// What others show beside a link to us: 1200 by 630 pixels.
+pub static PREVIEW: LazyLock<StaticFile> = LazyLock::new(|| {
+    StaticFile::named(
+        "preview",
+        "png",
+        "image/png",
+        include_bytes!("../../static/preview.png"),
+    )
+});
+
+/// The icon that browsers ask for unasked.
+static FAVICON: LazyLock<StaticFile> = LazyLock::new(|| StaticFile {
+    path: "/favicon.ico".into(),
+    content: include_bytes!("../../static/favicon.ico"),
+    content_type: "image/x-icon",
+    cache_control: A_DAY,
+});
+
+impl StaticFile {
+    fn named(stem: &str, extension: &str, content_type: &'static str, content: &'static [u8]) -> Self {
+        Self {
+            path: format!("/static/{stem}.{}.{extension}", digest(content)),
+            content,
+            content_type,
+            cache_control: FOR_GOOD,
+        }
+    }
+}
+
+/// All of them, to be answered.
+///
+/// # Errors
+/// None that memory does not cause.
+pub fn all() -> anyhow::Result<Constants> {
+    let constant = |file: &StaticFile| {
+        let constant = Constant::new(file.content, file.content_type, file.cache_control)?;
+        Ok((file.path.clone(), constant.into()))
+    };
+    [&ICON, &TOUCH_ICON, &PREVIEW, &FAVICON]
+        .into_iter()
+        .map(|file| constant(file))
+        .collect()
+}
