@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, Version, header};
 use axum::middleware::{from_fn_with_state, map_request, map_response_with_state};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
@@ -26,6 +26,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, Predicate as _};
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::{DefaultOnResponse, TraceLayer};
 use tracing::Level;
@@ -105,7 +106,7 @@ fn constants(frame: &Frame) -> anyhow::Result<Constants> {
             "application/xml",
         ),
     ] {
-        let constant = Constant::new(content.as_bytes(), content_type, "public, max-age=3600")?;
+        let constant = Constant::new(content.as_bytes(), content_type, "max-age=3600")?;
         all.insert(path.into(), constant.into());
     }
     Ok(all)
@@ -135,7 +136,7 @@ pub fn router(site: Arc<Site>) -> Router {
             site.limits.request,
         ))
         .layer(map_response_with_state(Arc::clone(&site), failure::draw))
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(is_not_prepared)))
         .layer(map_request(coding::settle))
         // Health is for machines: no page is drawn over it.
         .route("/health/live", get(health::live))
@@ -180,6 +181,11 @@ fn span(request: &Request) -> tracing::Span {
         .get::<MatchedPath>()
         .map_or("unknown", MatchedPath::as_str);
     tracing::info_span!("request", method = %request.method(), route)
+}
+
+/// What has a tag was compressed at start, as far as that makes it smaller; its tag is of those octets.
+fn is_not_prepared(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
+    !headers.contains_key(header::ETAG)
 }
 
 /// A page has one address: with a slash at its end, it is found too, and the form arrives.

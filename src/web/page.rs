@@ -10,7 +10,7 @@ use super::layout::{Frame, Layout};
 
 /// Long enough for a visit, short enough that a correction is soon seen; and when the site is away,
 /// what a cache has is better than nothing.
-const A_VISIT: &str = "public, max-age=300, stale-while-revalidate=3600, stale-if-error=86400";
+const A_VISIT: &str = "max-age=300, stale-while-revalidate=3600, stale-if-error=86400";
 
 /// A page that is the same for everybody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

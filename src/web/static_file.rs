@@ -15,14 +15,20 @@ pub struct StaticFile {
 }
 
 /// Never asked for again: other content has another path.
-const FOR_GOOD: &str = "public, max-age=31536000, immutable";
+const FOR_GOOD: &str = "max-age=31536000, immutable";
 
 /// For the one whose path is known to browsers without us.
-const A_DAY: &str = "public, max-age=86400";
+const A_DAY: &str = "max-age=86400";
 
 /// The icon for those who take shapes.
-pub static ICON: LazyLock<StaticFile> =
-    LazyLock::new(|| StaticFile::named("icon", "svg", "image/svg+xml", include_bytes!("../../static/icon.svg")));
+pub static ICON: LazyLock<StaticFile> = LazyLock::new(|| {
+    StaticFile::named(
+        "icon",
+        "svg",
+        "image/svg+xml; charset=utf-8",
+        include_bytes!("../../static/icon.svg"),
+    )
+});
 
 /// The icon on the home screen of a telephone.
 pub static TOUCH_ICON: LazyLock<StaticFile> = LazyLock::new(|| {
