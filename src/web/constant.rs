@@ -1,11 +1,9 @@
 //! What is the same for everybody: made and compressed once, at start, and answered as it is.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use axum::response::Response;
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use futures_util::stream;
@@ -14,14 +12,14 @@ use sha2::{Digest as _, Sha256};
 use super::coding::Coding;
 
 /// Those of a site, by path.
-pub type Constants = HashMap<String, Arc<Constant>>;
+pub type Constants = HashMap<String, Constant>;
 
 /// One answer, in every coding that makes it smaller.
 #[derive(Debug)]
 pub struct Constant {
     representations: Vec<(Coding, Representation)>,
-    /// What every answer says of it, also that it is not sent again.
-    caching: [(HeaderName, HeaderValue); 2],
+    /// What every answer says, also that it is not sent again.
+    common: HeaderMap,
 }
 
 /// What goes over the wire (RFC 9110, 3.2).
@@ -33,38 +31,41 @@ struct Representation {
 }
 
 impl Constant {
-    /// Content of a type, for caches to keep as `cache_control` says.
+    /// Content of a type, for caches to keep as `cache_control` says, under the headers that every answer
+    /// of the site has.
     ///
     /// # Errors
     /// None that memory does not cause.
-    pub fn new(content: &[u8], content_type: &'static str, cache_control: &'static str) -> anyhow::Result<Self> {
-        let caching = [
-            (header::CACHE_CONTROL, HeaderValue::from_static(cache_control)),
-            (header::VARY, HeaderValue::from_static("accept-encoding")),
-        ];
+    pub fn new(
+        content: &[u8],
+        content_type: &'static str,
+        cache_control: &'static str,
+        every: &HeaderMap,
+    ) -> anyhow::Result<Self> {
+        let mut common = every.clone();
+        common.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control));
+        common.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
         let mut representations = Vec::new();
         for coding in Coding::ALL {
             let body = coding.encode(content)?;
             if coding == Coding::Identity || body.len() < content.len() {
-                representations.push((coding, Representation::new(body, coding, content_type, &caching)?));
+                representations.push((coding, Representation::new(body, coding, content_type, &common)?));
             }
         }
         Ok(Self {
             representations,
-            caching,
+            common,
         })
     }
 
     /// Answers a GET or a HEAD (RFC 9110, 13 and 14).
-    pub fn answer(&self, request: &Request) -> Response {
+    pub fn answer<B>(&self, request: &Request<B>) -> Response {
         let representation = self.representation(Coding::wanted(request.headers()));
         if is_plain(request.headers()) {
-            return representation.whole();
+            return representation.whole(request.method());
         }
         let mut response = http_serve::serve(representation.clone(), request).map(Body::new);
-        for (name, value) in &self.caching {
-            response.headers_mut().insert(name, value.clone());
-        }
+        response.headers_mut().extend(self.common.clone());
         response
     }
 
@@ -91,16 +92,12 @@ fn is_plain(headers: &HeaderMap) -> bool {
 }
 
 impl Representation {
-    fn new(
-        body: Vec<u8>,
-        coding: Coding,
-        content_type: &'static str,
-        caching: &[(HeaderName, HeaderValue)],
-    ) -> anyhow::Result<Self> {
+    fn new(body: Vec<u8>, coding: Coding, content_type: &'static str, common: &HeaderMap) -> anyhow::Result<Self> {
         let etag = HeaderValue::from_str(&format!("\"{}\"", digest(&body)))?;
-        let mut headers: HeaderMap = caching.iter().cloned().collect();
+        let mut headers = common.clone();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers.insert(header::ETAG, etag.clone());
+        headers.insert(header::CONTENT_LENGTH, body.len().into());
         headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         if coding != Coding::Identity {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.token()));
@@ -112,8 +109,14 @@ impl Representation {
         })
     }
 
-    fn whole(&self) -> Response {
-        let mut response = Response::new(Body::from(self.body.clone()));
+    /// To a HEAD its headers alone, with the length that the body would have.
+    fn whole(&self, method: &Method) -> Response {
+        let body = if method == Method::HEAD {
+            Bytes::new()
+        } else {
+            self.body.clone()
+        };
+        let mut response = Response::new(Body::from(body));
         response.headers_mut().clone_from(&self.headers);
         response
     }
@@ -138,7 +141,9 @@ impl http_serve::Entity for Representation {
     }
 
     fn add_headers(&self, headers: &mut HeaderMap) {
-        headers.extend(self.headers.clone());
+        for name in [header::CONTENT_TYPE, header::CONTENT_ENCODING] {
+            headers.extend(self.headers.get(&name).map(|value| (name, value.clone())));
+        }
     }
 
     fn etag(&self) -> Option<HeaderValue> {

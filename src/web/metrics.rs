@@ -57,13 +57,9 @@ struct Mails {
 pub async fn count(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>();
     let route = route.map_or_else(|| "unknown".to_owned(), |path| path.as_str().to_owned());
-    let method = known(request.method());
+    let method = request.method().clone();
     let response = next.run(request).await;
-    let status = response.status().as_u16();
-    metrics
-        .requests
-        .get_or_create(&Answered { method, route, status })
-        .inc();
+    metrics.answered(&method, &route, response.status());
     response
 }
 
@@ -90,6 +86,16 @@ async fn show(State((metrics, pool)): State<(Arc<Metrics>, Pool)>) -> Response {
 }
 
 impl Metrics {
+    /// Counts an answer.
+    pub fn answered(&self, method: &Method, route: &str, status: StatusCode) {
+        let answered = Answered {
+            method: known(method),
+            route: route.to_owned(),
+            status: status.as_u16(),
+        };
+        self.requests.get_or_create(&answered).inc();
+    }
+
     /// Without a database its figures stay as they were, and `npoc_database_up` says so.
     async fn look(&self, pool: &Pool) {
         let Ok(Ok((applications, standing))) = tokio::time::timeout(PATIENCE, ask(pool)).await else {

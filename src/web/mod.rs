@@ -14,19 +14,23 @@ mod server;
 mod static_file;
 mod well_known;
 
+use std::convert::Infallible;
+use std::future::ready;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, Version, header};
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::{DefaultBodyLimit, MatchedPath, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 use axum::middleware::{from_fn_with_state, map_request, map_response_with_state};
-use axum::response::{IntoResponse as _, Redirect, Response};
-use axum::routing::get;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{any, get};
+use axum::{BoxError, Router};
+use futures_util::future::Either;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use tower::ServiceExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
-use tower_http::compression::predicate::{DefaultPredicate, Predicate as _};
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::{DefaultOnResponse, TraceLayer};
 use tracing::Level;
@@ -61,8 +65,8 @@ pub struct Site {
     metrics: Arc<Metrics>,
     storing: Semaphore,
     frame: Frame,
-    security: Vec<(HeaderName, HeaderValue)>,
-    constants: Constants,
+    security: HeaderMap,
+    constants: Arc<Constants>,
 }
 
 impl Site {
@@ -75,14 +79,15 @@ impl Site {
             public_url: settings.public_url.clone(),
             profiles: settings.profiles.clone(),
         };
+        let security = security_headers(&frame.public_url)?;
         Ok(Arc::new(Self {
             letterhead: settings.letterhead(),
             storing: Semaphore::new(limits.storing),
             limits,
             metrics: Arc::default(),
             limit: Limit::new(settings.rate_limit, settings.trusted_proxies.clone()),
-            constants: constants(&frame)?,
-            security: security_headers(&frame.public_url)?,
+            constants: Arc::new(constants(&frame, &security)?),
+            security,
             frame,
             pool,
             outbox,
@@ -91,9 +96,9 @@ impl Site {
 }
 
 /// Whatever is the same for everybody.
-fn constants(frame: &Frame) -> anyhow::Result<Constants> {
-    let mut all = page::all(frame)?;
-    all.extend(static_file::all()?);
+fn constants(frame: &Frame, every: &HeaderMap) -> anyhow::Result<Constants> {
+    let mut all = page::all(frame, every)?;
+    all.extend(static_file::all(every)?);
     for (path, content, content_type) in [
         (
             "/robots.txt",
@@ -106,22 +111,71 @@ fn constants(frame: &Frame) -> anyhow::Result<Constants> {
             "application/xml",
         ),
     ] {
-        let constant = Constant::new(content.as_bytes(), content_type, "max-age=3600")?;
-        all.insert(path.into(), constant.into());
+        let constant = Constant::new(content.as_bytes(), content_type, "max-age=3600", every)?;
+        all.insert(path.into(), constant);
     }
     Ok(all)
 }
 
-/// Every route behind its layers.
-pub fn router(site: Arc<Site>) -> Router {
-    let router = site.constants.iter().fold(Router::new(), |router, (path, constant)| {
-        let constant = Arc::clone(constant);
-        router.route(
-            path,
-            get(move |request: Request| async move { constant.answer(&request) }),
-        )
-    });
-    router
+/// All that answers: what is prepared at once, anything else through the routes.
+#[derive(Clone)]
+pub struct Service {
+    prepared: Arc<Constants>,
+    metrics: Arc<Metrics>,
+    router: Router,
+}
+
+impl Service {
+    /// That of a site.
+    #[must_use]
+    pub fn new(site: &Arc<Site>) -> Self {
+        Self {
+            prepared: Arc::clone(&site.constants),
+            metrics: Arc::clone(&site.metrics),
+            router: router(Arc::clone(site)),
+        }
+    }
+
+    /// That of a site for its monitor.
+    fn of_monitor(site: &Site) -> Self {
+        Self {
+            prepared: Arc::default(),
+            metrics: Arc::clone(&site.metrics),
+            router: metrics::router(Arc::clone(&site.metrics), site.pool.clone()),
+        }
+    }
+
+    /// Answers one request.
+    pub fn answer<B>(&self, request: Request<B>) -> impl Future<Output = Result<Response, Infallible>> + use<B>
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        match self.at_once(&request) {
+            Some(response) => Either::Left(ready(Ok(response))),
+            None => Either::Right(self.router.clone().oneshot(request.map(Body::new))),
+        }
+    }
+
+    /// What is the same for everybody needs no layers: all of them had their say when it was prepared. It is
+    /// counted, and in the log for those who look closely.
+    fn at_once<B>(&self, request: &Request<B>) -> Option<Response> {
+        let constant = self.prepared.get(request.uri().path())?;
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return None;
+        }
+        let response = constant.answer(request);
+        let (route, status) = (request.uri().path(), response.status());
+        self.metrics.answered(request.method(), route, status);
+        tracing::debug!(method = %request.method(), route, status = status.as_u16(), "prepared");
+        Some(response)
+    }
+}
+
+/// Every route behind its layers. What is prepared is answered before, unless it is asked by another method.
+fn router(site: Arc<Site>) -> Router {
+    let paths = site.constants.keys();
+    paths
+        .fold(Router::new(), |router, path| router.route(path, any(only_read)))
         .route(Page::Membership.path(), get(membership::show).post(membership::post))
         .route("/membership/received/{secret}", get(membership::receipt))
         .route("/.well-known/security.txt", get(well_known::security))
@@ -136,7 +190,7 @@ pub fn router(site: Arc<Site>) -> Router {
             site.limits.request,
         ))
         .layer(map_response_with_state(Arc::clone(&site), failure::draw))
-        .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(is_not_prepared)))
+        .layer(CompressionLayer::new())
         .layer(map_request(coding::settle))
         // Health is for machines: no page is drawn over it.
         .route("/health/live", get(health::live))
@@ -155,13 +209,12 @@ pub fn router(site: Arc<Site>) -> Router {
 /// Answers requests until told to stop, then finishes those under way, as long as that is soon.
 pub async fn serve(site: Arc<Site>, listener: TcpListener, stop: watch::Receiver<bool>) {
     let (places, limits) = (places(&site), site.limits);
-    server::run(router(site), listener, places, limits, stop).await;
+    server::run(Service::new(&site), listener, places, limits, stop).await;
 }
 
 /// Answers a monitor until told to stop.
 pub async fn serve_metrics(site: Arc<Site>, listener: TcpListener, stop: watch::Receiver<bool>) {
-    let router = metrics::router(Arc::clone(&site.metrics), site.pool.clone());
-    server::run(router, listener, places(&site), site.limits, stop).await;
+    server::run(Service::of_monitor(&site), listener, places(&site), site.limits, stop).await;
 }
 
 /// Of each listener its own: visitors leave those of the monitor alone.
@@ -175,7 +228,7 @@ fn places(site: &Site) -> Arc<Places> {
 }
 
 /// The route, never the path: a receipt's path is its secret. No address of the client either.
-fn span(request: &Request) -> tracing::Span {
+fn span(request: &Request<Body>) -> tracing::Span {
     let route = request
         .extensions()
         .get::<MatchedPath>()
@@ -183,9 +236,9 @@ fn span(request: &Request) -> tracing::Span {
     tracing::info_span!("request", method = %request.method(), route)
 }
 
-/// What has a tag was compressed at start, as far as that makes it smaller; its tag is of those octets.
-fn is_not_prepared(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
-    !headers.contains_key(header::ETAG)
+/// Of what is prepared.
+async fn only_read() -> impl IntoResponse {
+    (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")])
 }
 
 /// A page has one address: with a slash at its end, it is found too, and the form arrives.
@@ -196,8 +249,8 @@ async fn elsewhere(uri: Uri) -> Result<Redirect, Failure> {
         .ok_or(Failure::NotFound)
 }
 
-fn security_headers(public_url: &str) -> anyhow::Result<Vec<(HeaderName, HeaderValue)>> {
-    let mut headers = vec![
+fn security_headers(public_url: &str) -> anyhow::Result<HeaderMap> {
+    let mut headers = HeaderMap::from_iter([
         (
             header::CONTENT_SECURITY_POLICY,
             layout::content_security_policy().parse()?,
@@ -224,12 +277,10 @@ fn security_headers(public_url: &str) -> anyhow::Result<Vec<(HeaderName, HeaderV
             HeaderName::from_static("cross-origin-resource-policy"),
             HeaderValue::from_static("same-origin"),
         ),
-    ];
+    ]);
     if public_url.starts_with("https:") {
-        headers.push((
-            header::STRICT_TRANSPORT_SECURITY,
-            HeaderValue::from_static("max-age=63072000; includeSubDomains"),
-        ));
+        let two_years = HeaderValue::from_static("max-age=63072000; includeSubDomains");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, two_years);
     }
     Ok(headers)
 }

@@ -2,6 +2,7 @@
 //! a variant, its row in each `match`, and its template.
 
 use askama::Template;
+use axum::http::HeaderMap;
 use time::Date;
 use time::macros::date;
 
@@ -127,15 +128,15 @@ impl Page {
 ///
 /// # Errors
 /// A template that cannot be rendered.
-pub fn all(frame: &Frame) -> anyhow::Result<Constants> {
+pub fn all(frame: &Frame, every: &HeaderMap) -> anyhow::Result<Constants> {
     let constant = |page: Page| {
         let html = ContentPage {
             layout: Layout::of(page, frame),
             page,
         }
         .render()?;
-        let constant = Constant::new(html.as_bytes(), "text/html; charset=utf-8", A_VISIT)?;
-        Ok((page.path().to_owned(), constant.into()))
+        let constant = Constant::new(html.as_bytes(), "text/html; charset=utf-8", A_VISIT, every)?;
+        Ok((page.path().to_owned(), constant))
     };
     let is_constant = |page: &Page| *page != Page::Membership;
     Page::ALL.into_iter().filter(is_constant).map(constant).collect()

@@ -6,8 +6,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
 use axum::extract::ConnectInfo;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -15,8 +13,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tower::ServiceExt as _;
 
+use super::Service;
 use super::places::{Place, Places};
 
 /// How much of what may go on at once, and for how long.
@@ -58,7 +56,7 @@ const BREATH: Duration = Duration::from_millis(500);
 
 /// Answers until told to stop, then finishes what is under way, as long as that is soon.
 pub async fn run(
-    router: Router,
+    service: Service,
     listener: TcpListener,
     places: Arc<Places>,
     limits: Limits,
@@ -71,7 +69,7 @@ pub async fn run(
         };
         match taken {
             Ok(Some((stream, peer, place))) => {
-                let answering = answer(stream, peer, router.clone(), limits, stop.clone());
+                let answering = answer(stream, peer, service.clone(), limits, stop.clone());
                 tokio::spawn(async move {
                     answering.await;
                     drop(place);
@@ -99,12 +97,18 @@ async fn take(listener: &TcpListener, places: &Arc<Places>) -> std::io::Result<O
 
 /// Until the client leaves, has been here long enough, or the site stops; a request that is under
 /// way then is answered.
-async fn answer(stream: TcpStream, peer: SocketAddr, router: Router, limits: Limits, mut stop: watch::Receiver<bool>) {
+async fn answer(
+    stream: TcpStream,
+    peer: SocketAddr,
+    service: Service,
+    limits: Limits,
+    mut stop: watch::Receiver<bool>,
+) {
     // An answer is written whole; there is nothing to wait for.
     drop(stream.set_nodelay(true));
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().oneshot(request.map(Body::new))
+        service.answer(request)
     });
     let mut connection = pin!(
         http1::Builder::new()

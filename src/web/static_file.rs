@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use axum::http::HeaderMap;
+
 use super::constant::{Constant, Constants, digest};
 
 /// A picture and where it is.
@@ -73,10 +75,10 @@ impl StaticFile {
 ///
 /// # Errors
 /// None that memory does not cause.
-pub fn all() -> anyhow::Result<Constants> {
+pub fn all(every: &HeaderMap) -> anyhow::Result<Constants> {
     let constant = |file: &StaticFile| {
-        let constant = Constant::new(file.content, file.content_type, file.cache_control)?;
-        Ok((file.path.clone(), constant.into()))
+        let constant = Constant::new(file.content, file.content_type, file.cache_control, every)?;
+        Ok((file.path.clone(), constant))
     };
     [&ICON, &TOUCH_ICON, &PREVIEW, &FAVICON]
         .into_iter()

@@ -10,7 +10,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::response::Parts;
 use axum::http::{HeaderMap, Request, StatusCode, header};
@@ -25,7 +24,6 @@ use npoc::web::{self, Limits};
 use scraper::{Html, Selector};
 use sqlx::PgPool;
 use tokio::sync::watch;
-use tower::ServiceExt as _;
 use uuid::Uuid;
 
 /// A complete application, any part of which a test may replace.
@@ -59,7 +57,7 @@ pub struct TestSite {
     pub head: Letterhead,
     pub outbox: Arc<Outbox>,
     pub folder: PathBuf,
-    router: Router,
+    service: web::Service,
     site: Arc<web::Site>,
 }
 
@@ -114,7 +112,7 @@ impl TestSite {
             head: settings.letterhead(),
             outbox,
             folder,
-            router: web::router(Arc::clone(&site)),
+            service: web::Service::new(&site),
             site,
         }
     }
@@ -158,7 +156,7 @@ impl TestSite {
 
     /// An answer as it goes over the wire.
     pub async fn octets(&self, request: Request<Body>) -> (Parts, Bytes) {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.service.answer(request).await.unwrap();
         let (head, body) = response.into_parts();
         (head, body.collect().await.unwrap().to_bytes())
     }

@@ -1,0 +1,360 @@
+"""Measures the site beside what it is measured against; benches/run installs what this needs and calls it.
+
+Sides alternate in rounds; a ratio is taken within a round, since machines are noisy from one to the next. Printed are
+medians, with the least and the greatest.
+"""
+
+import contextlib
+import glob
+import json
+import os
+import pathlib
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+HERE = pathlib.Path(__file__).parent
+PROGRAM = pathlib.Path(sys.argv[1]).resolve()
+ROUNDS = int(os.environ.get("ROUNDS", "5"))
+SECONDS = int(os.environ.get("SECONDS_EACH", "4"))
+CODINGS = "gzip, deflate, br, zstd"
+MANY = 1_000_000
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def pin(process, cores):
+    """With all its threads, and what it has started."""
+    children = subprocess.run(["pgrep", "-P", str(process)], capture_output=True, text=True).stdout.split()
+    for one in [str(process), *children]:
+        subprocess.run(["taskset", "-acp", cores, one], check=True, stdout=subprocess.DEVNULL)
+
+
+def highest_memory(process):
+    """The most that a process has had in memory, in MB."""
+    status = pathlib.Path(f"/proc/{process}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
+
+
+class Site:
+    """The program, on an embedded database of its own or on a given one."""
+
+    def __init__(self, home, database=None):
+        self.home = pathlib.Path(home)
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        settings = {
+            "PATH": os.environ["PATH"],
+            "NPOC_LISTEN": f"127.0.0.1:{self.port}",
+            "NPOC_DATA_DIR": str(home),
+            "NPOC_RATE_LIMIT": "0",
+            "NPOC_MAIL": "folder", "NPOC_LOG": os.environ.get("NPOC_LOG", "info"),
+        }
+        if database:
+            settings["DATABASE_URL"] = database
+        began = time.monotonic()
+        log = open(self.home / "log", "wb")
+        self.process = subprocess.Popen([PROGRAM], env=settings, stderr=log)
+        self.await_page("/")
+        self.first_page = time.monotonic() - began
+        self.await_page("/health/ready")
+
+    def await_page(self, path):
+        until = time.monotonic() + 60
+        while time.monotonic() < until and self.process.poll() is None:
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(self.url + path, timeout=5).read()
+                return
+            time.sleep(0.002)
+        raise SystemExit(f"no {path}: {(self.home / 'log').read_text()}")
+
+    def sockets(self):
+        """Where its embedded server listens."""
+        return str(self.home / "socket")
+
+    def database(self, name="npoc"):
+        return f"postgres://npoc@localhost/{name}?host={self.sockets()}"
+
+    def sql(self, statement, name="npoc"):
+        psql = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", self.sockets(), "-U", "npoc", name]
+        return subprocess.run(psql, input=statement, check=True, capture_output=True, text=True).stdout.strip()
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+@contextlib.contextmanager
+def site(database=None):
+    # Not in the system's temporary directory if that is memory: what is durable is measured.
+    home = tempfile.mkdtemp(prefix="npoc-bench-", dir="/var/tmp")
+    os.chmod(home, 0o755)
+    one = Site(home, database)
+    try:
+        yield one
+    finally:
+        one.stop()
+        shutil.rmtree(home)
+
+
+def wrk(url, connections, seconds=SECONDS, script=None, core=None):
+    """Requests a second. Any failed one ends the measuring."""
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-H", f"Accept-Encoding: {CODINGS}"]
+    command += ["-s", str(script)] if script else []
+    command = ["taskset", "-c", core, *command] if core else command
+    said = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout
+    if "Non-2xx" in said or "Socket errors" in said:
+        raise SystemExit(f"failed requests:\n{said}")
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1])
+
+
+def table(title, rows):
+    print(f"\n{title}\n")
+    widths = [max(len(str(row[column])) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(str(cell).ljust(width) for cell, width in zip(row, widths)), flush=True)
+
+
+def compared(ours, theirs):
+    """Cells for two sides measured in rounds: the medians, and their ratio with its spread."""
+    ratios = [one / other for one, other in zip(ours, theirs)]
+    spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})"
+    return f"{statistics.median(ours):,.0f}", f"{statistics.median(theirs):,.0f}", spread
+
+
+NGINX = """
+worker_processes 1; daemon off; pid {home}/pid; error_log stderr;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off; server_tokens off; sendfile off; tcp_nodelay on; keepalive_requests 1000000; etag off;
+  open_file_cache max=100; open_file_cache_valid 60s;
+  client_body_temp_path {home}/b; proxy_temp_path {home}/p; fastcgi_temp_path {home}/f; uwsgi_temp_path {home}/u;
+  scgi_temp_path {home}/s;
+  server {{
+    listen 127.0.0.1:{port} backlog=1024; root {home};
+    {locations}
+  }}
+}}
+"""
+
+
+@contextlib.contextmanager
+def nginx(url, paths):
+    """Serves from files what the site answers on these paths: the same octets under the same headers."""
+    home, port, locations = tempfile.mkdtemp(prefix="npoc-bench-"), free_port(), []
+    os.chmod(home, 0o755)
+    for number, path in enumerate(paths):
+        answer = urllib.request.urlopen(urllib.request.Request(url + path, headers={"Accept-Encoding": CODINGS}))
+        pathlib.Path(home, f"page{number}").write_bytes(answer.read())
+        own = {"date", "content-length", "content-type", "connection"}
+        headers = "".join(
+            f"add_header {name} '{value.replace(chr(39), chr(92) + chr(39))}';"
+            for name, value in answer.headers.items()
+            if name not in own
+        )
+        kind = f"types {{}} default_type '{answer.headers['content-type']}';"
+        locations.append(f"location = {path} {{ {kind} {headers} try_files /page{number} =404; }}")
+    configuration = pathlib.Path(home, "nginx.conf")
+    configuration.write_text(NGINX.format(home=home, port=port, locations="\n    ".join(locations)))
+    process = subprocess.Popen(["/usr/sbin/nginx", "-p", home, "-c", configuration])
+    try:
+        for _ in range(500):
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(f"http://127.0.0.1:{port}{paths[0]}").read()
+                break
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{port}", process.pid
+    finally:
+        process.terminate()
+        process.wait()
+        shutil.rmtree(home)
+
+
+def pages():
+    """Content pages beside nginx, each side on one core and the load on the other."""
+    paths = ["/", "/who-we-are", "/join", "/about-icann"]
+    rows = [("page", "ours/s", "nginx/s", "ratio (goal 1.2)")]
+    with site() as ours, nginx(ours.url, paths) as (theirs, process):
+        pin(ours.process.pid, "0")
+        pin(process, "0")
+        for path in paths:
+            samples = [(wrk(ours.url + path, 32, core="1"), wrk(theirs + path, 32, core="1")) for _ in range(ROUNDS)]
+            rows.append((path, *compared(*zip(*samples))))
+        rows.append(("memory, MB", f"{highest_memory(ours.process.pid):.1f}", "", "(goal ≤ 40)"))
+    table("Content pages, keep-alive, compressed, 32 connections, requests a second of one core", rows)
+
+
+# Columns that are another in each row, as pgbench makes them.
+REFERENCE = "'NPOC-' || {0} || '-' || {0}".format("translate(upper(left(md5(random()::text), 4)), '01258B', 'GHJKMN')")
+DRAWN = {
+    "submission_key": "gen_random_uuid()",
+    "receipt_secret": "gen_random_uuid()",
+    "message_id": "gen_random_uuid() || '@npoc.org'",
+    "not_eligible": "'{}'",
+    "suspicions": "'{}'",
+}
+
+
+def as_insert(ours, table_name, where, drawn):
+    """A row as the statement that inserts one like it."""
+    row = json.loads(ours.sql(f"SELECT row_to_json(r) FROM (SELECT * FROM {table_name} WHERE {where}) r"))
+    cells = {name: drawn.get(name) or literal(value) for name, value in row.items() if name != "id"}
+    return f"INSERT INTO {table_name} ({', '.join(cells)}) VALUES ({', '.join(cells.values())});".replace("\n", " ")
+
+
+def literal(value):
+    if value is None or isinstance(value, (bool, int)):
+        return {None: "NULL", True: "true", False: "false"}.get(value, str(value))
+    return "'" + value.replace("'", "''") + "'"
+
+
+def plain_transaction(ours):
+    """The rows of one application as pgbench commits them: BEGIN, one INSERT a row, COMMIT."""
+    reference = ours.sql("SELECT reference FROM applications LIMIT 1")
+    mails = ours.sql(f"SELECT id FROM outbox WHERE reference = '{reference}' ORDER BY id").split()
+    # As they are written: not yet sent.
+    fresh = {"attempts": "0", "claims": "0", "sent_at": "NULL", "leased_until": "NULL", "due_at": "now() + interval '1 year'"}
+    lines = [as_insert(ours, "applications", f"reference = '{reference}'", DRAWN | {"reference": REFERENCE})]
+    lines += [as_insert(ours, "application_history", f"reference = '{reference}' LIMIT 1", {})]
+    lines += [as_insert(ours, "outbox", f"id = {mail}", DRAWN | fresh) for mail in mails]
+    return "\n".join(["BEGIN;", *lines, "COMMIT;"])
+
+
+def pgbench(ours, script, clients):
+    command = ["pgbench", "-n", "-M", "prepared", "-c", str(clients), "-j", "1", "-T", str(SECONDS), "-f", str(script)]
+    command += ["-h", ours.sockets(), "-U", "npoc", "npoc"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return float(re.search(r"tps = ([\d.]+)", said)[1])
+
+
+def applications():
+    """Accepted applications beside pgbench, on one database; mail is delivered meanwhile."""
+    rows = [("clients", "ours/s", "pgbench/s", "ratio (goal 1.0)")]
+    with site() as ours:
+        wrk(f"{ours.url}/membership", 8, 1, HERE / "application.lua")
+        script = ours.home / "plain.sql"
+        script.write_text(plain_transaction(ours))
+        for clients in (8, 32):
+            samples = []
+            for _ in range(ROUNDS):
+                before = int(ours.sql("SELECT count(*) FROM applications"))
+                sent = wrk(f"{ours.url}/membership", clients, script=HERE / "application.lua")
+                stored = int(ours.sql("SELECT count(*) FROM applications")) - before
+                if stored < sent * SECONDS * 0.95:
+                    raise SystemExit(f"{sent * SECONDS:.0f} were answered and {stored} are stored")
+                drain(ours)
+                samples.append((sent, pgbench(ours, script, clients)))
+            rows.append((clients, *compared(*zip(*samples))))
+        rows.append(("memory, MB", f"{highest_memory(ours.process.pid):.1f}", "", "(goal ≤ 40)"))
+    table("Accepted applications a second, durable, beside pgbench committing the same four rows", rows)
+
+
+def drain(ours):
+    """Leaves the other side a database with nothing to do."""
+    ours.sql("UPDATE outbox SET sent_at = now() WHERE sent_at IS NULL; CHECKPOINT")
+
+
+def footprint():
+    """What it takes to start."""
+    with site() as server:
+        starts = []
+        for _ in range(ROUNDS):
+            with site(server.database()) as ours:
+                starts.append(ours.first_page * 1000)
+    table(
+        "From start to the first page, database up",
+        [("milliseconds", f"{statistics.median(starts):.0f} ({min(starts):.0f}–{max(starts):.0f})", "(goal ≤ 150)")],
+    )
+
+
+FILL = """
+INSERT INTO applications (reference, submission_key, receipt_secret, organization_name, domain_name, domain_name_ascii,
+    country, registered, registration_note, kind_of_work, statement, representative_name, representative_role,
+    representative_email, ncsg_status, not_eligible, authorised, publish, mailing_list)
+SELECT 'NPOC-' || four(n / 331776) || '-' || four(n % 331776), gen_random_uuid(), gen_random_uuid(), 'Organization ' || n,
+    'org' || n || '.example', 'org' || n || '.example', 'KE', true, 'Registry, ' || n, 'health', repeat('We help. ', 20),
+    'Ann', 'Director', 'ann@org' || n || '.example', 'not-yet', '{{}}', true, true, false
+FROM generate_series(1, {many}) n;
+INSERT INTO outbox (message_id, reference, recipient, subject, body_text, body_html, refusal_is_final, sent_at)
+SELECT n || '@bench', 'NPOC-3333-3333', 'a@example.org', 'A subject', 'text', 'html', true, now() FROM generate_series(1, {many}) n;
+INSERT INTO application_history (reference, event) SELECT reference, 'received' FROM applications;
+ANALYZE;
+"""
+FOUR = """CREATE FUNCTION four(n bigint) RETURNS text LANGUAGE sql IMMUTABLE AS
+$$ SELECT string_agg(substr('34679ACDEFGHJKMNPQRTVWXY', (n / 24 ^ i)::bigint::int % 24 + 1, 1), '') FROM generate_series(0, 3) i $$;"""
+
+
+def statement_of(beginning):
+    """A query of the site, as it was checked against the database."""
+    for file in glob.glob(str(HERE.parent / ".sqlx" / "*.json")):
+        query = json.loads(pathlib.Path(file).read_text())["query"]
+        if query.startswith(beginning):
+            return query
+    raise SystemExit(f"no query begins with {beginning}")
+
+
+def claim_times(server, name):
+    """Milliseconds that the claim of a mail takes in the database."""
+    server.sql(
+        "INSERT INTO outbox (message_id, recipient, subject, body_text, body_html, refusal_is_final)"
+        " SELECT 'due' || n || '@bench', 'a@example.org', 's', 't', 'h', true FROM generate_series(1, 500) n; ANALYZE",
+        name,
+    )
+    claim = statement_of("UPDATE outbox SET attempts").replace("$1", "180")
+    said = server.sql(f"EXPLAIN (ANALYZE, SUMMARY) {claim};\n" * 200, name)
+    return statistics.median(float(one) for one in re.findall(r"Execution Time: ([\d.]+)", said))
+
+
+def growth():
+    """The same with nothing stored and with a million applications and mails."""
+    with site() as server:
+        for name in ("empty", "full"):
+            server.sql(f"CREATE DATABASE {name}", "postgres")
+        with site(server.database("empty")), site(server.database("full")):
+            pass
+        server.sql(FOUR + FILL.format(many=MANY), "full")
+        server.sql("VACUUM", "full")
+        claims = [(claim_times(server, "empty"), claim_times(server, "full")) for _ in range(3)]
+        for name in ("empty", "full"):
+            server.sql("UPDATE outbox SET sent_at = now() WHERE sent_at IS NULL", name)
+        with site(server.database("empty")) as empty, site(server.database("full")) as full:
+            samples = [
+                [1e6 / wrk(f"{one.url}/membership", 1, script=HERE / "application.lua") for one in (full, empty)]
+                for _ in range(ROUNDS)
+            ]
+        exporting = subprocess.Popen(
+            [PROGRAM, "applications", "export"],
+            env={"PATH": os.environ["PATH"], "DATABASE_URL": server.database("full")},
+            stdout=subprocess.DEVNULL,
+        )
+        began = time.monotonic()
+        _, status, used = os.wait4(exporting.pid, 0)
+        exported = time.monotonic() - began
+        if status:
+            raise SystemExit("the export failed")
+    rows = [("", f"{MANY:,} stored", "none stored", "ratio")]
+    rows.append(("µs for an application", *compared(*zip(*samples)), "(goal ≤ 1.1)"))
+    claimed = [[full * 1000, empty * 1000] for empty, full in claims]
+    rows.append(("µs to claim a mail", *compared(*zip(*claimed)), "(goal ≤ 1.1)"))
+    rows.append(("MB for the export of all", f"{used.ru_maxrss / 1024:.1f}", f"in {exported:.0f} s", "", "(goal ≤ 64)"))
+    rows[0] = (*rows[0], "")
+    table("Growth", rows)
+
+
+def main():
+    measured = {one.__name__: one for one in (pages, applications, footprint, growth)}
+    for name in sys.argv[2:] or measured:
+        measured[name]()
+
+
+main()
