@@ -204,7 +204,9 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let value = self
             .value("NPOC_PROFILES")
             .unwrap_or_else(|| "https://x.com/NPOC_ICANN".to_owned());
-        let addresses = value.split([',', ' ']).filter(|part| !part.is_empty());
+        let addresses = value
+            .split([',', ' '])
+            .filter(|part| !part.is_empty() && *part != "none");
         let is_page = |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host();
         let parsed: Option<Vec<Url>> = addresses
             .map(|address| Url::parse(address).ok().filter(is_page))
@@ -212,7 +214,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         parsed.or_else(|| {
             self.fault(
                 "NPOC_PROFILES",
-                "web addresses separated by commas, like https://x.com/NPOC_ICANN",
+                "web addresses separated by commas, like https://x.com/NPOC_ICANN, or none",
             )
         })
     }

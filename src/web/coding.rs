@@ -5,10 +5,11 @@ use std::io::{self, Read as _};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, header};
 
-/// How well a page is compressed at start. A step more would cost several times as long for a few
-/// octets in a hundred.
-const BROTLI: i32 = 9;
-const ZSTD: i32 = 19;
+/// How well a page is compressed at start: for a few milliseconds each. Brotli's best would save another
+/// tenth and take ten times as long.
+const BROTLI: i32 = 7;
+const BROTLI_WINDOW: i32 = 18;
+const ZSTD: i32 = 15;
 
 /// A way to write content on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,31 +37,39 @@ impl Coding {
     /// The one that a client likes best of ours. One that refuses all, `identity` too, gets `identity`
     /// all the same: an answer that cannot be read is no better than one in a wrong coding.
     pub fn wanted(headers: &HeaderMap) -> Self {
-        let accepted = || {
-            let values = headers.get_all(header::ACCEPT_ENCODING).into_iter();
-            let values = values.filter_map(|value| value.to_str().ok());
-            values.flat_map(|value| value.split(','))
-        };
-        let better = |best: (Self, f32), coding: Self| {
-            let weight = coding.weight(accepted());
-            if weight > best.1 { (coding, weight) } else { best }
-        };
-        Self::ALL.into_iter().fold((Self::Identity, 0.0), better).0
-    }
-
-    /// From 0, not wanted, to 1 (RFC 9110, 12.5.3). `identity` may be sent to whoever does not say otherwise.
-    fn weight<'a>(self, accepted: impl Iterator<Item = &'a str>) -> f32 {
-        let mut weight = if self == Self::Identity { f32::MIN_POSITIVE } else { 0.0 };
-        let mut is_named = false;
-        for one in accepted {
-            let (name, parameter) = one.split_once(';').unwrap_or((one, ""));
-            let names = name.trim().eq_ignore_ascii_case(self.token());
-            if names || (name.trim() == "*" && !is_named) {
-                weight = quality(parameter);
-                is_named |= names;
+        let mut weights = [None; 4];
+        let mut others = None;
+        for value in headers.get_all(header::ACCEPT_ENCODING) {
+            for one in value.as_bytes().split(|octet| *octet == b',') {
+                let mut parts = one.split(|octet| *octet == b';').map(<[u8]>::trim_ascii);
+                let name = parts.next().unwrap_or_default();
+                let weight = Some(weight(parts));
+                match Self::ALL.into_iter().position(|coding| coding.is_called(name)) {
+                    Some(coding) => weights[coding] = weight,
+                    None if name == b"*" => others = weight,
+                    None => {}
+                }
             }
         }
-        weight
+        Self::best(weights, others)
+    }
+
+    /// Of several that weigh as much, the first. `identity` may be sent to whoever does not say otherwise,
+    /// and comes after all that is named.
+    fn best(weights: [Option<u16>; 4], others: Option<u16>) -> Self {
+        let mut best = (Self::Identity, 0);
+        for (coding, weight) in Self::ALL.into_iter().zip(weights) {
+            let weight = weight.or(others).unwrap_or(0);
+            if weight > best.1 {
+                best = (coding, weight);
+            }
+        }
+        best.0
+    }
+
+    fn is_called(self, name: &[u8]) -> bool {
+        let name = name.strip_prefix(b"x-").filter(|_| self == Self::Gzip).unwrap_or(name);
+        name.eq_ignore_ascii_case(self.token().as_bytes())
     }
 
     /// These octets in this coding.
@@ -73,6 +82,7 @@ impl Coding {
             Self::Brotli => {
                 let parameters = brotli::enc::BrotliEncoderParams {
                     quality: BROTLI,
+                    lgwin: BROTLI_WINDOW,
                     ..Default::default()
                 };
                 brotli::BrotliCompress(&mut &*plain, &mut coded, &parameters)?;
@@ -87,12 +97,21 @@ impl Coding {
     }
 }
 
-/// The weight in `q=0.5`; 1 without one, and 0 where it cannot be read.
-fn quality(parameter: &str) -> f32 {
-    match parameter.trim().split_once('=') {
-        None => 1.0,
-        Some((_, value)) => value.trim().parse().unwrap_or(0.0),
-    }
+/// The weight among these parameters, in thousandths (RFC 9110, 12.4.2): 1,000 without one, and 0 where it
+/// is none.
+fn weight<'a>(mut parameters: impl Iterator<Item = &'a [u8]>) -> u16 {
+    let is_weight = |parameter: &&[u8]| parameter.len() > 1 && parameter[..2].eq_ignore_ascii_case(b"q=");
+    let Some(parameter) = parameters.find(is_weight) else {
+        return 1000;
+    };
+    let value = str::from_utf8(&parameter[2..])
+        .ok()
+        .and_then(|value| value.parse().ok());
+    let is_possible = |value: &f32| (0.0..=1.0).contains(value);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1,000")]
+    value
+        .filter(is_possible)
+        .map_or(0, |value| (value * 1000.0).round() as u16)
 }
 
 /// Decides once for a request, so that prepared answers and those that are compressed on the way out
@@ -126,11 +145,22 @@ mod tests {
             ("gzip;q=0", "identity"),
             ("gzip;q=much", "identity"),
             ("deflate, compress", "identity"),
+            ("br;q=2, gzip", "gzip"),
+            ("br;q=inf, gzip", "gzip"),
+            ("br;q=0.0001, identity;q=0", "identity"),
+            ("br;level=5;q=0.4, gzip;q=0.3", "br"),
+            ("x-gzip", "gzip"),
+            ("x-br", "identity"),
+            (";q=1,,", "identity"),
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(header::ACCEPT_ENCODING, accepted.parse().unwrap());
             assert_eq!(Coding::wanted(&headers).token(), token, "{accepted}");
         }
         assert_eq!(Coding::wanted(&HeaderMap::new()), Coding::Identity);
+        let mut lines = HeaderMap::new();
+        lines.append(header::ACCEPT_ENCODING, HeaderValue::from_bytes(b"gzip, \xff").unwrap());
+        lines.append(header::ACCEPT_ENCODING, HeaderValue::from_static("zstd"));
+        assert_eq!(Coding::wanted(&lines), Coding::Zstd);
     }
 }

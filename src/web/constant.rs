@@ -1,15 +1,16 @@
 //! What is the same for everybody: made and compressed once, at start, and answered as it is.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
-use axum::response::Response;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
-use futures_util::stream;
 use sha2::{Digest as _, Sha256};
 
 use super::coding::Coding;
+use super::wish::{Wish, wish};
 
 /// Those of a site, by path.
 pub type Constants = HashMap<String, Constant>;
@@ -23,7 +24,7 @@ pub struct Constant {
 }
 
 /// What goes over the wire (RFC 9110, 3.2).
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Representation {
     body: Bytes,
     etag: HeaderValue,
@@ -47,6 +48,9 @@ impl Constant {
         common.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
         let mut representations = Vec::new();
         for coding in Coding::ALL {
+            if coding != Coding::Identity && content_type == "image/png" {
+                continue; // It is compressed already.
+            }
             let body = coding.encode(content)?;
             if coding == Coding::Identity || body.len() < content.len() {
                 representations.push((coding, Representation::new(body, coding, content_type, &common)?));
@@ -58,14 +62,27 @@ impl Constant {
         })
     }
 
-    /// Answers a GET or a HEAD (RFC 9110, 13 and 14).
+    /// Answers a GET or a HEAD.
     pub fn answer<B>(&self, request: &Request<B>) -> Response {
         let representation = self.representation(Coding::wanted(request.headers()));
-        if is_plain(request.headers()) {
-            return representation.whole(request.method());
+        match wish(request, &representation.etag, representation.body.len()) {
+            Wish::Whole => representation.whole(request.method()),
+            Wish::Part(part) => representation.part(part),
+            Wish::Nothing => self.without_content(StatusCode::NOT_MODIFIED, representation),
+            Wish::Another => self.without_content(StatusCode::PRECONDITION_FAILED, representation),
+            Wish::Beyond => {
+                let mut response = self.without_content(StatusCode::RANGE_NOT_SATISFIABLE, representation);
+                let length = format!("bytes */{}", representation.body.len());
+                response.headers_mut().extend(content_range(&length));
+                response
+            }
         }
-        let mut response = http_serve::serve(representation.clone(), request).map(Body::new);
-        response.headers_mut().extend(self.common.clone());
+    }
+
+    fn without_content(&self, status: StatusCode, representation: &Representation) -> Response {
+        let mut response = status.into_response();
+        response.headers_mut().clone_from(&self.common);
+        response.headers_mut().insert(header::ETAG, representation.etag.clone());
         response
     }
 
@@ -76,19 +93,6 @@ impl Constant {
         all.find(|(one, _)| *one == coding)
             .map_or(&self.representations[last].1, |(_, found)| found)
     }
-}
-
-/// Whether nothing is asked but the whole: no condition and no range.
-fn is_plain(headers: &HeaderMap) -> bool {
-    const CONDITIONS: [HeaderName; 6] = [
-        header::IF_MATCH,
-        header::IF_NONE_MATCH,
-        header::IF_MODIFIED_SINCE,
-        header::IF_UNMODIFIED_SINCE,
-        header::IF_RANGE,
-        header::RANGE,
-    ];
-    !CONDITIONS.iter().any(|name| headers.contains_key(name))
 }
 
 impl Representation {
@@ -120,39 +124,20 @@ impl Representation {
         response.headers_mut().clone_from(&self.headers);
         response
     }
+
+    fn part(&self, part: Range<usize>) -> Response {
+        let told = format!("bytes {}-{}/{}", part.start, part.end - 1, self.body.len());
+        let mut response = Response::new(Body::from(self.body.slice(part.clone())));
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+        response.headers_mut().clone_from(&self.headers);
+        response.headers_mut().insert(header::CONTENT_LENGTH, part.len().into());
+        response.headers_mut().extend(content_range(&told));
+        response
+    }
 }
 
-/// For conditions and ranges.
-impl http_serve::Entity for Representation {
-    type Data = Bytes;
-    type Error = axum::BoxError;
-
-    fn len(&self) -> u64 {
-        self.body.len() as u64
-    }
-
-    fn get_range(
-        &self,
-        range: std::ops::Range<u64>,
-    ) -> std::pin::Pin<Box<dyn futures_util::Stream<Item = Result<Bytes, axum::BoxError>> + Send + Sync>> {
-        let octet = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(self.body.len());
-        let part = self.body.slice(octet(range.start)..octet(range.end));
-        Box::pin(stream::iter([Ok(part)]))
-    }
-
-    fn add_headers(&self, headers: &mut HeaderMap) {
-        for name in [header::CONTENT_TYPE, header::CONTENT_ENCODING] {
-            headers.extend(self.headers.get(&name).map(|value| (name, value.clone())));
-        }
-    }
-
-    fn etag(&self) -> Option<HeaderValue> {
-        Some(self.etag.clone())
-    }
-
-    fn last_modified(&self) -> Option<std::time::SystemTime> {
-        None
-    }
+fn content_range(told: &str) -> Option<(HeaderName, HeaderValue)> {
+    Some((header::CONTENT_RANGE, told.parse().ok()?))
 }
 
 /// Sixteen characters that tell content apart.

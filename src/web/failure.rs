@@ -91,8 +91,9 @@ fn page(site: &Site, status: StatusCode, response: Response) -> Response {
     let html = page
         .render()
         .unwrap_or_else(|_| format!("<!doctype html><title>{title}</title><h1>{title}</h1><p>{message}</p>"));
-    let mut drawn = (status, Html(html)).into_response();
-    for name in [header::ALLOW, header::CONTENT_RANGE, header::RETRY_AFTER] {
+    // What fails now may work in a moment, and a page may come to be.
+    let mut drawn = (status, [(header::CACHE_CONTROL, "no-store")], Html(html)).into_response();
+    for name in [header::ALLOW, header::RETRY_AFTER] {
         if let Some(value) = response.headers().get(&name) {
             drawn.headers_mut().insert(name, value.clone());
         }

@@ -6,7 +6,6 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::page::Page;
-use super::static_file::{ICON, PREVIEW, TOUCH_ICON};
 
 /// The one style sheet.
 const STYLE: &str = include_str!("../../static/site.css");
@@ -63,42 +62,21 @@ impl<'a> Layout<'a> {
     pub fn is_here(&self, page: Page) -> bool {
         self.page == Some(page)
     }
-
-    /// The icon in shapes.
-    #[must_use]
-    #[expect(clippy::unused_self, reason = "templates reach it through the layout")]
-    pub fn icon(&self) -> &'static str {
-        &ICON.path
-    }
-
-    /// The icon of a telephone's home screen.
-    #[must_use]
-    #[expect(clippy::unused_self, reason = "templates reach it through the layout")]
-    pub fn touch_icon(&self) -> &'static str {
-        &TOUCH_ICON.path
-    }
-
-    /// The picture beside a link to us.
-    #[must_use]
-    #[expect(clippy::unused_self, reason = "templates reach it through the layout")]
-    pub fn preview(&self) -> &'static str {
-        &PREVIEW.path
-    }
 }
 
-/// How a page elsewhere is called in a sentence: its address without the scheme.
+/// How a page elsewhere is called: its address without what goes without saying.
 #[must_use]
-pub fn profile_name(profile: &Url) -> String {
-    let host = profile.host_str().unwrap_or_default();
-    format!(
-        "{}{}",
-        host.trim_start_matches("www."),
-        profile.path().trim_end_matches('/')
-    )
+pub fn profile_name(profile: &Url) -> &str {
+    let name = profile
+        .as_str()
+        .trim_start_matches(profile.scheme())
+        .trim_start_matches("://");
+    name.trim_start_matches("www.").trim_end_matches('/')
 }
 
 /// The policy under which browsers show our pages: our own style sheet, by its hash, our own
-/// icons, and forms to ourselves. No script at all.
+/// icons, and forms to ourselves. No script at all. Connections to ourselves are for checkers that read
+/// robots.txt from within a page.
 #[must_use]
 pub fn content_security_policy() -> String {
     let style = BASE64_STANDARD.encode(Sha256::digest(STYLE));

@@ -13,6 +13,7 @@ mod places;
 mod server;
 mod static_file;
 mod well_known;
+mod wish;
 
 use std::convert::Infallible;
 use std::future::ready;
@@ -29,6 +30,7 @@ use futures_util::future::Either;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt as _;
+use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -190,7 +192,8 @@ fn router(site: Arc<Site>) -> Router {
             site.limits.request,
         ))
         .layer(map_response_with_state(Arc::clone(&site), failure::draw))
-        .layer(CompressionLayer::new())
+        // The level from which Brotli is the smallest here too.
+        .layer(CompressionLayer::new().quality(CompressionLevel::Precise(5)))
         .layer(map_request(coding::settle))
         // Health is for machines: no page is drawn over it.
         .route("/health/live", get(health::live))
@@ -245,8 +248,9 @@ async fn only_read() -> impl IntoResponse {
 async fn elsewhere(uri: Uri) -> Result<Redirect, Failure> {
     let path = uri.path().trim_end_matches('/');
     let page = Page::ALL.into_iter().find(|page| page.path() == path);
-    page.map(|page| Redirect::permanent(page.path()))
-        .ok_or(Failure::NotFound)
+    let page = page.ok_or(Failure::NotFound)?;
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    Ok(Redirect::permanent(&format!("{}{query}", page.path())))
 }
 
 fn security_headers(public_url: &str) -> anyhow::Result<HeaderMap> {

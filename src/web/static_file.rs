@@ -1,8 +1,8 @@
-//! Pictures, compiled in. Each but one has its content in its name, so that caches may keep it for good.
+//! Pictures, compiled in. Each but one has a digest of its content in its name, so that caches may keep it for good.
 
 use std::sync::LazyLock;
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue};
 
 use super::constant::{Constant, Constants, digest};
 
@@ -71,17 +71,18 @@ impl StaticFile {
     }
 }
 
-/// All of them, to be answered.
+/// All of them, to be answered. Others may show them in their pages, beside a link to us.
 ///
 /// # Errors
 /// None that memory does not cause.
 pub fn all(every: &HeaderMap) -> anyhow::Result<Constants> {
-    let constant = |file: &StaticFile| {
-        let constant = Constant::new(file.content, file.content_type, file.cache_control, every)?;
-        Ok((file.path.clone(), constant))
-    };
-    [&ICON, &TOUCH_ICON, &PREVIEW, &FAVICON]
-        .into_iter()
-        .map(|file| constant(file))
-        .collect()
+    let mut every = every.clone();
+    let anywhere = HeaderValue::from_static("cross-origin");
+    every.insert("cross-origin-resource-policy", anywhere);
+    let mut all = Constants::new();
+    for file in [&ICON, &TOUCH_ICON, &PREVIEW, &FAVICON] {
+        let constant = Constant::new(file.content, file.content_type, file.cache_control, &every)?;
+        all.insert(file.path.clone(), constant);
+    }
+    Ok(all)
 }

@@ -8,9 +8,9 @@ use time::{Duration, OffsetDateTime};
 
 use super::{Page, Site};
 
-/// Everything may be indexed but the receipts.
+/// Everything may be read: receipts say themselves that they are not to be indexed.
 pub fn robots(public_url: &str) -> String {
-    format!("User-agent: *\nDisallow: /membership/received/\n\nSitemap: {public_url}/sitemap.xml\n")
+    format!("User-agent: *\nAllow: /\n\nSitemap: {public_url}/sitemap.xml\n")
 }
 
 /// Every page of the list, with the day on which its words last changed.

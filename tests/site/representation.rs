@@ -71,11 +71,7 @@ async fn a_first_view_is_one_answer_of_at_most_14_000_octets_and_the_form_of_20_
         let reply = site.get(page.path()).await;
         let needed =
             "link[rel=stylesheet], link[rel=preload], script, img, iframe, object, embed, video, svg image, svg use";
-        assert!(
-            reply.attributes(needed, "href").is_empty() && reply.all(needed).is_empty(),
-            "{}",
-            page.path()
-        );
+        assert!(reply.all(needed).is_empty(), "{}", page.path());
         assert!(
             !reply.body.contains("url(") && !reply.body.contains("@import"),
             "{}",
@@ -154,9 +150,15 @@ async fn head_tells_the_same_as_get_and_sends_nothing() {
             *request.method_mut() = Method::HEAD;
             let (told, nothing) = site.octets(request).await;
             assert_eq!((told.status, nothing.len()), (got.status, 0), "{path}");
-            if let Some(length) = told.headers.get(header::CONTENT_LENGTH) {
-                assert_eq!(length.to_str().unwrap(), body.len().to_string(), "{path} in {coding}");
-            }
+            let length = told
+                .headers
+                .get(header::CONTENT_LENGTH)
+                .map(|length| length.to_str().unwrap());
+            let is_made_anew = path == "/membership";
+            assert!(
+                length == Some(&body.len().to_string()) || (is_made_anew && length.is_none()),
+                "{path} in {coding}: {length:?}"
+            );
             for name in [
                 header::CONTENT_TYPE,
                 header::CONTENT_ENCODING,
@@ -223,6 +225,10 @@ async fn pictures_have_their_content_in_their_name_and_are_kept_for_good() {
         .filter(|path| path.starts_with("/static/"))
     {
         let (head, _) = site.octets(get(path, &[])).await;
+        assert_eq!(
+            head.headers["cross-origin-resource-policy"], "cross-origin",
+            "others show it beside a link"
+        );
         assert_eq!(head.headers[header::CACHE_CONTROL], "max-age=31536000, immutable");
         assert!(
             head.headers[header::CONTENT_TYPE]
@@ -244,6 +250,11 @@ async fn pages_of_one_person_are_compressed_and_in_no_shared_cache() {
         let accepted = [(header::ACCEPT_ENCODING, coding)];
         let (head, body) = site.octets(get("/membership", &accepted)).await;
         assert_eq!(head.headers[header::CACHE_CONTROL], "private, no-cache");
+        assert_eq!(
+            head.headers.contains_key(header::CONTENT_ENCODING),
+            coding != "identity",
+            "{coding}"
+        );
         assert!(
             String::from_utf8(decoded(&head, &body)).unwrap().contains("form_key"),
             "{coding}"
@@ -272,7 +283,6 @@ async fn every_answer_has_the_headers_that_keep_a_page_to_itself() {
     let paths = [
         "/",
         "/membership",
-        "/favicon.ico",
         "/nowhere",
         "/health/live",
         "/.well-known/security.txt",

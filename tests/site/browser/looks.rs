@@ -25,10 +25,10 @@ const OUTSIDE: &str = "(() => {
 async fn nothing_scrolls_sideways_at_320_pixels_at_400_percent_with_wide_spacing_or_large_text() {
     in_a_browser(async |browser| {
         let mut found = Vec::new();
-        browser.size(320, 640).await;
         for state in every_state(browser).await {
             state.show(browser).await;
-            for (setting, style) in SETTINGS {
+            for (setting, width, style) in SETTINGS {
+                browser.size(width, 640).await;
                 let script =
                     "const s = new CSSStyleSheet(); s.replaceSync(arguments[0]); document.adoptedStyleSheets = [s]";
                 browser.js(script, vec![json!(style)]).await;
@@ -44,14 +44,16 @@ async fn nothing_scrolls_sideways_at_320_pixels_at_400_percent_with_wide_spacing
 }
 
 /// 320 CSS pixels are 1280 at 400 % (WCAG 1.4.10); the spacing is that of WCAG 1.4.12.
-const SETTINGS: [(&str, &str); 3] = [
-    ("320 pixels", ""),
+const SETTINGS: [(&str, u32, &str); 4] = [
+    ("320 pixels", 320, ""),
     (
         "wide spacing",
+        320,
         "* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important }
          p { margin-block-end: 2em !important }",
     ),
-    ("text at 200 %", "html { font-size: 200% }"),
+    ("text at 200 %", 320, "html { font-size: 200% }"),
+    ("text at 200 % on a desk", 1280, "html { font-size: 200% }"),
 ];
 
 #[tokio::test]
