@@ -1,5 +1,5 @@
 -- wrk: sends whole applications, each with a key of its own and an organization of its own.
-local fields = "form_key=018f0000-0000-7000-8000-000000000000&step=send&domain_name=afyabora.or.ke&country=KE&registered=yes"
+local fields = "form_key=018f0000-0000-7000-8000-000000000000&step=send&country=KE&registered=yes"
   .. "&registration_note=NGOs+Co-ordination+Board%2C+OP.218%2F051%2F2014&kind_of_work=health"
   .. "&statement=We+run+health+posts+in+four+counties.+We+wish+to+be+heard+on+how+domains+are+protected."
   .. "&representative_name=Wanjiku+Kamau&representative_role=Programme+director"
@@ -17,5 +17,5 @@ end
 
 function request()
   local key = hex(8) .. "-" .. hex(4) .. "-4" .. hex(3) .. "-8" .. hex(3) .. "-" .. hex(6) .. hex(6)
-  return wrk.format("POST", "/membership", headers, fields .. "&organization_name=Afya+Bora+" .. key .. "&submission_key=" .. key)
+  return wrk.format("POST", "/membership", headers, fields .. "&domain_name=" .. key .. ".or.ke&organization_name=Afya+Bora+" .. key .. "&submission_key=" .. key)
 end

@@ -160,18 +160,19 @@ impl Application {
     /// address with a likely slip is asked about already.
     #[must_use]
     pub fn unknown_endings(&self) -> Vec<UnknownEnding> {
-        let slips = self.slips();
-        let has_slip = |field| slips.iter().any(|slip| slip.field == field);
-        let addresses = emails(&self.answers).filter(|(field, _)| !has_slip(*field));
-        let names = addresses.map(|(field, address)| (field, address.domain().clone()));
+        let addresses = emails(&self.answers).map(|(field, address)| (field, address.domain().clone()));
         let mut unknown: Vec<UnknownEnding> = std::iter::once((Field::DomainName, self.domain_name.clone()))
-            .chain(names)
+            .chain(addresses)
             .filter(|(_, name)| !name.has_known_ending())
             .map(|(field, name)| UnknownEnding {
                 field,
                 name: name.unicode().to_owned(),
             })
             .collect();
+        if !unknown.is_empty() {
+            let slips = self.slips();
+            unknown.retain(|ending| !slips.iter().any(|slip| slip.field == ending.field));
+        }
         let mut seen = HashSet::new();
         unknown.retain(|ending| seen.insert(ending.name.clone()));
         unknown

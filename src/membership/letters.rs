@@ -72,6 +72,8 @@ struct ApplicantHtml<'a>(&'a Occasion<'a>);
 struct StaffLetter<'a> {
     application: &'a Application,
     occasion: &'a Occasion<'a>,
+    /// What the site worked out; never mixed with what was answered.
+    findings: Vec<Finding>,
 }
 
 /// One thing that the site worked out.
@@ -94,7 +96,7 @@ pub fn letters(head: &Letterhead, application: &Application, occasion: &Occasion
 }
 
 fn to_staff(head: &Letterhead, application: &Application, occasion: &Occasion) -> askama::Result<Letter> {
-    let letter = StaffLetter { application, occasion };
+    let letter = StaffLetter::new(application, occasion);
     Ok(Letter {
         message_id: head.message_id(occasion, "staff"),
         reference: Some(occasion.reference.to_string()),
@@ -128,7 +130,17 @@ impl Letterhead {
     }
 }
 
-impl StaffLetter<'_> {
+impl<'a> StaffLetter<'a> {
+    fn new(application: &'a Application, occasion: &'a Occasion<'a>) -> Self {
+        let letter = Self {
+            application,
+            occasion,
+            findings: Vec::new(),
+        };
+        let findings = letter.work_out();
+        Self { findings, ..letter }
+    }
+
     fn subject(&self) -> String {
         let name = self
             .application
@@ -155,11 +167,7 @@ impl StaffLetter<'_> {
             0 => "It selected nothing that would keep it from joining.",
             _ => "It SELECTED WHAT MAY KEEP IT FROM JOINING, see below.",
         };
-        let cautions: Vec<&str> = self
-            .findings()
-            .into_iter()
-            .filter_map(|finding| finding.caution)
-            .collect();
+        let cautions: Vec<&str> = self.findings.iter().filter_map(|finding| finding.caution).collect();
         let cautions = match cautions.join("; ") {
             none if none.is_empty() => none,
             cautions => format!(" LOOK AT: {cautions}."),
@@ -190,8 +198,7 @@ impl StaffLetter<'_> {
         self.application.answers().for_people()
     }
 
-    /// What the site worked out; never mixed with what was answered.
-    fn findings(&self) -> Vec<Finding> {
+    fn work_out(&self) -> Vec<Finding> {
         let domain = self.application.domain_name();
         let is_own = self.application.representative_email().domain().is_within(domain);
         let own = if is_own {

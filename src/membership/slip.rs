@@ -98,8 +98,13 @@ fn is_twin(given: &DomainName, own: &DomainName) -> bool {
 fn near(given: &str, known: &str) -> Option<usize> {
     let (name, ending) = given.split_once('.')?;
     let (known_name, known_ending) = known.split_once('.')?;
+    let most = slips_in_a_name(known_name);
+    // Each slip makes a name longer or shorter by one letter at most.
+    if name.chars().count().abs_diff(known_name.chars().count()) > most {
+        return None;
+    }
     let slips = distance(name, known_name);
-    let is_near = slips <= slips_in_a_name(known_name) && is_ending_near(ending, known_ending);
+    let is_near = slips <= most && is_ending_near(ending, known_ending);
     is_near.then(|| slips + distance(ending, known_ending))
 }
 
