@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
@@ -13,7 +14,7 @@ use super::coding::Coding;
 use super::wish::{Wish, wish};
 
 /// Those of a site, by path.
-pub type Constants = HashMap<String, Constant>;
+pub type Constants = HashMap<Arc<str>, Constant>;
 
 /// One answer, in every coding that makes it smaller.
 #[derive(Debug)]

@@ -43,7 +43,7 @@ pub struct Metrics {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Answered {
     method: &'static str,
-    route: String,
+    route: Arc<str>,
     status: u16,
 }
 
@@ -56,10 +56,10 @@ struct Mails {
 /// Counts what is answered.
 pub async fn count(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>();
-    let route = route.map_or_else(|| "unknown".to_owned(), |path| path.as_str().to_owned());
+    let route = route.map_or("unknown", MatchedPath::as_str).into();
     let method = request.method().clone();
     let response = next.run(request).await;
-    metrics.answered(&method, &route, response.status());
+    metrics.answered(&method, route, response.status());
     response
 }
 
@@ -87,10 +87,10 @@ async fn show(State((metrics, pool)): State<(Arc<Metrics>, Pool)>) -> Response {
 
 impl Metrics {
     /// Counts an answer.
-    pub fn answered(&self, method: &Method, route: &str, status: StatusCode) {
+    pub fn answered(&self, method: &Method, route: Arc<str>, status: StatusCode) {
         let answered = Answered {
             method: known(method),
-            route: route.to_owned(),
+            route,
             status: status.as_u16(),
         };
         self.requests.get_or_create(&answered).inc();

@@ -17,10 +17,11 @@ mod wish;
 
 use std::convert::Infallible;
 use std::future::ready;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{DefaultBodyLimit, MatchedPath, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 use axum::middleware::{from_fn_with_state, map_request, map_response_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -147,28 +148,35 @@ impl Service {
         }
     }
 
-    /// Answers one request.
-    pub fn answer<B>(&self, request: Request<B>) -> impl Future<Output = Result<Response, Infallible>> + use<B>
+    /// Answers one request of whoever is at the other end of its connection.
+    pub fn answer<B>(
+        &self,
+        mut request: Request<B>,
+        peer: Option<SocketAddr>,
+    ) -> impl Future<Output = Result<Response, Infallible>> + use<B>
     where
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        match self.at_once(&request) {
-            Some(response) => Either::Left(ready(Ok(response))),
-            None => Either::Right(self.router.clone().oneshot(request.map(Body::new))),
+        if let Some(response) = self.at_once(&request) {
+            return Either::Left(ready(Ok(response)));
         }
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(ConnectInfo(peer));
+        }
+        Either::Right(self.router.clone().oneshot(request.map(Body::new)))
     }
 
     /// What is the same for everybody needs no layers: all of them had their say when it was prepared. It is
     /// counted, and in the log for those who look closely.
     fn at_once<B>(&self, request: &Request<B>) -> Option<Response> {
-        let constant = self.prepared.get(request.uri().path())?;
+        let (route, constant) = self.prepared.get_key_value(request.uri().path())?;
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return None;
         }
         let response = constant.answer(request);
-        let (route, status) = (request.uri().path(), response.status());
-        self.metrics.answered(request.method(), route, status);
-        tracing::debug!(method = %request.method(), route, status = status.as_u16(), "prepared");
+        let status = response.status();
+        self.metrics.answered(request.method(), Arc::clone(route), status);
+        tracing::debug!(method = %request.method(), %route, status = status.as_u16(), "prepared");
         Some(response)
     }
 }

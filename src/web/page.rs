@@ -146,7 +146,7 @@ pub fn all(frame: &Frame, every: &HeaderMap) -> anyhow::Result<Constants> {
         }
         .render()?;
         let constant = Constant::new(html.as_bytes(), "text/html; charset=utf-8", A_VISIT, every)?;
-        Ok((page.path().to_owned(), constant))
+        Ok((page.path().into(), constant))
     };
     let is_constant = |page: &Page| *page != Page::Membership;
     Page::ALL.into_iter().filter(is_constant).map(constant).collect()

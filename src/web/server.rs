@@ -6,7 +6,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::ConnectInfo;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -106,10 +105,7 @@ async fn answer(
 ) {
     // An answer is written whole; there is nothing to wait for.
     drop(stream.set_nodelay(true));
-    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
-        service.answer(request)
-    });
+    let service = service_fn(move |request: hyper::Request<Incoming>| service.answer(request, Some(peer)));
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())

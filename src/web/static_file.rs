@@ -82,7 +82,7 @@ pub fn all(every: &HeaderMap) -> anyhow::Result<Constants> {
     let mut all = Constants::new();
     for file in [&ICON, &TOUCH_ICON, &PREVIEW, &FAVICON] {
         let constant = Constant::new(file.content, file.content_type, file.cache_control, &every)?;
-        all.insert(file.path.clone(), constant);
+        all.insert(file.path.as_str().into(), constant);
     }
     Ok(all)
 }

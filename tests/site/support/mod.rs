@@ -156,7 +156,7 @@ impl TestSite {
 
     /// An answer as it goes over the wire.
     pub async fn octets(&self, request: Request<Body>) -> (Parts, Bytes) {
-        let response = self.service.answer(request).await.unwrap();
+        let response = self.service.answer(request, None).await.unwrap();
         let (head, body) = response.into_parts();
         (head, body.collect().await.unwrap().to_bytes())
     }
