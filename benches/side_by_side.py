@@ -94,7 +94,10 @@ class Site:
 
     def sql(self, statement, name="npoc"):
         psql = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", self.sockets(), "-U", "npoc", name]
-        return subprocess.run(psql, input=statement, check=True, capture_output=True, text=True).stdout.strip()
+        ended = subprocess.run(psql, input=statement, capture_output=True, text=True)
+        if ended.returncode:
+            raise SystemExit(ended.stderr)
+        return ended.stdout.strip()
 
     def stop(self):
         self.process.terminate()
@@ -322,7 +325,7 @@ INSERT INTO application_history (reference, event) SELECT reference, 'received' 
 ANALYZE;
 """
 FOUR = """CREATE FUNCTION four(n bigint) RETURNS text LANGUAGE sql IMMUTABLE AS
-$$ SELECT string_agg(substr('34679ACDEFGHJKMNPQRTVWXY', (n / 24 ^ i)::bigint::int % 24 + 1, 1), '') FROM generate_series(0, 3) i $$;"""
+$$ SELECT string_agg(substr('34679ACDEFGHJKMNPQRTVWXY', floor(n / 24 ^ i)::int % 24 + 1, 1), '') FROM generate_series(0, 3) i $$;"""
 
 
 def statement_of(beginning):
@@ -338,7 +341,7 @@ def claim_times(server, name):
     """Milliseconds that the claim of a mail takes in the database."""
     server.sql(
         "INSERT INTO outbox (message_id, recipient, subject, body_text, body_html, refusal_is_final)"
-        " SELECT 'due' || n || '@bench', 'a@example.org', 's', 't', 'h', true FROM generate_series(1, 500) n; ANALYZE",
+        " SELECT gen_random_uuid() || '@bench', 'a@example.org', 's', 't', 'h', true FROM generate_series(1, 500) n; ANALYZE",
         name,
     )
     claim = statement_of("UPDATE outbox SET attempts").replace("$1", "180")
@@ -349,23 +352,23 @@ def claim_times(server, name):
 def growth():
     """The same with nothing stored and with a million applications and mails."""
     with site() as server:
-        for name in ("empty", "full"):
-            server.sql(f"CREATE DATABASE {name}", "postgres")
-        with site(server.database("empty")), site(server.database("full")):
+        for name in ("unfilled", "filled"):
+            server.sql(f"CREATE DATABASE {name}")
+        with site(server.database("unfilled")), site(server.database("filled")):
             pass
-        server.sql(FOUR + FILL.format(many=MANY), "full")
-        server.sql("VACUUM", "full")
-        claims = [(claim_times(server, "empty"), claim_times(server, "full")) for _ in range(3)]
-        for name in ("empty", "full"):
+        server.sql(FOUR + FILL.format(many=MANY), "filled")
+        server.sql("VACUUM", "filled")
+        claims = [(claim_times(server, "unfilled"), claim_times(server, "filled")) for _ in range(3)]
+        for name in ("unfilled", "filled"):
             server.sql("UPDATE outbox SET sent_at = now() WHERE sent_at IS NULL", name)
-        with site(server.database("empty")) as empty, site(server.database("full")) as full:
+        with site(server.database("unfilled")) as empty, site(server.database("filled")) as full:
             samples = [
                 [1e6 / wrk(f"{one.url}/membership", 1, script=HERE / "application.lua") for one in (full, empty)]
                 for _ in range(ROUNDS)
             ]
         exporting = subprocess.Popen(
             [PROGRAM, "applications", "export"],
-            env={"PATH": os.environ["PATH"], "DATABASE_URL": server.database("full")},
+            env={"PATH": os.environ["PATH"], "DATABASE_URL": server.database("filled")},
             stdout=subprocess.DEVNULL,
         )
         began = time.monotonic()
