@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use embedded::{Durability, Embedded};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Connection as _, PgConnection};
 
 use crate::settings::DatabaseChoice;
 pub use migration::{MIGRATOR, migrate, migrate_when_it_answers};
@@ -22,9 +21,6 @@ const CONNECTIONS: u32 = 16;
 
 /// How long a request waits for a connection before it says that the database is away.
 const ACQUIRE_LIMIT: Duration = Duration::from_secs(3);
-
-/// How long a connection may rest before it is asked whether it still works.
-const REST: Duration = Duration::from_secs(1);
 
 /// How long an orderly end waits for queries under way.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
@@ -53,8 +49,6 @@ impl Database {
         let connections = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(ACQUIRE_LIMIT)
-            .test_before_acquire(false)
-            .before_acquire(|connection, meta| Box::pin(is_fit(connection, meta.idle_for)))
             .connect_lazy_with(options);
         Ok(Self {
             pool: Pool::new(connections, is_pooled),
@@ -121,15 +115,6 @@ impl Database {
             drop(tokio::task::spawn_blocking(move || server.stop()).await);
         }
     }
-}
-
-/// Whether a connection can be used. One that rested is asked, since the server may have gone meanwhile;
-/// one that was just used is not, for that would be a round trip each time.
-async fn is_fit(connection: &mut PgConnection, idle_for: Duration) -> sqlx::Result<bool> {
-    if idle_for > REST {
-        connection.ping().await?;
-    }
-    Ok(true)
 }
 
 /// Why the database cannot be used, for the operator.

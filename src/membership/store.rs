@@ -36,114 +36,93 @@ pub struct Receipt {
     pub received_at: OffsetDateTime,
 }
 
-/// What is to be stored.
-#[derive(Clone, Debug)]
-pub struct Submission {
-    /// The answers, checked.
-    pub application: Application,
-    /// Whatever is sent with the same key is the same application.
-    pub key: Uuid,
-    /// How long after its form was opened it was sent, where that is known.
-    pub filled_in: Option<Duration>,
+/// What is known of an application beside its answers.
+struct Known {
+    earlier: Vec<Earlier>,
+    suspicions: Suspicions,
 }
 
-/// Stores applications and owes both mails of each, all together or none; of one whose key has stored an
-/// application before, nothing. Returns the receipts, in the same order. When this returns, all of it is
-/// committed; when it fails, none of it is, or the answer was lost on the way and the same keys will find it.
+/// Stores an application and owes both its mails, or returns the receipt of the one that the same
+/// key stored before. When this returns, all of it is committed; when it fails, none of it is, or
+/// the answer was lost on the way and the same key will find it.
 ///
 /// # Errors
 /// The database's, or a letter that cannot be rendered.
-pub(super) async fn store(pool: &Pool, head: &Letterhead, submissions: &[Submission]) -> anyhow::Result<Vec<Receipt>> {
-    let earlier = earlier(pool, submissions).await?;
+pub async fn submit(
+    pool: &Pool,
+    head: &Letterhead,
+    application: &Application,
+    key: Uuid,
+    filled_in: Option<Duration>,
+) -> anyhow::Result<Receipt> {
+    let known = Known {
+        earlier: earlier(&mut *pool.session().await?, application.domain_name().ascii()).await?,
+        suspicions: Suspicions::of(application.answers(), filled_in),
+    };
     for _ in 0..DRAWS {
-        let drawn: Vec<Receipt> = submissions.iter().map(|_| Receipt::drawn()).collect();
-        let suspicions: Vec<Suspicions> = submissions
-            .iter()
-            .map(|submission| Suspicions::of(submission.application.answers(), submission.filled_in))
-            .collect();
-        let mut owed = Vec::with_capacity(2 * submissions.len());
-        for (((submission, receipt), earlier), suspicions) in
-            submissions.iter().zip(&drawn).zip(&earlier).zip(&suspicions)
-        {
-            let occasion = Occasion {
-                reference: &receipt.reference,
-                receipt_url: format!("{}/membership/received/{}", head.public_url, receipt.secret),
-                received_at: receipt.received_at,
-                earlier,
-                suspicions,
-            };
-            owed.extend(letters(head, &submission.application, &occasion)?);
-        }
-        match insert(pool, submissions, &drawn, &suspicions, &Columns::of(owed)).await {
-            Ok(stored) => return receipts(pool, submissions, drawn, &stored).await,
+        let receipt = Receipt {
+            reference: reference::draw(),
+            secret: Uuid::new_v4(),
+            received_at: OffsetDateTime::now_utc(),
+        };
+        match store(pool, head, application, key, &receipt, &known).await {
+            Ok(true) => return Ok(receipt),
+            Ok(false) => {
+                return receipt_of_key(&mut *pool.session().await?, key)
+                    .await?
+                    .context("the key's application is gone");
+            }
             Err(error) if is_second_use(&error) => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         }
     }
     anyhow::bail!("no unused reference in {DRAWS} draws")
 }
 
-impl Receipt {
-    fn drawn() -> Self {
-        Self {
-            reference: reference::draw(),
-            secret: Uuid::new_v4(),
-            received_at: OffsetDateTime::now_utc(),
-        }
-    }
-}
-
-fn is_second_use(error: &sqlx::Error) -> bool {
-    let database = error.as_database_error();
+fn is_second_use(error: &anyhow::Error) -> bool {
+    let database = error
+        .downcast_ref::<sqlx::Error>()
+        .and_then(sqlx::Error::as_database_error);
     database.and_then(|error| error.constraint()) == Some("applications_reference_unique")
 }
 
-/// Those that were drawn, where they were stored; else those that the keys have stored before.
-async fn receipts(
+async fn store(
     pool: &Pool,
-    submissions: &[Submission],
-    drawn: Vec<Receipt>,
-    stored: &[String],
-) -> anyhow::Result<Vec<Receipt>> {
-    let mut receipts = Vec::with_capacity(drawn.len());
-    for (submission, receipt) in submissions.iter().zip(drawn) {
-        receipts.push(if stored.contains(&receipt.reference) {
-            receipt
-        } else {
-            let earlier = receipt_of_key(&mut *pool.session().await?, submission.key).await?;
-            earlier.context("the key's application is gone")?
-        });
-    }
-    Ok(receipts)
+    head: &Letterhead,
+    application: &Application,
+    key: Uuid,
+    receipt: &Receipt,
+    known: &Known,
+) -> anyhow::Result<bool> {
+    let occasion = Occasion {
+        reference: &receipt.reference,
+        receipt_url: format!("{}/membership/received/{}", head.public_url, receipt.secret),
+        received_at: receipt.received_at,
+        earlier: &known.earlier,
+        suspicions: &known.suspicions,
+    };
+    let owed = Columns::of(letters(head, application, &occasion)?);
+    let mut session = pool.session().await?;
+    let is_stored = insert(&mut *session, application, key, receipt, &owed, &known.suspicions).await?;
+    session.end().await?;
+    Ok(is_stored)
 }
 
-/// One statement, so there is no transaction to leave half done and one round trip to wait for: the
-/// applications, the first line of the history of each, and both mails of each, or nothing at all. Returns
-/// the references of those that were stored: not of those whose key has stored an application before.
+/// One statement, so there is no transaction to leave half done and one round trip to wait for:
+/// the application, its first line of history, and both mails, or nothing at all. `false`: the key
+/// has stored an application before.
 #[expect(clippy::too_many_lines, reason = "one line for each column")]
 async fn insert(
-    pool: &Pool,
-    submissions: &[Submission],
-    drawn: &[Receipt],
-    suspicions: &[Suspicions],
+    executor: impl PgExecutor<'_>,
+    application: &Application,
+    key: Uuid,
+    receipt: &Receipt,
     owed: &Columns,
-) -> sqlx::Result<Vec<String>> {
-    let text = |field| -> Vec<Option<String>> {
-        let answers = submissions.iter().map(|submission| submission.application.answers());
-        answers.map(|answers| answers.one(field).map(str::to_owned)).collect()
-    };
-    let is = |field| -> Vec<bool> {
-        let answers = submissions.iter().map(|submission| submission.application.answers());
-        answers.map(|answers| answers.is_yes(field)).collect()
-    };
-    // An array of arrays must be a rectangle, so these come as lines.
-    let not_eligible: Vec<String> = submissions
-        .iter()
-        .map(|submission| submission.application.answers().all(F::NotEligible).join("\n"))
-        .collect();
-    let signs: Vec<String> = suspicions.iter().map(|signs| signs.names().join("\n")).collect();
-    let mut session = pool.session().await?;
-    let stored = sqlx::query_scalar!(
+    suspicions: &Suspicions,
+) -> sqlx::Result<bool> {
+    let signs: Vec<String> = suspicions.names().iter().map(|name| (*name).to_owned()).collect();
+    let answers = application.answers();
+    let stored = sqlx::query!(
         r#"WITH application AS (
             INSERT INTO applications (
                 reference, submission_key, receipt_secret, received_at,
@@ -152,63 +131,45 @@ async fn insert(
                 representative_name, representative_role, representative_email, representative_phone,
                 alternate_name, alternate_email, ncsg_status, icann_groups, not_eligible,
                 authorised, authoriser, publish, mailing_list, suspicions, is_suspected)
-            SELECT reference, submission_key, receipt_secret, received_at,
-                organization_name, organization_name_latin, domain_name, domain_name_ascii, website,
-                country, registered, registration_note, kind_of_work, statement,
-                representative_name, representative_role, representative_email, representative_phone,
-                alternate_name, alternate_email, ncsg_status, icann_groups, string_to_array(not_eligible, chr(10)),
-                authorised, authoriser, publish, mailing_list, string_to_array(suspicions, chr(10)), is_suspected
-            FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],
-                $8::text[], $9::text[], $10::text[], $11::boolean[], $12::text[], $13::text[], $14::text[], $15::text[],
-                $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[],
-                $24::boolean[], $25::text[], $26::boolean[], $27::boolean[], $28::text[], $29::boolean[])
-                AS given (reference, submission_key, receipt_secret, received_at,
-                organization_name, organization_name_latin, domain_name, domain_name_ascii, website,
-                country, registered, registration_note, kind_of_work, statement,
-                representative_name, representative_role, representative_email, representative_phone,
-                alternate_name, alternate_email, ncsg_status, icann_groups, not_eligible,
-                authorised, authoriser, publish, mailing_list, suspicions, is_suspected)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+                $19, $20, $21, $22, $23, $24, $25, $26, $27, $36, $37)
             ON CONFLICT ON CONSTRAINT applications_submission_key_unique DO NOTHING
             RETURNING reference
         ), history AS (
             INSERT INTO application_history (reference, event) SELECT reference, 'received' FROM application
         ), mails AS (
             INSERT INTO outbox (message_id, reference, recipient, reply_to, subject, body_text, body_html, refusal_is_final)
-            SELECT mail.* FROM unnest($30::text[], $31::text[], $32::text[], $33::text[],
-                $34::text[], $35::text[], $36::text[], $37::boolean[])
-                AS mail (message_id, reference, recipient, reply_to, subject, body_text, body_html, refusal_is_final)
-            JOIN application USING (reference)
+            SELECT mail.* FROM application, unnest($28::text[], $29::text[], $30::text[], $31::text[],
+                $32::text[], $33::text[], $34::text[], $35::boolean[]) AS mail
         )
         SELECT reference FROM application"#,
-        &drawn.iter().map(|receipt| receipt.reference.clone()).collect::<Vec<_>>(),
-        &submissions.iter().map(|submission| submission.key).collect::<Vec<_>>(),
-        &drawn.iter().map(|receipt| receipt.secret).collect::<Vec<_>>(),
-        &drawn.iter().map(|receipt| receipt.received_at).collect::<Vec<_>>(),
-        &text(F::OrganizationName) as &[Option<String>],
-        &text(F::OrganizationNameLatin) as &[Option<String>],
-        &text(F::DomainName) as &[Option<String>],
-        &domains(submissions),
-        &text(F::Website) as &[Option<String>],
-        &text(F::Country) as &[Option<String>],
-        &is(F::Registered),
-        &text(F::RegistrationNote) as &[Option<String>],
-        &text(F::KindOfWork) as &[Option<String>],
-        &text(F::Statement) as &[Option<String>],
-        &text(F::RepresentativeName) as &[Option<String>],
-        &text(F::RepresentativeRole) as &[Option<String>],
-        &text(F::RepresentativeEmail) as &[Option<String>],
-        &text(F::RepresentativePhone) as &[Option<String>],
-        &text(F::AlternateName) as &[Option<String>],
-        &text(F::AlternateEmail) as &[Option<String>],
-        &text(F::NcsgStatus) as &[Option<String>],
-        &text(F::IcannGroups) as &[Option<String>],
-        &not_eligible,
-        &is(F::Authorised),
-        &text(F::Authoriser) as &[Option<String>],
-        &is(F::Publish),
-        &is(F::MailingList),
-        &signs,
-        &suspicions.iter().map(Suspicions::are_enough).collect::<Vec<_>>(),
+        receipt.reference,
+        key,
+        receipt.secret,
+        receipt.received_at,
+        answers.one(F::OrganizationName),
+        answers.one(F::OrganizationNameLatin),
+        answers.one(F::DomainName),
+        application.domain_name().ascii(),
+        answers.one(F::Website),
+        answers.one(F::Country),
+        answers.is_yes(F::Registered),
+        answers.one(F::RegistrationNote),
+        answers.one(F::KindOfWork),
+        answers.one(F::Statement),
+        answers.one(F::RepresentativeName),
+        answers.one(F::RepresentativeRole),
+        answers.one(F::RepresentativeEmail),
+        answers.one(F::RepresentativePhone),
+        answers.one(F::AlternateName),
+        answers.one(F::AlternateEmail),
+        answers.one(F::NcsgStatus),
+        answers.one(F::IcannGroups),
+        answers.all(F::NotEligible),
+        answers.is_yes(F::Authorised),
+        answers.one(F::Authoriser),
+        answers.is_yes(F::Publish),
+        answers.is_yes(F::MailingList),
         &owed.message_ids,
         &owed.references as &[Option<String>],
         &owed.recipients,
@@ -217,46 +178,24 @@ async fn insert(
         &owed.texts,
         &owed.htmls,
         &owed.refusals_are_final,
+        &signs,
+        suspicions.are_enough(),
     )
-    .fetch_all(&mut *session)
+    .fetch_optional(executor)
     .await?;
-    session.end().await?;
-    Ok(stored)
+    Ok(stored.is_some())
 }
 
-fn domains(submissions: &[Submission]) -> Vec<String> {
-    let names = submissions
-        .iter()
-        .map(|submission| submission.application.domain_name().ascii());
-    names.map(str::to_owned).collect()
-}
-
-/// For each submission the newest applications of the same domain.
-async fn earlier(pool: &Pool, submissions: &[Submission]) -> sqlx::Result<Vec<Vec<Earlier>>> {
-    let mut session = pool.session().await?;
-    let found = sqlx::query!(
-        r#"SELECT given.place AS "place!", found.reference, found.received_at
-        FROM unnest($1::text[]) WITH ORDINALITY AS given (domain_name_ascii, place)
-        CROSS JOIN LATERAL (
-            SELECT id, reference, received_at FROM applications
-            WHERE applications.domain_name_ascii = given.domain_name_ascii ORDER BY id DESC LIMIT $2
-        ) AS found
-        ORDER BY given.place, found.id DESC"#,
-        &domains(submissions),
+async fn earlier(executor: impl PgExecutor<'_>, domain_name_ascii: &str) -> sqlx::Result<Vec<Earlier>> {
+    sqlx::query_as!(
+        Earlier,
+        "SELECT reference, received_at FROM applications
+         WHERE domain_name_ascii = $1 ORDER BY id DESC LIMIT $2",
+        domain_name_ascii,
         EARLIER_NAMED
     )
-    .fetch_all(&mut *session)
-    .await?;
-    session.end().await?;
-    let mut earlier = vec![Vec::new(); submissions.len()];
-    for one in found {
-        let place = usize::try_from(one.place - 1).unwrap_or_default();
-        earlier[place].push(Earlier {
-            reference: one.reference,
-            received_at: one.received_at,
-        });
-    }
-    Ok(earlier)
+    .fetch_all(executor)
+    .await
 }
 
 /// The receipt of what a submission key stored, if it stored anything.

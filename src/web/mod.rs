@@ -39,7 +39,7 @@ use tower_http::trace::{DefaultOnResponse, TraceLayer};
 use tracing::Level;
 
 use crate::database::Pool;
-use crate::membership::Intake;
+use crate::membership::Letterhead;
 use crate::outbox::Outbox;
 use crate::settings::Settings;
 use client::Limit;
@@ -62,7 +62,7 @@ const PERMISSIONS: &str = "camera=(), microphone=(), geolocation=(), payment=(),
 pub struct Site {
     pool: Pool,
     outbox: Arc<Outbox>,
-    intake: Intake,
+    letterhead: Letterhead,
     limit: Limit,
     limits: Limits,
     metrics: Arc<Metrics>,
@@ -84,7 +84,7 @@ impl Site {
         };
         let security = security_headers(&frame.public_url)?;
         Ok(Arc::new(Self {
-            intake: Intake::new(&pool, &settings.letterhead()),
+            letterhead: settings.letterhead(),
             storing: Semaphore::new(limits.storing),
             limits,
             metrics: Arc::default(),

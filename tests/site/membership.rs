@@ -104,37 +104,7 @@ async fn twenty_at_once_with_one_key_are_one_application_with_one_receipt() {
 }
 
 #[tokio::test]
-async fn applications_that_come_at_once_are_stored_in_fewer_transactions_and_each_has_all_that_is_its_own() {
-    let site = TestSite::new().await;
-    let names: Vec<String> = (0..40).map(|number| format!("Organization {number}")).collect();
-    let send = async |name: &String| {
-        let domain = name.replace(' ', "-") + ".example";
-        let choices = [("not_eligible", "commercial"), ("not_eligible", "government")];
-        let given = [("organization_name", name.as_str()), ("domain_name", domain.as_str())];
-        let sent = site.send(&[&given[..], &choices].concat(), Uuid::now_v7()).await;
-        site.get(sent.location()).await.text_of(".reference")
-    };
-    let references = futures_util::future::join_all(names.iter().map(send)).await;
-    site.deliver_all().await;
-    for (name, reference) in names.iter().zip(&references) {
-        let (staff, applicant) = site.mails(reference);
-        assert!(
-            staff.text.contains(name.as_str()) && staff.subject.contains(name.as_str()),
-            "{name}"
-        );
-        assert!(staff.text.contains("government in ICANN"), "{name}: {}", staff.text);
-        assert!(applicant.text.contains(reference.as_str()), "{name}");
-    }
-    let transactions: i64 = sqlx::query_scalar("SELECT count(DISTINCT xmin::text) FROM applications")
-        .fetch_one(&site.pool)
-        .await
-        .unwrap();
-    assert!(transactions < 40, "{transactions}");
-    assert_eq!((site.count("applications").await, site.count("outbox").await), (40, 80));
-}
-
-#[tokio::test]
-async fn what_one_application_fails_for_does_not_fail_those_that_came_with_it() {
+async fn what_one_application_fails_for_does_not_fail_those_that_come_with_it() {
     let site = TestSite::new().await;
     site.sql("ALTER TABLE applications ADD CONSTRAINT by_a_test CHECK (organization_name <> 'Number 7')")
         .await;

@@ -190,11 +190,14 @@ async fn hold(site: &Site, submission: &Submission<'_>) -> Result<Response, Fail
 }
 
 async fn send(site: &Site, submission: &Submission<'_>) -> Result<Response, Failure> {
-    let storing = site.intake.submit(membership::Submission {
-        application: submission.application.clone(),
-        key: submission.key,
-        filled_in: age(submission.form_key),
-    });
+    let filled_in = age(submission.form_key);
+    let storing = membership::submit(
+        &site.pool,
+        &site.letterhead,
+        submission.application,
+        submission.key,
+        filled_in,
+    );
     match soon(storing).await {
         Ok(receipt) => {
             site.outbox.wake();
