@@ -96,7 +96,11 @@ pub fn letters(head: &Letterhead, application: &Application, occasion: &Occasion
 }
 
 fn to_staff(head: &Letterhead, application: &Application, occasion: &Occasion) -> askama::Result<Letter> {
-    let letter = StaffLetter::new(application, occasion);
+    let letter = StaffLetter {
+        application,
+        occasion,
+        findings: findings(application, occasion),
+    };
     Ok(Letter {
         message_id: head.message_id(occasion, "staff"),
         reference: Some(occasion.reference.to_string()),
@@ -130,17 +134,7 @@ impl Letterhead {
     }
 }
 
-impl<'a> StaffLetter<'a> {
-    fn new(application: &'a Application, occasion: &'a Occasion<'a>) -> Self {
-        let letter = Self {
-            application,
-            occasion,
-            findings: Vec::new(),
-        };
-        let findings = letter.work_out();
-        Self { findings, ..letter }
-    }
-
+impl StaffLetter<'_> {
     fn subject(&self) -> String {
         let name = self
             .application
@@ -197,101 +191,100 @@ impl<'a> StaffLetter<'a> {
     fn answers(&self) -> impl Iterator<Item = ForPeople> {
         self.application.answers().for_people()
     }
+}
 
-    fn work_out(&self) -> Vec<Finding> {
-        let domain = self.application.domain_name();
-        let is_own = self.application.representative_email().domain().is_within(domain);
-        let own = if is_own {
-            "under the organization’s own domain"
+/// What the site worked out.
+fn findings(application: &Application, occasion: &Occasion) -> Vec<Finding> {
+    let domain = application.domain_name();
+    let is_own = application.representative_email().domain().is_within(domain);
+    let own = if is_own {
+        "under the organization’s own domain"
+    } else {
+        "NOT under the organization’s own domain"
+    };
+    vec![
+        Finding::of("ICANN region", application.country().region().to_string()),
+        Finding::of("Domain name as the DNS has it", domain.ascii()),
+        sharers(application),
+        mixed_scripts(application),
+        earlier(occasion),
+        Finding::of("The representative’s mail address", own),
+        slips(application),
+        unknown_endings(application),
+        suspicions(occasion),
+        Finding::of("Received", in_utc(occasion.received_at)),
+    ]
+}
+
+fn sharers(application: &Application) -> Finding {
+    let label = "Others who use the domain name";
+    match shared_host(application.domain_name()) {
+        None => Finding::of(label, "none that the site knows of"),
+        Some(host) => Finding::of(label, format!("YES: everybody at {host}")).but("a domain name that others use too"),
+    }
+}
+
+fn mixed_scripts(application: &Application) -> Finding {
+    let label = "Scripts in the domain name";
+    if application.domain_name().mixes_scripts() {
+        let value = "MIXED within one label: it may be meant to look like another name";
+        Finding::of(label, value).but("a domain name of mixed scripts")
+    } else {
+        Finding::of(label, "not mixed")
+    }
+}
+
+fn earlier(occasion: &Occasion) -> Finding {
+    let one = |one: &Earlier| format!("{} on {}", one.reference, in_utc(one.received_at));
+    let each = occasion.earlier.iter().map(one);
+    Finding::any(
+        "The same domain applied before",
+        "no",
+        each,
+        "the same domain applied before",
+    )
+}
+
+/// The applicant was asked, and left it as it is.
+fn slips(application: &Application) -> Finding {
+    let slips = application.slips();
+    let each = slips
+        .iter()
+        .map(|slip| format!("{} (is it {}?)", slip.given, slip.meant));
+    Finding::any(
+        "Mail addresses that look like a slip",
+        "none",
+        each,
+        "a mail address that may be mistyped",
+    )
+}
+
+/// Told whatever they are, and a caution where they are enough.
+fn suspicions(occasion: &Occasion) -> Finding {
+    let suspicions = occasion.suspicions;
+    let finding = Finding::of(
+        "Signs of spam",
+        if suspicions.names().is_empty() {
+            "none".to_owned()
         } else {
-            "NOT under the organization’s own domain"
-        };
-        vec![
-            Finding::of("ICANN region", self.application.country().region().to_string()),
-            Finding::of("Domain name as the DNS has it", domain.ascii()),
-            self.sharers(),
-            self.mixed_scripts(),
-            self.earlier(),
-            Finding::of("The representative’s mail address", own),
-            self.slips(),
-            self.unknown_endings(),
-            self.suspicions(),
-            Finding::of("Received", in_utc(self.occasion.received_at)),
-        ]
+            suspicions.names().join("; ")
+        },
+    );
+    if suspicions.are_enough() {
+        finding.but("signs of spam")
+    } else {
+        finding
     }
+}
 
-    fn sharers(&self) -> Finding {
-        let label = "Others who use the domain name";
-        match shared_host(self.application.domain_name()) {
-            None => Finding::of(label, "none that the site knows of"),
-            Some(host) => {
-                Finding::of(label, format!("YES: everybody at {host}")).but("a domain name that others use too")
-            }
-        }
-    }
-
-    fn mixed_scripts(&self) -> Finding {
-        let label = "Scripts in the domain name";
-        if self.application.domain_name().mixes_scripts() {
-            let value = "MIXED within one label: it may be meant to look like another name";
-            Finding::of(label, value).but("a domain name of mixed scripts")
-        } else {
-            Finding::of(label, "not mixed")
-        }
-    }
-
-    fn earlier(&self) -> Finding {
-        let one = |one: &Earlier| format!("{} on {}", one.reference, in_utc(one.received_at));
-        let each = self.occasion.earlier.iter().map(one);
-        Finding::any(
-            "The same domain applied before",
-            "no",
-            each,
-            "the same domain applied before",
-        )
-    }
-
-    /// The applicant was asked, and left it as it is.
-    fn slips(&self) -> Finding {
-        let slips = self.application.slips();
-        let each = slips
-            .iter()
-            .map(|slip| format!("{} (is it {}?)", slip.given, slip.meant));
-        Finding::any(
-            "Mail addresses that look like a slip",
-            "none",
-            each,
-            "a mail address that may be mistyped",
-        )
-    }
-
-    /// Told whatever they are, and a caution where they are enough.
-    fn suspicions(&self) -> Finding {
-        let suspicions = self.occasion.suspicions;
-        let finding = Finding::of(
-            "Signs of spam",
-            if suspicions.names().is_empty() {
-                "none".to_owned()
-            } else {
-                suspicions.names().join("; ")
-            },
-        );
-        if suspicions.are_enough() {
-            finding.but("signs of spam")
-        } else {
-            finding
-        }
-    }
-
-    fn unknown_endings(&self) -> Finding {
-        let each = self.application.unknown_endings().into_iter().map(|ending| ending.name);
-        Finding::any(
-            "Endings that the site does not know",
-            "none",
-            each,
-            "an ending that the site does not know",
-        )
-    }
+fn unknown_endings(application: &Application) -> Finding {
+    let each = application.unknown_endings().into_iter().map(|ending| ending.name);
+    Finding::any(
+        "Endings that the site does not know",
+        "none",
+        each,
+        "an ending that the site does not know",
+    )
 }
 
 impl Finding {

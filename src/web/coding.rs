@@ -114,8 +114,8 @@ fn weight<'a>(mut parameters: impl Iterator<Item = &'a [u8]>) -> u16 {
         .map_or(0, |value| (value * 1000.0).round() as u16)
 }
 
-/// Decides once for a request, so that prepared answers and those that are compressed on the way out
-/// agree.
+/// Leaves one coding for the layer that compresses. Left to itself, it answers 406 where none is accepted,
+/// also after an application was stored.
 pub async fn settle(mut request: Request) -> Request {
     let coding = Coding::wanted(request.headers());
     let settled = HeaderValue::from_static(coding.token());

@@ -89,10 +89,8 @@ impl Constant {
 
     /// The one in this coding; as it is, where that would not make it smaller.
     fn representation(&self, coding: Coding) -> &Representation {
-        let mut all = self.representations.iter();
-        let last = self.representations.len() - 1;
-        all.find(|(one, _)| *one == coding)
-            .map_or(&self.representations[last].1, |(_, found)| found)
+        let place = self.representations.iter().position(|(one, _)| *one == coding);
+        &self.representations[place.unwrap_or(self.representations.len() - 1)].1
     }
 }
 
