@@ -3,8 +3,8 @@
 //!
 //! *The life of a request*: layers → route → handler (take, check, do, answer) →
 //! [`membership::check()`] gives an application, or all its problems in form order →
-//! [`membership::submit`] writes the application, its history and both mails in one statement →
-//! 303 → the receipt.
+//! [`membership::Intake`] writes the application, its history and both mails in one statement,
+//! together with those that came meanwhile → 303 → the receipt.
 //!
 //! *The life of a mail*: rendered when it is owed, in the statement that stores its application →
 //! claimed by one `UPDATE` that moves its due time forward, which is the worker's lease → sent,
@@ -15,7 +15,7 @@
 //! Who may call whom: `main` → [`commands`], [`web`] → [`membership`] → [`outbox`] → [`mailer`];
 //! [`values`] lies under all, [`settings`] is read by `main` and handed down in pieces,
 //! [`database`] is opened by `main`, and its pool handed down. SQL stands with the table it serves, HTML in `templates/`, the
-//! environment in [`settings`]. The one statement of [`membership::submit`] also fills the outbox,
+//! environment in [`settings`]. The one statement of [`membership::Intake`] also fills the outbox,
 //! because "stored and owed" is one promise.
 
 pub mod commands;

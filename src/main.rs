@@ -53,12 +53,7 @@ async fn serve() -> anyhow::Result<()> {
     let is_up_to_date = migrate_now(&database.pool).await?;
     let mailer = Mailer::new(settings.mail_from.clone(), settings.transport.clone());
     let outbox = Arc::new(Outbox::new(database.pool.clone(), mailer, settings.staff_email.clone()));
-    let site = web::Site::new(
-        &settings,
-        database.pool.clone(),
-        Arc::clone(&outbox),
-        web::Limits::default(),
-    )?;
+    let site = web::Site::new(&settings, database.pool.clone(), &outbox, web::Limits::default())?;
     let mut delivery = tokio::spawn(deliver(
         database.pool.clone(),
         outbox,

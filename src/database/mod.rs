@@ -13,7 +13,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use crate::settings::DatabaseChoice;
 pub use migration::{MIGRATOR, migrate, migrate_when_it_answers};
-pub use pool::{Pool, Session, is_away};
+pub use pool::{Pool, Session, is_away, is_lost};
 
 /// Connections of one process. Well below PostgreSQL's default of 100, so that several instances
 /// and an operator's psql fit beside each other.

@@ -98,6 +98,17 @@ impl DerefMut for Session {
     }
 }
 
+/// Whether the connection ended below a statement, so that the same on another one may do: broken, or closed by an
+/// operator or a server that stops or crashed (PostgreSQL, appendix A: 57P01 and 57P02).
+#[must_use]
+pub fn is_lost(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(error) => !matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::TimedOut),
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| ["57P01", "57P02"].contains(&&*code)),
+        _ => false,
+    }
+}
+
 /// Whether the database is not there at present, so that waiting can help: no connection, or one
 /// that ends; starting, stopping, or with no connection to spare (PostgreSQL, appendix A: classes
 /// 08, 53 and 57).

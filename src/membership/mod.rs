@@ -1,10 +1,12 @@
 //! The rules of joining: what is asked, what is taken, what is stored, what is written to whom.
 //! No HTTP and no pages: `web` shows what stands here.
 //!
-//! `Answers::typed` → [`check`] → [`Application`] → [`submit`] → [`Receipt`], one way.
+//! `Answers::typed` → [`check`] → [`Application`] → [`Submission`] → [`Intake`] → [`Receipt`], one way.
 
 mod answers;
 mod check;
+mod insert;
+mod intake;
 mod letters;
 mod own_domain;
 mod question;
@@ -19,11 +21,13 @@ pub mod wording;
 
 pub use answers::{Answers, ForPeople};
 pub use check::{Application, Problem, UnknownEnding, check};
+pub use insert::Submission;
+pub use intake::{Intake, Place};
 pub use letters::{Letterhead, in_utc};
 pub use question::{Field, Group, QUESTIONS, Question, Rule};
 pub use record::Record;
 pub use report::owe_report;
 pub use search::Search;
 pub use slip::Slip;
-pub use store::{Receipt, Which, count, find, history, receipt, receipt_of_key, records, release, submit};
+pub use store::{Receipt, Which, count, find, history, receipt, receipt_of_key, records, release};
 pub use suspicion::Suspicions;

@@ -1,6 +1,6 @@
 //! Mail that is owed, and its delivery: at least once, visibly once. Knows nothing of membership.
 //!
-//! Letters are owed by the statement that stores what they tell of (`membership::submit`), through
+//! Letters are owed by the statement that stores what they tell of (`membership::Intake`), through
 //! [`Columns`]. A worker claims one by moving its due time forward, talks to the mail server with
 //! no transaction open, and notes the outcome. If it dies in between, the mail becomes due again
 //! by itself and goes out with the same Message-ID.

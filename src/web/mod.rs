@@ -29,7 +29,7 @@ use axum::routing::{any, get};
 use axum::{BoxError, Router};
 use futures_util::future::Either;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tower::ServiceExt as _;
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -39,7 +39,7 @@ use tower_http::trace::{DefaultOnResponse, TraceLayer};
 use tracing::Level;
 
 use crate::database::Pool;
-use crate::membership::Letterhead;
+use crate::membership::Intake;
 use crate::outbox::Outbox;
 use crate::settings::Settings;
 use client::Limit;
@@ -61,12 +61,10 @@ const PERMISSIONS: &str = "camera=(), microphone=(), geolocation=(), payment=(),
 /// What handlers share.
 pub struct Site {
     pool: Pool,
-    outbox: Arc<Outbox>,
-    letterhead: Letterhead,
+    intake: Intake,
     limit: Limit,
     limits: Limits,
     metrics: Arc<Metrics>,
-    storing: Semaphore,
     frame: Frame,
     security: HeaderMap,
     constants: Arc<Constants>,
@@ -77,15 +75,14 @@ impl Site {
     ///
     /// # Errors
     /// A template that cannot be rendered.
-    pub fn new(settings: &Settings, pool: Pool, outbox: Arc<Outbox>, limits: Limits) -> anyhow::Result<Arc<Self>> {
+    pub fn new(settings: &Settings, pool: Pool, outbox: &Arc<Outbox>, limits: Limits) -> anyhow::Result<Arc<Self>> {
         let frame = Frame {
             public_url: settings.public_url.clone(),
             profiles: settings.profiles.clone(),
         };
         let security = security_headers(&frame.public_url)?;
         Ok(Arc::new(Self {
-            letterhead: settings.letterhead(),
-            storing: Semaphore::new(limits.storing),
+            intake: Intake::new(limits.storing, &pool, settings.letterhead(), outbox),
             limits,
             metrics: Arc::default(),
             limit: Limit::new(settings.rate_limit, settings.trusted_proxies.clone()),
@@ -93,7 +90,6 @@ impl Site {
             security,
             frame,
             pool,
-            outbox,
         }))
     }
 }

@@ -28,3 +28,4 @@ mod representation;
 mod settings;
 mod smtp;
 mod support;
+mod together;

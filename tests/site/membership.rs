@@ -104,30 +104,6 @@ async fn twenty_at_once_with_one_key_are_one_application_with_one_receipt() {
 }
 
 #[tokio::test]
-async fn what_one_application_fails_for_does_not_fail_those_that_come_with_it() {
-    let site = TestSite::new().await;
-    site.sql("ALTER TABLE applications ADD CONSTRAINT by_a_test CHECK (organization_name <> 'Number 7')")
-        .await;
-    let names: Vec<String> = (0..20).map(|number| format!("Number {number}")).collect();
-    let send = async |name: &String| site.send(&[("organization_name", name)], Uuid::now_v7()).await;
-    let replies = futures_util::future::join_all(names.iter().map(send)).await;
-    for (name, reply) in names.iter().zip(&replies) {
-        if name == "Number 7" {
-            assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
-            assert_eq!(reply.kept("organization_name"), ["Number 7"]);
-        } else {
-            assert_eq!(reply.status, StatusCode::SEE_OTHER, "{name}");
-        }
-    }
-    let counts = (
-        site.count("applications").await,
-        site.count("outbox").await,
-        site.count("application_history").await,
-    );
-    assert_eq!(counts, (19, 38, 19));
-}
-
-#[tokio::test]
 async fn without_a_key_or_with_a_malformed_one_the_check_page_comes_back() {
     let site = TestSite::new().await;
     for key in [

@@ -15,12 +15,15 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use sha2::{Digest as _, Sha256};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::failure::Failure;
 use super::layout::Layout;
 use super::{Page, Site};
-use crate::membership::{self, Answers, Application, Field, Problem, Receipt, Slip, UnknownEnding, in_utc, wording};
+use crate::membership::{
+    self, Answers, Application, Field, Place, Problem, Receipt, Slip, UnknownEnding, in_utc, wording,
+};
 pub use form::FormPage;
 use posted::{Posted, Step};
 
@@ -106,10 +109,10 @@ pub async fn post(State(site): State<Arc<Site>>, request: Request) -> Result<Res
                 return hold(&site, &submission).await;
             }
             // Early: what would only wait has its answers back at once, and what is taken stays fast.
-            let Ok(_place) = site.storing.try_acquire() else {
+            let Some(place) = site.intake.place() else {
                 return give_back(&site, &submission, Notice::Busy, StatusCode::SERVICE_UNAVAILABLE);
             };
-            send(&site, &submission).await
+            send(&site, &submission, place).await
         }
     }
 }
@@ -189,21 +192,15 @@ async fn hold(site: &Site, submission: &Submission<'_>) -> Result<Response, Fail
     }
 }
 
-async fn send(site: &Site, submission: &Submission<'_>) -> Result<Response, Failure> {
-    let filled_in = age(submission.form_key);
-    let storing = membership::submit(
-        &site.pool,
-        &site.letterhead,
-        submission.application,
-        submission.key,
-        filled_in,
-    );
-    match soon(storing).await {
-        Ok(receipt) => {
-            site.outbox.wake();
-            tracing::info!(reference = receipt.reference, "application stored");
-            Ok(see_receipt(&receipt))
-        }
+async fn send(site: &Site, submission: &Submission<'_>, place: Place) -> Result<Response, Failure> {
+    let sent = membership::Submission {
+        application: submission.application.clone(),
+        key: submission.key,
+        filled_in: age(submission.form_key),
+        received_at: OffsetDateTime::now_utc(),
+    };
+    match soon(site.intake.submit(place, sent)).await {
+        Ok(receipt) => Ok(see_receipt(&receipt)),
         Err(error) => not_stored(site, submission, &error),
     }
 }

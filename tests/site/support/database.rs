@@ -120,6 +120,15 @@ pub async fn lock_applications(pool: &PgPool) -> Transaction<'static, Postgres> 
     lock
 }
 
+/// Returns when a statement waits for a lock.
+pub async fn await_blocked(pool: &PgPool) {
+    let blocked =
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')";
+    while !sqlx::query_scalar::<_, bool>(blocked).fetch_one(pool).await.unwrap() {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// Copies a database to another server, as a backup does, by PostgreSQL's own programs.
 pub fn copy(name: &str, from: &Path, to: &Path) {
     let script = "set -e

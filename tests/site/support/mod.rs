@@ -101,7 +101,7 @@ impl TestSite {
         let mailer = Mailer::new(settings.mail_from.clone(), settings.transport.clone());
         let connections = Pool::new(pool.clone(), false);
         let outbox = Arc::new(Outbox::new(connections.clone(), mailer, settings.staff_email.clone()));
-        let site = web::Site::new(&settings, connections.clone(), Arc::clone(&outbox), limits).unwrap();
+        let site = web::Site::new(&settings, connections.clone(), &outbox, limits).unwrap();
         let folder = match &settings.transport {
             Transport::Folder(folder) => folder.clone(),
             Transport::Smtp(_) => PathBuf::new(),

@@ -1,0 +1,307 @@
+//! Applications into the database, with the mails that they cause: all that came together in one statement.
+
+use std::collections::{HashMap, HashSet};
+use std::io::ErrorKind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::check::Application;
+use super::letters::{Earlier, Letterhead, Occasion, letters};
+use super::question::Field as F;
+use super::reference;
+use super::store::Receipt;
+use super::suspicion::Suspicions;
+use crate::database::{Pool, is_lost};
+use crate::mailer::Letter;
+use crate::outbox::Columns;
+
+/// Tries before giving up. A second one is needed when a reference was drawn that is in use, which happens
+/// once in 10⁵ applications with a million stored, and when the connection is lost.
+const TRIES: usize = 3;
+
+/// How long the database may take over one try, so that one that hangs keeps the next from it only so long.
+const LIMIT: Duration = Duration::from_secs(4);
+
+/// How many earlier applications of the same domain the staff letter names.
+const EARLIER_NAMED: i64 = 5;
+
+/// What is to be stored.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// The answers, checked.
+    pub application: Application,
+    /// Whatever is sent with the same key is the same application.
+    pub key: Uuid,
+    /// How long after its form was opened it was sent, where that is known.
+    pub filled_in: Option<Duration>,
+    /// When it arrived.
+    pub received_at: OffsetDateTime,
+}
+
+/// An application with all that is stored with it.
+struct Prepared<'a> {
+    submission: &'a Submission,
+    receipt: Receipt,
+    suspicions: Suspicions,
+    letters: [Letter; 2],
+}
+
+/// Stores applications and owes both mails of each: of one whose key has stored an application before, nothing.
+/// Returns for each, in the same order, its receipt, or why there is none for this one.
+///
+/// When a receipt is returned, all of its application is committed.
+///
+/// # Errors
+/// The database's: nothing is stored, or nobody knows, and the same keys will find it.
+pub(super) async fn insert(
+    pool: &Pool,
+    head: &Letterhead,
+    submissions: &[&Submission],
+) -> sqlx::Result<Vec<anyhow::Result<Receipt>>> {
+    let mut tries = 1;
+    let (prepared, stored) = loop {
+        match soon(insert_new(pool, head, submissions)).await {
+            Err(error) if tries < TRIES && is_worth_another_try(&error) => tries += 1,
+            ended => break ended?,
+        }
+    };
+    Ok(receipts(pool, prepared, &stored).await)
+}
+
+/// What the database does within [`LIMIT`].
+async fn soon<T>(doing: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    let done = tokio::time::timeout(LIMIT, doing).await;
+    done.unwrap_or_else(|_| Err(sqlx::Error::Io(ErrorKind::TimedOut.into())))
+}
+
+/// A reference that is in use is drawn anew; a connection that was lost is replaced, and the keys see to it that
+/// nothing is stored twice.
+fn is_worth_another_try(error: &sqlx::Error) -> bool {
+    let is_second_use = error.as_database_error().and_then(|error| error.constraint());
+    is_second_use == Some("applications_reference_unique") || is_lost(error)
+}
+
+/// Returns what was prepared, and the references of those that were stored.
+async fn insert_new<'a>(
+    pool: &Pool,
+    head: &Letterhead,
+    submissions: &[&'a Submission],
+) -> sqlx::Result<(Vec<anyhow::Result<Prepared<'a>>>, HashSet<String>)> {
+    let mut session = pool.session().await?;
+    let earlier = earlier(&mut session, submissions).await?;
+    let of_domain = |one: &Submission| earlier.get(one.domain()).map_or(&[][..], Vec::as_slice);
+    let prepared = submissions.iter().map(|one| prepare(head, one, of_domain(one)));
+    let prepared: Vec<_> = prepared.collect();
+    let rows: Vec<_> = prepared.iter().flatten().collect();
+    let stored = insert_rows(&mut session, &rows).await?;
+    session.end().await?;
+    Ok((prepared, stored.into_iter().collect()))
+}
+
+/// Those that were drawn, where they were stored; else those that the keys have stored before.
+async fn receipts(
+    pool: &Pool,
+    prepared: Vec<anyhow::Result<Prepared<'_>>>,
+    stored: &HashSet<String>,
+) -> Vec<anyhow::Result<Receipt>> {
+    let is_new = |row: &&Prepared| stored.contains(&row.receipt.reference);
+    let others = prepared.iter().flatten().filter(|row| !is_new(row));
+    let keys: Vec<_> = others.map(|row| row.submission.key).collect();
+    let found = soon(stored_before(pool, &keys)).await;
+    let receipt = |row: Prepared| match &found {
+        _ if is_new(&&row) => Ok(row.receipt),
+        Ok(found) => found
+            .get(&row.submission.key)
+            .cloned()
+            .context("the key's application is gone"),
+        Err(error) => Err(anyhow!("{error}")),
+    };
+    prepared.into_iter().map(|row| receipt(row?)).collect()
+}
+
+/// What is worked out and written of one application. A panic here is the failure of this one alone.
+fn prepare<'a>(head: &Letterhead, submission: &'a Submission, earlier: &[Earlier]) -> anyhow::Result<Prepared<'a>> {
+    let preparing = || {
+        let suspicions = Suspicions::of(submission.application.answers(), submission.filled_in);
+        let receipt = Receipt {
+            reference: reference::draw(),
+            secret: Uuid::new_v4(),
+            received_at: submission.received_at,
+        };
+        let occasion = Occasion {
+            reference: &receipt.reference,
+            receipt_url: format!("{}/membership/received/{}", head.public_url, receipt.secret),
+            received_at: receipt.received_at,
+            earlier,
+            suspicions: &suspicions,
+        };
+        let letters = letters(head, &submission.application, &occasion)?;
+        Ok(Prepared {
+            submission,
+            receipt,
+            suspicions,
+            letters,
+        })
+    };
+    catch_unwind(AssertUnwindSafe(preparing)).unwrap_or_else(|_| Err(anyhow!("preparing an application panicked")))
+}
+
+/// One statement, so there is no transaction to leave half done and one round trip to wait for: the applications,
+/// the first line of the history of each, and both mails of each, or nothing at all. Returns the references of
+/// those that were stored: not of those whose key has stored an application before.
+#[expect(clippy::too_many_lines, reason = "one line for each column")]
+async fn insert_rows(connection: &mut PgConnection, rows: &[&Prepared<'_>]) -> sqlx::Result<Vec<String>> {
+    let answers = || rows.iter().map(|row| row.submission.application.answers());
+    let texts = |field| -> Vec<Option<&str>> { answers().map(|answers| answers.one(field)).collect() };
+    let are = |field| -> Vec<bool> { answers().map(|answers| answers.is_yes(field)).collect() };
+    // An array of arrays must be a rectangle, so what may be several comes as lines.
+    let not_eligible: Vec<String> = answers()
+        .map(|answers| answers.all(F::NotEligible).join("\n"))
+        .collect();
+    let suspicions: Vec<String> = rows.iter().map(|row| row.suspicions.names().join("\n")).collect();
+    let owed = Columns::of(rows.iter().flat_map(|row| row.letters.clone()));
+    sqlx::query_scalar!(
+        r#"WITH application AS (
+            INSERT INTO applications (
+                reference, submission_key, receipt_secret, received_at,
+                organization_name, organization_name_latin, domain_name, domain_name_ascii, website,
+                country, registered, registration_note, kind_of_work, statement,
+                representative_name, representative_role, representative_email, representative_phone,
+                alternate_name, alternate_email, ncsg_status, icann_groups, not_eligible,
+                authorised, authoriser, publish, mailing_list, suspicions, is_suspected)
+            SELECT reference, submission_key, receipt_secret, received_at,
+                organization_name, organization_name_latin, domain_name, domain_name_ascii, website,
+                country, registered, registration_note, kind_of_work, statement,
+                representative_name, representative_role, representative_email, representative_phone,
+                alternate_name, alternate_email, ncsg_status, icann_groups, string_to_array(not_eligible, chr(10)),
+                authorised, authoriser, publish, mailing_list, string_to_array(suspicions, chr(10)), is_suspected
+            FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],
+                $8::text[], $9::text[], $10::text[], $11::boolean[], $12::text[], $13::text[], $14::text[], $15::text[],
+                $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[],
+                $24::boolean[], $25::text[], $26::boolean[], $27::boolean[], $28::text[], $29::boolean[])
+                AS given (reference, submission_key, receipt_secret, received_at,
+                organization_name, organization_name_latin, domain_name, domain_name_ascii, website,
+                country, registered, registration_note, kind_of_work, statement,
+                representative_name, representative_role, representative_email, representative_phone,
+                alternate_name, alternate_email, ncsg_status, icann_groups, not_eligible,
+                authorised, authoriser, publish, mailing_list, suspicions, is_suspected)
+            ON CONFLICT ON CONSTRAINT applications_submission_key_unique DO NOTHING
+            RETURNING reference
+        ), history AS (
+            INSERT INTO application_history (reference, event) SELECT reference, 'received' FROM application
+        ), mails AS (
+            INSERT INTO outbox (message_id, reference, recipient, reply_to, subject, body_text, body_html, refusal_is_final)
+            SELECT mail.* FROM unnest($30::text[], $31::text[], $32::text[], $33::text[],
+                $34::text[], $35::text[], $36::text[], $37::boolean[])
+                AS mail (message_id, reference, recipient, reply_to, subject, body_text, body_html, refusal_is_final)
+            JOIN application USING (reference)
+        )
+        SELECT reference FROM application"#,
+        &each(rows, |row| row.receipt.reference.as_str()) as &[&str],
+        &each(rows, |row| row.submission.key),
+        &each(rows, |row| row.receipt.secret),
+        &each(rows, |row| row.receipt.received_at),
+        &texts(F::OrganizationName) as &[Option<&str>],
+        &texts(F::OrganizationNameLatin) as &[Option<&str>],
+        &texts(F::DomainName) as &[Option<&str>],
+        &each(rows, |row| row.submission.domain()) as &[&str],
+        &texts(F::Website) as &[Option<&str>],
+        &texts(F::Country) as &[Option<&str>],
+        &are(F::Registered),
+        &texts(F::RegistrationNote) as &[Option<&str>],
+        &texts(F::KindOfWork) as &[Option<&str>],
+        &texts(F::Statement) as &[Option<&str>],
+        &texts(F::RepresentativeName) as &[Option<&str>],
+        &texts(F::RepresentativeRole) as &[Option<&str>],
+        &texts(F::RepresentativeEmail) as &[Option<&str>],
+        &texts(F::RepresentativePhone) as &[Option<&str>],
+        &texts(F::AlternateName) as &[Option<&str>],
+        &texts(F::AlternateEmail) as &[Option<&str>],
+        &texts(F::NcsgStatus) as &[Option<&str>],
+        &texts(F::IcannGroups) as &[Option<&str>],
+        &not_eligible,
+        &are(F::Authorised),
+        &texts(F::Authoriser) as &[Option<&str>],
+        &are(F::Publish),
+        &are(F::MailingList),
+        &suspicions,
+        &each(rows, |row| row.suspicions.are_enough()),
+        &owed.message_ids,
+        &owed.references as &[Option<String>],
+        &owed.recipients,
+        &owed.replies_to as &[Option<String>],
+        &owed.subjects,
+        &owed.texts,
+        &owed.htmls,
+        &owed.refusals_are_final,
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// One column of all rows.
+fn each<'a, T>(rows: &[&'a Prepared<'a>], cell: impl Fn(&'a Prepared<'a>) -> T) -> Vec<T> {
+    rows.iter().map(|row| cell(row)).collect()
+}
+
+/// The newest applications of the domain of each, by domain.
+async fn earlier(
+    connection: &mut PgConnection,
+    submissions: &[&Submission],
+) -> sqlx::Result<HashMap<String, Vec<Earlier>>> {
+    let domains: HashSet<&str> = submissions.iter().map(|one| one.domain()).collect();
+    let found = sqlx::query!(
+        r#"SELECT given.domain_name_ascii AS "domain_name_ascii!", found.reference, found.received_at
+        FROM unnest($1::text[]) AS given (domain_name_ascii) CROSS JOIN LATERAL (
+            SELECT id, reference, received_at FROM applications
+            WHERE applications.domain_name_ascii = given.domain_name_ascii ORDER BY id DESC LIMIT $2
+        ) AS found
+        ORDER BY found.id DESC"#,
+        &Vec::from_iter(domains) as &[&str],
+        EARLIER_NAMED
+    )
+    .fetch_all(connection)
+    .await?;
+    let mut earlier: HashMap<_, Vec<_>> = HashMap::new();
+    for row in found {
+        earlier.entry(row.domain_name_ascii).or_default().push(Earlier {
+            reference: row.reference,
+            received_at: row.received_at,
+        });
+    }
+    Ok(earlier)
+}
+
+/// The receipts of what these keys have stored before.
+async fn stored_before(pool: &Pool, keys: &[Uuid]) -> sqlx::Result<HashMap<Uuid, Receipt>> {
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut session = pool.session().await?;
+    let found = sqlx::query!(
+        "SELECT submission_key, reference, receipt_secret, received_at FROM applications WHERE submission_key = ANY($1)",
+        keys
+    )
+    .fetch_all(&mut *session)
+    .await?;
+    let receipts = found.into_iter().map(|row| {
+        let receipt = Receipt {
+            reference: row.reference,
+            secret: row.receipt_secret,
+            received_at: row.received_at,
+        };
+        (row.submission_key, receipt)
+    });
+    Ok(receipts.collect())
+}
+
+impl Submission {
+    fn domain(&self) -> &str {
+        self.application.domain_name().ascii()
+    }
+}

@@ -1,0 +1,115 @@
+//! Applications that come at once are stored together, and none pays for another.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use futures_util::future::join_all;
+use uuid::Uuid;
+
+use crate::support::{Reply, TestSite, database};
+
+/// Organizations of these numbers, sent at once.
+async fn send_all(site: &TestSite, numbers: std::ops::Range<usize>) -> Vec<(String, Reply)> {
+    let send = async |number: usize| {
+        let (name, domain) = (format!("Number {number}"), format!("number-{number}.example"));
+        let given = [("organization_name", name.as_str()), ("domain_name", domain.as_str())];
+        let choices = [("not_eligible", "commercial"), ("not_eligible", "government")];
+        let reply = site.send(&[given, choices].concat(), Uuid::now_v7()).await;
+        (name, reply)
+    };
+    join_all(numbers.map(send)).await
+}
+
+async fn counts(site: &TestSite) -> (i64, i64, i64) {
+    (
+        site.count("applications").await,
+        site.count("outbox").await,
+        site.count("application_history").await,
+    )
+}
+
+#[tokio::test]
+async fn applications_that_come_at_once_are_stored_in_fewer_transactions_and_each_has_what_is_its_own() {
+    let site = TestSite::new().await;
+    let sent = send_all(&site, 0..40).await;
+    site.deliver_all().await;
+    for (name, reply) in sent {
+        let reference = site.get(reply.location()).await.text_of(".reference");
+        let (staff, applicant) = site.mails(&reference);
+        assert!(staff.text.contains(&name) && staff.subject.contains(&name), "{name}");
+        assert!(staff.text.contains("government in ICANN"), "{name}: {}", staff.text);
+        assert!(applicant.text.contains(&reference), "{name}");
+    }
+    let transactions: i64 = sqlx::query_scalar("SELECT count(DISTINCT xmin::text) FROM applications")
+        .fetch_one(&site.pool)
+        .await
+        .unwrap();
+    assert!(transactions < 40, "{transactions}");
+    assert_eq!(counts(&site).await, (40, 80, 40));
+}
+
+#[tokio::test]
+async fn what_one_application_fails_for_does_not_fail_those_that_came_with_it() {
+    let site = TestSite::new().await;
+    site.sql("ALTER TABLE applications ADD CONSTRAINT by_a_test CHECK (organization_name <> 'Number 7')")
+        .await;
+    for (name, reply) in send_all(&site, 0..20).await {
+        if name == "Number 7" {
+            assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+            assert_eq!(reply.kept("organization_name"), ["Number 7"]);
+        } else {
+            assert_eq!(reply.status, StatusCode::SEE_OTHER, "{name}");
+        }
+    }
+    assert_eq!(counts(&site).await, (19, 38, 19));
+}
+
+#[tokio::test]
+async fn sent_again_among_others_an_application_has_its_first_receipt_and_they_have_theirs() {
+    let site = TestSite::new().await;
+    let key = Uuid::now_v7();
+    let first = site.send(&[], key).await;
+    let (again, others) = tokio::join!(join_all((0..3).map(|_| site.send(&[], key))), send_all(&site, 0..20));
+    for reply in again {
+        assert_eq!(reply.location(), first.location());
+    }
+    for (name, reply) in others {
+        assert_eq!(reply.status, StatusCode::SEE_OTHER, "{name}");
+    }
+    assert_eq!(counts(&site).await, (21, 42, 21));
+}
+
+#[tokio::test]
+async fn connections_that_are_lost_while_applications_are_being_stored_cost_nobody_a_receipt() {
+    let site = TestSite::new().await;
+    let lock = database::lock_applications(&site.pool).await;
+    let losing = async {
+        database::await_blocked(&site.pool).await;
+        site.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+            .await;
+        lock.commit().await.unwrap();
+    };
+    let (sent, ()) = tokio::join!(send_all(&site, 0..20), losing);
+    for (name, reply) in sent {
+        assert_eq!(reply.status, StatusCode::SEE_OTHER, "{name}");
+    }
+    assert_eq!(counts(&site).await, (20, 40, 20));
+}
+
+#[tokio::test]
+async fn an_applicant_whose_connection_breaks_has_sent_the_application_all_the_same() {
+    let site = TestSite::new().await;
+    let lock = database::lock_applications(&site.pool).await;
+    tokio::select! {
+        _ = send_all(&site, 0..5) => unreachable!("the table is locked"),
+        () = database::await_blocked(&site.pool) => {}
+    }
+    lock.commit().await.unwrap();
+    let stored = async {
+        while counts(&site).await != (5, 10, 5) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let patience = Duration::from_secs(30);
+    assert!(tokio::time::timeout(patience, stored).await.is_ok());
+}
