@@ -56,7 +56,7 @@ def highest_memory(process):
 class Site:
     """The program, on an embedded database of its own or on a given one."""
 
-    def __init__(self, home, database=None):
+    def __init__(self, home, database=None, relay=None):
         self.home = pathlib.Path(home)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -65,7 +65,7 @@ class Site:
             "NPOC_LISTEN": f"127.0.0.1:{self.port}",
             "NPOC_DATA_DIR": str(home),
             "NPOC_RATE_LIMIT": "0",
-            "NPOC_MAIL": "folder", "NPOC_LOG": os.environ.get("NPOC_LOG", "info"),
+            **({"SMTP_URL": relay} if relay else {"NPOC_MAIL": "folder"}),
         }
         if database:
             settings["DATABASE_URL"] = database
@@ -105,11 +105,11 @@ class Site:
 
 
 @contextlib.contextmanager
-def site(database=None):
+def site(database=None, relay=None):
     # Not in the system's temporary directory if that is memory: what is durable is measured.
     home = tempfile.mkdtemp(prefix="npoc-bench-", dir="/var/tmp")
     os.chmod(home, 0o755)
-    one = Site(home, database)
+    one = Site(home, database, relay)
     try:
         yield one
     finally:
@@ -272,25 +272,35 @@ def pgbench(ours, script, clients):
 
 
 def applications():
-    """Accepted applications beside pgbench, on one database; mail is delivered meanwhile."""
-    rows = [("clients", "ours/s", "pgbench/s", "ratio (goal 1.0)")]
-    with site() as ours:
-        wrk(f"{ours.url}/membership", 8, 1, HERE / "application.lua")
-        script = ours.home / "plain.sql"
-        script.write_text(plain_transaction(ours))
-        for clients in (8, 32):
-            samples = []
-            for _ in range(ROUNDS):
-                before = int(ours.sql("SELECT count(*) FROM applications"))
-                sent = wrk(f"{ours.url}/membership", clients, script=HERE / "application.lua")
-                stored = int(ours.sql("SELECT count(*) FROM applications")) - before
-                if stored < sent * SECONDS * 0.95:
-                    raise SystemExit(f"{sent * SECONDS:.0f} were answered and {stored} are stored")
-                drain(ours)
-                samples.append((sent, pgbench(ours, script, clients)))
-            rows.append((clients, *compared(*zip(*samples))))
-        rows.append(("memory, MB", f"{highest_memory(ours.process.pid):.1f}", "", "(goal ≤ 40)"))
+    """Accepted applications beside pgbench, on one database."""
+    rows = [("mail meanwhile", "clients", "ours/s", "pgbench/s", "ratio (goal 1.0)")]
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as silent:
+        # Who answers no greeting takes no mail, so that only what is committed by both sides is compared.
+        for meanwhile, relay in (("delivered", None), ("none", f"smtp://127.0.0.1:{silent.getsockname()[1]}")):
+            with site(relay=relay) as ours:
+                rows += [(meanwhile, *row) for row in beside_pgbench(ours)]
     table("Accepted applications a second, durable, beside pgbench committing the same four rows", rows)
+
+
+def beside_pgbench(ours):
+    wrk(f"{ours.url}/membership", 8, 1, HERE / "application.lua")
+    script = ours.home / "plain.sql"
+    script.write_text(plain_transaction(ours))
+    for clients in (8, 32):
+        samples = [(accepted(ours, clients), pgbench(ours, script, clients)) for _ in range(ROUNDS)]
+        yield (clients, *compared(*zip(*samples)))
+    yield ("memory, MB", f"{highest_memory(ours.process.pid):.1f}", "", "(goal ≤ 40)")
+
+
+def accepted(ours, clients):
+    """Applications a second that were answered with a receipt, and are stored."""
+    before = int(ours.sql("SELECT count(*) FROM applications"))
+    rate = wrk(f"{ours.url}/membership", clients, script=HERE / "application.lua")
+    stored = int(ours.sql("SELECT count(*) FROM applications")) - before
+    if stored < rate * SECONDS * 0.95:
+        raise SystemExit(f"{rate * SECONDS:.0f} were answered and {stored} are stored")
+    drain(ours)
+    return rate
 
 
 def drain(ours):
@@ -350,43 +360,69 @@ def claim_times(server, name):
 
 
 def growth():
-    """The same with nothing stored and with a million applications and mails."""
-    with site() as server:
-        for name in ("unfilled", "filled"):
+    """The same with nothing stored, and with many applications and mails."""
+    with site() as server, contextlib.ExitStack() as sites:
+        names = {0: "none", 10_000: "some", MANY: "many"}
+        for stored, name in names.items():
             server.sql(f"CREATE DATABASE {name}")
-        with site(server.database("unfilled")), site(server.database("filled")):
-            pass
-        server.sql(FOUR + FILL.format(many=MANY), "filled")
-        server.sql("VACUUM", "filled")
-        claims = [(claim_times(server, "unfilled"), claim_times(server, "filled")) for _ in range(3)]
-        for name in ("unfilled", "filled"):
+            with site(server.database(name)):
+                pass
+            if stored:
+                server.sql(FOUR + FILL.format(many=stored), name)
+            server.sql("VACUUM ANALYZE", name)
+        claims = [{stored: claim_times(server, name) * 1000 for stored, name in names.items()} for _ in range(3)]
+        for name in names.values():
             server.sql("UPDATE outbox SET sent_at = now() WHERE sent_at IS NULL", name)
-        with site(server.database("unfilled")) as empty, site(server.database("filled")) as full:
-            samples = [
-                [1e6 / wrk(f"{one.url}/membership", 1, script=HERE / "application.lua") for one in (full, empty)]
-                for _ in range(ROUNDS)
-            ]
-        exporting = subprocess.Popen(
-            [PROGRAM, "applications", "export"],
-            env={"PATH": os.environ["PATH"], "DATABASE_URL": server.database("filled")},
-            stdout=subprocess.DEVNULL,
-        )
-        began = time.monotonic()
-        _, status, used = os.wait4(exporting.pid, 0)
-        exported = time.monotonic() - began
-        if status:
-            raise SystemExit("the export failed")
-    rows = [("", f"{MANY:,} stored", "none stored", "ratio")]
-    rows.append(("µs for an application", *compared(*zip(*samples)), "(goal ≤ 1.1)"))
-    claimed = [[full * 1000, empty * 1000] for empty, full in claims]
-    rows.append(("µs to claim a mail", *compared(*zip(*claimed)), "(goal ≤ 1.1)"))
-    rows.append(("MB for the export of all", f"{used.ru_maxrss / 1024:.1f}", f"in {exported:.0f} s", "", "(goal ≤ 64)"))
-    rows[0] = (*rows[0], "")
+        running = {stored: sites.enter_context(site(server.database(name))) for stored, name in names.items()}
+        script = HERE / "application.lua"
+        taken = [
+            {stored: 1e6 / wrk(f"{one.url}/membership", 1, script=script) for stored, one in running.items()}
+            for _ in range(ROUNDS)
+        ]
+        exported = export(server.database("many"))
+    rows = [("", "stored", "then", "with none", "ratio (goal ≤ 1.1)")]
+    for what, samples in (("µs for an application", taken), ("µs to claim a mail", claims)):
+        for stored in (10_000, MANY):
+            of_both = ([sample[one] for sample in samples] for one in (stored, 0))
+            rows.append((what, f"{stored:,}", *compared(*of_both)))
+    rows.append(("MB for the export of all", f"{MANY:,}", *exported, "(goal ≤ 64)"))
     table("Growth", rows)
 
 
+def export(database):
+    """The most that an export has in memory, and how long it takes."""
+    settings = {"PATH": os.environ["PATH"], "DATABASE_URL": database}
+    began = time.monotonic()
+    exporting = subprocess.Popen([PROGRAM, "applications", "export"], env=settings, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(exporting.pid, 0)
+    if status:
+        raise SystemExit("the export failed")
+    return f"{used.ru_maxrss / 1024:.1f}", f"in {time.monotonic() - began:.0f} s"
+
+
+def instructions(name):
+    """What one execution takes, by the difference of two counts: whatever comes before and after is in both."""
+    counts = []
+    for times in (10, 110):
+        runner = "target.'cfg(unix)'.runner='valgrind --tool=callgrind --callgrind-out-file=/dev/null'"
+        command = ["cargo", "--config", runner, "bench", "-q", "--bench", "inside", "--", "count", name, str(times)]
+        said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=HERE.parent).stderr
+        counts.append(int(re.search(r"Collected : (\d+)", said)[1]))
+    return (counts[1] - counts[0]) / 100
+
+
+def inside():
+    """What is inside the process: times by Criterion, instructions by callgrind."""
+    command = ["cargo", "bench", "-q", "--bench", "inside", "--", "--noplot"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=HERE.parent).stdout
+    times = re.findall(r"^(\w+)\s+time:\s+\[(.+? .s) (.+? .s) (.+? .s)\]", said, re.MULTILINE)
+    rows = [("", "median", "least–greatest", "instructions")]
+    rows += [(name, median, f"{least}–{most}", f"{instructions(name):,.0f}") for name, least, median, most in times]
+    table("Inside the process, once", rows)
+
+
 def main():
-    measured = {one.__name__: one for one in (pages, applications, footprint, growth)}
+    measured = {one.__name__: one for one in (pages, applications, footprint, growth, inside)}
     for name in sys.argv[2:] or measured:
         measured[name]()
 

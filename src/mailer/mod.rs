@@ -112,7 +112,10 @@ impl Mailer {
 
     /// The letter as its reader's program gets it. Its headers hold an address outside ASCII only
     /// if `utf8_headers` (RFC 6532) can be carried, or the recipient's own address is one.
-    fn message(&self, letter: &Letter, owed_at: OffsetDateTime, utf8_headers: bool) -> Result<Message, Failure> {
+    ///
+    /// # Errors
+    /// A [`Failure`], where the letter cannot be a message.
+    pub fn message(&self, letter: &Letter, owed_at: OffsetDateTime, utf8_headers: bool) -> Result<Message, Failure> {
         self.compose(letter, owed_at, utf8_headers)
             .map_err(|error| Failure::temporary(&error.to_string()))
     }

@@ -48,7 +48,7 @@ struct Prepared<'a> {
     submission: &'a Submission,
     receipt: Receipt,
     suspicions: Suspicions,
-    letters: [Letter; 2],
+    letters: Vec<Letter>,
 }
 
 /// Stores applications and owes both mails of each: of one whose key has stored an application before, nothing.
@@ -96,9 +96,14 @@ async fn insert_new<'a>(
     let earlier = earlier(&mut session, submissions).await?;
     let of_domain = |one: &Submission| earlier.get(one.domain()).map_or(&[][..], Vec::as_slice);
     let prepared = submissions.iter().map(|one| prepare(head, one, of_domain(one)));
-    let prepared: Vec<_> = prepared.collect();
+    let mut prepared: Vec<_> = prepared.collect();
+    let letters = prepared
+        .iter_mut()
+        .flatten()
+        .flat_map(|row| std::mem::take(&mut row.letters));
+    let owed = Columns::of(letters);
     let rows: Vec<_> = prepared.iter().flatten().collect();
-    let stored = insert_rows(&mut session, &rows).await?;
+    let stored = insert_rows(&mut session, &rows, &owed).await?;
     session.end().await?;
     Ok((prepared, stored.into_iter().collect()))
 }
@@ -140,7 +145,7 @@ fn prepare<'a>(head: &Letterhead, submission: &'a Submission, earlier: &[Earlier
             earlier,
             suspicions: &suspicions,
         };
-        let letters = letters(head, &submission.application, &occasion)?;
+        let letters = letters(head, &submission.application, &occasion)?.into();
         Ok(Prepared {
             submission,
             receipt,
@@ -155,7 +160,11 @@ fn prepare<'a>(head: &Letterhead, submission: &'a Submission, earlier: &[Earlier
 /// the first line of the history of each, and both mails of each, or nothing at all. Returns the references of
 /// those that were stored: not of those whose key has stored an application before.
 #[expect(clippy::too_many_lines, reason = "one line for each column")]
-async fn insert_rows(connection: &mut PgConnection, rows: &[&Prepared<'_>]) -> sqlx::Result<Vec<String>> {
+async fn insert_rows(
+    connection: &mut PgConnection,
+    rows: &[&Prepared<'_>],
+    owed: &Columns,
+) -> sqlx::Result<Vec<String>> {
     let answers = || rows.iter().map(|row| row.submission.application.answers());
     let texts = |field| -> Vec<Option<&str>> { answers().map(|answers| answers.one(field)).collect() };
     let are = |field| -> Vec<bool> { answers().map(|answers| answers.is_yes(field)).collect() };
@@ -164,7 +173,6 @@ async fn insert_rows(connection: &mut PgConnection, rows: &[&Prepared<'_>]) -> s
         .map(|answers| answers.all(F::NotEligible).join("\n"))
         .collect();
     let suspicions: Vec<String> = rows.iter().map(|row| row.suspicions.names().join("\n")).collect();
-    let owed = Columns::of(rows.iter().flat_map(|row| row.letters.clone()));
     sqlx::query_scalar!(
         r#"WITH application AS (
             INSERT INTO applications (

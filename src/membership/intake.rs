@@ -10,7 +10,7 @@ use super::insert::{Submission, insert};
 use super::letters::Letterhead;
 use super::store::Receipt;
 use crate::database::{Pool, is_away};
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, Precedence};
 
 /// Statements under way at a time: one is prepared while another is committed. More would each hold fewer.
 const WRITERS: usize = 2;
@@ -22,6 +22,7 @@ const TOGETHER: usize = 32;
 #[derive(Debug)]
 pub struct Intake {
     places: Arc<Semaphore>,
+    outbox: Arc<Outbox>,
     queue: mpsc::UnboundedSender<Waiting>,
 }
 
@@ -29,6 +30,7 @@ pub struct Intake {
 #[derive(Debug)]
 pub struct Place {
     _permit: OwnedSemaphorePermit,
+    _precedence: Precedence,
 }
 
 /// An application that was sent. It is stored whoever still waits for its receipt: when a connection breaks, the
@@ -63,6 +65,7 @@ impl Intake {
         }
         Self {
             places: Arc::new(Semaphore::new(places)),
+            outbox: Arc::clone(outbox),
             queue,
         }
     }
@@ -70,10 +73,11 @@ impl Intake {
     /// A place, unless too many are being stored: more would only wait for each other.
     #[must_use]
     pub fn place(&self) -> Option<Place> {
-        Arc::clone(&self.places)
-            .try_acquire_owned()
-            .ok()
-            .map(|permit| Place { _permit: permit })
+        let permit = Arc::clone(&self.places).try_acquire_owned().ok()?;
+        Some(Place {
+            _permit: permit,
+            _precedence: self.outbox.precedence(),
+        })
     }
 
     /// Stores an application and owes both its mails, or returns the receipt of the one that the same key stored

@@ -23,7 +23,7 @@ pub use answers::{Answers, ForPeople};
 pub use check::{Application, Problem, UnknownEnding, check};
 pub use insert::Submission;
 pub use intake::{Intake, Place};
-pub use letters::{Letterhead, in_utc};
+pub use letters::{Earlier, Letterhead, Occasion, in_utc, letters};
 pub use question::{Field, Group, QUESTIONS, Question, Rule};
 pub use record::Record;
 pub use report::owe_report;

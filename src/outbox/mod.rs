@@ -34,6 +34,9 @@ const SENDING_LIMIT: Duration = Duration::from_mins(2);
 /// How often the table is looked at when nobody says that something is owed.
 const POLL: Duration = Duration::from_secs(5);
 
+/// How long a worker gives way before its next mail while applications are being stored.
+const BREATH: Duration = Duration::from_millis(50);
+
 /// Letters as the columns that an `INSERT … SELECT unnest(…)` takes.
 #[derive(Debug, Default)]
 #[expect(missing_docs, reason = "the columns of the outbox, which the migration explains")]
@@ -89,7 +92,19 @@ pub struct Outbox {
     mailer: Mailer,
     staff: EmailAddress,
     owed: Notify,
+    precedence: Precedence,
     sending_limit: Duration,
+}
+
+/// Of what comes before delivery for as long as this is held. Nothing is in it: it counts its holders.
+#[derive(Clone, Debug, Default)]
+pub struct Precedence(Arc<()>);
+
+impl Precedence {
+    /// Whether anybody holds it beside the outbox itself.
+    fn is_held(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
 }
 
 struct Claim {
@@ -118,6 +133,7 @@ impl Outbox {
             mailer,
             staff,
             owed: Notify::new(),
+            precedence: Precedence::default(),
             sending_limit: SENDING_LIMIT,
         }
     }
@@ -131,6 +147,12 @@ impl Outbox {
     /// Says that something is owed now, so that nobody waits for the next look at the table.
     pub fn wake(&self) {
         self.owed.notify_one();
+    }
+
+    /// For whoever stores what somebody waits for: meanwhile delivery goes on slowly.
+    #[must_use]
+    pub fn precedence(&self) -> Precedence {
+        self.precedence.clone()
     }
 
     /// Delivers until told to stop, then finishes what was begun.
@@ -147,6 +169,10 @@ impl Outbox {
 
     async fn work(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow() {
+            if self.precedence.is_held() {
+                // What is owed is safe, and somebody waits for a receipt.
+                tokio::time::sleep(BREATH).await;
+            }
             match self.deliver_next().await {
                 Ok(Step::Sent | Step::Later | Step::GivenUp) => {}
                 Ok(Step::Nothing) => self.rest(&mut stop).await,

@@ -224,6 +224,27 @@ async fn many_workers_on_one_database_send_each_mail_once() {
     assert_eq!(ids.len(), 20);
 }
 
+async fn all_sent(site: &TestSite) {
+    let sent = async {
+        while !outbox::unsent(&site.pool).await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), sent).await.unwrap();
+}
+
+#[tokio::test]
+async fn delivery_goes_on_while_applications_are_being_stored() {
+    let relay = Relay::playing(Part::Accepts).await;
+    let site = site_with(&relay).await;
+    let _storing = site.outbox.precedence();
+    let (_stop, stopping) = watch::channel(false);
+    tokio::spawn(Arc::clone(&site.outbox).run(stopping));
+    site.apply(&[]).await;
+    all_sent(&site).await;
+    assert_eq!(relay.taken().len(), 2);
+}
+
 #[tokio::test]
 async fn what_is_owed_goes_out_at_once_and_a_stop_ends_the_delivery() {
     let relay = Relay::playing(Part::Accepts).await;
@@ -231,12 +252,7 @@ async fn what_is_owed_goes_out_at_once_and_a_stop_ends_the_delivery() {
     let (stop, stopping) = watch::channel(false);
     let delivery = tokio::spawn(Arc::clone(&site.outbox).run(stopping));
     site.apply(&[]).await;
-    let delivered = async {
-        while !outbox::unsent(&site.pool).await.unwrap().is_empty() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), delivered).await.unwrap();
+    all_sent(&site).await;
     stop.send_replace(true);
     tokio::time::timeout(Duration::from_secs(30), delivery)
         .await

@@ -1,0 +1,135 @@
+//! What an application costs inside the process, without network, database and relay.
+//!
+//! `cargo bench` measures times. `cargo bench --bench inside -- count NAME TIMES` does one thing so often and nothing
+//! else: under callgrind, the difference of two counts is instructions, which no noise of the machine changes.
+
+#![expect(clippy::expect_used, reason = "a benchmark that cannot begin ends")]
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use criterion::Criterion;
+use http_body_util::BodyExt as _;
+use npoc::database::Pool;
+use npoc::mailer::{Letter, Mailer};
+use npoc::membership::{Answers, Application, Occasion, Suspicions, check, letters};
+use npoc::outbox::Outbox;
+use npoc::settings::{Purpose, Settings};
+use npoc::web::{Limits, Service, Site};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use time::OffsetDateTime;
+use tokio::runtime::{Builder, Runtime};
+
+const FORM: &str = "form_key=018f0000-0000-7000-8000-000000000000&step=check&country=KE&registered=yes\
+    &organization_name=Afya+Bora+Health+Network&domain_name=afyabora.or.ke&kind_of_work=health\
+    &registration_note=NGOs+Co-ordination+Board%2C+OP.218%2F051%2F2014&ncsg_status=not-yet&authorised=yes&publish=yes\
+    &statement=We+run+health+posts+in+four+counties.+We+wish+to+be+heard+on+how+domains+are+protected.\
+    &representative_name=Wanjik%C5%A9+Kamau&representative_role=Programme+director\
+    &representative_email=wanjiku%40afyabora.or.ke&representative_phone=%2B254+20+123+4567";
+
+fn main() {
+    let works = works();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [command, name, times, ..] = &arguments[..]
+        && command == "count"
+    {
+        let (_, work) = works.iter().find(|(one, _)| one == name).expect("one of the names");
+        (0..times.parse::<u32>().expect("a number")).for_each(|_| work());
+        return;
+    }
+    let mut criterion = Criterion::default().configure_from_args();
+    for (name, work) in &works {
+        criterion.bench_function(name, |bencher| bencher.iter(work));
+    }
+    criterion.final_summary();
+}
+
+/// What is measured, by name.
+type Works = Vec<(&'static str, Box<dyn Fn()>)>;
+
+fn works() -> Works {
+    let settings = Settings::read(Purpose::Serve, false, |name| {
+        (name == "HOME").then(|| "/home".to_owned())
+    });
+    let settings = settings.expect("the others have defaults");
+    let application = check(&answers()).expect("keeps every rule");
+    let mailer = Mailer::new(settings.mail_from.clone(), settings.transport.clone());
+    let written = write(&settings, &application);
+    let (answers, site) = (answers(), Arc::new(InProcess::new(&settings)));
+    let (form, checked) = (Arc::clone(&site), Arc::clone(&site));
+    vec![
+        ("a_form_checked", Box::new(move || drop(black_box(check(&answers))))),
+        (
+            "a_constant_answered",
+            Box::new(move || site.ask("GET", "/who-we-are", "")),
+        ),
+        (
+            "the_form_rendered",
+            Box::new(move || form.ask("GET", "/membership", "")),
+        ),
+        (
+            "a_check_page_rendered",
+            Box::new(move || checked.ask("POST", "/membership", FORM)),
+        ),
+        (
+            "two_letters_written",
+            Box::new(move || drop(black_box(write(&settings, &application)))),
+        ),
+        ("a_letter_composed", Box::new(move || compose(&mailer, &written[0]))),
+    ]
+}
+
+fn answers() -> Answers {
+    Answers::typed(form_urlencoded::parse(FORM.as_bytes()))
+}
+
+fn write(settings: &Settings, application: &Application) -> [Letter; 2] {
+    let occasion = Occasion {
+        reference: "NPOC-3333-4444",
+        receipt_url: format!("{}/membership/received/018f0000", settings.public_url),
+        received_at: OffsetDateTime::UNIX_EPOCH,
+        earlier: &[],
+        suspicions: &Suspicions::of(application.answers(), None),
+    };
+    letters(&settings.letterhead(), application, &occasion).expect("templates render")
+}
+
+fn compose(mailer: &Mailer, letter: &Letter) {
+    let message = mailer.message(letter, OffsetDateTime::UNIX_EPOCH, true);
+    drop(black_box(message.expect("a message").formatted()));
+}
+
+/// A site that nobody reaches by network, whose database is never asked.
+struct InProcess {
+    runtime: Runtime,
+    service: Service,
+}
+
+impl InProcess {
+    fn new(settings: &Settings) -> Self {
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let _within = runtime.enter();
+        let pool = Pool::new(
+            PgPoolOptions::new().connect_lazy_with(PgConnectOptions::new_without_pgpass()),
+            false,
+        );
+        let mailer = Mailer::new(settings.mail_from.clone(), settings.transport.clone());
+        let outbox = Arc::new(Outbox::new(pool.clone(), mailer, settings.staff_email.clone()));
+        let site = Site::new(settings, pool, &outbox, Limits::default()).expect("templates render");
+        let service = Service::new(&site);
+        Self { runtime, service }
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &'static str) {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let request = request.body(Body::from(body)).expect("a request");
+        self.runtime.block_on(async {
+            let Ok(response) = self.service.answer(request, None).await;
+            assert_eq!(response.status(), StatusCode::OK);
+            drop(black_box(response.into_body().collect().await));
+        });
+    }
+}
