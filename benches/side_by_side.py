@@ -56,7 +56,7 @@ def highest_memory(process):
 class Site:
     """The program, on an embedded database of its own or on a given one."""
 
-    def __init__(self, home, database=None, relay=None):
+    def __init__(self, home, database=None, relay=None, core=None):
         self.home = pathlib.Path(home)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -71,7 +71,8 @@ class Site:
             settings["DATABASE_URL"] = database
         began = time.monotonic()
         log = open(self.home / "log", "wb")
-        self.process = subprocess.Popen([PROGRAM], env=settings, stderr=log)
+        command = ["taskset", "-c", core, PROGRAM] if core else [PROGRAM]
+        self.process = subprocess.Popen(command, env=settings, stderr=log)
         self.await_page("/")
         self.first_page = time.monotonic() - began
         self.await_page("/health/ready")
@@ -105,11 +106,11 @@ class Site:
 
 
 @contextlib.contextmanager
-def site(database=None, relay=None):
+def site(database=None, relay=None, core=None):
     # Not in the system's temporary directory if that is memory: what is durable is measured.
     home = tempfile.mkdtemp(prefix="npoc-bench-", dir="/var/tmp")
     os.chmod(home, 0o755)
-    one = Site(home, database, relay)
+    one = Site(home, database, relay, core)
     try:
         yield one
     finally:
@@ -202,8 +203,8 @@ def pages():
     """Content pages beside nginx, each side on one core and the load on the other."""
     paths = ["/", "/who-we-are", "/join", "/about-icann"]
     rows = [("page", "ours/s", "nginx/s", "ratio", "ours/CPU s", "nginx/CPU s", "ratio (goal 1.2)")]
-    with site() as ours, nginx(ours.url, paths) as (theirs, process):
-        pin(ours.process.pid, "0")
+    # From its start, so that it has one worker, as nginx has.
+    with site(core="0") as ours, nginx(ours.url, paths) as (theirs, process):
         pin(process, "0")
         for path in paths:
             samples = [
