@@ -272,12 +272,18 @@ def pgbench(ours, script, clients):
     return float(re.search(r"tps = ([\d.]+)", ended.stdout)[1])
 
 
+@contextlib.contextmanager
+def no_delivery():
+    """A relay that never greets, so it takes no mail, and nothing but the storing is measured."""
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as silent:
+        yield f"smtp://127.0.0.1:{silent.getsockname()[1]}"
+
+
 def applications():
     """Accepted applications beside pgbench, on one database."""
     rows = [("mail meanwhile", "clients", "ours/s", "pgbench/s", "ratio (goal 1.0)")]
-    with socket.create_server(("127.0.0.1", 0), backlog=100) as silent:
-        # Who answers no greeting takes no mail, so that only what is committed by both sides is compared.
-        for meanwhile, relay in (("delivered", None), ("none", f"smtp://127.0.0.1:{silent.getsockname()[1]}")):
+    with no_delivery() as silent:
+        for meanwhile, relay in (("delivered", None), ("none", silent)):
             with site(relay=relay) as ours:
                 rows += [(meanwhile, *row) for row in beside_pgbench(ours)]
     table("Accepted applications a second, durable, beside pgbench committing the same four rows", rows)
@@ -362,25 +368,25 @@ def claim_times(server, name):
 
 def growth():
     """The same with nothing stored, and with many applications and mails."""
-    with site() as server, contextlib.ExitStack() as sites:
-        names = {0: "none", 10_000: "some", MANY: "many"}
+    with site() as server, no_delivery() as relay, contextlib.ExitStack() as sites:
+        names = {stored: f"stored_{stored}" for stored in (0, 10_000, MANY)}
         for stored, name in names.items():
             server.sql(f"CREATE DATABASE {name}")
             with site(server.database(name)):
                 pass
             if stored:
                 server.sql(FOUR + FILL.format(many=stored), name)
-            server.sql("VACUUM ANALYZE", name)
+            server.sql("VACUUM ANALYZE; CHECKPOINT;", name)
         claims = [{stored: claim_times(server, name) * 1000 for stored, name in names.items()} for _ in range(3)]
         for name in names.values():
             server.sql("UPDATE outbox SET sent_at = now() WHERE sent_at IS NULL", name)
-        running = {stored: sites.enter_context(site(server.database(name))) for stored, name in names.items()}
+        running = {stored: sites.enter_context(site(server.database(name), relay)) for stored, name in names.items()}
         script = HERE / "application.lua"
         taken = [
             {stored: 1e6 / wrk(f"{one.url}/membership", 1, script=script) for stored, one in running.items()}
             for _ in range(ROUNDS)
         ]
-        exported = export(server.database("many"))
+        exported = export(server.database(names[MANY]))
     rows = [("", "stored", "then", "with none", "ratio (goal ≤ 1.1)")]
     for what, samples in (("µs for an application", taken), ("µs to claim a mail", claims)):
         for stored in (10_000, MANY):
