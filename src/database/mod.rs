@@ -4,6 +4,7 @@
 pub mod embedded;
 mod migration;
 mod pool;
+mod reserved;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,7 +14,8 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use crate::settings::DatabaseChoice;
 pub use migration::{MIGRATOR, migrate, migrate_when_it_answers};
-pub use pool::{Pool, Session, is_away, is_lost};
+pub use pool::{Pool, Session, is_away};
+pub use reserved::Reserved;
 
 /// Connections of one process. Well below PostgreSQL's default of 100, so that several instances
 /// and an operator's psql fit beside each other.
@@ -46,12 +48,8 @@ impl Database {
                 (options, false, Some(server))
             }
         };
-        let connections = PgPoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .acquire_timeout(ACQUIRE_LIMIT)
-            .connect_lazy_with(options);
         Ok(Self {
-            pool: Pool::new(connections, is_pooled),
+            pool: Pool::new(pool_options().connect_lazy_with(options), is_pooled),
             server,
         })
     }
@@ -126,6 +124,16 @@ pub fn not_up_to_date(error: sqlx::Error) -> anyhow::Error {
         "The database cannot be brought up to date"
     };
     anyhow::Error::from(error).context(sentence)
+}
+
+/// Without the pool's own test before a connection is used, which waits without end.
+fn pool_options() -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(ACQUIRE_LIMIT)
+        .test_before_acquire(false)
+        .before_acquire(|connection, _| Box::pin(async { pool::answers(connection).await.map(|()| true) }))
+        .after_release(|connection, _| Box::pin(async { pool::answers(connection).await.map(|()| true) }))
 }
 
 async fn start(home: &Path) -> anyhow::Result<(PgConnectOptions, Embedded)> {

@@ -6,9 +6,15 @@
 
 use std::io::ErrorKind;
 use std::ops::{Deref, DerefMut};
+use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
-use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{Connection as _, PgConnection, PgPool, Postgres, Transaction};
+
+use super::reserved::Reserved;
+
+/// How long a server may take to say that it is there.
+const PING_LIMIT: Duration = Duration::from_secs(1);
 
 /// Connections of this process.
 #[derive(Clone, Debug)]
@@ -59,7 +65,13 @@ impl Pool {
         Ok(transaction)
     }
 
-    /// Ends every connection.
+    /// A connection beside these, to the same database.
+    #[must_use]
+    pub fn reserve(&self) -> Reserved {
+        Reserved::new(self.connections.connect_options(), self.is_pooled)
+    }
+
+    /// Ends every connection but those that were reserved.
     pub async fn close(&self) {
         self.connections.close().await;
     }
@@ -98,15 +110,10 @@ impl DerefMut for Session {
     }
 }
 
-/// Whether the connection ended below a statement, so that the same on another one may do: broken, or closed by an
-/// operator or a server that stops or crashed (PostgreSQL, appendix A: 57P01 and 57P02).
-#[must_use]
-pub fn is_lost(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(error) => !matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::TimedOut),
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| ["57P01", "57P02"].contains(&&*code)),
-        _ => false,
-    }
+/// Asks the server whether it is there: where a network swallows what is sent, nothing else would end the wait.
+pub(super) async fn answers(connection: &mut PgConnection) -> sqlx::Result<()> {
+    let pinged = tokio::time::timeout(PING_LIMIT, connection.ping()).await;
+    pinged.unwrap_or_else(|_| Err(sqlx::Error::Io(ErrorKind::TimedOut.into())))
 }
 
 /// Whether the database is not there at present, so that waiting can help: no connection, or one

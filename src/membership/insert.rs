@@ -1,13 +1,14 @@
 //! Applications into the database, with the mails that they cause: all that came together in one statement.
 
 use std::collections::{HashMap, HashSet};
-use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use sqlx::PgConnection;
+use thiserror::Error;
 use time::OffsetDateTime;
+use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Uuid;
 
 use super::check::Application;
@@ -16,16 +17,15 @@ use super::question::Field as F;
 use super::reference;
 use super::store::Receipt;
 use super::suspicion::Suspicions;
-use crate::database::{Pool, is_lost};
+use crate::database::{Reserved, is_away};
 use crate::mailer::Letter;
 use crate::outbox::Columns;
 
-/// Tries before giving up. A second one is needed when a reference was drawn that is in use, which happens
-/// once in 10⁵ applications with a million stored, and when the connection is lost.
-const TRIES: usize = 3;
+/// How long to wait before a database that was away is tried again.
+const PAUSE: Duration = Duration::from_millis(50);
 
-/// How long the database may take over one try, so that one that hangs keeps the next from it only so long.
-const LIMIT: Duration = Duration::from_secs(4);
+/// What a wait ends with that took too long (PostgreSQL, appendix A).
+const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// How many earlier applications of the same domain the staff letter names.
 const EARLIER_NAMED: i64 = 5;
@@ -43,94 +43,102 @@ pub struct Submission {
     pub received_at: OffsetDateTime,
 }
 
-/// An application with all that is stored with it.
+/// Why none of those that came together is known to be stored.
+#[derive(Debug, Error)]
+pub(super) enum NotStored {
+    /// It may be that they are.
+    #[error("the database did not answer in time")]
+    Hung,
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+/// An application with all that is stored with it, but for its mails.
 struct Prepared<'a> {
     submission: &'a Submission,
     receipt: Receipt,
     suspicions: Suspicions,
-    letters: Vec<Letter>,
 }
 
 /// Stores applications and owes both mails of each: of one whose key has stored an application before, nothing.
-/// Returns for each, in the same order, its receipt, or why there is none for this one.
+/// Returns for each, in the same order, its receipt, or why there is none for this one. Where waiting can help it is
+/// tried again until then; the keys see to it that nothing is stored twice.
 ///
 /// When a receipt is returned, all of its application is committed.
 ///
 /// # Errors
-/// The database's: nothing is stored, or nobody knows, and the same keys will find it.
+/// [`NotStored`]: nothing is stored, or nobody knows, and the same keys will find it.
 pub(super) async fn insert(
-    pool: &Pool,
+    connection: &mut Reserved,
+    head: &Letterhead,
+    submissions: &[&Submission],
+    until: Instant,
+) -> Result<Vec<anyhow::Result<Receipt>>, NotStored> {
+    loop {
+        let inserting = connection.run(async |connection| insert_new(connection, head, submissions).await);
+        match timeout_at(until, inserting).await.map_err(|_| NotStored::Hung)? {
+            Err(error) if waiting_can_help(&error, submissions) && Instant::now() + PAUSE < until => sleep(PAUSE).await,
+            ended => return Ok(ended?),
+        }
+    }
+}
+
+/// A database that was away may be there again; a reference that is in use is drawn anew, which happens once in 10⁵
+/// applications with a million stored; and what another transaction holds it may let go, but only one alone waits
+/// for that, and no others with it.
+fn waiting_can_help(error: &sqlx::Error, submissions: &[&Submission]) -> bool {
+    let database = error.as_database_error();
+    let is_second_use = database.and_then(|error| error.constraint()) == Some("applications_reference_unique");
+    let is_held = database.and_then(|error| error.code()).as_deref() == Some(LOCK_NOT_AVAILABLE);
+    is_second_use || is_away(error) || is_held && submissions.len() == 1
+}
+
+async fn insert_new(
+    connection: &mut PgConnection,
     head: &Letterhead,
     submissions: &[&Submission],
 ) -> sqlx::Result<Vec<anyhow::Result<Receipt>>> {
-    let mut tries = 1;
-    let (prepared, stored) = loop {
-        match soon(insert_new(pool, head, submissions)).await {
-            Err(error) if tries < TRIES && is_worth_another_try(&error) => tries += 1,
-            ended => break ended?,
-        }
-    };
-    Ok(receipts(pool, prepared, &stored).await)
-}
-
-/// What the database does within [`LIMIT`].
-async fn soon<T>(doing: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
-    let done = tokio::time::timeout(LIMIT, doing).await;
-    done.unwrap_or_else(|_| Err(sqlx::Error::Io(ErrorKind::TimedOut.into())))
-}
-
-/// A reference that is in use is drawn anew; a connection that was lost is replaced, and the keys see to it that
-/// nothing is stored twice.
-fn is_worth_another_try(error: &sqlx::Error) -> bool {
-    let is_second_use = error.as_database_error().and_then(|error| error.constraint());
-    is_second_use == Some("applications_reference_unique") || is_lost(error)
-}
-
-/// Returns what was prepared, and the references of those that were stored.
-async fn insert_new<'a>(
-    pool: &Pool,
-    head: &Letterhead,
-    submissions: &[&'a Submission],
-) -> sqlx::Result<(Vec<anyhow::Result<Prepared<'a>>>, HashSet<String>)> {
-    let mut session = pool.session().await?;
-    let earlier = earlier(&mut session, submissions).await?;
-    let of_domain = |one: &Submission| earlier.get(one.domain()).map_or(&[][..], Vec::as_slice);
-    let prepared = submissions.iter().map(|one| prepare(head, one, of_domain(one)));
-    let mut prepared: Vec<_> = prepared.collect();
-    let letters = prepared
-        .iter_mut()
-        .flatten()
-        .flat_map(|row| std::mem::take(&mut row.letters));
-    let owed = Columns::of(letters);
+    let earlier = earlier(connection, submissions).await?;
+    let mut owed = Columns::default();
+    let mut prepared = Vec::with_capacity(submissions.len());
+    for submission in submissions {
+        let earlier = earlier.get(submission.domain()).map_or(&[][..], Vec::as_slice);
+        prepared.push(prepare(head, submission, earlier).map(|(row, letters)| {
+            owed.extend(letters);
+            row
+        }));
+    }
     let rows: Vec<_> = prepared.iter().flatten().collect();
-    let stored = insert_rows(&mut session, &rows, &owed).await?;
-    session.end().await?;
-    Ok((prepared, stored.into_iter().collect()))
+    let stored = insert_rows(connection, &rows, &owed).await?;
+    receipts(connection, prepared, &stored).await
 }
 
 /// Those that were drawn, where they were stored; else those that the keys have stored before.
 async fn receipts(
-    pool: &Pool,
+    connection: &mut PgConnection,
     prepared: Vec<anyhow::Result<Prepared<'_>>>,
     stored: &HashSet<String>,
-) -> Vec<anyhow::Result<Receipt>> {
+) -> sqlx::Result<Vec<anyhow::Result<Receipt>>> {
     let is_new = |row: &&Prepared| stored.contains(&row.receipt.reference);
     let others = prepared.iter().flatten().filter(|row| !is_new(row));
     let keys: Vec<_> = others.map(|row| row.submission.key).collect();
-    let found = soon(stored_before(pool, &keys)).await;
-    let receipt = |row: Prepared| match &found {
-        _ if is_new(&&row) => Ok(row.receipt),
-        Ok(found) => found
-            .get(&row.submission.key)
-            .cloned()
-            .context("the key's application is gone"),
-        Err(error) => Err(anyhow!("{error}")),
+    let found = stored_before(connection, &keys).await?;
+    let receipt = |row: Prepared| {
+        if is_new(&&row) {
+            return Ok(row.receipt);
+        }
+        let found = found.get(&row.submission.key).cloned();
+        found.context("the key's application is gone")
     };
-    prepared.into_iter().map(|row| receipt(row?)).collect()
+    Ok(prepared.into_iter().map(|row| receipt(row?)).collect())
 }
 
 /// What is worked out and written of one application. A panic here is the failure of this one alone.
-fn prepare<'a>(head: &Letterhead, submission: &'a Submission, earlier: &[Earlier]) -> anyhow::Result<Prepared<'a>> {
+fn prepare<'a>(
+    head: &Letterhead,
+    submission: &'a Submission,
+    earlier: &[Earlier],
+) -> anyhow::Result<(Prepared<'a>, [Letter; 2])> {
     let preparing = || {
         let suspicions = Suspicions::of(submission.application.answers(), submission.filled_in);
         let receipt = Receipt {
@@ -145,13 +153,13 @@ fn prepare<'a>(head: &Letterhead, submission: &'a Submission, earlier: &[Earlier
             earlier,
             suspicions: &suspicions,
         };
-        let letters = letters(head, &submission.application, &occasion)?.into();
-        Ok(Prepared {
+        let letters = letters(head, &submission.application, &occasion)?;
+        let prepared = Prepared {
             submission,
             receipt,
             suspicions,
-            letters,
-        })
+        };
+        Ok((prepared, letters))
     };
     catch_unwind(AssertUnwindSafe(preparing)).unwrap_or_else(|_| Err(anyhow!("preparing an application panicked")))
 }
@@ -164,7 +172,7 @@ async fn insert_rows(
     connection: &mut PgConnection,
     rows: &[&Prepared<'_>],
     owed: &Columns,
-) -> sqlx::Result<Vec<String>> {
+) -> sqlx::Result<HashSet<String>> {
     let answers = || rows.iter().map(|row| row.submission.application.answers());
     let texts = |field| -> Vec<Option<&str>> { answers().map(|answers| answers.one(field)).collect() };
     let are = |field| -> Vec<bool> { answers().map(|answers| answers.is_yes(field)).collect() };
@@ -173,7 +181,7 @@ async fn insert_rows(
         .map(|answers| answers.all(F::NotEligible).join("\n"))
         .collect();
     let suspicions: Vec<String> = rows.iter().map(|row| row.suspicions.names().join("\n")).collect();
-    sqlx::query_scalar!(
+    let stored = sqlx::query_scalar!(
         r#"WITH application AS (
             INSERT INTO applications (
                 reference, submission_key, receipt_secret, received_at,
@@ -249,7 +257,8 @@ async fn insert_rows(
         &owed.refusals_are_final,
     )
     .fetch_all(connection)
-    .await
+    .await?;
+    Ok(stored.into_iter().collect())
 }
 
 /// One column of all rows.
@@ -257,7 +266,8 @@ fn each<'a, T>(rows: &[&'a Prepared<'a>], cell: impl Fn(&'a Prepared<'a>) -> T) 
     rows.iter().map(|row| cell(row)).collect()
 }
 
-/// The newest applications of the domain of each, by domain.
+/// The newest applications of the domain of each, by domain. Those of this statement do not name each other, since it
+/// is not known yet which of them are new.
 async fn earlier(
     connection: &mut PgConnection,
     submissions: &[&Submission],
@@ -286,16 +296,15 @@ async fn earlier(
 }
 
 /// The receipts of what these keys have stored before.
-async fn stored_before(pool: &Pool, keys: &[Uuid]) -> sqlx::Result<HashMap<Uuid, Receipt>> {
+async fn stored_before(connection: &mut PgConnection, keys: &[Uuid]) -> sqlx::Result<HashMap<Uuid, Receipt>> {
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
-    let mut session = pool.session().await?;
     let found = sqlx::query!(
         "SELECT submission_key, reference, receipt_secret, received_at FROM applications WHERE submission_key = ANY($1)",
         keys
     )
-    .fetch_all(&mut *session)
+    .fetch_all(connection)
     .await?;
     let receipts = found.into_iter().map(|row| {
         let receipt = Receipt {

@@ -1,15 +1,19 @@
 //! Takes applications in: those that come while others are being stored are stored together next, so that the
 //! more come at once, the less each costs. One alone waits for nobody.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use futures_util::FutureExt as _;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::Instant;
 
-use super::insert::{Submission, insert};
+use super::insert::{NotStored, Submission, insert};
 use super::letters::Letterhead;
 use super::store::Receipt;
-use crate::database::{Pool, is_away};
+use crate::database::{Pool, Reserved, is_away};
 use crate::outbox::{Outbox, Precedence};
 
 /// Statements under way at a time: one is prepared while another is committed. More would each hold fewer.
@@ -18,10 +22,20 @@ const WRITERS: usize = 2;
 /// Applications in one statement, at most.
 const TOGETHER: usize = 32;
 
+/// How long the database may take over those that came together, so that what hangs keeps others only so long.
+const LIMIT: Duration = Duration::from_secs(4);
+
+/// And how long over one of those that failed together.
+const LIMIT_OF_ONE: Duration = Duration::from_secs(1);
+
+/// How long a stop waits for what is being stored.
+const STOP_LIMIT: Duration = Duration::from_secs(2);
+
 /// The way in.
 #[derive(Debug)]
 pub struct Intake {
     places: Arc<Semaphore>,
+    all: u32,
     outbox: Arc<Outbox>,
     queue: mpsc::UnboundedSender<Waiting>,
 }
@@ -41,30 +55,37 @@ struct Waiting {
     _place: Place,
 }
 
-/// Stores what comes through the queue.
+type Receipts = Result<Vec<anyhow::Result<Receipt>>, NotStored>;
+
+/// Stores what comes through the queue, by a connection of its own.
 struct Writer {
-    queue: Mutex<mpsc::UnboundedReceiver<Waiting>>,
-    pool: Pool,
+    queue: Arc<Mutex<mpsc::UnboundedReceiver<Waiting>>>,
+    connection: Reserved,
     head: Letterhead,
     outbox: Arc<Outbox>,
 }
 
 impl Intake {
     /// With so many places, into this database, with letters of this head. Its writers run as long as it is there.
+    ///
+    /// # Panics
+    /// Outside a Tokio runtime.
     #[must_use]
-    pub fn new(places: usize, pool: &Pool, head: Letterhead, outbox: &Arc<Outbox>) -> Self {
+    pub fn new(places: u16, pool: &Pool, head: &Letterhead, outbox: &Arc<Outbox>) -> Self {
         let (queue, waiting) = mpsc::unbounded_channel();
-        let writer = Arc::new(Writer {
-            queue: Mutex::new(waiting),
-            pool: pool.clone(),
-            head,
-            outbox: Arc::clone(outbox),
-        });
+        let waiting = Arc::new(Mutex::new(waiting));
         for _ in 0..WRITERS {
-            tokio::spawn(Arc::clone(&writer).work());
+            let writer = Writer {
+                queue: Arc::clone(&waiting),
+                connection: pool.reserve(),
+                head: head.clone(),
+                outbox: Arc::clone(outbox),
+            };
+            tokio::spawn(writer.work());
         }
         Self {
-            places: Arc::new(Semaphore::new(places)),
+            places: Arc::new(Semaphore::new(places.into())),
+            all: places.into(),
             outbox: Arc::clone(outbox),
             queue,
         }
@@ -85,7 +106,7 @@ impl Intake {
     /// and the same key will find it.
     ///
     /// # Errors
-    /// The database's, or a letter that cannot be rendered.
+    /// Why there is no receipt: the database's failure, or of this application alone.
     pub async fn submit(&self, place: Place, submission: Submission) -> anyhow::Result<Receipt> {
         let (answer, receipt) = oneshot::channel();
         let waiting = Waiting {
@@ -96,49 +117,65 @@ impl Intake {
         self.queue.send(waiting).ok().context("nobody stores applications")?;
         receipt.await.context("storing the application failed")?
     }
+
+    /// Waits until all that was sent is stored, as long as that is soon, and takes no more.
+    pub async fn close(&self) {
+        let all = self.places.acquire_many(self.all);
+        if tokio::time::timeout(STOP_LIMIT, all).await.is_err() {
+            tracing::error!("the site stops while applications are being stored; they may not be");
+        }
+        self.places.close();
+    }
 }
 
 impl Writer {
-    async fn work(self: Arc<Self>) {
+    async fn work(mut self) {
         loop {
             let mut together = Vec::with_capacity(TOGETHER);
             if self.queue.lock().await.recv_many(&mut together, TOGETHER).await == 0 {
                 return;
             }
-            // In a task of its own, so that a panic is the failure of these and not the end of the writer.
-            let writer = Arc::clone(&self);
-            drop(tokio::spawn(async move { writer.settle(together).await }).await);
+            // A panic is the failure of these and not the end of the writer.
+            drop(AssertUnwindSafe(self.settle(together)).catch_unwind().await);
         }
     }
 
-    async fn settle(&self, mut together: Vec<Waiting>) {
+    async fn settle(&mut self, mut together: Vec<Waiting>) {
         // In one order, so that two statements with the same keys wait for each other and never both.
         together.sort_by_key(|waiting| waiting.submission.key);
-        let submissions: Vec<_> = together.iter().map(|waiting| &waiting.submission).collect();
-        match insert(&self.pool, &self.head, &submissions).await {
-            Ok(receipts) => self.answer(together, receipts),
-            Err(error) if together.len() > 1 && !is_away(&error) => self.settle_one_by_one(together).await,
-            Err(error) => {
-                let nobody = together.iter().map(|_| Err(anyhow!("{error}"))).collect();
-                self.answer(together, nobody);
+        let until = Instant::now() + LIMIT;
+        match self.insert(&together, until).await {
+            // Nobody fails for another's sake.
+            Err(NotStored::Database(error)) if together.len() > 1 && !is_away(&error) => {
+                for one in together {
+                    let until = until.min(Instant::now() + LIMIT_OF_ONE);
+                    let receipt = self.insert(std::slice::from_ref(&one), until).await;
+                    self.answer(vec![one], receipt);
+                }
             }
+            receipts => self.answer(together, receipts),
         }
     }
 
-    /// Nobody fails for another's sake.
-    async fn settle_one_by_one(&self, together: Vec<Waiting>) {
-        for waiting in together {
-            Box::pin(self.settle(vec![waiting])).await;
-        }
+    async fn insert(&mut self, together: &[Waiting], until: Instant) -> Receipts {
+        let submissions: Vec<_> = together.iter().map(|waiting| &waiting.submission).collect();
+        insert(&mut self.connection, &self.head, &submissions, until).await
     }
 
-    fn answer(&self, together: Vec<Waiting>, receipts: Vec<anyhow::Result<Receipt>>) {
+    fn answer(&self, together: Vec<Waiting>, receipts: Receipts) {
+        let nobodys = |error: NotStored| together.iter().map(|_| Err(anyhow!("{error}"))).collect();
+        let receipts = receipts.unwrap_or_else(nobodys);
         for (waiting, receipt) in together.into_iter().zip(receipts) {
             if let Ok(receipt) = &receipt {
                 tracing::info!(reference = receipt.reference, "application stored");
-                self.outbox.wake();
             }
-            drop(waiting.answer.send(receipt));
+            if let Err(Err(error)) = waiting.answer.send(receipt) {
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    "an application whose sender has gone was not stored"
+                );
+            }
         }
+        self.outbox.wake();
     }
 }

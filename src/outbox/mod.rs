@@ -56,19 +56,24 @@ impl Columns {
     #[must_use]
     pub fn of(letters: impl IntoIterator<Item = Letter>) -> Self {
         let mut columns = Self::default();
-        for letter in letters {
-            columns.message_ids.push(letter.message_id);
-            columns.references.push(letter.reference);
-            columns.recipients.push(letter.recipient.to_wire().to_string());
-            columns
-                .replies_to
-                .push(letter.reply_to.map(|address| address.to_wire().to_string()));
-            columns.subjects.push(letter.subject);
-            columns.texts.push(letter.text);
-            columns.htmls.push(letter.html);
-            columns.refusals_are_final.push(letter.refusal_is_final);
-        }
+        columns.extend(letters);
         columns
+    }
+}
+
+impl Extend<Letter> for Columns {
+    fn extend<T: IntoIterator<Item = Letter>>(&mut self, letters: T) {
+        for letter in letters {
+            let reply_to = letter.reply_to.map(|address| address.to_wire().to_string());
+            self.message_ids.push(letter.message_id);
+            self.references.push(letter.reference);
+            self.recipients.push(letter.recipient.to_wire().to_string());
+            self.replies_to.push(reply_to);
+            self.subjects.push(letter.subject);
+            self.texts.push(letter.text);
+            self.htmls.push(letter.html);
+            self.refusals_are_final.push(letter.refusal_is_final);
+        }
     }
 }
 
@@ -171,7 +176,7 @@ impl Outbox {
         while !*stop.borrow() {
             if self.precedence.is_held() {
                 // What is owed is safe, and somebody waits for a receipt.
-                tokio::time::sleep(BREATH).await;
+                tokio::select! { () = tokio::time::sleep(BREATH) => {}, _ = stop.changed() => return }
             }
             match self.deliver_next().await {
                 Ok(Step::Sent | Step::Later | Step::GivenUp) => {}

@@ -82,7 +82,7 @@ impl Site {
         };
         let security = security_headers(&frame.public_url)?;
         Ok(Arc::new(Self {
-            intake: Intake::new(limits.storing, &pool, settings.letterhead(), outbox),
+            intake: Intake::new(limits.storing, &pool, &settings.letterhead(), outbox),
             limits,
             metrics: Arc::default(),
             limit: Limit::new(settings.rate_limit, settings.trusted_proxies.clone()),
@@ -217,6 +217,7 @@ fn router(site: Arc<Site>) -> Router {
 pub async fn serve(site: Arc<Site>, listener: TcpListener, stop: watch::Receiver<bool>) {
     let (places, limits) = (places(&site), site.limits);
     server::run(Service::new(&site), listener, places, limits, stop).await;
+    site.intake.close().await;
 }
 
 /// Answers a monitor until told to stop.

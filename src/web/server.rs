@@ -31,7 +31,7 @@ pub struct Limits {
     /// last, and has as long as any.
     pub connection: Duration,
     /// Applications that are being stored. More would only wait for each other.
-    pub storing: usize,
+    pub storing: u16,
 }
 
 impl Default for Limits {

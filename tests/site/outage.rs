@@ -117,6 +117,22 @@ async fn a_database_that_goes_away_and_returns_costs_no_answer_and_no_restart() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn connections_that_the_network_swallows_are_replaced() {
+    let outage = Outage::beginning(Way::To).await;
+    assert_eq!(outage.send(Uuid::now_v7()).status, 303);
+    assert_eq!(outage.site.get("/health/ready").unwrap().status, 200);
+    outage.gate.lead(Way::Anew(outage.server.clone()));
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let goes_on = || {
+        let stored = outage.send(Uuid::now_v7()).status == 303;
+        stored && outage.site.get("/health/ready").unwrap().status == 200
+    };
+    while !goes_on() {
+        assert!(Instant::now() < deadline, "a swallowed connection is waited for");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_site_goes_on_with_another_server_when_the_first_is_gone() {
     let outage = Outage::beginning(Way::To).await;
     let key = Uuid::now_v7();

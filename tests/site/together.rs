@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use uuid::Uuid;
 
 use crate::support::{Reply, TestSite, database};
+use npoc::web::Limits;
 
 /// Organizations of these numbers, sent at once.
 async fn send_all(site: &TestSite, numbers: std::ops::Range<usize>) -> Vec<(String, Reply)> {
@@ -77,6 +78,61 @@ async fn sent_again_among_others_an_application_has_its_first_receipt_and_they_h
         assert_eq!(reply.status, StatusCode::SEE_OTHER, "{name}");
     }
     assert_eq!(counts(&site).await, (21, 42, 21));
+}
+
+#[tokio::test]
+async fn one_whose_key_an_open_transaction_holds_waits_alone() {
+    let site = TestSite::new().await;
+    let (first, held) = (Uuid::now_v7(), Uuid::max());
+    site.send(&[], first).await;
+    let mut holding = site.pool.begin().await.unwrap();
+    sqlx::query("UPDATE applications SET submission_key = $1 WHERE submission_key = $2")
+        .bind(held)
+        .bind(first)
+        .execute(&mut *holding)
+        .await
+        .unwrap();
+    let (waiting, others) = tokio::join!(site.send(&[], held), send_all(&site, 0..20));
+    assert_eq!(waiting.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(waiting.submission_key(), held);
+    for (name, reply) in others {
+        assert_eq!(reply.status, StatusCode::SEE_OTHER, "{name}");
+    }
+    holding.rollback().await.unwrap();
+    assert_eq!(site.send(&[], held).await.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn one_that_is_sent_twice_among_others_is_stored_once() {
+    let site = TestSite::new().await;
+    let lock = database::lock_applications(&site.pool).await;
+    let key = Uuid::now_v7();
+    let twice = join_all((0..2).map(|_| site.send(&[], key)));
+    let unlocking = async {
+        database::await_blocked(&site.pool).await;
+        lock.commit().await.unwrap();
+    };
+    let (others, twice, ()) = tokio::join!(send_all(&site, 0..5), twice, unlocking);
+    assert_eq!(twice[0].status, StatusCode::SEE_OTHER);
+    assert_eq!(twice[0].location(), twice[1].location());
+    assert_eq!(others.len(), 5);
+    assert_eq!(counts(&site).await, (6, 12, 6));
+}
+
+#[tokio::test]
+async fn applications_that_failed_leave_their_places_to_others() {
+    let limits = Limits {
+        storing: 2,
+        ..Limits::default()
+    };
+    let site = TestSite::within(limits, &[]).await;
+    site.sql("ALTER TABLE applications ADD CONSTRAINT by_a_test CHECK (organization_name NOT LIKE 'Number %')")
+        .await;
+    for number in 0..3 {
+        let sent = send_all(&site, number..number + 1).await;
+        assert_eq!(sent[0].1.status, StatusCode::SERVICE_UNAVAILABLE);
+    }
+    assert_eq!(site.send(&[], Uuid::now_v7()).await.status, StatusCode::SEE_OTHER);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use npoc::database::embedded::{Durability, Embedded};
 use npoc::database::{MIGRATOR, options};
@@ -124,9 +125,12 @@ pub async fn lock_applications(pool: &PgPool) -> Transaction<'static, Postgres> 
 pub async fn await_blocked(pool: &PgPool) {
     let blocked =
         "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')";
-    while !sqlx::query_scalar::<_, bool>(blocked).fetch_one(pool).await.unwrap() {
-        tokio::task::yield_now().await;
-    }
+    let waiting = async {
+        while !sqlx::query_scalar::<_, bool>(blocked).fetch_one(pool).await.unwrap() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap();
 }
 
 /// Copies a database to another server, as a backup does, by PostgreSQL's own programs.

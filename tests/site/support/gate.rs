@@ -15,6 +15,8 @@ pub enum Way {
     Closed,
     /// Into silence: connections are taken and never answered.
     Silent,
+    /// As [`Self::To`], but what was connected before is swallowed and never ended.
+    Anew(PathBuf),
 }
 
 /// A port of its own, in front of a server.
@@ -37,7 +39,7 @@ impl Gate {
         Self { port, way }
     }
 
-    /// Ends every connection and leads the next ones there.
+    /// Ends every connection, unless it is swallowed, and leads the next ones there.
     pub fn lead(&self, way: Way) {
         self.way.send_replace(way);
     }
@@ -52,12 +54,15 @@ async fn pass(mut client: TcpStream, mut way: watch::Receiver<Way>) {
     let now = way.borrow_and_update().clone();
     let passing = async {
         match now {
-            Way::To(directory) => drop(connect(&mut client, &directory).await),
+            Way::To(directory) | Way::Anew(directory) => drop(connect(&mut client, &directory).await),
             Way::Closed => {}
             Way::Silent => std::future::pending().await,
         }
     };
-    tokio::select! { () = passing => {}, _ = way.changed() => {} }
+    tokio::select! { () = passing => return, _ = way.changed() => {} }
+    if matches!(*way.borrow(), Way::Anew(_)) {
+        std::future::pending().await
+    }
 }
 
 async fn connect(client: &mut TcpStream, directory: &Path) -> std::io::Result<()> {
