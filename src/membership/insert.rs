@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use sqlx::PgConnection;
+use sqlx::error::DatabaseError;
 use thiserror::Error;
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -89,7 +90,7 @@ pub(super) async fn insert(
 fn waiting_can_help(error: &sqlx::Error, submissions: &[&Submission]) -> bool {
     let database = error.as_database_error();
     let is_second_use = database.and_then(|error| error.constraint()) == Some("applications_reference_unique");
-    let is_held = database.and_then(|error| error.code()).as_deref() == Some(LOCK_NOT_AVAILABLE);
+    let is_held = database.and_then(DatabaseError::code).as_deref() == Some(LOCK_NOT_AVAILABLE);
     is_second_use || is_away(error) || is_held && submissions.len() == 1
 }
 

@@ -4,7 +4,9 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use npoc::database::Database;
 use npoc::database::embedded::{Durability, Embedded};
+use npoc::settings::DatabaseChoice;
 use uuid::Uuid;
 
 use crate::support::gate::{Gate, Way};
@@ -114,6 +116,23 @@ async fn a_database_that_goes_away_and_returns_costs_no_answer_and_no_restart() 
     while outage.send(Uuid::now_v7()).status != 303 {
         assert!(Instant::now() < deadline, "no restart is needed");
     }
+}
+
+#[tokio::test]
+async fn a_pool_whose_connections_were_all_swallowed_has_others() {
+    let options = database::empty_options().await;
+    let server = options.get_socket().unwrap().clone();
+    let gate = Gate::at(Way::To(server.clone())).await;
+    let options = Box::new(gate.url(options.get_database().unwrap()).parse().unwrap());
+    let is_pooled = false;
+    let database = Database::at(&DatabaseChoice::Url { options, is_pooled }).await.unwrap();
+    let mut sessions = Vec::new();
+    while let Ok(session) = database.pool.session().await {
+        sessions.push(session);
+    }
+    gate.lead(Way::Anew(server));
+    drop(sessions);
+    assert!(database.pool.session().await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread")]

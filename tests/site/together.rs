@@ -1,13 +1,14 @@
 //! Applications that come at once are stored together, and none pays for another.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::http::StatusCode;
 use futures_util::future::join_all;
+use npoc::web::Limits;
 use uuid::Uuid;
 
 use crate::support::{Reply, TestSite, database};
-use npoc::web::Limits;
 
 /// Organizations of these numbers, sent at once.
 async fn send_all(site: &TestSite, numbers: std::ops::Range<usize>) -> Vec<(String, Reply)> {
@@ -152,14 +153,19 @@ async fn connections_that_are_lost_while_applications_are_being_stored_cost_nobo
     assert_eq!(counts(&site).await, (20, 40, 20));
 }
 
+/// Applications that wait for a lock, whose senders have gone.
+async fn send_and_go(site: &TestSite) {
+    tokio::select! {
+        _ = send_all(site, 0..5) => unreachable!("the table is locked"),
+        () = database::await_blocked(&site.pool) => {}
+    }
+}
+
 #[tokio::test]
 async fn an_applicant_whose_connection_breaks_has_sent_the_application_all_the_same() {
     let site = TestSite::new().await;
     let lock = database::lock_applications(&site.pool).await;
-    tokio::select! {
-        _ = send_all(&site, 0..5) => unreachable!("the table is locked"),
-        () = database::await_blocked(&site.pool) => {}
-    }
+    send_and_go(&site).await;
     lock.commit().await.unwrap();
     let stored = async {
         while counts(&site).await != (5, 10, 5) {
@@ -168,4 +174,23 @@ async fn an_applicant_whose_connection_breaks_has_sent_the_application_all_the_s
     };
     let patience = Duration::from_secs(30);
     assert!(tokio::time::timeout(patience, stored).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_what_is_being_stored_though_its_sender_has_gone() {
+    let site = TestSite::new().await;
+    let lock = database::lock_applications(&site.pool).await;
+    send_and_go(&site).await;
+    let is_locked = AtomicBool::new(true);
+    let unlocking = async {
+        database::await_blocked(&site.pool).await;
+        is_locked.store(false, Ordering::Relaxed);
+        lock.commit().await.unwrap();
+    };
+    let stopping = async {
+        site.stop().await;
+        assert!(!is_locked.load(Ordering::Relaxed), "stopped before all was stored");
+    };
+    tokio::join!(stopping, unlocking);
+    assert_eq!(counts(&site).await, (5, 10, 5));
 }

@@ -61,7 +61,7 @@ async fn pass(mut client: TcpStream, mut way: watch::Receiver<Way>) {
     };
     tokio::select! { () = passing => return, _ = way.changed() => {} }
     if matches!(*way.borrow(), Way::Anew(_)) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -129,6 +129,14 @@ impl TestSite {
         format!("http://{address}")
     }
 
+    /// Begins to serve, is told to stop at once, and returns when all has ended.
+    pub async fn stop(&self) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (stop, stopping) = watch::channel(false);
+        stop.send_replace(true);
+        web::serve(Arc::clone(&self.site), listener, stopping).await;
+    }
+
     /// For a monitor, on a port of its own.
     pub async fn listen_to_monitor(&self) -> SocketAddr {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
