@@ -69,7 +69,9 @@ impl Reserved {
         }
         let mut connection = PgConnection::connect_with(&self.options).await?;
         if !self.is_pooled {
-            sqlx::raw_sql(limits!("SET")).execute(&mut connection).await?;
+            // The same few statements come again and again: they are planned once.
+            let prelude = concat!("SET plan_cache_mode = force_generic_plan; ", limits!("SET"));
+            sqlx::raw_sql(prelude).execute(&mut connection).await?;
         }
         Ok(connection)
     }
