@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 use crate::database::{Database, Pool};
 use crate::mailer::{Letter, Mailer};
-use crate::membership::{self, QUESTIONS, Record, Search, Which, in_utc, wording};
+use crate::membership::{self, Erase, QUESTIONS, Record, Search, Which, in_utc, wording};
 use crate::outbox;
 use crate::settings::{Purpose, Settings};
 use crate::values::{Country, EmailAddress};
@@ -75,6 +75,11 @@ pub enum ApplicationsCommand {
         /// Such as NPOC-ACDE-FGHJ
         reference: String,
     },
+    /// Erase one application for good, with the words of its mails; the history keeps that it happened
+    Erase {
+        /// Such as NPOC-ACDE-FGHJ
+        reference: String,
+    },
     /// List the applications of a reference, a domain name, a mail address or a part of a name
     Find {
         /// In any form: a domain name in Unicode or ASCII, a pasted address, any case
@@ -129,6 +134,7 @@ async fn with_database(command: Command, pool: &Pool, out: &mut impl Write) -> a
         Command::Applications(ApplicationsCommand::List) => list(pool, Which::All, out).await,
         Command::Applications(ApplicationsCommand::Suspected) => list(pool, Which::Suspected, out).await,
         Command::Applications(ApplicationsCommand::Release { reference }) => release(pool, &reference, out).await,
+        Command::Applications(ApplicationsCommand::Erase { reference }) => erase(pool, &reference, out).await,
         Command::Applications(ApplicationsCommand::Find { text }) => find(pool, &text, out).await,
         Command::Applications(ApplicationsCommand::Show { reference }) => show(pool, &reference, out).await,
         Command::Applications(ApplicationsCommand::Export { format: Format::Csv }) => export_csv(pool, out).await,
@@ -211,6 +217,19 @@ async fn release(pool: &Pool, reference: &str, out: &mut impl Write) -> anyhow::
         "No application that looks like spam has the reference {reference:?}"
     );
     Ok(writeln!(out, "It is marked no more.")?)
+}
+
+async fn erase(pool: &Pool, reference: &str, out: &mut impl Write) -> anyhow::Result<()> {
+    let mut session = pool.session().await?;
+    let is_there = membership::find(&mut *session, reference).await?.is_some();
+    anyhow::ensure!(is_there, "No application has the reference {reference:?}");
+    let erased = membership::erase(&mut *session, Erase::Of(reference)).await?;
+    session.end().await?;
+    anyhow::ensure!(
+        erased > 0,
+        "Mail about it is still to be sent, so it was not erased; see npoc mail list"
+    );
+    Ok(writeln!(out, "It is erased.")?)
 }
 
 async fn list(pool: &Pool, which: Which<'_>, out: &mut impl Write) -> anyhow::Result<()> {

@@ -58,6 +58,7 @@ async fn serve() -> anyhow::Result<()> {
         database.pool.clone(),
         outbox,
         settings.letterhead(),
+        settings.retention_days,
         is_up_to_date,
         stopping.clone(),
     ));
@@ -96,6 +97,7 @@ async fn deliver(
     pool: Pool,
     outbox: Arc<Outbox>,
     head: Letterhead,
+    retention_days: Option<u16>,
     is_up_to_date: bool,
     stopping: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
@@ -105,7 +107,7 @@ async fn deliver(
     }
     tokio::join!(
         Arc::clone(&outbox).run(stopping.clone()),
-        npoc::watch::run(&pool, &outbox, &head, stopping)
+        npoc::watch::run(&pool, &outbox, &head, retention_days, stopping)
     );
     Ok(())
 }

@@ -60,6 +60,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// `NPOC_RATE_LIMIT`: accepted applications a minute for one client network; 0 is no limit.
     pub rate_limit: u32,
+    /// `NPOC_RETENTION_DAYS`: how long applications are kept, in days; none unless set: until somebody erases them.
+    pub retention_days: Option<u16>,
     /// `NPOC_METRICS_LISTEN`: where a monitor finds the metrics; none unless set.
     pub metrics_listen: Option<SocketAddr>,
     /// `NPOC_LOG`: what is logged, as tracing-subscriber's filter directives.
@@ -143,7 +145,10 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let staff_email = self.staff_email();
         let trusted_proxies = self.trusted_proxies();
         let rate_limit = self.parsed("NPOC_RATE_LIMIT", "30", "a whole number, 0 for no limit");
-        let metrics_listen = self.metrics_listen();
+        let must_be = "a whole number of days, from 30 to 36500";
+        let retention_days = self.optional("NPOC_RETENTION_DAYS", must_be, |days| (30..=36_500).contains(days));
+        let must_be = "an address and a port, like 127.0.0.1:9100";
+        let metrics_listen = self.optional("NPOC_METRICS_LISTEN", must_be, |_| true);
         let log_filter = self.log_filter();
         let log_json = self.log_json();
         Some(Settings {
@@ -156,6 +161,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             staff_email: staff_email?,
             trusted_proxies: trusted_proxies?,
             rate_limit: rate_limit?,
+            retention_days: retention_days?,
             metrics_listen: metrics_listen?,
             log_filter: log_filter?,
             log_json: log_json?,
@@ -316,16 +322,12 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     }
 
     #[expect(clippy::option_option, reason = "not set is a value, and a fault is none")]
-    fn metrics_listen(&mut self) -> Option<Option<SocketAddr>> {
-        let Some(value) = self.value("NPOC_METRICS_LISTEN") else {
+    fn optional<T: FromStr>(&mut self, name: &str, must_be: &str, is: impl Fn(&T) -> bool) -> Option<Option<T>> {
+        let Some(value) = self.value(name) else {
             return Some(None);
         };
-        let must_be = "an address and a port, like 127.0.0.1:9100";
-        value
-            .parse()
-            .map(Some)
-            .ok()
-            .or_else(|| self.fault("NPOC_METRICS_LISTEN", must_be))
+        let parsed = value.parse().ok().filter(is);
+        parsed.map(Some).or_else(|| self.fault(name, must_be))
     }
 
     fn log_filter(&mut self) -> Option<String> {

@@ -1,12 +1,12 @@
 //! Someone notices: looks from time to time whether staff are owed their daily report and whether
-//! mail has waited too long. Every instance looks; the database sees to it that one reports.
+//! mail has waited too long, and whose retention is over. Every instance looks; the database sees to it that one reports.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 use crate::database::Pool;
-use crate::membership::{Letterhead, owe_report};
+use crate::membership::{Letterhead, erase_older_than, owe_report};
 use crate::outbox::{self, Outbox};
 
 /// How often to look. Also how late after midnight (UTC) a report may be owed.
@@ -15,17 +15,40 @@ const EVERY: Duration = Duration::from_mins(5);
 /// A mail that has waited longer is told of in the log, at each look.
 const TOO_LONG: time::Duration = time::Duration::minutes(15);
 
-/// Looks until told to stop.
-pub async fn run(pool: &Pool, outbox: &Outbox, head: &Letterhead, mut stop: watch::Receiver<bool>) {
+/// Looks until told to stop; erases what is older than so many days, where that is set.
+pub async fn run(
+    pool: &Pool,
+    outbox: &Outbox,
+    head: &Letterhead,
+    retention_days: Option<u16>,
+    mut stop: watch::Receiver<bool>,
+) {
     while !*stop.borrow() {
-        if let Err(error) = look(pool, outbox, head).await {
+        let looking = async {
+            look(pool, outbox, head).await?;
+            match retention_days {
+                Some(days) => erase(pool, days).await,
+                None => Ok(()),
+            }
+        };
+        // A look that a network swallowed must not be the last.
+        let looked = tokio::time::timeout(EVERY, looking).await;
+        if let Err(error) = looked.map_err(Into::into).flatten() {
             tracing::warn!(
                 error = format!("{error:#}"),
-                "nobody could look after mail; trying again"
+                "nobody could look after mail and applications; trying again"
             );
         }
         tokio::select! { () = tokio::time::sleep(EVERY) => {}, _ = stop.changed() => {} }
     }
+}
+
+async fn erase(pool: &Pool, days: u16) -> anyhow::Result<()> {
+    let erased = erase_older_than(pool, days).await?;
+    if erased > 0 {
+        tracing::info!(erased, "applications were erased, since their retention is over");
+    }
+    Ok(())
 }
 
 /// One look: owes the report if it is due, and logs what has waited too long.

@@ -10,14 +10,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use embedded::{Durability, Embedded};
+use sqlx::PgConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use crate::settings::DatabaseChoice;
 pub use migration::{MIGRATOR, migrate, migrate_when_it_answers};
-pub use pool::{Pool, Session, is_away};
+pub use pool::{Pool, Session, is_away, within};
 pub use reserved::Reserved;
 
-/// Connections of one process. Well below PostgreSQL's default of 100, so that several instances
+/// Connections of the pool of one process, beside those that were reserved. Well below PostgreSQL's default of 100, so that several instances
 /// and an operator's psql fit beside each other.
 const CONNECTIONS: u32 = 16;
 
@@ -132,8 +133,12 @@ fn pool_options() -> PgPoolOptions {
         .max_connections(CONNECTIONS)
         .acquire_timeout(ACQUIRE_LIMIT)
         .test_before_acquire(false)
-        .before_acquire(|connection, _| Box::pin(async { pool::answers(connection).await.map(|()| true) }))
-        .after_release(|connection, _| Box::pin(async { pool::answers(connection).await.map(|()| true) }))
+        .before_acquire(|connection, _| Box::pin(is_usable(connection)))
+        .after_release(|connection, _| Box::pin(is_usable(connection)))
+}
+
+async fn is_usable(connection: &mut PgConnection) -> sqlx::Result<bool> {
+    pool::answers(connection).await.map(|()| true)
 }
 
 async fn start(home: &Path) -> anyhow::Result<(PgConnectOptions, Embedded)> {

@@ -13,6 +13,9 @@ use sqlx::{Connection as _, PgConnection, PgPool, Postgres, Transaction};
 
 use super::reserved::Reserved;
 
+/// What a statement ends with that took too long (PostgreSQL, appendix A).
+const QUERY_CANCELED: &str = "57014";
+
 /// How long a server may take to say that it is there.
 const PING_LIMIT: Duration = Duration::from_secs(1);
 
@@ -57,12 +60,12 @@ impl Pool {
     /// # Errors
     /// The database's.
     pub async fn transaction(&self) -> sqlx::Result<Transaction<'static, Postgres>> {
-        let mut transaction = self.connections.begin().await?;
         if self.is_pooled {
-            // Statements that others of us prepared on this connection, by names that come again.
-            sqlx::raw_sql("DEALLOCATE ALL").execute(&mut *transaction).await?;
+            // Of statements that others of us prepared on this connection, by names that come again.
+            self.connections.begin_with("BEGIN; DEALLOCATE ALL").await
+        } else {
+            self.connections.begin().await
         }
-        Ok(transaction)
     }
 
     /// A connection beside these, to the same database.
@@ -112,22 +115,30 @@ impl DerefMut for Session {
 
 /// Asks the server whether it is there: where a network swallows what is sent, nothing else would end the wait.
 pub(super) async fn answers(connection: &mut PgConnection) -> sqlx::Result<()> {
-    let pinged = tokio::time::timeout(PING_LIMIT, connection.ping()).await;
-    pinged.unwrap_or_else(|_| Err(sqlx::Error::Io(ErrorKind::TimedOut.into())))
+    within(PING_LIMIT, connection.ping()).await
+}
+
+/// What the database does in time.
+///
+/// # Errors
+/// Its own, or that it did not.
+pub async fn within<T>(limit: Duration, doing: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    let done = tokio::time::timeout(limit, doing).await;
+    done.unwrap_or_else(|_| Err(sqlx::Error::Io(ErrorKind::TimedOut.into())))
 }
 
 /// Whether the database is not there at present, so that waiting can help: no connection, or one
 /// that ends; starting, stopping, or with no connection to spare (PostgreSQL, appendix A: classes
-/// 08, 53 and 57).
+/// 08, 53 and 57, but for what took too long).
 #[must_use]
 pub fn is_away(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => true,
         // A socket that nobody may open is for the operator to repair.
         sqlx::Error::Io(error) => error.kind() != ErrorKind::PermissionDenied,
-        sqlx::Error::Database(error) => error
-            .code()
-            .is_some_and(|code| ["08", "53", "57"].iter().any(|class| code.starts_with(class))),
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            code != QUERY_CANCELED && ["08", "53", "57"].iter().any(|class| code.starts_with(class))
+        }),
         _ => false,
     }
 }

@@ -19,11 +19,18 @@ pub struct Reserved {
     kept: Option<(PgConnection, Instant)>,
 }
 
-/// What the server ends by itself: a wait for what somebody else's transaction holds, and a statement that nobody
-/// waits for any more.
+/// What the server ends by itself: a wait for what somebody else's transaction holds, and whatever goes on for one
+/// who has been gone for seconds.
 macro_rules! limits {
     ($set:literal) => {
-        concat!($set, " lock_timeout = '1s'; ", $set, " statement_timeout = '3s'")
+        concat!(
+            $set,
+            " lock_timeout = '250ms'; ",
+            $set,
+            " statement_timeout = '3s'; ",
+            $set,
+            " idle_in_transaction_session_timeout = '3s'"
+        )
     };
 }
 
@@ -37,8 +44,8 @@ impl Reserved {
         }
     }
 
-    /// Runs statements that belong together, and commits them. What fails or is dropped on the way takes its
-    /// connection with it, since nobody knows what is still to come through it.
+    /// Runs statements that belong together, and commits them. What is dropped on the way takes its connection with
+    /// it, since nobody knows what is still to come through it; so does what fails, unless the server said so.
     ///
     /// # Errors
     /// The database's: nothing is stored, or nobody knows.
@@ -48,17 +55,14 @@ impl Reserved {
     ) -> sqlx::Result<T> {
         let mut connection = self.take().await?;
         let done = if self.is_pooled {
-            let mut transaction = connection.begin().await?;
-            let prelude = concat!("DEALLOCATE ALL; ", limits!("SET LOCAL"));
-            sqlx::raw_sql(prelude).execute(&mut *transaction).await?;
-            let done = statements(&mut transaction).await?;
-            transaction.commit().await?;
-            done
+            in_transaction(&mut connection, statements).await
         } else {
-            statements(&mut connection).await?
+            statements(&mut connection).await
         };
-        self.kept = Some((connection, Instant::now()));
-        Ok(done)
+        if matches!(done, Ok(_) | Err(sqlx::Error::Database(_))) {
+            self.kept = Some((connection, Instant::now()));
+        }
+        done
     }
 
     async fn take(&mut self) -> sqlx::Result<PgConnection> {
@@ -75,4 +79,15 @@ impl Reserved {
         }
         Ok(connection)
     }
+}
+
+async fn in_transaction<T>(
+    connection: &mut PgConnection,
+    statements: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
+) -> sqlx::Result<T> {
+    let begin = concat!("BEGIN; DEALLOCATE ALL; ", limits!("SET LOCAL"));
+    let mut transaction = connection.begin_with(begin).await?;
+    let done = statements(&mut transaction).await?;
+    transaction.commit().await?;
+    Ok(done)
 }

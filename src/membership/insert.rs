@@ -76,22 +76,42 @@ pub(super) async fn insert(
     until: Instant,
 ) -> Result<Vec<anyhow::Result<Receipt>>, NotStored> {
     loop {
+        if Instant::now() >= until {
+            return Err(NotStored::Hung);
+        }
         let inserting = connection.run(async |connection| insert_new(connection, head, submissions).await);
         match timeout_at(until, inserting).await.map_err(|_| NotStored::Hung)? {
-            Err(error) if waiting_can_help(&error, submissions) && Instant::now() + PAUSE < until => sleep(PAUSE).await,
+            Err(error) if waiting_can_help(&error) && Instant::now() + PAUSE < until => sleep(PAUSE).await,
             ended => return Ok(ended?),
         }
     }
 }
 
 /// A database that was away may be there again; a reference that is in use is drawn anew, which happens once in 10⁵
-/// applications with a million stored; and what another transaction holds it may let go, but only one alone waits
-/// for that, and no others with it.
-fn waiting_can_help(error: &sqlx::Error, submissions: &[&Submission]) -> bool {
-    let database = error.as_database_error();
-    let is_second_use = database.and_then(|error| error.constraint()) == Some("applications_reference_unique");
-    let is_held = database.and_then(DatabaseError::code).as_deref() == Some(LOCK_NOT_AVAILABLE);
-    is_second_use || is_away(error) || is_held && submissions.len() == 1
+/// applications with a million stored.
+fn waiting_can_help(error: &sqlx::Error) -> bool {
+    let is_second_use = error.as_database_error().and_then(|error| error.constraint());
+    is_second_use == Some("applications_reference_unique") || is_away(error)
+}
+
+impl NotStored {
+    /// Whether it is for all that came together, so that none of them would do better alone.
+    pub(super) fn is_for_all(&self) -> bool {
+        match self {
+            Self::Hung => true,
+            Self::Database(error) => is_away(error),
+        }
+    }
+
+    /// Whether another transaction holds what it needs.
+    pub(super) fn is_held(&self) -> bool {
+        match self {
+            Self::Hung => false,
+            Self::Database(error) => {
+                error.as_database_error().and_then(DatabaseError::code).as_deref() == Some(LOCK_NOT_AVAILABLE)
+            }
+        }
+    }
 }
 
 async fn insert_new(
@@ -213,10 +233,12 @@ async fn insert_rows(
             INSERT INTO application_history (reference, event) SELECT reference, 'received' FROM application
         ), mails AS (
             INSERT INTO outbox (message_id, reference, recipient, reply_to, subject, body_text, body_html, refusal_is_final)
-            SELECT mail.* FROM unnest($30::text[], $31::text[], $32::text[], $33::text[],
-                $34::text[], $35::text[], $36::text[], $37::boolean[])
-                AS mail (message_id, reference, recipient, reply_to, subject, body_text, body_html, refusal_is_final)
+            SELECT message_id, reference, recipient, reply_to, subject, body_text, body_html, refusal_is_final
+            FROM unnest($30::text[], $31::text[], $32::text[], $33::text[],
+                $34::text[], $35::text[], $36::text[], $37::boolean[]) WITH ORDINALITY
+                AS mail (message_id, reference, recipient, reply_to, subject, body_text, body_html, refusal_is_final, turn)
             JOIN application USING (reference)
+            ORDER BY turn
         )
         SELECT reference FROM application"#,
         &each(rows, |row| row.receipt.reference.as_str()) as &[&str],

@@ -1,6 +1,7 @@
 //! Takes applications in: those that come while others are being stored are stored together next, so that the
 //! more come at once, the less each costs. One alone waits for nobody.
 
+use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use tokio::time::Instant;
 use super::insert::{NotStored, Submission, insert};
 use super::letters::Letterhead;
 use super::store::Receipt;
-use crate::database::{Pool, Reserved, is_away};
+use crate::database::{Pool, Reserved};
 use crate::outbox::{Outbox, Precedence};
 
 /// Statements under way at a time: one is prepared while another is committed. More would each hold fewer.
@@ -24,12 +25,6 @@ const TOGETHER: usize = 32;
 
 /// How long the database may take over those that came together, so that what hangs keeps others only so long.
 const LIMIT: Duration = Duration::from_secs(4);
-
-/// And how long over one of those that failed together.
-const LIMIT_OF_ONE: Duration = Duration::from_secs(1);
-
-/// How long a stop waits for what is being stored.
-const STOP_LIMIT: Duration = Duration::from_secs(2);
 
 /// The way in.
 #[derive(Debug)]
@@ -120,11 +115,11 @@ impl Intake {
 
     /// Waits until all that was sent is stored, as long as that is soon, and takes no more.
     pub async fn close(&self) {
-        let all = self.places.acquire_many(self.all);
-        if tokio::time::timeout(STOP_LIMIT, all).await.is_err() {
+        let all = tokio::time::timeout(LIMIT, self.places.acquire_many(self.all)).await;
+        self.places.close();
+        if all.is_err() {
             tracing::error!("the site stops while applications are being stored; they may not be");
         }
-        self.places.close();
     }
 }
 
@@ -145,15 +140,19 @@ impl Writer {
         together.sort_by_key(|waiting| waiting.submission.key);
         let until = Instant::now() + LIMIT;
         match self.insert(&together, until).await {
-            // Nobody fails for another's sake.
-            Err(NotStored::Database(error)) if together.len() > 1 && !is_away(&error) => {
-                for one in together {
-                    let until = until.min(Instant::now() + LIMIT_OF_ONE);
-                    let receipt = self.insert(std::slice::from_ref(&one), until).await;
-                    self.answer(vec![one], receipt);
-                }
-            }
+            Err(error) if !error.is_for_all() => self.settle_one_by_one(together, until).await,
             receipts => self.answer(together, receipts),
+        }
+    }
+
+    /// Nobody fails for another's sake: one that waits for what another transaction holds goes behind the others.
+    async fn settle_one_by_one(&mut self, together: Vec<Waiting>, until: Instant) {
+        let mut left = VecDeque::from(together);
+        while let Some(one) = left.pop_front() {
+            match self.insert(std::slice::from_ref(&one), until).await {
+                Err(error) if error.is_held() && Instant::now() < until => left.push_back(one),
+                receipt => self.answer(vec![one], receipt),
+            }
         }
     }
 

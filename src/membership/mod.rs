@@ -5,6 +5,7 @@
 
 mod answers;
 mod check;
+mod erasure;
 mod insert;
 mod intake;
 mod letters;
@@ -21,6 +22,7 @@ pub mod wording;
 
 pub use answers::{Answers, ForPeople};
 pub use check::{Application, Problem, UnknownEnding, check};
+pub use erasure::{Erase, erase, erase_older_than};
 pub use insert::Submission;
 pub use intake::{Intake, Place};
 pub use letters::{Earlier, Letterhead, Occasion, in_utc, letters};

@@ -34,7 +34,7 @@ pub async fn unsent(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<Unsent>> 
     sqlx::query_as!(
         Unsent,
         "SELECT id, reference, message_id, owed_at, due_at, attempts, given_up_at, last_error
-         FROM outbox WHERE sent_at IS NULL ORDER BY id"
+         FROM outbox WHERE sent_at IS NULL AND erased_at IS NULL ORDER BY id"
     )
     .fetch_all(executor)
     .await
@@ -63,7 +63,7 @@ pub async fn standing(pool: &Pool) -> sqlx::Result<Standing> {
         r#"SELECT waiting.count AS "waiting!", given_up.count AS "given_up!", waiting.oldest AS oldest_owed_at,
             coalesce(extract(epoch FROM now() - waiting.oldest), 0)::double precision AS "oldest_waits!"
         FROM (SELECT count(*), min(owed_at) AS oldest FROM outbox WHERE sent_at IS NULL AND given_up_at IS NULL) waiting,
-            (SELECT count(*) FROM outbox WHERE given_up_at IS NOT NULL) given_up"#
+            (SELECT count(*) FROM outbox WHERE given_up_at IS NOT NULL AND erased_at IS NULL) given_up"#
     )
     .fetch_one(&mut *session)
     .await?;
@@ -93,14 +93,14 @@ pub async fn mailed(executor: impl PgExecutor<'_>, from: OffsetDateTime, to: Off
 }
 
 /// Makes unsent mail due now, given up or not, with its schedule begun anew: that of one
-/// reference, or all. What a worker is sending at this moment is left to it. Returns how many.
+/// reference, or all, but for what was erased. What a worker is sending at this moment is left to it. Returns how many.
 ///
 /// # Errors
 /// The database's.
 pub async fn retry(executor: impl PgExecutor<'_>, reference: Option<&str>) -> sqlx::Result<u64> {
     let done = sqlx::query!(
         "UPDATE outbox SET due_at = now(), attempts = 0, given_up_at = NULL
-         WHERE sent_at IS NULL AND (leased_until IS NULL OR leased_until < now())
+         WHERE sent_at IS NULL AND erased_at IS NULL AND (leased_until IS NULL OR leased_until < now())
            AND ($1::text IS NULL OR reference = upper($1))",
         reference
     )

@@ -16,7 +16,7 @@ use time::OffsetDateTime;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
-use crate::database::Pool;
+use crate::database::{Pool, within};
 use crate::mailer::{Failure, Letter, Mailer};
 use crate::values::EmailAddress;
 pub use ledger::{Standing, Unsent, mailed, retry, standing, unsent};
@@ -30,6 +30,9 @@ const LEASE: Duration = Duration::from_mins(3);
 
 /// How long one try may take before it counts as failed.
 const SENDING_LIMIT: Duration = Duration::from_mins(2);
+
+/// How long the database may take over a claim or a note, so that a network that swallows its answer ends no worker.
+const DATABASE_LIMIT: Duration = Duration::from_secs(30);
 
 /// How often the table is looked at when nobody says that something is owed.
 const POLL: Duration = Duration::from_secs(5);
@@ -202,13 +205,13 @@ impl Outbox {
     /// # Errors
     /// The database's. A mail that was claimed becomes due again by itself.
     pub async fn deliver_next(&self) -> sqlx::Result<Step> {
-        let Some(claim) = self.claim().await? else {
+        let Some(claim) = within(DATABASE_LIMIT, self.claim()).await? else {
             return Ok(Step::Nothing);
         };
         // There may be more: another worker looks while this one talks.
         self.wake();
         let outcome = self.send(&claim).await;
-        self.note(&claim, outcome).await
+        within(DATABASE_LIMIT, self.note(&claim, outcome)).await
     }
 
     async fn claim(&self) -> sqlx::Result<Option<Claim>> {

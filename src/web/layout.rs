@@ -17,6 +17,8 @@ pub struct Frame {
     pub public_url: String,
     /// NPOC's own pages elsewhere, in social networks.
     pub profiles: Vec<Url>,
+    /// How long applications are kept, in days, where that is set.
+    pub retention_days: Option<u16>,
 }
 
 /// What the base template needs.

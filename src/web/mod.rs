@@ -79,6 +79,7 @@ impl Site {
         let frame = Frame {
             public_url: settings.public_url.clone(),
             profiles: settings.profiles.clone(),
+            retention_days: settings.retention_days,
         };
         let security = security_headers(&frame.public_url)?;
         Ok(Arc::new(Self {

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use uuid::Uuid;
 
-use crate::support::{Reply, TestSite};
+use crate::support::{Reply, TestSite, database};
 
 fn assert_is_a_page_of_the_site(reply: &Reply) {
     assert_eq!(reply.headers[header::CONTENT_TYPE], "text/html; charset=utf-8");
@@ -101,7 +101,7 @@ async fn an_application_that_cannot_be_stored_is_given_back_whole_and_can_be_sen
 #[tokio::test]
 async fn pages_are_served_while_the_database_is_away() {
     let site = TestSite::new().await;
-    site.pool.close().await;
+    database::take_away(&site.pool).await;
     assert_eq!(site.get("/join").await.status, StatusCode::OK);
     assert_eq!(site.get("/membership").await.status, StatusCode::OK);
     assert_eq!(site.check(&[]).await.status, StatusCode::OK);

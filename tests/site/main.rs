@@ -12,6 +12,7 @@ mod browser;
 mod commands;
 mod delivery;
 mod doubts;
+mod erasure;
 mod failure;
 mod faults;
 mod instances;

@@ -38,6 +38,7 @@ fn every_fault_is_told_in_one_message_and_no_value_is_quoted() {
             ("NPOC_STAFF_EMAIL", "s3cret"),
             ("NPOC_TRUSTED_PROXIES", "s3cret"),
             ("NPOC_RATE_LIMIT", "s3cret"),
+            ("NPOC_RETENTION_DAYS", "29"),
             ("NPOC_METRICS_LISTEN", "s3cret"),
             ("NPOC_LOG_FORMAT", "s3cret"),
         ],
@@ -54,6 +55,7 @@ fn every_fault_is_told_in_one_message_and_no_value_is_quoted() {
         "NPOC_STAFF_EMAIL",
         "NPOC_TRUSTED_PROXIES",
         "NPOC_RATE_LIMIT",
+        "NPOC_RETENTION_DAYS",
         "NPOC_METRICS_LISTEN",
         "NPOC_LOG_FORMAT",
     ] {

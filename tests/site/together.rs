@@ -82,25 +82,32 @@ async fn sent_again_among_others_an_application_has_its_first_receipt_and_they_h
 }
 
 #[tokio::test]
-async fn one_whose_key_an_open_transaction_holds_waits_alone() {
+async fn those_whose_keys_an_open_transaction_holds_wait_alone() {
     let site = TestSite::new().await;
-    let (first, held) = (Uuid::now_v7(), Uuid::max());
-    site.send(&[], first).await;
+    // Their turn comes before that of all others.
+    let held = [1, 2, 3].map(Uuid::from_u128);
     let mut holding = site.pool.begin().await.unwrap();
-    sqlx::query("UPDATE applications SET submission_key = $1 WHERE submission_key = $2")
-        .bind(held)
-        .bind(first)
-        .execute(&mut *holding)
-        .await
-        .unwrap();
-    let (waiting, others) = tokio::join!(site.send(&[], held), send_all(&site, 0..20));
-    assert_eq!(waiting.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(waiting.submission_key(), held);
+    for key in held {
+        let first = Uuid::now_v7();
+        site.send(&[], first).await;
+        sqlx::query("UPDATE applications SET submission_key = $1 WHERE submission_key = $2")
+            .bind(key)
+            .bind(first)
+            .execute(&mut *holding)
+            .await
+            .unwrap();
+    }
+    let waiting = join_all(held.map(|key| site.send(&[], key)));
+    let (waiting, others) = tokio::join!(waiting, send_all(&site, 0..20));
     for (name, reply) in others {
         assert_eq!(reply.status, StatusCode::SEE_OTHER, "{name}");
     }
+    for (reply, key) in waiting.iter().zip(held) {
+        assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(reply.submission_key(), key);
+    }
     holding.rollback().await.unwrap();
-    assert_eq!(site.send(&[], held).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(site.send(&[], held[0]).await.status, StatusCode::SEE_OTHER);
 }
 
 #[tokio::test]

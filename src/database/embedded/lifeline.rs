@@ -67,8 +67,13 @@ const SETTINGS: [&str; 4] = [
     "log_error_verbosity=terse",
 ];
 
-/// For data that are thrown away.
-const CARELESS: [&str; 3] = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"];
+/// For tests: data that are thrown away, of many sites at once.
+const OF_TESTS: [&str; 4] = [
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "max_connections=400",
+];
 
 /// A server and its lifeline. Dropping it stops the server and waits until it is gone.
 pub(super) struct Server {
@@ -92,8 +97,8 @@ impl Server {
             .arg(&cluster.data)
             .arg("-k")
             .arg(&socket_dir);
-        let careless = CARELESS.iter().filter(|_| remover.is_some());
-        command.args(SETTINGS.iter().chain(careless).flat_map(|setting| ["-c", setting]));
+        let of_tests = OF_TESTS.iter().filter(|_| remover.is_some());
+        command.args(SETTINGS.iter().chain(of_tests).flat_map(|setting| ["-c", setting]));
         command
             .stdin(Stdio::piped())
             .stdout(remover.map_or_else(|| Ok(Stdio::null()), Remover::hold)?);

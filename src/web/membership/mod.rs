@@ -27,8 +27,9 @@ use crate::membership::{
 pub use form::FormPage;
 use posted::{Posted, Step};
 
-/// How long the database may take over an application before its answers are given back.
-const STORING_LIMIT: Duration = Duration::from_secs(8);
+/// How long an application may take to be stored before its answers are given back: as long as those before it and
+/// it itself may take, and a little.
+const STORING_LIMIT: Duration = Duration::from_secs(9);
 
 /// What stands above the answers on the check page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

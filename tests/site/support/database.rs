@@ -111,6 +111,17 @@ fn has_room(directory: &Path) -> bool {
     matches!(free, Some(Ok(kibibytes)) if kibibytes >= 2 * 1024 * 1024)
 }
 
+/// Ends every connection to a database, and lets nobody connect again.
+pub async fn take_away(pool: &PgPool) {
+    let options = pool.connect_options();
+    let name = options.get_database().unwrap();
+    admin(format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")).await;
+    admin(format!(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+    ))
+    .await;
+}
+
 /// Lets nobody store an application until this is committed.
 pub async fn lock_applications(pool: &PgPool) -> Transaction<'static, Postgres> {
     let mut lock = pool.begin().await.unwrap();

@@ -94,6 +94,7 @@ pub struct Answer {
 fn ask(address: SocketAddr, head: &str, body: &str) -> Option<Answer> {
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5)).ok()?;
     let request = format!("{head}Host: {address}\r\nConnection: close\r\n\r\n{body}");
+    stream.set_read_timeout(Some(Duration::from_mins(1))).ok()?;
     stream.write_all(request.as_bytes()).ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
