@@ -377,7 +377,7 @@ def growth():
             if stored:
                 server.sql(FOUR + FILL.format(many=stored), name)
             server.sql("VACUUM ANALYZE; CHECKPOINT;", name)
-        claims = [{stored: claim_times(server, name) * 1000 for stored, name in names.items()} for _ in range(3)]
+        claims = [{stored: claim_times(server, name) * 1000 for stored, name in names.items()} for _ in range(9)]
         for name in names.values():
             server.sql("UPDATE outbox SET sent_at = now() WHERE sent_at IS NULL", name)
         running = {stored: sites.enter_context(site(server.database(name), relay)) for stored, name in names.items()}
