@@ -18,8 +18,8 @@ pub use migration::{MIGRATOR, migrate, migrate_when_it_answers};
 pub use pool::{Pool, Session, is_away, within};
 pub use reserved::Reserved;
 
-/// Connections of the pool of one process, beside those that were reserved. Well below PostgreSQL's default of 100, so that several instances
-/// and an operator's psql fit beside each other.
+/// Connections of the pool of one process, beside those that were reserved. Well below PostgreSQL's default of 100,
+/// so that several instances and an operator's psql fit beside each other.
 const CONNECTIONS: u32 = 16;
 
 /// How long a request waits for a connection before it says that the database is away.

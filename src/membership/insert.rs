@@ -47,11 +47,31 @@ pub struct Submission {
 /// Why none of those that came together is known to be stored.
 #[derive(Debug, Error)]
 pub(super) enum NotStored {
-    /// It may be that they are.
+    /// It may be that they are stored.
     #[error("the database did not answer in time")]
     Hung,
     #[error(transparent)]
     Database(#[from] sqlx::Error),
+}
+
+impl NotStored {
+    /// Whether it is for all that came together, so that none of them would do better alone.
+    pub(super) fn is_for_all(&self) -> bool {
+        match self {
+            Self::Hung => true,
+            Self::Database(error) => is_away(error),
+        }
+    }
+
+    /// Whether another transaction holds what it needs.
+    pub(super) fn is_held(&self) -> bool {
+        match self {
+            Self::Hung => false,
+            Self::Database(error) => {
+                error.as_database_error().and_then(DatabaseError::code).as_deref() == Some(LOCK_NOT_AVAILABLE)
+            }
+        }
+    }
 }
 
 /// An application with all that is stored with it, but for its mails.
@@ -63,7 +83,7 @@ struct Prepared<'a> {
 
 /// Stores applications and owes both mails of each: of one whose key has stored an application before, nothing.
 /// Returns for each, in the same order, its receipt, or why there is none for this one. Where waiting can help it is
-/// tried again until then; the keys see to it that nothing is stored twice.
+/// tried again while there is time; the keys see to it that nothing is stored twice.
 ///
 /// When a receipt is returned, all of its application is committed.
 ///
@@ -92,26 +112,6 @@ pub(super) async fn insert(
 fn waiting_can_help(error: &sqlx::Error) -> bool {
     let is_second_use = error.as_database_error().and_then(|error| error.constraint());
     is_second_use == Some("applications_reference_unique") || is_away(error)
-}
-
-impl NotStored {
-    /// Whether it is for all that came together, so that none of them would do better alone.
-    pub(super) fn is_for_all(&self) -> bool {
-        match self {
-            Self::Hung => true,
-            Self::Database(error) => is_away(error),
-        }
-    }
-
-    /// Whether another transaction holds what it needs.
-    pub(super) fn is_held(&self) -> bool {
-        match self {
-            Self::Hung => false,
-            Self::Database(error) => {
-                error.as_database_error().and_then(DatabaseError::code).as_deref() == Some(LOCK_NOT_AVAILABLE)
-            }
-        }
-    }
 }
 
 async fn insert_new(
