@@ -16,6 +16,10 @@ use super::layout::Layout;
 pub enum Failure {
     /// 404.
     NotFound,
+    /// 400: what came is no body of HTTP, or broke off.
+    Unreadable,
+    /// 413: a form that is larger than any answers.
+    TooLarge,
     /// 415: a form that is not urlencoded, so its answers cannot be read.
     UnsupportedMediaType,
     /// 503: the database is away. Nobody is told more than that.
@@ -40,6 +44,8 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND.into_response(),
+            Self::Unreadable => StatusCode::BAD_REQUEST.into_response(),
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response(),
             Self::Unavailable(error) => {
                 tracing::error!(error = format!("{error:#}"), "the database cannot answer");

@@ -1,5 +1,6 @@
 //! HTTP and HTML. Knows everything below it; nothing below knows it.
 
+mod body;
 mod client;
 mod coding;
 mod constant;
@@ -21,7 +22,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, State};
+use axum::extract::{ConnectInfo, MatchedPath, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 use axum::middleware::{from_fn_with_state, map_request, map_response_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -42,6 +43,7 @@ use crate::database::Pool;
 use crate::membership::Intake;
 use crate::outbox::Outbox;
 use crate::settings::Settings;
+use body::Bodies;
 use client::Limit;
 use constant::{Constant, Constants};
 use failure::Failure;
@@ -51,10 +53,6 @@ pub use page::Page;
 use places::Places;
 pub use server::Limits;
 
-/// The largest form that is read, in octets. Ten times the longest allowed answers in the script
-/// that urlencodes longest, so that too long an answer meets a sentence and not this limit.
-const FORM_LIMIT: usize = 4 * 1024 * 1024;
-
 /// What a page might ask of a browser; ours ask nothing.
 const PERMISSIONS: &str = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()";
 
@@ -62,6 +60,7 @@ const PERMISSIONS: &str = "camera=(), microphone=(), geolocation=(), payment=(),
 pub struct Site {
     pool: Pool,
     intake: Intake,
+    bodies: Bodies,
     limit: Limit,
     limits: Limits,
     metrics: Arc<Metrics>,
@@ -84,6 +83,7 @@ impl Site {
         let security = security_headers(&frame.public_url)?;
         Ok(Arc::new(Self {
             intake: Intake::new(limits.storing, &pool, &settings.letterhead(), outbox),
+            bodies: Bodies::default(),
             limits,
             metrics: Arc::default(),
             limit: Limit::new(settings.rate_limit, settings.trusted_proxies.clone()),
@@ -187,7 +187,6 @@ fn router(site: Arc<Site>) -> Router {
         .route("/membership/received/{secret}", get(membership::receipt))
         .route("/.well-known/security.txt", get(well_known::security))
         .fallback(elsewhere)
-        .layer(DefaultBodyLimit::max(FORM_LIMIT))
         // A fault of ours in one request is a page, not the end of the connection.
         .layer(CatchPanicLayer::custom(|_| {
             StatusCode::INTERNAL_SERVER_ERROR.into_response()

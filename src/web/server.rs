@@ -47,6 +47,9 @@ impl Default for Limits {
     }
 }
 
+/// The largest head of a request, in octets; a larger one is answered with 431. A few times what browsers send.
+const LARGEST_HEAD: usize = 32 * 1024;
+
 /// How long a stop waits for requests that are under way.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
@@ -109,6 +112,7 @@ async fn answer(
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
+            .max_buf_size(LARGEST_HEAD)
             .header_read_timeout(limits.head)
             .serve_connection(TokioIo::new(stream), service)
     );

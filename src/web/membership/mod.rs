@@ -9,9 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use askama::Template;
-use axum::RequestExt as _;
-use axum::body::Bytes;
 use axum::extract::{Path, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use sha2::{Digest as _, Sha256};
@@ -89,31 +88,33 @@ pub async fn post(State(site): State<Arc<Site>>, request: Request) -> Result<Res
     if !posted::is_urlencoded(request.headers()) {
         return Err(Failure::UnsupportedMediaType);
     }
-    let (headers, extensions) = (request.headers().clone(), request.extensions().clone());
-    let posted = match request.extract::<Bytes, _>().await {
-        Ok(body) => Posted::read(&body),
-        Err(refused) => return Ok(refused.into_response()),
-    };
+    let (head, body) = request.into_parts();
+    let body = site.bodies.read(body).await?;
+    let answer = answer(&site, &head, &Posted::read(&body.octets)).await?;
+    body.answered(answer).await
+}
+
+async fn answer(site: &Site, head: &Parts, posted: &Posted) -> Result<Response, Failure> {
     let form_key = posted.form_key;
     match (posted.step, membership::check(&posted.answers)) {
-        (Step::Edit(field), _) => edit(&site, &posted, field),
-        (_, Err(problems)) => refuse(&site, &posted, &problems),
-        (Step::TakeLikelier(field), Ok(application)) => ask_to_check(&site, &application.without_slip(field), form_key),
-        (Step::Check | Step::Send(None), Ok(application)) => ask_to_check(&site, &application, form_key),
+        (Step::Edit(field), _) => edit(site, posted, field),
+        (_, Err(problems)) => refuse(site, posted, &problems),
+        (Step::TakeLikelier(field), Ok(application)) => ask_to_check(site, &application.without_slip(field), form_key),
+        (Step::Check | Step::Send(None), Ok(application)) => ask_to_check(site, &application, form_key),
         (Step::Send(Some(key)), Ok(application)) => {
             let submission = Submission {
                 application: &application,
                 form_key,
                 key,
             };
-            if !site.limit.allows(&headers, &extensions) {
-                return hold(&site, &submission).await;
+            if !site.limit.allows(&head.headers, &head.extensions) {
+                return hold(site, &submission).await;
             }
             // Early: what would only wait has its answers back at once, and what is taken stays fast.
             let Some(place) = site.intake.place() else {
-                return give_back(&site, &submission, Notice::Busy, StatusCode::SERVICE_UNAVAILABLE);
+                return give_back(site, &submission, Notice::Busy, StatusCode::SERVICE_UNAVAILABLE);
             };
-            send(&site, &submission, place).await
+            send(site, &submission, place).await
         }
     }
 }

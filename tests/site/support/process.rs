@@ -47,6 +47,11 @@ impl Process {
         Self { child, address, log }
     }
 
+    /// Its number in the system.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it has logged since it was started.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()
