@@ -183,6 +183,7 @@ fn test_letter(recipient: EmailAddress, public_url: &str, domain: &str) -> Lette
         html: format!("<!doctype html><html lang=\"en\"><title>Test mail</title><p>{text}</p></html>"),
         text,
         refusal_is_final: true,
+        is_held: false,
     }
 }
 

@@ -78,9 +78,14 @@ impl Settings {
             public_url: self.public_url.clone(),
             staff: self.staff_email.clone(),
             message_id_domain: self.mail_from.email.domain().to_owned(),
+            mails_a_day: (self.rate_limit > 0).then_some(MAILS_A_DAY),
         }
     }
 }
+
+/// How many applicants' mails one mailbox gets within a day, where the rate is limited at all. Some apply for several
+/// organizations; more is somebody who has a stranger mailed.
+const MAILS_A_DAY: i64 = 20;
 
 /// Every setting that cannot be used, a sentence each.
 #[derive(Debug, thiserror::Error)]

@@ -34,6 +34,8 @@ pub struct Letter {
     pub html: String,
     /// Whether a 5xx from the recipient's server ends the trying.
     pub refusal_is_final: bool,
+    /// Whether it is not sent unless somebody asks for it.
+    pub is_held: bool,
 }
 
 /// Sends letters from one address by one way.

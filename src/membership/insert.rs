@@ -31,6 +31,15 @@ const LOCK_NOT_AVAILABLE: &str = "55P03";
 /// How many earlier applications of the same domain the staff letter names.
 const EARLIER_NAMED: i64 = 5;
 
+/// What is known of an application before it is stored.
+#[derive(Debug, Default)]
+struct Known {
+    /// The same domain's newest applications, newest first.
+    earlier: Vec<Earlier>,
+    /// Whether its applicant's mailbox has had all the mails that it gets within a day.
+    is_held: bool,
+}
+
 /// What is to be stored.
 #[derive(Clone, Debug)]
 pub struct Submission {
@@ -119,12 +128,11 @@ async fn insert_new(
     head: &Letterhead,
     submissions: &[&Submission],
 ) -> sqlx::Result<Vec<anyhow::Result<Receipt>>> {
-    let earlier = earlier(connection, submissions).await?;
+    let known = known(connection, head, submissions).await?;
     let mut owed = Columns::default();
     let mut prepared = Vec::with_capacity(submissions.len());
-    for submission in submissions {
-        let earlier = earlier.get(submission.domain()).map_or(&[][..], Vec::as_slice);
-        prepared.push(prepare(head, submission, earlier).map(|(row, letters)| {
+    for (submission, known) in submissions.iter().zip(&known) {
+        prepared.push(prepare(head, submission, known).map(|(row, letters)| {
             owed.extend(letters);
             row
         }));
@@ -158,7 +166,7 @@ async fn receipts(
 fn prepare<'a>(
     head: &Letterhead,
     submission: &'a Submission,
-    earlier: &[Earlier],
+    known: &Known,
 ) -> anyhow::Result<(Prepared<'a>, [Letter; 2])> {
     let preparing = || {
         let suspicions = Suspicions::of(submission.application.answers(), submission.filled_in);
@@ -171,8 +179,9 @@ fn prepare<'a>(
             reference: &receipt.reference,
             receipt_url: format!("{}/membership/received/{}", head.public_url, receipt.secret),
             received_at: receipt.received_at,
-            earlier,
+            earlier: &known.earlier,
             suspicions: &suspicions,
+            is_held: known.is_held,
         };
         let letters = letters(head, &submission.application, &occasion)?;
         let prepared = Prepared {
@@ -232,11 +241,15 @@ async fn insert_rows(
         ), history AS (
             INSERT INTO application_history (reference, event) SELECT reference, 'received' FROM application
         ), mails AS (
-            INSERT INTO outbox (message_id, reference, recipient, reply_to, subject, body_text, body_html, refusal_is_final)
-            SELECT message_id, reference, recipient, reply_to, subject, body_text, body_html, refusal_is_final
+            INSERT INTO outbox (message_id, reference, recipient, reply_to, subject, body_text, body_html,
+                refusal_is_final, is_held, given_up_at, last_error)
+            SELECT message_id, reference, recipient, reply_to, subject, body_text, body_html,
+                refusal_is_final, is_held, CASE WHEN is_held THEN now() END,
+                CASE WHEN is_held THEN 'held: this address had many mails within a day' END
             FROM unnest($30::text[], $31::text[], $32::text[], $33::text[],
-                $34::text[], $35::text[], $36::text[], $37::boolean[]) WITH ORDINALITY
-                AS mail (message_id, reference, recipient, reply_to, subject, body_text, body_html, refusal_is_final, turn)
+                $34::text[], $35::text[], $36::text[], $37::boolean[], $38::boolean[]) WITH ORDINALITY
+                AS mail (message_id, reference, recipient, reply_to, subject, body_text, body_html,
+                    refusal_is_final, is_held, turn)
             JOIN application USING (reference)
             ORDER BY turn
         )
@@ -278,6 +291,7 @@ async fn insert_rows(
         &owed.texts,
         &owed.htmls,
         &owed.refusals_are_final,
+        &owed.are_held,
     )
     .fetch_all(connection)
     .await?;
@@ -289,33 +303,51 @@ fn each<'a, T>(rows: &[&'a Prepared<'a>], cell: impl Fn(&'a Prepared<'a>) -> T) 
     rows.iter().map(|row| cell(row)).collect()
 }
 
-/// The newest applications of the domain of each, by domain. Those of this statement do not name each other, since it
-/// is not known yet which of them are new.
-async fn earlier(
+/// What is known of each, in the same order. Those of this statement do not name each other, since it is not known yet
+/// which of them are new, but the mails to one mailbox are counted along.
+async fn known(
     connection: &mut PgConnection,
+    head: &Letterhead,
     submissions: &[&Submission],
-) -> sqlx::Result<HashMap<String, Vec<Earlier>>> {
-    let domains: HashSet<&str> = submissions.iter().map(|one| one.domain()).collect();
+) -> sqlx::Result<Vec<Known>> {
+    let domains: Vec<&str> = submissions.iter().map(|one| one.domain()).collect();
+    let addresses: Vec<String> = submissions.iter().map(|one| one.recipient()).collect();
     let found = sqlx::query!(
-        r#"SELECT given.domain_name_ascii AS "domain_name_ascii!", found.reference, found.received_at
-        FROM unnest($1::text[]) AS given (domain_name_ascii) CROSS JOIN LATERAL (
+        r#"SELECT given.turn AS "turn!", found.reference AS "reference?", found.received_at AS "received_at?",
+            (CASE WHEN $4::bigint IS NULL THEN false ELSE given.nth + (SELECT count(*) FROM (
+                SELECT FROM outbox WHERE mailbox(recipient) = given.mailbox AND owed_at > now() - interval '1 day'
+                    AND refusal_is_final LIMIT $4) AS owed) > $4 END) AS "is_held!"
+        FROM (
+            SELECT turn, domain_name_ascii, mailbox, row_number() OVER (PARTITION BY mailbox ORDER BY turn) AS nth
+            FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS one (domain_name_ascii, address, turn),
+                mailbox(address) AS mailbox
+        ) AS given LEFT JOIN LATERAL (
             SELECT id, reference, received_at FROM applications
-            WHERE applications.domain_name_ascii = given.domain_name_ascii ORDER BY id DESC LIMIT $2
-        ) AS found
-        ORDER BY found.id DESC"#,
-        &Vec::from_iter(domains) as &[&str],
-        EARLIER_NAMED
+            WHERE applications.domain_name_ascii = given.domain_name_ascii ORDER BY id DESC LIMIT $3
+        ) AS found ON true
+        ORDER BY given.turn, found.id DESC"#,
+        &domains as &[&str],
+        &addresses,
+        EARLIER_NAMED,
+        head.mails_a_day
     )
     .fetch_all(connection)
     .await?;
-    let mut earlier: HashMap<_, Vec<_>> = HashMap::new();
-    for row in found {
-        earlier.entry(row.domain_name_ascii).or_default().push(Earlier {
-            reference: row.reference,
-            received_at: row.received_at,
-        });
-    }
-    Ok(earlier)
+    // Each turn has a row, and one for each that is named.
+    let of_one = found.chunk_by(|row, next| row.turn == next.turn);
+    let known = of_one.map(|rows| Known {
+        is_held: rows.iter().any(|row| row.is_held),
+        earlier: rows
+            .iter()
+            .filter_map(|row| earlier(row.reference.as_ref(), row.received_at))
+            .collect(),
+    });
+    Ok(known.collect())
+}
+
+fn earlier(reference: Option<&String>, received_at: Option<OffsetDateTime>) -> Option<Earlier> {
+    let (reference, received_at) = (reference?.clone(), received_at?);
+    Some(Earlier { reference, received_at })
 }
 
 /// The receipts of what these keys have stored before.
@@ -343,5 +375,10 @@ async fn stored_before(connection: &mut PgConnection, keys: &[Uuid]) -> sqlx::Re
 impl Submission {
     fn domain(&self) -> &str {
         self.application.domain_name().ascii()
+    }
+
+    /// As the outbox has it.
+    fn recipient(&self) -> String {
+        self.application.representative_email().to_wire().to_string()
     }
 }

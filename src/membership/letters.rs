@@ -27,6 +27,8 @@ pub struct Letterhead {
     pub staff: EmailAddress,
     /// The part after the `@` of every Message-ID.
     pub message_id_domain: String,
+    /// How many mails one applicant's mailbox gets within a day, if that is limited.
+    pub mails_a_day: Option<i64>,
 }
 
 /// An application of the same domain that came earlier.
@@ -51,6 +53,8 @@ pub struct Occasion<'a> {
     pub earlier: &'a [Earlier],
     /// What looks like spam.
     pub suspicions: &'a Suspicions,
+    /// Whether the applicant's mailbox has had all the mails that it gets within a day.
+    pub is_held: bool,
 }
 
 #[derive(Template)]
@@ -110,6 +114,7 @@ fn to_staff(head: &Letterhead, application: &Application, occasion: &Occasion) -
         text: StaffText(&letter).render()?,
         html: StaffHtml(&letter).render()?,
         refusal_is_final: false,
+        is_held: false,
     })
 }
 
@@ -125,6 +130,7 @@ fn to_applicant(head: &Letterhead, application: &Application, occasion: &Occasio
         text: ApplicantText(occasion).render()?,
         html: ApplicantHtml(occasion).render()?,
         refusal_is_final: true,
+        is_held: occasion.is_held,
     })
 }
 
@@ -212,6 +218,7 @@ fn findings(application: &Application, occasion: &Occasion) -> Vec<Finding> {
         slips(application),
         unknown_endings(application),
         suspicions(occasion),
+        mail_to_applicant(occasion),
         Finding::of("Received", in_utc(occasion.received_at)),
     ]
 }
@@ -274,6 +281,19 @@ fn suspicions(occasion: &Occasion) -> Finding {
         finding.but("signs of spam")
     } else {
         finding
+    }
+}
+
+fn mail_to_applicant(occasion: &Occasion) -> Finding {
+    let label = "The mail that tells the applicant of the arrival";
+    if occasion.is_held {
+        let value = format!(
+            "HELD: many went to this address today, maybe not by its owner's wish. To send it: npoc mail retry {}",
+            occasion.reference
+        );
+        Finding::of(label, value).but("the applicant was not told of the arrival")
+    } else {
+        Finding::of(label, "goes out with this one")
     }
 }
 

@@ -156,6 +156,7 @@ impl Report {
             text: ReportText(self).render()?,
             html: ReportHtml(self).render()?,
             refusal_is_final: false,
+            is_held: false,
         })
     }
 

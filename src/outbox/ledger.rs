@@ -93,15 +93,15 @@ pub async fn mailed(executor: impl PgExecutor<'_>, from: OffsetDateTime, to: Off
 }
 
 /// Makes unsent mail due now, given up or not, with its schedule begun anew: that of one
-/// reference, or all, but for what was erased. What a worker is sending at this moment is left to it. Returns how many.
+/// reference, or all but what is held. What was erased stays so. What a worker is sending at this moment is left to it. Returns how many.
 ///
 /// # Errors
 /// The database's.
 pub async fn retry(executor: impl PgExecutor<'_>, reference: Option<&str>) -> sqlx::Result<u64> {
     let done = sqlx::query!(
-        "UPDATE outbox SET due_at = now(), attempts = 0, given_up_at = NULL
+        "UPDATE outbox SET due_at = now(), attempts = 0, given_up_at = NULL, is_held = false
          WHERE sent_at IS NULL AND erased_at IS NULL AND (leased_until IS NULL OR leased_until < now())
-           AND ($1::text IS NULL OR reference = upper($1))",
+           AND (CASE WHEN $1::text IS NULL THEN NOT is_held ELSE reference = upper($1) END)",
         reference
     )
     .execute(executor)

@@ -52,6 +52,7 @@ pub struct Columns {
     pub texts: Vec<String>,
     pub htmls: Vec<String>,
     pub refusals_are_final: Vec<bool>,
+    pub are_held: Vec<bool>,
 }
 
 impl Columns {
@@ -76,6 +77,7 @@ impl Extend<Letter> for Columns {
             self.texts.push(letter.text);
             self.htmls.push(letter.html);
             self.refusals_are_final.push(letter.refusal_is_final);
+            self.are_held.push(letter.is_held);
         }
     }
 }
@@ -247,6 +249,7 @@ impl Outbox {
                 text: row.body_text,
                 html: row.body_html,
                 refusal_is_final: row.refusal_is_final,
+                is_held: false,
             },
         }))
     }
@@ -371,6 +374,7 @@ impl Outbox {
             text: GivenUpText(claim, failure).render().map_err(unrendered)?,
             html: GivenUpHtml(claim, failure).render().map_err(unrendered)?,
             refusal_is_final: false,
+            is_held: false,
         })
     }
 }

@@ -86,8 +86,12 @@ impl EmailAddress {
         if self.mailbox.len() > 64 || wire_octets > 254 {
             return Err(EmailFault::TooLong);
         }
-        // An encoded word (RFC 2047) would be read as what it encodes.
-        if self.mailbox.starts_with("=?") && self.mailbox.ends_with("?=") {
+        // An encoded word (RFC 2047) would be read as what it encodes, wherever it stands.
+        if self
+            .mailbox
+            .split_once("=?")
+            .is_some_and(|(_, rest)| rest.contains("?="))
+        {
             return Err(EmailFault::Mailbox);
         }
         let shape = self.mailbox.replace(|c: char| !c.is_ascii(), "x");
@@ -274,6 +278,7 @@ mod tests {
             ("user@@example.com", EmailFault::ManyAts),
             ("a＠b＠example.com", EmailFault::ManyAts),
             ("=?utf-8?q?x?=@example.com", EmailFault::Mailbox),
+            ("x=?utf-8?q?x?=y@example.com", EmailFault::Mailbox),
             (".user@example.com", EmailFault::Dots),
             ("user.@example.com", EmailFault::Dots),
             ("us..er@example.com", EmailFault::Dots),

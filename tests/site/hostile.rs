@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use uuid::Uuid;
 
-use crate::support::process::Process;
+use crate::support::process::{Process, said};
 use crate::support::{TestSite, database, encode, good_with};
 
 /// A head of the form's request, but for how long its body is.
@@ -103,22 +103,22 @@ async fn a_large_form_waits_for_a_place_and_a_usual_one_does_not() {
         statement.len() + 10
     );
     let mut unfinished = Vec::new();
-    for _ in 0..4 {
+    for _ in 0..2 {
         let mut stream = connect(address).await;
         stream.write_all(&large.as_bytes()[..large.len() - 1]).await.unwrap();
         unfinished.push(stream);
     }
-    let mut fifth = connect(address).await;
-    fifth.write_all(large.as_bytes()).await.unwrap();
+    let mut third = connect(address).await;
+    third.write_all(large.as_bytes()).await.unwrap();
     assert!(
         answered(address, application().as_bytes())
             .await
             .starts_with("HTTP/1.1 303")
     );
-    // Whichever of the five came too late waits still; once one has left, it has its place.
+    // Whichever of the three came too late waits still; once one has left, it has its place.
     let mut answer = [0; 12];
-    unfinished.truncate(3);
-    fifth.read_exact(&mut answer).await.unwrap();
+    unfinished.truncate(1);
+    third.read_exact(&mut answer).await.unwrap();
     assert_eq!(&answer, b"HTTP/1.1 422");
 }
 
@@ -288,4 +288,67 @@ async fn no_address_of_ours_leads_to_another_site() {
             reply.status
         );
     }
+}
+
+/// Of the mails that tell an applicant of the arrival, how many stand so.
+async fn applicants_mails(site: &TestSite, how: &'static str) -> i64 {
+    let query = format!("SELECT count(*) FROM outbox WHERE refusal_is_final AND {how}");
+    let counted = sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_one(&site.pool);
+    counted.await.unwrap()
+}
+
+#[tokio::test]
+async fn nobody_can_have_a_stranger_mailed_again_and_again() {
+    let site = TestSite::with(&[("NPOC_RATE_LIMIT", "1000")]).await;
+    let addresses = ["victim@example.org", "Victim+a@example.org", "victim+b+c@EXAMPLE.org"];
+    let send = async |turn: usize| {
+        let address = ("representative_email", addresses[turn % 3]);
+        let sent = site.send(&[address], Uuid::now_v7()).await;
+        assert_eq!(sent.status, StatusCode::SEE_OTHER, "every one is stored");
+        sent.location().to_owned()
+    };
+    // At once, as they come to be stored together; then one more alone.
+    futures_util::future::join_all((0..24).map(send)).await;
+    let last = send(24).await;
+    let reference = site.get(&last).await.text_of(".reference");
+    site.apply(&[("representative_email", "other@example.org")]).await;
+    let sent = site.deliver_all().await;
+    assert_eq!(applicants_mails(&site, "sent_at IS NOT NULL").await, 20 + 1);
+    assert_eq!(sent.len(), 26 + 21, "staff are told of every one");
+    assert_eq!(applicants_mails(&site, "is_held").await, 5);
+
+    let mail = std::fs::read(site.folder.join(format!("{reference}.staff.eml"))).unwrap();
+    let staff = crate::support::Mail::read(&mail);
+    assert!(
+        staff
+            .text
+            .lines()
+            .next()
+            .unwrap()
+            .contains("the applicant was not told"),
+        "{}",
+        staff.text
+    );
+    let listed = said(site.command(&["mail", "list"]));
+    assert!(
+        listed.starts_with("5 unsent mails") && listed.contains("held: this address"),
+        "{listed}"
+    );
+    said(site.command(&["mail", "retry"]));
+    assert!(site.deliver_all().await.is_empty(), "what is held is not meant by all");
+    said(site.command(&["mail", "retry", &reference]));
+    assert_eq!(site.deliver_all().await.len(), 1, "somebody asked for it");
+}
+
+#[tokio::test]
+async fn a_mailbox_is_mailed_again_on_another_day() {
+    let site = TestSite::with(&[("NPOC_RATE_LIMIT", "1000")]).await;
+    for _ in 0..21 {
+        site.apply(&[]).await;
+    }
+    assert_eq!(applicants_mails(&site, "is_held").await, 1);
+    site.sql("UPDATE outbox SET owed_at = owed_at - interval '25 hours'")
+        .await;
+    site.apply(&[]).await;
+    assert_eq!(applicants_mails(&site, "is_held").await, 1);
 }

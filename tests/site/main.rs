@@ -15,6 +15,7 @@ mod doubts;
 mod erasure;
 mod failure;
 mod faults;
+mod fuzz;
 mod hostile;
 mod instances;
 mod kill;
