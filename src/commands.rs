@@ -2,10 +2,11 @@
 
 use std::io::{self, Write};
 
-use anyhow::Context as _;
 use clap::{Parser, Subcommand, ValueEnum};
 use futures_util::TryStreamExt as _;
+use futures_util::stream::BoxStream;
 use serde::Serialize;
+use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use crate::database::{Database, Pool};
@@ -85,11 +86,14 @@ pub enum ApplicationsCommand {
         /// In any form: a domain name in Unicode or ASCII, a pasted address, any case
         text: String,
     },
-    /// Write every application to standard output
+    /// Write every application to standard output, or one, for its applicant to have
     Export {
         /// In which format
         #[arg(long, value_enum, default_value_t = Format::Csv)]
         format: Format,
+        /// Only that of this reference, such as NPOC-ACDE-FGHJ
+        #[arg(long)]
+        reference: Option<String>,
     },
 }
 
@@ -137,8 +141,9 @@ async fn with_database(command: Command, pool: &Pool, out: &mut impl Write) -> a
         Command::Applications(ApplicationsCommand::Erase { reference }) => erase(pool, &reference, out).await,
         Command::Applications(ApplicationsCommand::Find { text }) => find(pool, &text, out).await,
         Command::Applications(ApplicationsCommand::Show { reference }) => show(pool, &reference, out).await,
-        Command::Applications(ApplicationsCommand::Export { format: Format::Csv }) => export_csv(pool, out).await,
-        Command::Applications(ApplicationsCommand::Export { format: Format::Jsonl }) => export_jsonl(pool, out).await,
+        Command::Applications(ApplicationsCommand::Export { format, reference }) => {
+            export(pool, format, reference.as_deref(), out).await
+        }
     }
 }
 
@@ -222,8 +227,7 @@ async fn release(pool: &Pool, reference: &str, out: &mut impl Write) -> anyhow::
 
 async fn erase(pool: &Pool, reference: &str, out: &mut impl Write) -> anyhow::Result<()> {
     let mut session = pool.session().await?;
-    let is_there = membership::find(&mut *session, reference).await?.is_some();
-    anyhow::ensure!(is_there, "No application has the reference {reference:?}");
+    found(&mut session, reference).await?;
     let erased = membership::erase(&mut *session, Erase::Of(reference)).await?;
     session.end().await?;
     anyhow::ensure!(
@@ -270,10 +274,20 @@ fn write_line(record: &Record, out: &mut impl Write) -> io::Result<()> {
     )
 }
 
+/// The application of a reference, or why there is none.
+async fn found(connection: &mut PgConnection, reference: &str) -> anyhow::Result<Record> {
+    if let Some(record) = membership::find(&mut *connection, reference).await? {
+        return Ok(record);
+    }
+    match membership::history(connection, reference).await?.last() {
+        Some((at, event)) if event == "erased" => anyhow::bail!("The application was erased on {}", in_utc(*at)),
+        _ => anyhow::bail!("No application has the reference {reference:?}"),
+    }
+}
+
 async fn show(pool: &Pool, reference: &str, out: &mut impl Write) -> anyhow::Result<()> {
     let mut session = pool.session().await?;
-    let record = membership::find(&mut *session, reference).await?;
-    let record = record.with_context(|| format!("No application has the reference {reference:?}"))?;
+    let record = found(&mut session, reference).await?;
     writeln!(
         out,
         "{}, received on {}\n",
@@ -306,8 +320,21 @@ fn region(record: &Record) -> String {
     Country::parse(&record.country).map_or_else(|_| "unknown".into(), |country| country.region().to_string())
 }
 
+async fn export(pool: &Pool, format: Format, reference: Option<&str>, out: &mut impl Write) -> anyhow::Result<()> {
+    let mut session = pool.session().await?;
+    let which = match reference {
+        Some(reference) => Which::Of(found(&mut session, reference).await.map(|_| reference.trim())?),
+        None => Which::All,
+    };
+    let records = membership::records(&mut *session, which);
+    match format {
+        Format::Csv => export_csv(records, out).await,
+        Format::Jsonl => export_jsonl(records, out).await,
+    }
+}
+
 /// Begins with a byte order mark, without which a spreadsheet takes UTF-8 for its own old encoding.
-async fn export_csv(pool: &Pool, out: &mut impl Write) -> anyhow::Result<()> {
+async fn export_csv(mut records: Records<'_>, out: &mut impl Write) -> anyhow::Result<()> {
     write!(out, "\u{feff}")?;
     let mut csv = csv::Writer::from_writer(out);
     let worked_out = ["domain_name_ascii", "icann_region", "suspicions"];
@@ -317,8 +344,6 @@ async fn export_csv(pool: &Pool, out: &mut impl Write) -> anyhow::Result<()> {
             .chain(QUESTIONS.iter().map(|q| q.name))
             .chain(worked_out),
     )?;
-    let mut session = pool.session().await?;
-    let mut records = membership::records(&mut *session, Which::All);
     while let Some(record) = records.try_next().await? {
         csv.write_record(cells(&record)?.iter().map(|cell| harmless(cell)))?;
     }
@@ -340,16 +365,23 @@ fn cells(record: &Record) -> anyhow::Result<Vec<String>> {
     Ok(cells)
 }
 
-/// A spreadsheet runs a cell that begins like a formula; an apostrophe in front makes it text
-/// (OWASP, CSV injection).
+/// A spreadsheet runs a cell that begins like a formula; an apostrophe in front makes it text (OWASP, CSV injection).
+/// Where commas are for decimals it takes a semicolon for the end of a cell, and a line break for that of a row.
 fn harmless(cell: &str) -> String {
-    let begins_a_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
-    if begins_a_formula {
-        format!("'{cell}")
-    } else {
-        cell.to_owned()
+    let mut harmless = String::with_capacity(cell.len() + 1);
+    let mut begins_a_cell = true;
+    for c in cell.chars() {
+        if begins_a_cell && matches!(c, '=' | '+' | '-' | '@' | '\t' | '\r' | '＝' | '＋' | '－' | '＠') {
+            harmless.push('\'');
+        }
+        begins_a_cell = matches!(c, ';' | '\n') || (begins_a_cell && matches!(c, ' ' | '"'));
+        harmless.push(c);
     }
+    harmless
 }
+
+/// Applications as they are read.
+type Records<'a> = BoxStream<'a, sqlx::Result<Record>>;
 
 #[derive(Serialize)]
 struct Exported<'a> {
@@ -358,9 +390,7 @@ struct Exported<'a> {
     icann_region: String,
 }
 
-async fn export_jsonl(pool: &Pool, out: &mut impl Write) -> anyhow::Result<()> {
-    let mut session = pool.session().await?;
-    let mut records = membership::records(&mut *session, Which::All);
+async fn export_jsonl(mut records: Records<'_>, out: &mut impl Write) -> anyhow::Result<()> {
     while let Some(record) = records.try_next().await? {
         serde_json::to_writer(
             &mut *out,
@@ -383,6 +413,7 @@ mod tests {
         for cell in ["=1+1", "+44 20", "-1", "@SUM(A1)", "\t=1", "＝1"] {
             assert_eq!(harmless(cell), format!("'{cell}"));
         }
+        assert_eq!(harmless("a;=1\n\"-1; +1"), "a;'=1\n\"'-1; '+1");
         assert_eq!(harmless("Ann = Lee"), "Ann = Lee");
     }
 }

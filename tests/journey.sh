@@ -69,11 +69,14 @@ has_no_server() { [ ! -e data/postgres/postmaster.pid ]; }
 
 clean=(env -i PATH="$PATH" HOME="$work" ${PG_BINDIR:+"PG_BINDIR=$PG_BINDIR"} NPOC_DATA_DIR="$data")
 
+# What the site is started through, where it is to have little.
+confined=()
+
 npoc() { "${clean[@]}" "$binary" "$@"; }
 
 start() { # SETTING…
     # Port 0 lets the system choose one that is free, and the log tells which.
-    "${clean[@]}" NPOC_LISTEN=127.0.0.1:0 NPOC_PUBLIC_URL=https://npoc.example "$@" "$binary" </dev/null 2>site.log 3>&- &
+    "${clean[@]}" NPOC_LISTEN=127.0.0.1:0 NPOC_PUBLIC_URL=https://npoc.example "$@" "${confined[@]}" "$binary" </dev/null 2>site.log 3>&- &
     site=$!
     within 30 is_up
 }
@@ -358,5 +361,30 @@ check "and says everything" applicant staff "$(cat out)" "$reference" check.html
 check "the applicant's mail comes" within 15 applicant relayed relayed "$reference" applicant
 check "three applications are stored, each once" is "$(sql 'SELECT count(*) FROM applications')" 3
 check "the site ends" stop
+
+# ---- With no privilege, and nothing to write to but its data
+
+is_confined() {
+    is "$(sed -n 's/^CapEff:\t//p' "/proc/$site/status")" 0000000000000000 &&
+        is "$(stat -c %U "/proc/$site")" nobody &&
+        ! nsenter --mount="/proc/$site/ns/mnt" touch "$work/elsewhere"
+}
+
+if [ "$(id -u)" -eq 0 ]; then
+    mkdir -m 700 own
+    chown nobody own
+    cp "$binary" npoc
+    binary=$work/npoc
+    # In a mount namespace of its own; every program replaces the one before, so that a signal reaches the site.
+    confined=(unshare --mount sh -c 'mount --bind "$1" "$1" && mount -o remount,bind,ro / && shift &&
+        exec setpriv --reuid=nobody --regid=nogroup --clear-groups --no-new-privs --bounding-set=-all -- "$@"' - "$work/own")
+    check "the site starts as an ordinary user with all else read-only" start "NPOC_DATA_DIR=$work/own"
+    check "it is" is_confined
+    apply tanaka
+    check "both mails are written" within 15 ls "own/mail/$reference.staff.eml" "own/mail/$reference.applicant.eml"
+    check "the site ends" stop
+else
+    echo "not tried: a read-only file system, which only root can make"
+fi
 
 echo "journey: $checks checks passed"

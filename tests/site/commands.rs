@@ -4,7 +4,7 @@ use npoc::database::MIGRATOR;
 use sqlx::Connection as _;
 
 use crate::support::process::{run, said};
-use crate::support::{TestSite, database};
+use crate::support::{GOOD, TestSite, database};
 
 #[tokio::test]
 async fn applications_are_listed_and_shown_whole() {
@@ -128,6 +128,24 @@ async fn an_export_holds_every_answer_and_no_spreadsheet_takes_it_for_formulas()
     assert_eq!(exact["organization_name"], "=HYPERLINK(\"http://evil.example\")");
     assert_eq!(exact["representative_phone"], "+254 20 123 4567");
     assert_eq!(exact["website"], serde_json::Value::Null);
+}
+
+#[tokio::test]
+async fn an_applicant_can_have_what_is_kept_of_it_and_of_nobody_else() {
+    let site = TestSite::new().await;
+    let reference = site.apply(&[]).await;
+    site.apply(&[("organization_name", "Somebody else")]).await;
+    let export = ["applications", "export", "--format", "jsonl", "--reference"];
+    let one = said(site.command(&[&export[..], &[&reference.to_lowercase()]].concat()));
+    let kept: serde_json::Value = serde_json::from_str(&one).unwrap();
+    for (name, value) in GOOD
+        .iter()
+        .filter(|(name, _)| !["authorised", "publish", "registered"].contains(name))
+    {
+        assert_eq!(kept[name].as_str().unwrap_or_default(), *value, "{name}");
+    }
+    let unknown = site.command(&[&export[..], &["NPOC-3333-3333"]].concat());
+    assert!(!unknown.status.success() && unknown.stdout.is_empty());
 }
 
 #[tokio::test]

@@ -52,7 +52,16 @@ async fn an_application_that_is_erased_leaves_nothing_of_what_was_typed_anywhere
     }
     assert_eq!(site.get(&receipt).await.status, StatusCode::NOT_FOUND);
     assert_eq!(events(&site, &reference).await, ["received", "erased"]);
-    assert!(!site.command(&erase).status.success(), "there is nothing to erase");
+    let show = ["applications", "show", &reference];
+    let export = ["applications", "export", "--reference", &reference];
+    for command in [&erase[..], &show, &export] {
+        let ended = site.command(command);
+        let why = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert!(
+            !ended.status.success() && why.contains("was erased on"),
+            "{command:?}: {why}"
+        );
+    }
 }
 
 #[tokio::test]
