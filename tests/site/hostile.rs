@@ -312,9 +312,9 @@ async fn nobody_can_have_a_stranger_mailed_again_and_again() {
     let last = send(24).await;
     let reference = site.get(&last).await.text_of(".reference");
     site.apply(&[("representative_email", "other@example.org")]).await;
-    let sent = site.deliver_all().await;
+    let steps = site.deliver_all().await;
     assert_eq!(applicants_mails(&site, "sent_at IS NOT NULL").await, 20 + 1);
-    assert_eq!(sent.len(), 26 + 21, "staff are told of every one");
+    assert_eq!(steps.len(), 26 + 21, "staff are told of every one");
     assert_eq!(applicants_mails(&site, "is_held").await, 5);
 
     let mail = std::fs::read(site.folder.join(format!("{reference}.staff.eml"))).unwrap();
