@@ -44,6 +44,8 @@ impl DomainName {
         }
         refuse_what_no_name_holds(host)?;
         let (unicode, valid) = idna::domain_to_unicode(host);
+        // What stands in an A-label is seen only now.
+        refuse_what_no_name_holds(&unicode)?;
         refuse_common_slips(&unicode)?;
         valid.map_err(|_| DomainFault::NotAllowed)?;
         let ascii = idna::domain_to_ascii_strict(host).map_err(|_| refusal(&unicode))?;
@@ -179,7 +181,7 @@ fn is_dot(c: char) -> bool {
     matches!(c, '.' | '\u{3002}' | '\u{ff61}')
 }
 
-/// Looked for before IDNA folds the name, which tells that something is wrong and not what.
+/// Looked for before IDNA folds the name too, which tells that something is wrong and not what.
 fn refuse_what_no_name_holds(host: &str) -> Result<(), DomainFault> {
     let host: String = host.nfkc().collect();
     if host.contains(char::is_whitespace) {
