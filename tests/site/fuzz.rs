@@ -247,14 +247,21 @@ fn assert_is_the_letter(message: &Message, letter: &Letter) {
         names
     };
     assert_eq!(sorted(names), sorted(expected.into_iter().map(str::to_owned).collect()));
-    let addressed = |header| {
+    let is_addressed = |header: HeaderName, address: &EmailAddress| {
+        let wire = address.to_wire().to_string();
+        if wire.starts_with('"') {
+            // This parser takes a quoted mailbox for the name before an address.
+            return mail.header_raw(header).unwrap().trim() == wire;
+        }
         let addresses = mail.header(header).and_then(|value| value.as_address()).unwrap();
-        let addresses: Vec<_> = addresses.iter().map(|one| one.address().unwrap().to_owned()).collect();
-        addresses
+        addresses.iter().map(|one| one.address()).eq([Some(wire.as_str())])
     };
-    assert_eq!(addressed(HeaderName::To), [letter.recipient.to_wire().to_string()]);
-    let reply_to = letter.reply_to.as_ref().unwrap().to_wire().to_string();
-    assert_eq!(addressed(HeaderName::ReplyTo), [reply_to]);
+    assert!(
+        is_addressed(HeaderName::To, &letter.recipient),
+        "{:?}",
+        letter.recipient
+    );
+    assert!(is_addressed(HeaderName::ReplyTo, letter.reply_to.as_ref().unwrap()));
     assert_eq!(mail.subject().unwrap(), letter.subject);
     let unfolded = |text: Cow<str>| text.replace("\r\n", "\n");
     assert_eq!(mail.parts.len(), 3);
@@ -314,7 +321,7 @@ fn site() -> (Runtime, TestSite) {
 fn whatever_is_posted_is_answered_with_a_page_and_never_with_a_fault() {
     let (runtime, site) = site();
     let site = std::panic::AssertUnwindSafe((runtime, site));
-    with_input(500, 300, |octets| {
+    with_input(200, 300, |octets| {
         let (runtime, site) = &*site;
         let encoded = encode(
             &form(octets)
