@@ -92,7 +92,7 @@ fn write(settings: &Settings, application: &Application) -> [Letter; 2] {
         received_at: OffsetDateTime::UNIX_EPOCH,
         earlier: &[],
         suspicions: &Suspicions::of(application.answers(), None),
-        is_held: false,
+        mailbox_is_full: false,
     };
     letters(&settings.letterhead(), application, &occasion).expect("templates render")
 }

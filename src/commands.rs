@@ -47,7 +47,7 @@ pub enum Command {
 pub enum MailCommand {
     /// List mail that waits or was given up
     List,
-    /// Make unsent mail due now: that of one reference, or all
+    /// Make unsent mail due now: that of one reference, or all but what is held
     Retry {
         /// Such as NPOC-ACDE-FGHJ
         reference: Option<String>,
@@ -133,6 +133,10 @@ async fn with_database(command: Command, pool: &Pool, out: &mut impl Write) -> a
             let mut session = pool.session().await?;
             let mails = outbox::retry(&mut *session, reference.as_deref()).await?;
             session.end().await?;
+            anyhow::ensure!(
+                mails > 0 || reference.is_none(),
+                "No unsent mail has the reference {reference:?}"
+            );
             Ok(writeln!(out, "{mails} unsent mails are due now.")?)
         }
         Command::Applications(ApplicationsCommand::List) => list(pool, Which::All, out).await,
@@ -197,6 +201,7 @@ async fn list_mail(pool: &Pool, out: &mut impl Write) -> anyhow::Result<()> {
     writeln!(out, "{} unsent mails", unsent.len())?;
     for mail in unsent {
         let state = match mail.given_up_at {
+            Some(at) if mail.is_held => format!("held since {}", in_utc(at)),
             Some(at) => format!("given up on {}", in_utc(at)),
             None => format!("next try on {}", in_utc(mail.due_at)),
         };

@@ -367,6 +367,7 @@ check "the site ends" stop
 is_confined() {
     is "$(sed -n 's/^CapEff:\t//p' "/proc/$site/status")" 0000000000000000 &&
         is "$(stat -c %U "/proc/$site")" nobody &&
+        nsenter --mount="/proc/$site/ns/mnt" touch "$work/own/here" &&
         ! nsenter --mount="/proc/$site/ns/mnt" touch "$work/elsewhere"
 }
 

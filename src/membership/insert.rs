@@ -36,8 +36,8 @@ const EARLIER_NAMED: i64 = 5;
 struct Known {
     /// The same domain's newest applications, newest first.
     earlier: Vec<Earlier>,
-    /// Whether its applicant's mailbox has had all the mails that it gets within a day.
-    is_held: bool,
+    /// Whether its applicant's mailbox is owed all the mails that it gets within a day.
+    mailbox_is_full: bool,
 }
 
 /// What is to be stored.
@@ -181,7 +181,7 @@ fn prepare<'a>(
             received_at: receipt.received_at,
             earlier: &known.earlier,
             suspicions: &suspicions,
-            is_held: known.is_held,
+            mailbox_is_full: known.mailbox_is_full,
         };
         let letters = letters(head, &submission.application, &occasion)?;
         let prepared = Prepared {
@@ -314,11 +314,12 @@ async fn known(
     let addresses: Vec<String> = submissions.iter().map(|one| one.recipient()).collect();
     let found = sqlx::query!(
         r#"SELECT given.turn AS "turn!", found.reference AS "reference?", found.received_at AS "received_at?",
-            (CASE WHEN $4::bigint IS NULL THEN false ELSE given.nth + (SELECT count(*) FROM (
+            (CASE WHEN $4::bigint IS NULL THEN false ELSE given.nth_of_mailbox + (SELECT count(*) FROM (
                 SELECT FROM outbox WHERE mailbox(recipient) = given.mailbox AND owed_at > now() - interval '1 day'
-                    AND refusal_is_final LIMIT $4) AS owed) > $4 END) AS "is_held!"
+                    AND refusal_is_final AND NOT is_held
+                ORDER BY owed_at DESC LIMIT $4) AS owed) > $4 END) AS "mailbox_is_full!"
         FROM (
-            SELECT turn, domain_name_ascii, mailbox, row_number() OVER (PARTITION BY mailbox ORDER BY turn) AS nth
+            SELECT turn, domain_name_ascii, mailbox, row_number() OVER (PARTITION BY mailbox ORDER BY turn) AS nth_of_mailbox
             FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS one (domain_name_ascii, address, turn),
                 mailbox(address) AS mailbox
         ) AS given LEFT JOIN LATERAL (
@@ -336,7 +337,7 @@ async fn known(
     // Each turn has a row, and one for each that is named.
     let of_one = found.chunk_by(|row, next| row.turn == next.turn);
     let known = of_one.map(|rows| Known {
-        is_held: rows.iter().any(|row| row.is_held),
+        mailbox_is_full: rows.iter().any(|row| row.mailbox_is_full),
         earlier: rows
             .iter()
             .filter_map(|row| earlier(row.reference.as_ref(), row.received_at))

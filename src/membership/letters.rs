@@ -53,8 +53,8 @@ pub struct Occasion<'a> {
     pub earlier: &'a [Earlier],
     /// What looks like spam.
     pub suspicions: &'a Suspicions,
-    /// Whether the applicant's mailbox has had all the mails that it gets within a day.
-    pub is_held: bool,
+    /// Whether the applicant's mailbox is owed all the mails that it gets within a day.
+    pub mailbox_is_full: bool,
 }
 
 #[derive(Template)]
@@ -130,7 +130,7 @@ fn to_applicant(head: &Letterhead, application: &Application, occasion: &Occasio
         text: ApplicantText(occasion).render()?,
         html: ApplicantHtml(occasion).render()?,
         refusal_is_final: true,
-        is_held: occasion.is_held,
+        is_held: occasion.mailbox_is_full,
     })
 }
 
@@ -286,7 +286,7 @@ fn suspicions(occasion: &Occasion) -> Finding {
 
 fn mail_to_applicant(occasion: &Occasion) -> Finding {
     let label = "The mail that tells the applicant of the arrival";
-    if occasion.is_held {
+    if occasion.mailbox_is_full {
         let value = format!(
             "HELD: many went to this address today, maybe not by its owner's wish. To send it: npoc mail retry {}",
             occasion.reference

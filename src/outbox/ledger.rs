@@ -22,6 +22,8 @@ pub struct Unsent {
     pub attempts: i32,
     /// When it was given up, if it was.
     pub given_up_at: Option<OffsetDateTime>,
+    /// Whether it was given up unsent, since its mailbox had many.
+    pub is_held: bool,
     /// What the last try ended with.
     pub last_error: Option<String>,
 }
@@ -33,7 +35,7 @@ pub struct Unsent {
 pub async fn unsent(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<Unsent>> {
     sqlx::query_as!(
         Unsent,
-        "SELECT id, reference, message_id, owed_at, due_at, attempts, given_up_at, last_error
+        "SELECT id, reference, message_id, owed_at, due_at, attempts, given_up_at, is_held, last_error
          FROM outbox WHERE sent_at IS NULL AND erased_at IS NULL ORDER BY id"
     )
     .fetch_all(executor)
@@ -47,6 +49,8 @@ pub struct Standing {
     pub waiting: i64,
     /// Mails that are not tried any more.
     pub given_up: i64,
+    /// Mails that were not tried, since their mailbox had many.
+    pub held: i64,
     /// Since when the oldest of those that wait is owed.
     pub oldest_owed_at: Option<OffsetDateTime>,
     /// For how long, by the database's clock; zero where none waits.
@@ -60,10 +64,11 @@ pub struct Standing {
 pub async fn standing(pool: &Pool) -> sqlx::Result<Standing> {
     let mut session = pool.session().await?;
     let row = sqlx::query!(
-        r#"SELECT waiting.count AS "waiting!", given_up.count AS "given_up!", waiting.oldest AS oldest_owed_at,
+        r#"SELECT waiting.count AS "waiting!", given_up.count AS "given_up!", given_up.held AS "held!", waiting.oldest AS oldest_owed_at,
             coalesce(extract(epoch FROM now() - waiting.oldest), 0)::double precision AS "oldest_waits!"
         FROM (SELECT count(*), min(owed_at) AS oldest FROM outbox WHERE sent_at IS NULL AND given_up_at IS NULL) waiting,
-            (SELECT count(*) FROM outbox WHERE given_up_at IS NOT NULL AND erased_at IS NULL) given_up"#
+            (SELECT count(*) FILTER (WHERE NOT is_held) AS count, count(*) FILTER (WHERE is_held) AS held
+                FROM outbox WHERE given_up_at IS NOT NULL AND erased_at IS NULL) given_up"#
     )
     .fetch_one(&mut *session)
     .await?;
@@ -71,6 +76,7 @@ pub async fn standing(pool: &Pool) -> sqlx::Result<Standing> {
     Ok(Standing {
         waiting: row.waiting,
         given_up: row.given_up,
+        held: row.held,
         oldest_owed_at: row.oldest_owed_at,
         oldest_waits: time::Duration::seconds_f64(row.oldest_waits),
     })
@@ -92,17 +98,18 @@ pub async fn mailed(executor: impl PgExecutor<'_>, from: OffsetDateTime, to: Off
     .await
 }
 
-/// Makes unsent mail due now, given up or not, with its schedule begun anew: that of one
-/// reference, or all but what is held. What was erased stays so. What a worker is sending at this moment is left to it. Returns how many.
+/// Makes unsent mail due now, given up or not, with its schedule begun anew: that of one reference, or all but what is
+/// held. What was erased stays so, and what a worker is sending at this moment is left to it. Returns how many.
 ///
 /// # Errors
 /// The database's.
 pub async fn retry(executor: impl PgExecutor<'_>, reference: Option<&str>) -> sqlx::Result<u64> {
     let done = sqlx::query!(
-        "UPDATE outbox SET due_at = now(), attempts = 0, given_up_at = NULL, is_held = false
+        "UPDATE outbox SET due_at = now(), attempts = 0, given_up_at = NULL, is_held = false,
+            last_error = CASE WHEN NOT is_held THEN last_error END
          WHERE sent_at IS NULL AND erased_at IS NULL AND (leased_until IS NULL OR leased_until < now())
            AND (CASE WHEN $1::text IS NULL THEN NOT is_held ELSE reference = upper($1) END)",
-        reference
+        reference.map(str::trim)
     )
     .execute(executor)
     .await?;

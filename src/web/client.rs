@@ -37,17 +37,20 @@ impl Limit {
     /// Counts one, and says whether it is within the limit.
     #[must_use]
     pub fn allows(&self, headers: &HeaderMap, extensions: &Extensions) -> bool {
-        let peer = extensions
-            .get::<ConnectInfo<SocketAddr>>()
-            .map(|ConnectInfo(peer)| peer.ip());
-        let (Some(limiter), Some(peer)) = (&self.limiter, peer) else {
+        let (Some(limiter), Some(client)) = (&self.limiter, self.client_of(headers, extensions)) else {
             return true;
         };
         // Forgets networks that have not sent for a while, so that memory is bounded by a minute's.
         if limiter.len() > 10_000 {
             limiter.retain_recent();
         }
-        limiter.check_key(&network(self.client(peer, headers))).is_ok()
+        limiter.check_key(&network(client)).is_ok()
+    }
+
+    /// Who asks, as far as proxies that are trusted tell; nobody, where it came by no network.
+    pub fn client_of(&self, headers: &HeaderMap, extensions: &Extensions) -> Option<IpAddr> {
+        let ConnectInfo(peer) = extensions.get::<ConnectInfo<SocketAddr>>()?;
+        Some(self.client(peer.ip(), headers))
     }
 
     /// The first address, from the nearest hop outwards, that is not a trusted proxy: anything

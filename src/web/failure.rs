@@ -22,6 +22,10 @@ pub enum Failure {
     TooLarge,
     /// 415: a form that is not urlencoded, so its answers cannot be read.
     UnsupportedMediaType,
+    /// 429: this network has as many large forms under way as it may.
+    TooMany,
+    /// 503: everybody has.
+    Busy,
     /// 503: the database is away. Nobody is told more than that.
     Unavailable(anyhow::Error),
     /// 500: a fault of ours. Nobody is told more than that.
@@ -47,6 +51,8 @@ impl IntoResponse for Failure {
             Self::Unreadable => StatusCode::BAD_REQUEST.into_response(),
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response(),
+            Self::TooMany => StatusCode::TOO_MANY_REQUESTS.into_response(),
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE.into_response(),
             Self::Unavailable(error) => {
                 tracing::error!(error = format!("{error:#}"), "the database cannot answer");
                 StatusCode::SERVICE_UNAVAILABLE.into_response()
@@ -140,11 +146,11 @@ fn words(status: StatusCode) -> (&'static str, &'static str) {
         ),
         StatusCode::TOO_MANY_REQUESTS => (
             "Too many at once",
-            "Your network has sent a great deal in a short time. Wait a minute and try again.",
+            "Your network has sent a great deal in a short time. Wait a minute, go back in your browser, where your answers still are, and send them again.",
         ),
         StatusCode::SERVICE_UNAVAILABLE => (
             "Not available for the moment",
-            "The site is there, but cannot do this just now. Try again in a minute.",
+            "The site is there, but cannot do this just now. Try again in a minute. If you were sending answers, go back in your browser, where they still are, and send them again.",
         ),
         status if status.is_client_error() => (
             "This request could not be understood",

@@ -105,7 +105,11 @@ impl Metrics {
         self.is_database_up.set(1);
         self.applications.set(applications);
         self.oldest_unsent.set(standing.oldest_waits.as_seconds_f64());
-        for (state, mails) in [("waiting", standing.waiting), ("given_up", standing.given_up)] {
+        for (state, mails) in [
+            ("waiting", standing.waiting),
+            ("given_up", standing.given_up),
+            ("held", standing.held),
+        ] {
             self.mails.get_or_create(&Mails { state }).set(mails);
         }
     }

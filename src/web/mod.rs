@@ -83,7 +83,7 @@ impl Site {
         let security = security_headers(&frame.public_url)?;
         Ok(Arc::new(Self {
             intake: Intake::new(limits.storing, &pool, &settings.letterhead(), outbox),
-            bodies: Bodies::default(),
+            bodies: Bodies::new(settings.trusted_proxies.clone()),
             limits,
             metrics: Arc::default(),
             limit: Limit::new(settings.rate_limit, settings.trusted_proxies.clone()),

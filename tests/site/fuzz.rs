@@ -289,7 +289,7 @@ fn whatever_is_accepted_makes_two_letters_with_every_word_and_no_header_more() {
             received_at: OffsetDateTime::UNIX_EPOCH,
             earlier: &[],
             suspicions: &Suspicions::of(application.answers(), None),
-            is_held: false,
+            mailbox_is_full: false,
         };
         for letter in membership::letters(&SETTINGS.letterhead(), &application, &occasion).unwrap() {
             assert_is_the_letter(&composed(&letter), &letter);

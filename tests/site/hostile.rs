@@ -103,22 +103,22 @@ async fn a_large_form_waits_for_a_place_and_a_usual_one_does_not() {
         statement.len() + 10
     );
     let mut unfinished = Vec::new();
-    for _ in 0..2 {
+    for _ in 0..8 {
         let mut stream = connect(address).await;
         stream.write_all(&large.as_bytes()[..large.len() - 1]).await.unwrap();
         unfinished.push(stream);
     }
-    let mut third = connect(address).await;
-    third.write_all(large.as_bytes()).await.unwrap();
+    let mut ninth = connect(address).await;
+    ninth.write_all(large.as_bytes()).await.unwrap();
     assert!(
         answered(address, application().as_bytes())
             .await
             .starts_with("HTTP/1.1 303")
     );
-    // Whichever of the three came too late waits still; once one has left, it has its place.
+    // Whichever of the nine came too late waits still; once one has left, it has its place.
     let mut answer = [0; 12];
-    unfinished.truncate(1);
-    third.read_exact(&mut answer).await.unwrap();
+    unfinished.truncate(7);
+    ninth.read_exact(&mut answer).await.unwrap();
     assert_eq!(&answer, b"HTTP/1.1 422");
 }
 
@@ -178,11 +178,8 @@ async fn a_body_with_two_lengths_ends_where_its_chunks_end() {
     let both =
         format!("{POST}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\na\r\nstep=check\r\n0\r\n\r\n{PAGE}");
     let answer = answered(address, both.as_bytes()).await;
-    let statuses: Vec<&str> = answer
-        .matches("HTTP/1.1 422")
-        .chain(answer.matches("HTTP/1.1 400"))
-        .collect();
-    assert_eq!(statuses.len(), 1, "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
+    assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
 }
 
 #[tokio::test]
@@ -300,22 +297,30 @@ async fn applicants_mails(site: &TestSite, how: &'static str) -> i64 {
 #[tokio::test]
 async fn nobody_can_have_a_stranger_mailed_again_and_again() {
     let site = TestSite::with(&[("NPOC_RATE_LIMIT", "1000")]).await;
-    let addresses = ["victim@example.org", "Victim+a@example.org", "victim+b+c@EXAMPLE.org"];
+    let spellings = [
+        "victim@example.org",
+        "Victim+a@example.org",
+        "\"vic\\tim\"@EXAMPLE.org",
+        "v.i.c.tim@example.org",
+    ];
     let send = async |turn: usize| {
-        let address = ("representative_email", addresses[turn % 3]);
+        let address = ("representative_email", spellings[turn % spellings.len()]);
         let sent = site.send(&[address], Uuid::now_v7()).await;
         assert_eq!(sent.status, StatusCode::SEE_OTHER, "every one is stored");
         sent.location().to_owned()
     };
-    // At once, as they come to be stored together; then one more alone.
-    futures_util::future::join_all((0..24).map(send)).await;
-    let last = send(24).await;
+    // Two statements at the same moment do not know of each other: each may let eight through after twelve.
+    futures_util::future::join_all((0..12).map(send)).await;
+    futures_util::future::join_all((12..36).map(send)).await;
+    let at_once = applicants_mails(&site, "NOT is_held").await;
+    assert!((20..=28).contains(&at_once), "{at_once}");
+    let last = send(36).await;
     let reference = site.get(&last).await.text_of(".reference");
     site.apply(&[("representative_email", "other@example.org")]).await;
     let steps = site.deliver_all().await;
-    assert_eq!(applicants_mails(&site, "sent_at IS NOT NULL").await, 20 + 1);
-    assert_eq!(steps.len(), 26 + 21, "staff are told of every one");
-    assert_eq!(applicants_mails(&site, "is_held").await, 5);
+    assert_eq!(applicants_mails(&site, "sent_at IS NOT NULL").await, at_once + 1);
+    let told = steps.len() - usize::try_from(at_once + 1).unwrap();
+    assert_eq!(told, 38, "staff are told of every one");
 
     let mail = std::fs::read(site.folder.join(format!("{reference}.staff.eml"))).unwrap();
     let staff = crate::support::Mail::read(&mail);
@@ -331,13 +336,18 @@ async fn nobody_can_have_a_stranger_mailed_again_and_again() {
     );
     let listed = said(site.command(&["mail", "list"]));
     assert!(
-        listed.starts_with("5 unsent mails") && listed.contains("held: this address"),
+        listed.starts_with(&format!("{} unsent mails", 37 - at_once)),
         "{listed}"
     );
+    assert!(listed.contains("held since"), "{listed}");
     said(site.command(&["mail", "retry"]));
     assert!(site.deliver_all().await.is_empty(), "what is held is not meant by all");
-    said(site.command(&["mail", "retry", &reference]));
+    said(site.command(&["mail", "retry", &format!(" {reference} ")]));
     assert_eq!(site.deliver_all().await.len(), 1, "somebody asked for it");
+    assert!(
+        !site.command(&["mail", "retry", &reference]).status.success(),
+        "it is sent"
+    );
 }
 
 #[tokio::test]

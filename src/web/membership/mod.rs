@@ -5,6 +5,7 @@
 mod form;
 mod posted;
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -89,9 +90,13 @@ pub async fn post(State(site): State<Arc<Site>>, request: Request) -> Result<Res
         return Err(Failure::UnsupportedMediaType);
     }
     let (head, body) = request.into_parts();
-    let body = site.bodies.read(body).await?;
-    let answer = answer(&site, &head, &Posted::read(&body.octets)).await?;
-    body.answered(answer).await
+    let client = site.limit.client_of(&head.headers, &head.extensions);
+    let posting = site
+        .bodies
+        .read(body, client.unwrap_or(Ipv4Addr::LOCALHOST.into()))
+        .await?;
+    let answer = answer(&site, &head, &Posted::read(&posting.octets)).await?;
+    posting.answered(answer).await
 }
 
 async fn answer(site: &Site, head: &Parts, posted: &Posted) -> Result<Response, Failure> {
