@@ -1,20 +1,23 @@
 //! What an operator can do from a terminal, beside a running site or without one.
 
+mod export;
+
 use std::io::{self, Write};
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 use futures_util::TryStreamExt as _;
-use futures_util::stream::BoxStream;
-use serde::Serialize;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
+pub use export::Format;
+use export::{export, region};
+
 use crate::database::{Database, Pool};
 use crate::mailer::{Letter, Mailer};
-use crate::membership::{self, Erase, QUESTIONS, Record, Search, Which, in_utc, wording};
+use crate::membership::{self, Erase, Record, Search, Which, in_utc, wording};
 use crate::outbox;
 use crate::settings::{Purpose, Settings};
-use crate::values::{Country, EmailAddress};
+use crate::values::EmailAddress;
 
 /// The site of NPOC, ICANN's Not-for-Profit Organizations Constituency.
 ///
@@ -95,15 +98,6 @@ pub enum ApplicationsCommand {
         #[arg(long)]
         reference: Option<String>,
     },
-}
-
-/// How an export is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For spreadsheets: a cell that one would take for a formula begins with an apostrophe
-    Csv,
-    /// JSON Lines, one exact object for each application
-    Jsonl,
 }
 
 /// Runs one command, with its output on standard output.
@@ -319,106 +313,4 @@ async fn show(pool: &Pool, reference: &str, out: &mut impl Write) -> anyhow::Res
         writeln!(out, "{}: {event}", in_utc(at))?;
     }
     Ok(())
-}
-
-fn region(record: &Record) -> String {
-    Country::parse(&record.country).map_or_else(|_| "unknown".into(), |country| country.region().to_string())
-}
-
-async fn export(pool: &Pool, format: Format, reference: Option<&str>, out: &mut impl Write) -> anyhow::Result<()> {
-    let mut session = pool.session().await?;
-    let which = match reference {
-        Some(reference) => Which::Of(found(&mut session, reference).await.map(|_| reference.trim())?),
-        None => Which::All,
-    };
-    let records = membership::records(&mut *session, which);
-    match format {
-        Format::Csv => export_csv(records, out).await,
-        Format::Jsonl => export_jsonl(records, out).await,
-    }
-}
-
-/// Begins with a byte order mark, without which a spreadsheet takes UTF-8 for its own old encoding.
-async fn export_csv(mut records: Records<'_>, out: &mut impl Write) -> anyhow::Result<()> {
-    write!(out, "\u{feff}")?;
-    let mut csv = csv::Writer::from_writer(out);
-    let worked_out = ["domain_name_ascii", "icann_region", "suspicions"];
-    csv.write_record(
-        ["reference", "received_at"]
-            .into_iter()
-            .chain(QUESTIONS.iter().map(|q| q.name))
-            .chain(worked_out),
-    )?;
-    while let Some(record) = records.try_next().await? {
-        csv.write_record(cells(&record)?.iter().map(|cell| harmless(cell)))?;
-    }
-    Ok(csv.flush()?)
-}
-
-fn cells(record: &Record) -> anyhow::Result<Vec<String>> {
-    let answers = record.answers();
-    let received_at = record
-        .received_at
-        .format(&time::format_description::well_known::Rfc3339)?;
-    let mut cells = vec![record.reference.clone(), received_at];
-    cells.extend(QUESTIONS.iter().map(|question| answers.all(question.field).join(" ")));
-    cells.extend([
-        record.domain_name_ascii.clone(),
-        region(record),
-        record.suspicions.join(" "),
-    ]);
-    Ok(cells)
-}
-
-/// A spreadsheet runs a cell that begins like a formula; an apostrophe in front makes it text (OWASP, CSV injection).
-/// Where commas are for decimals it takes a semicolon for the end of a cell, and a line break for that of a row.
-fn harmless(cell: &str) -> String {
-    let mut harmless = String::with_capacity(cell.len() + 1);
-    let mut begins_a_cell = true;
-    for c in cell.chars() {
-        if begins_a_cell && matches!(c, '=' | '+' | '-' | '@' | '\t' | '\r' | '＝' | '＋' | '－' | '＠') {
-            harmless.push('\'');
-        }
-        begins_a_cell = matches!(c, ';' | '\n') || (begins_a_cell && matches!(c, ' ' | '"'));
-        harmless.push(c);
-    }
-    harmless
-}
-
-/// Applications as they are read.
-type Records<'a> = BoxStream<'a, sqlx::Result<Record>>;
-
-#[derive(Serialize)]
-struct Exported<'a> {
-    #[serde(flatten)]
-    record: &'a Record,
-    icann_region: String,
-}
-
-async fn export_jsonl(mut records: Records<'_>, out: &mut impl Write) -> anyhow::Result<()> {
-    while let Some(record) = records.try_next().await? {
-        serde_json::to_writer(
-            &mut *out,
-            &Exported {
-                icann_region: region(&record),
-                record: &record,
-            },
-        )?;
-        writeln!(out)?;
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_cell_begins_like_a_formula() {
-        for cell in ["=1+1", "+44 20", "-1", "@SUM(A1)", "\t=1", "＝1"] {
-            assert_eq!(harmless(cell), format!("'{cell}"));
-        }
-        assert_eq!(harmless("a;=1\n\"-1; +1"), "a;'=1\n\"'-1; '+1");
-        assert_eq!(harmless("Ann = Lee"), "Ann = Lee");
-    }
 }
