@@ -18,6 +18,7 @@
 //! environment in [`settings`]. The one statement of [`membership::Intake`] also fills the outbox,
 //! because "stored and owed" is one promise.
 
+mod causes;
 pub mod commands;
 pub mod database;
 pub mod mailer;

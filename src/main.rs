@@ -25,21 +25,29 @@ const FIRST_TRY: Duration = Duration::from_secs(4);
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let result = match CommandLine::parse().command.unwrap_or(Command::Serve) {
-        Command::Serve => serve().await,
-        command => npoc::commands::run(command).await,
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
+    match run(CommandLine::parse()).await {
+        Ok(ended) => ended,
         Err(error) => {
             eprintln!("npoc: {error:#}");
-            ExitCode::FAILURE
+            ExitCode::from(npoc::commands::status(&error))
         }
     }
 }
 
-async fn serve() -> anyhow::Result<()> {
-    let settings = Settings::from_environment(Purpose::Serve)?;
+async fn run(said: CommandLine) -> anyhow::Result<ExitCode> {
+    let settings = |purpose| Settings::from_environment(purpose, said.settings.as_deref());
+    match said.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve(settings(Purpose::Serve)?).await?,
+        Command::Doctor { json } => {
+            let is_well = npoc::commands::doctor(settings(Purpose::Serve), json).await?;
+            return Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        command => npoc::commands::run(command, &settings(Purpose::Command)?).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(settings: Settings) -> anyhow::Result<()> {
     start_log(&settings);
     let (stop, stopping) = watch::channel(false);
     let stopped = tokio::spawn(stop_on_signal(stop)?);

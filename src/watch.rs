@@ -44,7 +44,7 @@ pub async fn run(
 }
 
 async fn erase(pool: &Pool, days: u16) -> anyhow::Result<()> {
-    let erased = erase_older_than(pool, days).await?;
+    let erased = erase_older_than(pool, days, |_| ()).await?;
     if erased > 0 {
         tracing::info!(erased, "applications were erased, since their retention is over");
     }

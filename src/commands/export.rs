@@ -2,24 +2,17 @@
 
 use std::io::Write;
 
-use clap::ValueEnum;
-use futures_util::TryStreamExt as _;
 use futures_util::stream::BoxStream;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 
-use super::found;
+use super::applications::found;
+use super::command_line::Format;
+use super::terminal::progress;
+use super::write_json;
 use crate::database::Pool;
-use crate::membership::{self, QUESTIONS, Record, Which};
+use crate::membership::{self, Filter, QUESTIONS, Record};
 use crate::values::Country;
-
-/// How an export is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For spreadsheets: a cell that one would take for a formula begins with an apostrophe
-    Csv,
-    /// JSON Lines, one exact object for each application
-    Jsonl,
-}
 
 /// ICANN's region of its country.
 pub(super) fn region(record: &Record) -> String {
@@ -37,22 +30,27 @@ pub(super) async fn export(
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
     let mut session = pool.session().await?;
-    let which = match reference {
-        Some(reference) => Which::Of(found(&mut session, reference).await.map(|_| reference.trim())?),
-        None => Which::All,
+    let (filter, count) = match reference {
+        Some(reference) => (found(&mut session, reference).await.map(|_| Filter::of(reference))?, 1),
+        None => (Filter::default(), membership::count(&mut *session).await?),
     };
-    let records = membership::records(&mut *session, which);
-    match format {
+    let bar = progress(u64::try_from(count)?, "applications");
+    let records = membership::records(&mut *session, filter)
+        .inspect_ok(|_| bar.inc(1))
+        .boxed();
+    let exported = match format {
         Format::Csv => export_csv(records, out).await,
         Format::Jsonl => export_jsonl(records, out).await,
-    }
+    };
+    bar.finish_and_clear();
+    exported
 }
 
 /// Begins with a byte order mark, without which a spreadsheet takes UTF-8 for its own old encoding.
 async fn export_csv(mut records: Records<'_>, out: &mut impl Write) -> anyhow::Result<()> {
     write!(out, "\u{feff}")?;
     let mut csv = csv::Writer::from_writer(out);
-    let worked_out = ["domain_name_ascii", "icann_region", "suspicions"];
+    let worked_out = ["domain_name_ascii", "icann_region", "suspicions", "states"];
     csv.write_record(
         ["reference", "received_at"]
             .into_iter()
@@ -76,6 +74,7 @@ fn cells(record: &Record) -> anyhow::Result<Vec<String>> {
         record.domain_name_ascii.clone(),
         region(record),
         record.suspicions.join(" "),
+        record.states.join(" "),
     ]);
     Ok(cells)
 }
@@ -98,23 +97,26 @@ fn harmless(cell: &str) -> String {
 /// Applications as they are read.
 type Records<'a> = BoxStream<'a, sqlx::Result<Record>>;
 
+/// An application as other programs get it.
 #[derive(Serialize)]
-struct Exported<'a> {
+pub(super) struct Exported<'a> {
     #[serde(flatten)]
     record: &'a Record,
     icann_region: String,
 }
 
+impl<'a> Exported<'a> {
+    pub(super) fn of(record: &'a Record) -> Self {
+        Self {
+            record,
+            icann_region: region(record),
+        }
+    }
+}
+
 async fn export_jsonl(mut records: Records<'_>, out: &mut impl Write) -> anyhow::Result<()> {
     while let Some(record) = records.try_next().await? {
-        serde_json::to_writer(
-            &mut *out,
-            &Exported {
-                icann_region: region(&record),
-                record: &record,
-            },
-        )?;
-        writeln!(out)?;
+        write_json(&Exported::of(&record), out)?;
     }
     Ok(())
 }

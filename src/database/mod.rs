@@ -2,6 +2,7 @@
 //! to date before it is used.
 
 pub mod embedded;
+mod inspection;
 mod migration;
 mod pool;
 mod reserved;
@@ -14,6 +15,7 @@ use sqlx::PgConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use crate::settings::DatabaseChoice;
+pub use inspection::{Inspection, Migrations, inspect, migrations};
 pub use migration::{MIGRATOR, migrate, migrate_when_it_answers};
 pub use pool::{Pool, Session, is_away, within};
 pub use reserved::Reserved;
@@ -70,14 +72,7 @@ impl Database {
     /// # Errors
     /// A sentence for the operator.
     pub async fn open_or_create_beside(choice: &DatabaseChoice) -> anyhow::Result<Self> {
-        if let DatabaseChoice::Embedded(home) = choice
-            && let Some(socket) = embedded::running(home)
-        {
-            let options = Box::new(options(&socket));
-            let is_pooled = false;
-            return Self::open(&DatabaseChoice::Url { options, is_pooled }).await;
-        }
-        Self::open(choice).await
+        Self::open(&beside(choice)).await
     }
 
     /// As [`Self::open_or_create_beside`], for a command that reads: where there is no database, a
@@ -114,6 +109,22 @@ impl Database {
             drop(tokio::task::spawn_blocking(move || server.stop()).await);
         }
     }
+}
+
+/// The server that a running site has up, where it is an embedded one; else the choice as it is.
+#[must_use]
+pub fn beside(choice: &DatabaseChoice) -> DatabaseChoice {
+    let running = match choice {
+        DatabaseChoice::Embedded(home) => embedded::running(home),
+        DatabaseChoice::Url { .. } => None,
+    };
+    running.map_or_else(
+        || choice.clone(),
+        |socket| DatabaseChoice::Url {
+            options: Box::new(options(&socket)),
+            is_pooled: false,
+        },
+    )
 }
 
 /// Why the database cannot be used, for the operator.

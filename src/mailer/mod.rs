@@ -11,7 +11,7 @@ use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MessageBuilder, MultiPart, SinglePart};
 use time::OffsetDateTime;
 
-pub use relay::Relay;
+pub use relay::{Conversation, Relay};
 
 use crate::values::EmailAddress;
 

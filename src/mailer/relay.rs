@@ -2,20 +2,21 @@
 //! far it came: SMTPUTF8 (RFC 6531) is asked for only where this mail needs it and this relay has
 //! it, and what a refusal speaks of follows from the command that was refused.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use lettre::Message;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Tls, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use lettre::transport::smtp::response::Category;
 use lettre::transport::smtp::{Error, SMTP_PORT, SUBMISSION_PORT, SUBMISSIONS_PORT};
+use lettre::{Address, Message};
 use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
 use super::Failure;
+use crate::causes::causes;
 
 /// How long the relay may take to accept a connection.
 const CONNECTING_LIMIT: Duration = Duration::from_secs(30);
@@ -73,6 +74,13 @@ impl Relay {
     pub async fn converse(&self) -> Result<Conversation, Failure> {
         let connection = self.connect().await.map_err(|error| about_us(&error))?;
         Ok(Conversation(connection))
+    }
+
+    /// Whether the way to it leaves this machine.
+    #[must_use]
+    pub fn is_elsewhere(&self) -> bool {
+        let is_loopback = |address: IpAddr| address.is_loopback();
+        self.host != "localhost" && !self.host.parse().is_ok_and(is_loopback)
     }
 
     async fn connect(&self) -> Result<AsyncSmtpConnection, Error> {
@@ -139,9 +147,26 @@ fn credentials(url: &Url) -> Option<Option<Credentials>> {
 impl Conversation {
     /// Whether the relay carries addresses outside ASCII. One that does must carry octets outside
     /// ASCII too (RFC 6531, 3.1).
+    #[must_use]
     pub fn carries_utf8(&self) -> bool {
         let relay = self.0.server_info();
         relay.supports_feature(Extension::SmtpUtfEight) && relay.supports_feature(Extension::EightBitMime)
+    }
+
+    /// Whether what is said cannot be read on the way.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.0.is_encrypted()
+    }
+
+    /// Asks whether a mail from and to these would be taken, and takes leave without sending one.
+    ///
+    /// # Errors
+    /// A [`Failure`], a refusal where the relay speaks of the recipient.
+    pub async fn would_deliver(mut self, from: &Address, to: &Address) -> Result<(), Failure> {
+        let asked = self.name(from, [to], false).await;
+        drop(tokio::time::timeout(LEAVING_LIMIT, self.0.quit()).await);
+        asked
     }
 
     /// Hands one message over and takes leave.
@@ -163,17 +188,26 @@ impl Conversation {
         if needs_utf8 && !self.carries_utf8() {
             return Err(Failure::refusal(NO_SMTPUTF8));
         }
-        let sender = Mail::new(envelope.from().cloned(), parameters(needs_utf8));
-        self.0.command(sender).await.map_err(|error| about_us(&error))?;
-        for recipient in envelope.to() {
-            let recipient = Rcpt::new(recipient.clone(), Vec::new());
-            self.0
-                .command(recipient)
-                .await
-                .map_err(|error| about_the_mail(&error))?;
-        }
+        self.name(envelope.from(), envelope.to(), needs_utf8).await?;
         self.0.command(Data).await.map_err(|error| about_the_mail(&error))?;
         self.0.message(&octets).await.map_err(|error| about_the_mail(&error))?;
+        Ok(())
+    }
+
+    /// Says who sends and who is to get it.
+    async fn name<'a>(
+        &mut self,
+        from: impl Into<Option<&'a Address>>,
+        to: impl IntoIterator<Item = &'a Address>,
+        needs_utf8: bool,
+    ) -> Result<(), Failure> {
+        let sender = Mail::new(from.into().cloned(), parameters(needs_utf8));
+        self.0.command(sender).await.map_err(|error| about_us(&error))?;
+        for recipient in to {
+            let recipient = Rcpt::new(recipient.clone(), Vec::new());
+            let taken = self.0.command(recipient).await;
+            taken.map_err(|error| about_the_mail(&error))?;
+        }
         Ok(())
     }
 }
@@ -196,7 +230,7 @@ fn about_us(error: &Error) -> Failure {
     Failure {
         is_refusal: false,
         code: error.status().map(u16::from),
-        reason: chain(error),
+        reason: causes(error),
     }
 }
 
@@ -208,11 +242,6 @@ fn about_the_mail(error: &Error) -> Failure {
         is_refusal: error.is_permanent() && is_mail_system,
         ..about_us(error)
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]

@@ -51,17 +51,31 @@ pub async fn erase(executor: impl PgExecutor<'_>, which: Erase<'_>) -> sqlx::Res
     Ok(erased.rows_affected())
 }
 
-/// Erases all that arrived more than so many days ago. Returns how many.
+/// How many applications arrived more than so many days ago.
+///
+/// # Errors
+/// The database's.
+pub async fn count_older_than(executor: impl PgExecutor<'_>, days: u16) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM applications WHERE received_at < now() - make_interval(days => $1)"#,
+        i32::from(days)
+    )
+    .fetch_one(executor)
+    .await
+}
+
+/// Erases all that arrived more than so many days ago, telling how many after each statement. Returns how many in all.
 ///
 /// # Errors
 /// The database's; what was erased before stays so.
-pub async fn erase_older_than(pool: &Pool, days: u16) -> sqlx::Result<u64> {
+pub async fn erase_older_than(pool: &Pool, days: u16, tell: impl Fn(u64)) -> sqlx::Result<u64> {
     let mut all = 0;
     loop {
         let mut session = pool.session().await?;
         let erased = erase(&mut *session, Erase::OlderThan(days)).await?;
         session.end().await?;
         all += erased;
+        tell(erased);
         if erased == 0 {
             return Ok(all);
         }

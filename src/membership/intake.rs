@@ -10,6 +10,7 @@ use anyhow::{Context as _, anyhow};
 use futures_util::FutureExt as _;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
+use tracing::Span;
 
 use super::insert::{NotStored, Submission, insert};
 use super::letters::Letterhead;
@@ -47,6 +48,8 @@ pub struct Place {
 struct Waiting {
     submission: Submission,
     answer: oneshot::Sender<anyhow::Result<Receipt>>,
+    /// Of the request, for the log: whoever stores belongs to none.
+    request: Span,
     _place: Place,
 }
 
@@ -107,6 +110,7 @@ impl Intake {
         let waiting = Waiting {
             submission,
             answer,
+            request: Span::current(),
             _place: place,
         };
         self.queue.send(waiting).ok().context("nobody stores applications")?;
@@ -165,6 +169,7 @@ impl Writer {
         let nobodys = |error: NotStored| together.iter().map(|_| Err(anyhow!("{error}"))).collect();
         let receipts = receipts.unwrap_or_else(nobodys);
         for (waiting, receipt) in together.into_iter().zip(receipts) {
+            let _request = waiting.request.enter();
             if let Ok(receipt) = &receipt {
                 tracing::info!(reference = receipt.reference, "application stored");
             }

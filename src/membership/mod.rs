@@ -22,7 +22,7 @@ pub mod wording;
 
 pub use answers::{Answers, ForPeople};
 pub use check::{Application, Problem, UnknownEnding, check};
-pub use erasure::{Erase, erase, erase_older_than};
+pub use erasure::{Erase, count_older_than, erase, erase_older_than};
 pub use insert::Submission;
 pub use intake::{Intake, Place};
 pub use letters::{Earlier, Letterhead, Occasion, in_utc, letters};
@@ -31,5 +31,5 @@ pub use record::Record;
 pub use report::owe_report;
 pub use search::Search;
 pub use slip::Slip;
-pub use store::{Receipt, Which, count, find, history, receipt, receipt_of_key, records, release};
+pub use store::{Filter, Receipt, State, count, find, history, receipt, receipt_of_key, records, release};
 pub use suspicion::Suspicions;

@@ -36,4 +36,6 @@ pub struct Record {
     pub mailing_list: bool,
     pub suspicions: Vec<String>,
     pub is_suspected: bool,
+    /// Names of [`super::State`], the weightiest first.
+    pub states: Vec<String>,
 }

@@ -5,23 +5,23 @@ use super::record::Record;
 use crate::values::{DomainName, EmailAddress, text};
 
 /// What someone looks for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Search {
     reference: String,
     domain_name: Option<DomainName>,
     email: Option<String>,
-    name: Option<String>,
+    words: Option<String>,
 }
 
 impl Search {
-    /// Reads a reference, a domain name, a mail address or a part of an organization's name.
+    /// Reads a reference, a domain name, a mail address or a part of any answer.
     #[must_use]
     pub fn of(typed: &str) -> Self {
         Self {
             reference: reference(typed),
             domain_name: DomainName::parse(typed).ok(),
             email: EmailAddress::parse(typed).ok().map(|email| folded(&email.to_string())),
-            name: text::line(typed, 2, 200).ok().map(|name| folded(&name)),
+            words: text::line(typed, 1, 200).ok().map(|words| folded(&words)),
         }
     }
 
@@ -30,13 +30,14 @@ impl Search {
     pub fn matches(&self, record: &Record) -> bool {
         let is_domain = |name: &DomainName| name.ascii() == record.domain_name_ascii;
         let emails = [Some(&record.representative_email), record.alternate_email.as_ref()];
-        let names = [Some(&record.organization_name), record.organization_name_latin.as_ref()];
+        let answers = record.answers();
         let is_email = |email: &String| emails.iter().flatten().any(|given| folded(given) == *email);
-        let is_in_name = |name: &String| names.iter().flatten().any(|given| folded(given).contains(name));
+        let given = || answers.for_people().flat_map(|answer| answer.lines);
+        let is_said = |words: &String| given().any(|line| folded(&line).contains(words));
         self.reference == reference(&record.reference)
             || self.domain_name.as_ref().is_some_and(is_domain)
             || self.email.as_ref().is_some_and(is_email)
-            || self.name.as_ref().is_some_and(is_in_name)
+            || self.words.as_ref().is_some_and(is_said)
     }
 }
 

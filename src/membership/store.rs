@@ -1,7 +1,9 @@
 //! The tables of applications, read: who applied, and what became of it.
 
-use futures_util::TryStreamExt as _;
+use std::future::ready;
+
 use futures_util::stream::BoxStream;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use sqlx::PgExecutor;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -9,6 +11,8 @@ use uuid::Uuid;
 use super::answers::Answers;
 use super::question::Field as F;
 use super::record::Record;
+use super::search::Search;
+use crate::values::Country;
 
 /// What an applicant gets back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,40 +57,110 @@ pub async fn receipt(executor: impl PgExecutor<'_>, secret: Uuid) -> sqlx::Resul
 ///
 /// # Errors
 /// The database's.
-pub async fn find<'a>(executor: impl PgExecutor<'a> + 'a, reference: &'a str) -> sqlx::Result<Option<Record>> {
-    records(executor, Which::Of(reference.trim())).try_next().await
+pub async fn find<'a>(executor: impl PgExecutor<'a> + 'a, reference: &str) -> sqlx::Result<Option<Record>> {
+    records(executor, Filter::of(reference)).try_next().await
 }
 
-/// Which applications are read.
-#[derive(Clone, Copy, Debug)]
-pub enum Which<'a> {
-    /// Every one.
-    All,
-    /// Those that are marked as what may be spam.
+/// How an application stands: in one of these states, or in several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Marked as what may be spam.
     Suspected,
-    /// That of a reference, in either case.
-    Of(&'a str),
+    /// Its applicant's mail is held.
+    Held,
+    /// A mail about it is not tried any more.
+    GivenUp,
+    /// A mail about it is still to be sent.
+    Waiting,
+    /// None of these: all its mails were sent.
+    Mailed,
+}
+
+impl State {
+    /// Every one, by its weight.
+    pub const ALL: [Self; 5] = [Self::Suspected, Self::Held, Self::GivenUp, Self::Waiting, Self::Mailed];
+
+    /// Its name, in records and for commands.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Suspected => "suspected",
+            Self::Held => "held",
+            Self::GivenUp => "given-up",
+            Self::Waiting => "waiting",
+            Self::Mailed => "mailed",
+        }
+    }
+}
+
+/// Which applications are read: those that meet every condition that is set.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Of this reference, in either case.
+    pub reference: Option<String>,
+    /// Received then or later.
+    pub since: Option<OffsetDateTime>,
+    /// Received earlier.
+    pub before: Option<OffsetDateTime>,
+    /// Of one of these countries.
+    pub countries: Option<Vec<Country>>,
+    /// In this state, among others.
+    pub state: Option<State>,
+    /// That somebody looks for. Looks at each, since staff search rarely and no index folds case in every script.
+    pub search: Option<Search>,
+}
+
+impl Filter {
+    /// That of a reference.
+    #[must_use]
+    pub fn of(reference: &str) -> Self {
+        Self {
+            reference: Some(reference.trim().to_owned()),
+            ..Self::default()
+        }
+    }
+
+    fn is_found(&self, record: &Record) -> bool {
+        self.search.as_ref().is_none_or(|search| search.matches(record))
+    }
 }
 
 /// Applications in the order of arrival, read from the database as they are consumed.
-pub fn records<'a>(executor: impl PgExecutor<'a> + 'a, which: Which<'a>) -> BoxStream<'a, sqlx::Result<Record>> {
-    let reference = match which {
-        Which::Of(reference) => Some(reference),
-        _ => None,
-    };
+pub fn records<'a>(executor: impl PgExecutor<'a> + 'a, filter: Filter) -> BoxStream<'a, sqlx::Result<Record>> {
+    let codes = |countries: &Vec<Country>| countries.iter().map(|country| country.code().to_owned()).collect();
+    let countries: Option<Vec<String>> = filter.countries.as_ref().map(codes);
     sqlx::query_as!(
         Record,
-        "SELECT reference, received_at, organization_name, organization_name_latin, domain_name,
+        r#"SELECT applications.reference, received_at, organization_name, organization_name_latin, domain_name,
             domain_name_ascii, website, country, registered, registration_note, kind_of_work, statement,
             representative_name, representative_role, representative_email, representative_phone,
             alternate_name, alternate_email, ncsg_status, icann_groups, not_eligible, authorised,
-            authoriser, publish, mailing_list, suspicions, is_suspected
-         FROM applications WHERE ($1::text IS NULL OR reference = upper($1)) AND (is_suspected OR NOT $2)
-         ORDER BY received_at, id",
-        reference,
-        matches!(which, Which::Suspected)
+            authoriser, publish, mailing_list, suspicions, is_suspected, states AS "states!"
+         FROM applications, LATERAL (
+            SELECT coalesce(nullif(array_remove(ARRAY[
+                CASE WHEN applications.is_suspected THEN 'suspected' END,
+                CASE WHEN bool_or(is_held) THEN 'held' END,
+                CASE WHEN bool_or(given_up_at IS NOT NULL AND NOT is_held) THEN 'given-up' END,
+                CASE WHEN bool_or(sent_at IS NULL AND given_up_at IS NULL) THEN 'waiting' END
+            ], NULL), '{}'), '{mailed}') AS states
+            FROM outbox WHERE outbox.reference = applications.reference
+         ) AS mails
+         WHERE ($1::text IS NULL OR applications.reference = upper($1))
+            AND ($2::timestamptz IS NULL OR received_at >= $2)
+            AND ($3::timestamptz IS NULL OR received_at < $3)
+            AND ($4::text[] IS NULL OR country = ANY ($4))
+            AND ($5::text IS NULL OR $5 = ANY (states))
+            AND ($5 IS DISTINCT FROM 'suspected' OR is_suspected)
+         ORDER BY received_at, id"#,
+        filter.reference,
+        filter.since,
+        filter.before,
+        countries.as_deref(),
+        filter.state.map(State::name)
     )
     .fetch(executor)
+    .try_filter(move |record| ready(filter.is_found(record)))
+    .boxed()
 }
 
 /// Takes the mark from an application that is no spam, and notes that in its history. Returns

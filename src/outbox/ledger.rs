@@ -1,28 +1,33 @@
 //! How mail stands, and having it sent again: for those who look after it.
 
+use serde::Serialize;
 use sqlx::PgExecutor;
 use time::OffsetDateTime;
 
 use crate::database::Pool;
 
-/// A mail that was not sent, for those who look after it. Holds no address of an applicant.
-#[derive(Debug)]
-pub struct Unsent {
-    /// The outbox's own number.
-    pub id: i64,
+/// A mail as it stands, for those who look after it. Holds no address of an applicant.
+#[derive(Debug, Serialize)]
+pub struct Entry {
     /// What it is about.
     pub reference: Option<String>,
     /// Its Message-ID.
     pub message_id: String,
     /// Since when it is owed.
+    #[serde(with = "time::serde::rfc3339")]
     pub owed_at: OffsetDateTime,
-    /// When it is tried next.
+    /// When it is tried next, unless it was sent or given up.
+    #[serde(with = "time::serde::rfc3339")]
     pub due_at: OffsetDateTime,
     /// How often it was tried.
     pub attempts: i32,
+    /// When it was sent, if it was.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub sent_at: Option<OffsetDateTime>,
     /// When it was given up, if it was.
+    #[serde(with = "time::serde::rfc3339::option")]
     pub given_up_at: Option<OffsetDateTime>,
-    /// Whether it was given up unsent, since its mailbox had many.
+    /// Whether it was given up untried, since its mailbox had many.
     pub is_held: bool,
     /// What the last try ended with.
     pub last_error: Option<String>,
@@ -32,11 +37,26 @@ pub struct Unsent {
 ///
 /// # Errors
 /// The database's.
-pub async fn unsent(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<Unsent>> {
+pub async fn unsent(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<Entry>> {
+    entries(executor, None).await
+}
+
+/// Every mail about a reference, in either case.
+///
+/// # Errors
+/// The database's.
+pub async fn about(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Result<Vec<Entry>> {
+    entries(executor, Some(reference.trim())).await
+}
+
+async fn entries(executor: impl PgExecutor<'_>, reference: Option<&str>) -> sqlx::Result<Vec<Entry>> {
     sqlx::query_as!(
-        Unsent,
-        "SELECT id, reference, message_id, owed_at, due_at, attempts, given_up_at, is_held, last_error
-         FROM outbox WHERE sent_at IS NULL AND erased_at IS NULL ORDER BY id"
+        Entry,
+        "SELECT reference, message_id, owed_at, due_at, attempts, sent_at, given_up_at, is_held, last_error
+         FROM outbox
+         WHERE CASE WHEN $1::text IS NULL THEN sent_at IS NULL AND erased_at IS NULL ELSE reference = upper($1) END
+         ORDER BY id",
+        reference
     )
     .fetch_all(executor)
     .await

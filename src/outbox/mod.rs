@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use crate::database::{Pool, within};
 use crate::mailer::{Failure, Letter, Mailer};
 use crate::values::EmailAddress;
-pub use ledger::{Standing, Unsent, mailed, retry, standing, unsent};
+pub use ledger::{Entry, Standing, about, mailed, retry, standing, unsent};
 use schedule::wait_after;
 
 /// Deliveries at the same time in one process: one slow server delays no other mail.

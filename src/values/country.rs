@@ -26,6 +26,29 @@ pub enum Region {
     NorthAmerica,
 }
 
+impl Region {
+    /// Every one, in the order of its name.
+    pub const ALL: [Self; 5] = [
+        Self::Africa,
+        Self::AsiaPacific,
+        Self::Europe,
+        Self::LatinAmerica,
+        Self::NorthAmerica,
+    ];
+
+    /// One word for it, for commands.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Africa => "africa",
+            Self::AsiaPacific => "asia-pacific",
+            Self::Europe => "europe",
+            Self::LatinAmerica => "latin-america",
+            Self::NorthAmerica => "north-america",
+        }
+    }
+}
+
 impl Country {
     /// Every country, in the order of its English name.
     pub fn all() -> impl Iterator<Item = Self> {
@@ -44,6 +67,14 @@ impl Country {
         Self::all()
             .find(|country| country.code().eq_ignore_ascii_case(code))
             .ok_or_else(|| Fault::not_offered(typed))
+    }
+
+    /// Takes a code or a name, in any case.
+    #[must_use]
+    pub fn find(typed: &str) -> Option<Self> {
+        let name = typed.trim().to_lowercase();
+        let named = || Self::all().find(|country| country.name().to_lowercase() == name);
+        Self::parse(typed).ok().or_else(named)
     }
 
     /// The alpha-2 code.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
@@ -17,6 +17,8 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::database::Pool;
@@ -29,10 +31,15 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// As OpenMetrics 1.0 has it, which Prometheus reads.
 const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// Bounds of the times of answers, in seconds.
+const TIMES: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 4.0, 10.0];
+
 /// What is counted in this process, and what is asked of the database when somebody looks.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Metrics {
     requests: Family<Answered, Counter>,
+    times: Family<Route, Histogram>,
+    started_at: Gauge<f64, AtomicU64>,
     is_database_up: Gauge,
     applications: Gauge,
     mails: Family<Mails, Gauge>,
@@ -47,18 +54,48 @@ struct Answered {
     status: u16,
 }
 
+/// Where an answer's time belongs.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    route: Arc<str>,
+}
+
 /// Mails in one state.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Mails {
     state: &'static str,
 }
 
-/// Counts what is answered.
+impl Default for Metrics {
+    fn default() -> Self {
+        let started_at = Gauge::default();
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        started_at.set(now.unwrap_or_default().as_secs_f64());
+        Self {
+            requests: Family::default(),
+            times: Family::new_with_constructor(|| Histogram::new(TIMES)),
+            started_at,
+            is_database_up: Gauge::default(),
+            applications: Gauge::default(),
+            mails: Family::default(),
+            oldest_unsent: Gauge::default(),
+        }
+    }
+}
+
+/// Counts what is answered, and takes the time of it. What is prepared has none to speak of.
 pub async fn count(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>();
-    let route = route.map_or("unknown", MatchedPath::as_str).into();
-    let method = request.method().clone();
+    let route: Arc<str> = route.map_or("unknown", MatchedPath::as_str).into();
+    let (method, began) = (request.method().clone(), Instant::now());
     let response = next.run(request).await;
+    let times = Route {
+        route: Arc::clone(&route),
+    };
+    metrics
+        .times
+        .get_or_create(&times)
+        .observe(began.elapsed().as_secs_f64());
     metrics.answered(&method, route, response.status());
     response
 }
@@ -116,7 +153,32 @@ impl Metrics {
 
     fn text(&self) -> Result<String, std::fmt::Error> {
         let mut registry = Registry::with_prefix("npoc");
+        self.register_process(&mut registry);
+        self.register_database(&mut registry);
+        let mut text = String::new();
+        encode(&mut text, &registry)?;
+        Ok(text)
+    }
+
+    fn register_process(&self, registry: &mut Registry) {
+        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "What runs", version);
+        registry.register_with_unit(
+            "start_time",
+            "When this process began, since 1970",
+            Unit::Seconds,
+            self.started_at.clone(),
+        );
         registry.register("http_requests", "Requests that were answered", self.requests.clone());
+        registry.register_with_unit(
+            "http_request_duration",
+            "How long an answer took, until its body began; without pages that are the same for everybody",
+            Unit::Seconds,
+            self.times.clone(),
+        );
+    }
+
+    fn register_database(&self, registry: &mut Registry) {
         registry.register(
             "database_up",
             "Whether the database answers",
@@ -134,9 +196,6 @@ impl Metrics {
             Unit::Seconds,
             self.oldest_unsent.clone(),
         );
-        let mut text = String::new();
-        encode(&mut text, &registry)?;
-        Ok(text)
     }
 }
 

@@ -35,6 +35,7 @@ use tower::ServiceExt as _;
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::{DefaultOnResponse, TraceLayer};
 use tracing::Level;
@@ -210,6 +211,9 @@ fn router(site: Arc<Site>) -> Router {
                 .on_response(DefaultOnResponse::new().level(Level::INFO))
                 .on_failure(()),
         )
+        .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+        .layer(map_request(without_request_id))
         .with_state(site)
 }
 
@@ -235,13 +239,21 @@ fn places(site: &Site) -> Arc<Places> {
     Places::new(connections, connections_of_one, site.limit.trusted_proxies().to_vec())
 }
 
+/// Our own alone: whatever a client says would stand in the log.
+async fn without_request_id(mut request: Request<Body>) -> Request<Body> {
+    request.headers_mut().remove("x-request-id");
+    request
+}
+
 /// The route, never the path: a receipt's path is its secret. No address of the client either.
 fn span(request: &Request<Body>) -> tracing::Span {
+    let id = request.extensions().get::<RequestId>();
+    let id = id.and_then(|id| id.header_value().to_str().ok());
     let route = request
         .extensions()
         .get::<MatchedPath>()
         .map_or("unknown", MatchedPath::as_str);
-    tracing::info_span!("request", method = %request.method(), route)
+    tracing::info_span!("request", id, method = %request.method(), route)
 }
 
 /// Of what is prepared.

@@ -55,15 +55,16 @@ async fn an_application_is_found_again_whatever_form_was_typed() {
         "例え財団",
         "tatoe",
     ] {
-        let found = said(site.command(&["applications", "find", typed]));
+        let found = said(site.command(&["applications", "list", "--text", typed]));
         assert!(
             found.starts_with(&reference) && !found.contains(&other),
             "{typed}: {found}"
         );
     }
-    let nothing = site.command(&["applications", "find", "example.com"]);
-    assert!(!nothing.status.success());
-    assert!(String::from_utf8_lossy(&nothing.stderr).contains("No application was found"));
+    assert_eq!(
+        said(site.command(&["applications", "list", "--text", "example.com"])),
+        ""
+    );
 }
 
 #[tokio::test]
@@ -87,13 +88,16 @@ async fn what_looks_like_spam_is_stored_mailed_marked_listed_and_released() {
         staff.text
     );
 
-    let suspected = said(site.command(&["applications", "suspected"]));
+    let suspected = said(site.command(&["applications", "list", "--state", "suspected"]));
     assert!(
         suspected.contains(&marked) && !suspected.contains(&other),
         "{suspected}"
     );
     said(site.command(&["applications", "release", &marked.to_lowercase()]));
-    assert_eq!(said(site.command(&["applications", "suspected"])), "");
+    assert_eq!(
+        said(site.command(&["applications", "list", "--state", "suspected"])),
+        ""
+    );
     assert!(said(site.command(&["applications", "show", &marked])).contains("released"));
     assert!(
         !site.command(&["applications", "release", &marked]).status.success(),
@@ -196,7 +200,7 @@ fn a_command_that_reads_makes_no_database() {
 #[test]
 fn help_names_every_command() {
     let help = said(run(&["--help"], &[]));
-    for command in ["serve", "migrate", "mail", "applications"] {
+    for command in ["serve", "migrate", "doctor", "mail", "applications"] {
         assert!(help.contains(command), "{help}");
     }
 }

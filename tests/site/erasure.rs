@@ -76,7 +76,7 @@ async fn applications_are_erased_when_their_retention_is_over_and_not_while_mail
         .await;
     let new = site.apply(&[]).await;
 
-    assert_eq!(erase_older_than(&site.connections, 30).await.unwrap(), 1);
+    assert_eq!(erase_older_than(&site.connections, 30, |_| ()).await.unwrap(), 1);
     assert_eq!(events(&site, &sent).await, ["received", "erased"]);
     assert_eq!(outbox::standing(&site.connections).await.unwrap().given_up, 0);
     assert_eq!(outbox::retry(&site.pool, Some(&sent)).await.unwrap(), 0);
@@ -89,7 +89,7 @@ async fn applications_are_erased_when_their_retention_is_over_and_not_while_mail
     );
 
     site.deliver_all().await;
-    assert_eq!(erase_older_than(&site.connections, 30).await.unwrap(), 1);
+    assert_eq!(erase_older_than(&site.connections, 30, |_| ()).await.unwrap(), 1);
     assert_eq!(events(&site, &waiting).await, ["received", "erased"]);
     assert_eq!(events(&site, &new).await, ["received"]);
     let (staff, _) = site.mails(&new);

@@ -11,7 +11,7 @@ use futures_util::TryStreamExt as _;
 use lettre::Message;
 use mail_parser::{HeaderName, MessageParser};
 use npoc::mailer::{Letter, Mailer};
-use npoc::membership::{self, Answers, Application, Occasion, QUESTIONS, Question, Rule, Suspicions, Which};
+use npoc::membership::{self, Answers, Application, Filter, Occasion, QUESTIONS, Question, Rule, Suspicions};
 use npoc::settings::Settings;
 use npoc::values::{DomainName, EmailAddress, Website, text};
 use time::OffsetDateTime;
@@ -355,7 +355,7 @@ fn whatever_is_accepted_is_stored_and_read_back_the_same() {
         let stored = runtime.block_on(async {
             let sent = site.send(&form, Uuid::now_v7()).await;
             let reference = site.get(sent.location()).await.text_of(".reference");
-            let found = membership::records(&site.pool, Which::Of(&reference)).try_next().await;
+            let found = membership::records(&site.pool, Filter::of(&reference)).try_next().await;
             found.unwrap().unwrap()
         });
         assert_eq!(&stored.answers(), application.answers());

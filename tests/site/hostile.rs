@@ -198,28 +198,34 @@ async fn requests_sent_without_waiting_are_answered_in_their_order() {
 fn told(headers: &HeaderMap, body: &str) -> (String, String) {
     let mut headers = headers.clone();
     headers.remove(header::DATE);
+    // Ours alone, and another one each time.
+    let number = headers.remove("x-request-id");
+    assert!(number.is_none_or(|number| Uuid::parse_str(number.to_str().unwrap()).is_ok()));
     (format!("{headers:?}"), body.to_owned())
 }
+
+/// What a client may say of its host and its way, and must not be believed.
+const EVIL: [(&str, &str); 15] = [
+    ("host", "evil.example"),
+    ("x-forwarded-host", "evil.example"),
+    ("x-forwarded-proto", "evil"),
+    ("x-forwarded-port", "666"),
+    ("x-forwarded-prefix", "/evil"),
+    ("x-forwarded-for", "evil.example"),
+    ("x-host", "evil.example"),
+    ("forwarded", "host=evil.example;proto=evil"),
+    ("x-original-url", "/evil"),
+    ("x-rewrite-url", "/evil"),
+    ("x-http-method-override", "DELETE"),
+    ("referer", "https://evil.example/"),
+    ("origin", "https://evil.example"),
+    ("cookie", "evil=1"),
+    ("x-request-id", "evil"),
+];
 
 #[tokio::test]
 async fn nothing_a_client_says_of_its_host_or_way_is_in_any_answer() {
     let site = TestSite::with(&[("NPOC_TRUSTED_PROXIES", "0.0.0.0/0")]).await;
-    let evil = [
-        ("host", "evil.example"),
-        ("x-forwarded-host", "evil.example"),
-        ("x-forwarded-proto", "evil"),
-        ("x-forwarded-port", "666"),
-        ("x-forwarded-prefix", "/evil"),
-        ("x-forwarded-for", "evil.example"),
-        ("x-host", "evil.example"),
-        ("forwarded", "host=evil.example;proto=evil"),
-        ("x-original-url", "/evil"),
-        ("x-rewrite-url", "/evil"),
-        ("x-http-method-override", "DELETE"),
-        ("referer", "https://evil.example/"),
-        ("origin", "https://evil.example"),
-        ("cookie", "evil=1"),
-    ];
     for path in [
         "/",
         "/join",
@@ -230,7 +236,7 @@ async fn nothing_a_client_says_of_its_host_or_way_is_in_any_answer() {
         "/health/live",
     ] {
         let plain = site.get(path).await;
-        for (name, value) in evil {
+        for (name, value) in EVIL {
             let request = Request::get(path).header(name, value).body(Body::empty()).unwrap();
             let reply = site.ask(request).await;
             assert_eq!(reply.status, plain.status, "{path} {name}");
@@ -244,7 +250,7 @@ async fn nothing_a_client_says_of_its_host_or_way_is_in_any_answer() {
     let key = Uuid::now_v7().to_string();
     let body = encode(&good_with(&[("step", "send"), ("submission_key", &key)]));
     let mut request = Request::post("/membership").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-    for (name, value) in evil {
+    for (name, value) in EVIL {
         request = request.header(name, value);
     }
     let sent = site.ask(request.body(Body::from(body)).unwrap()).await;

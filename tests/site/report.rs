@@ -149,6 +149,17 @@ async fn a_monitor_sees_requests_applications_and_mail_on_a_listener_of_its_own(
             "{line} in {figures}"
         );
     }
+    for pattern in [
+        "npoc_build_info{version=",
+        "npoc_start_time_seconds 1",
+        "npoc_http_request_duration_seconds_bucket{le=\"+Inf\",route=\"/membership\"} 1",
+    ] {
+        assert!(
+            figures.lines().any(|figure| figure.starts_with(pattern)),
+            "{pattern} in {figures}"
+        );
+    }
+    every_alert_waits_for_a_figure_that_is_there(&figures);
     assert_eq!(site.get("/metrics").await.status, 404, "not for visitors");
     assert_eq!(
         process::get(monitor, "/").unwrap().status,
@@ -159,4 +170,14 @@ async fn a_monitor_sees_requests_applications_and_mail_on_a_listener_of_its_own(
     site.pool.close().await;
     let figures = process::get(monitor, "/metrics").unwrap().body;
     assert!(figures.contains("npoc_database_up 0\n"), "{figures}");
+}
+
+fn every_alert_waits_for_a_figure_that_is_there(figures: &str) {
+    let alerts = include_str!("../../deploy/alerts.yml");
+    let words = alerts.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let named: Vec<_> = words.filter(|word| word.starts_with("npoc_")).collect();
+    assert!(named.len() > 5, "{named:?}");
+    for name in named {
+        assert!(figures.contains(&format!("\n{name}")), "{name} is no figure");
+    }
 }

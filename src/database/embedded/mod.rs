@@ -136,6 +136,14 @@ pub fn running(home: &Path) -> Option<PathBuf> {
     socket::accepts(&directory).then_some(directory)
 }
 
+/// The major version of the programs that a new database would be made with.
+///
+/// # Errors
+/// Where there are none that will do.
+pub fn version() -> Result<u32, Error> {
+    binaries::Binaries::find(Path::new(""), None).map(|binaries| binaries.major)
+}
+
 /// Makes the home directory if it is missing, and returns its full path. Sees before and after that
 /// the server's account can reach it: before, so as not to leave an empty directory behind; after,
 /// since a link may have led elsewhere.

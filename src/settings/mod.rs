@@ -1,16 +1,21 @@
 //! Every setting, typed, from the environment, read once; all faults in one message. The only
 //! module that knows how settings are spelled.
 
+mod file;
+mod table;
+
 use std::env;
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use ipnet::IpNet;
 use lettre::message::Mailbox;
 use sqlx::postgres::PgConnectOptions;
 use url::Url;
+
+pub use table::{SETTINGS, Setting};
 
 use crate::mailer::{Relay, Transport};
 use crate::membership::Letterhead;
@@ -90,7 +95,7 @@ const MAILS_A_DAY: i64 = 20;
 /// Every setting that cannot be used, a sentence each.
 #[derive(Debug, thiserror::Error)]
 #[error("These settings cannot be used:\n  {}", .0.join("\n  "))]
-pub struct Faults(Vec<String>);
+pub struct Faults(pub Vec<String>);
 
 /// The environment, with the faults found so far.
 struct Reader<F> {
@@ -100,16 +105,12 @@ struct Reader<F> {
 }
 
 impl Settings {
-    /// Reads `.env`, if there is one, and the environment.
+    /// Reads the environment, and this file or else `.env`, if there is one.
     ///
     /// # Errors
     /// All [`Faults`] at once.
-    pub fn from_environment(purpose: Purpose) -> Result<Self, Faults> {
-        if let Err(error) = dotenvy::dotenv()
-            && !error.not_found()
-        {
-            return Err(Faults(vec![format!(".env cannot be read: {error}")]));
-        }
+    pub fn from_environment(purpose: Purpose, file: Option<&Path>) -> Result<Self, Faults> {
+        file::take_in(file)?;
         Self::read(purpose, is_root(), |name| {
             // What is no UTF-8 is no value that any setting takes: better refused than unseen.
             env::var_os(name).map(|value| value.to_string_lossy().into_owned())

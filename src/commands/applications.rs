@@ -1,0 +1,208 @@
+//! What staff do with applications at a terminal.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Write};
+
+use futures_util::TryStreamExt as _;
+use serde::Serialize;
+use sqlx::PgConnection;
+
+use super::exit::NotFound;
+use super::export::{Exported, region};
+use super::table::{Table, minute};
+use super::terminal::{Terminal, Tone, bar};
+use super::{mail, write_json};
+use crate::database::Pool;
+use crate::membership::{self, Erase, Filter, Group, QUESTIONS, Record, in_utc, wording};
+use crate::outbox::{self, Entry};
+
+/// One line or one object for each.
+pub(super) async fn list(pool: &Pool, filter: Filter, json: bool, out: &mut impl Write) -> anyhow::Result<()> {
+    let terminal = Terminal::of_stdout();
+    let table = terminal.width.map(|width| Table::within(width, terminal));
+    let mut session = pool.session().await?;
+    let mut records = membership::records(&mut *session, filter);
+    let mut count = 0_u64;
+    while let Some(record) = records.try_next().await? {
+        match &table {
+            _ if json => write_json(&Exported::of(&record), out)?,
+            Some(table) => table.write(&record, count == 0, out)?,
+            None => write_line(&record, out)?,
+        }
+        count += 1;
+    }
+    match table {
+        Some(_) if !json => Ok(writeln!(out, "{count} applications")?),
+        _ => Ok(()),
+    }
+}
+
+/// For other programs: a tab is in no answer of one line.
+fn write_line(record: &Record, out: &mut impl Write) -> anyhow::Result<()> {
+    let cells = [
+        &record.reference,
+        &minute(record)?,
+        &record.country,
+        &record.states.join(","),
+        &record.domain_name,
+        &record.organization_name,
+    ];
+    Ok(writeln!(out, "{}", cells.map(String::as_str).join("\t"))?)
+}
+
+/// The application of a reference, or why there is none.
+pub(super) async fn found(connection: &mut PgConnection, reference: &str) -> anyhow::Result<Record> {
+    if let Some(record) = membership::find(&mut *connection, reference).await? {
+        return Ok(record);
+    }
+    let history = membership::history(connection, reference).await?;
+    let erased = history.last().filter(|(_, event)| event == "erased");
+    let why = erased.map_or_else(
+        || format!("No application has the reference {reference:?}"),
+        |(at, _)| format!("The application was erased on {}", in_utc(*at)),
+    );
+    Err(NotFound(why).into())
+}
+
+#[derive(Serialize)]
+struct Whole<'a> {
+    #[serde(flatten)]
+    application: Exported<'a>,
+    mails: &'a [Entry],
+    history: Vec<Event<'a>>,
+}
+
+#[derive(Serialize)]
+struct Event<'a> {
+    #[serde(with = "time::serde::rfc3339")]
+    happened_at: time::OffsetDateTime,
+    event: &'a str,
+}
+
+/// One application with its mails and its history.
+pub(super) async fn show(pool: &Pool, reference: &str, json: bool, out: &mut impl Write) -> anyhow::Result<()> {
+    let mut session = pool.session().await?;
+    let record = found(&mut session, reference).await?;
+    let mails = outbox::about(&mut *session, reference).await?;
+    let history = membership::history(&mut *session, reference).await?;
+    let history = history.iter().map(|(happened_at, event)| Event {
+        happened_at: *happened_at,
+        event,
+    });
+    let whole = Whole {
+        application: Exported::of(&record),
+        mails: &mails,
+        history: history.collect(),
+    };
+    if json {
+        return write_json(&whole, out);
+    }
+    write_whole(&record, &whole, Terminal::of_stdout(), out)
+}
+
+fn write_whole(record: &Record, whole: &Whole, terminal: Terminal, out: &mut impl Write) -> anyhow::Result<()> {
+    let title = format!("{}, received on {}", record.reference, in_utc(record.received_at));
+    writeln!(out, "{}", terminal.toned(Tone::Heading, &title))?;
+    write_answers(record, terminal, out)?;
+    writeln!(out, "\n{}", terminal.toned(Tone::Heading, "What the site knows"))?;
+    let mut facts = vec![
+        ("ICANN region", region(record)),
+        ("Domain name as the DNS has it", record.domain_name_ascii.clone()),
+        ("State", record.states.join(", ")),
+    ];
+    if !record.suspicions.is_empty() {
+        facts.push(("Signs of spam", record.suspicions.join("; ")));
+    }
+    for (label, fact) in facts {
+        write_lines(terminal, &format!("{label}: {fact}"), "", out)?;
+    }
+    for mail in whole.mails {
+        let standing = format!("{}: {}", mail.message_id, mail::standing(mail));
+        write_lines(terminal, &standing, "", out)?;
+    }
+    for event in &whole.history {
+        writeln!(out, "{}: {}", in_utc(event.happened_at), event.event)?;
+    }
+    Ok(())
+}
+
+fn write_answers(record: &Record, terminal: Terminal, out: &mut impl Write) -> anyhow::Result<()> {
+    let mut above: Option<Group> = None;
+    for (question, answer) in QUESTIONS.iter().zip(record.answers().for_people()) {
+        if above.replace(question.group) != Some(question.group) {
+            let heading = wording::heading(question.group);
+            writeln!(out, "\n{}", terminal.toned(Tone::Heading, heading))?;
+        }
+        write_lines(terminal, answer.label, "", out)?;
+        let nothing = [wording::NOT_PROVIDED.to_owned()];
+        let lines = if answer.lines.is_empty() {
+            &nothing[..]
+        } else {
+            &answer.lines
+        };
+        for line in lines {
+            write_lines(terminal, line, "    ", out)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_lines(terminal: Terminal, text: &str, margin: &str, out: &mut impl Write) -> io::Result<()> {
+    let lines = terminal.lines(text, margin);
+    lines.iter().try_for_each(|line| writeln!(out, "{line}"))
+}
+
+/// Takes the mark of spam.
+pub(super) async fn release(pool: &Pool, reference: &str, out: &mut impl Write) -> anyhow::Result<()> {
+    let mut session = pool.session().await?;
+    let is_released = membership::release(&mut *session, reference).await?;
+    session.end().await?;
+    if !is_released {
+        let why = format!("No application that looks like spam has the reference {reference:?}");
+        return Err(NotFound(why).into());
+    }
+    Ok(writeln!(out, "It is marked no more.")?)
+}
+
+/// Erases one.
+pub(super) async fn erase(pool: &Pool, reference: &str, out: &mut impl Write) -> anyhow::Result<()> {
+    let mut session = pool.session().await?;
+    found(&mut session, reference).await?;
+    let erased = membership::erase(&mut *session, Erase::Of(reference)).await?;
+    session.end().await?;
+    anyhow::ensure!(
+        erased > 0,
+        "Mail about it is still to be sent, so it was not erased; see npoc mail list"
+    );
+    Ok(writeln!(out, "It is erased.")?)
+}
+
+/// Erases what is old, once that is confirmed.
+pub(super) async fn erase_older_than(pool: &Pool, days: u16, yes: bool, out: &mut impl Write) -> anyhow::Result<()> {
+    let count = membership::count_older_than(&mut *pool.session().await?, days).await?;
+    if count > 0 && !yes && !is_confirmed(count, days)? {
+        return Ok(writeln!(out, "Nothing was erased.")?);
+    }
+    let bar = bar(u64::try_from(count)?, "applications erased");
+    let erased = membership::erase_older_than(pool, days, |more| bar.inc(more)).await?;
+    bar.finish_and_clear();
+    let left = u64::try_from(count)?.saturating_sub(erased);
+    writeln!(out, "{erased} applications are erased.")?;
+    if left > 0 {
+        writeln!(
+            out,
+            "{left} are not, since mail about them is still to be sent; see npoc mail list"
+        )?;
+    }
+    Ok(())
+}
+
+fn is_confirmed(count: i64, days: u16) -> anyhow::Result<bool> {
+    anyhow::ensure!(
+        io::stdin().is_terminal(),
+        "{count} applications would be erased for good; say --yes"
+    );
+    eprint!("{count} applications arrived more than {days} days ago. Erase them for good? Type yes: ");
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(answer.trim().eq_ignore_ascii_case("yes"))
+}

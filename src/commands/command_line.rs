@@ -1,0 +1,237 @@
+//! The command line: what may be said, and the words of its help. The manual pages and the completions of shells are
+//! made from the same definitions (examples/manual.rs).
+
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use time::macros::format_description;
+use time::{Date, Duration, OffsetDateTime};
+
+use crate::membership::{Filter, Search, State};
+use crate::values::{Country, Region};
+
+/// How commands end; see [`super::exit`].
+pub const EXIT_STATUS: &str = "\
+0 done
+1 not done, or npoc doctor found something that must be repaired
+2 the command line is wrong
+3 nothing has that reference
+69 the database does not answer
+78 a setting cannot be used";
+
+/// The site of NPOC, ICANN's Not-for-Profit Organizations Constituency.
+///
+/// Alone, it serves. Settings come from the environment and from a file, which is .env unless one is named.
+#[derive(Debug, Parser)]
+#[command(name = "npoc", version, about, disable_help_subcommand = true, after_long_help = after_help())]
+pub struct CommandLine {
+    /// The file of settings, instead of .env; what stands in the environment goes before it
+    #[arg(long, global = true, value_name = "FILE", env = "NPOC_SETTINGS")]
+    pub settings: Option<PathBuf>,
+    /// What to do; to serve where nothing is said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+fn after_help() -> String {
+    format!("Exit status:\n  {}", EXIT_STATUS.replace('\n', "\n  "))
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the site and deliver its mail until told to stop
+    Serve,
+    /// Bring the database up to date and end
+    Migrate,
+    /// Look whether all that the site needs is as it should be, and say what to do where it is not
+    ///
+    /// Looks at settings, database, migrations, mail that waits, relay, public address, clock and disk. Sends no mail
+    /// and changes nothing.
+    Doctor {
+        /// Write one JSON object for each finding
+        #[arg(long)]
+        json: bool,
+    },
+    /// Look after mail
+    #[command(subcommand)]
+    Mail(MailCommand),
+    /// Read applications
+    #[command(subcommand)]
+    Applications(ApplicationsCommand),
+}
+
+/// Looking after mail.
+#[derive(Debug, Subcommand)]
+pub enum MailCommand {
+    /// List mail that waits, is held or was given up, oldest first
+    List {
+        /// Write one JSON object for each mail
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make unsent mail due now: that of one reference, or all but what is held
+    Retry {
+        /// Such as NPOC-ACDE-FGHJ
+        reference: Option<String>,
+    },
+    /// Send a test mail now, to see that the relay takes it
+    Test {
+        /// To whom
+        address: String,
+    },
+}
+
+/// Reading applications.
+#[derive(Debug, Subcommand)]
+pub enum ApplicationsCommand {
+    /// List applications, oldest first: all, or those that meet every condition that is given
+    ///
+    /// On a terminal, as a table that fits. Elsewhere one line for each, with tabs between reference, time, country,
+    /// state, domain name and name.
+    List {
+        /// Which ones
+        #[command(flatten)]
+        conditions: Conditions,
+        /// Write one JSON object for each application, with every answer
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one application whole, with its mails and its history
+    Show {
+        /// Such as NPOC-ACDE-FGHJ
+        reference: String,
+        /// Write it as one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take the mark of what may be spam from an application that is none
+    Release {
+        /// Such as NPOC-ACDE-FGHJ
+        reference: String,
+    },
+    /// Erase applications for good, with the words of their mails; the history keeps that it happened
+    #[command(group = ArgGroup::new("which").required(true))]
+    Erase {
+        /// Such as NPOC-ACDE-FGHJ
+        #[arg(group = "which")]
+        reference: Option<String>,
+        /// All that arrived more than so many days ago
+        #[arg(long, group = "which", value_name = "DAYS", value_parser = clap::value_parser!(u16).range(30..))]
+        older_than: Option<u16>,
+        /// Ask nothing first
+        #[arg(long, requires = "older_than")]
+        yes: bool,
+    },
+    /// Write every application to standard output, or one, for its applicant to have
+    Export {
+        /// In which format
+        #[arg(long, value_enum, default_value_t = Format::Csv)]
+        format: Format,
+        /// Only that of this reference, such as NPOC-ACDE-FGHJ
+        #[arg(long)]
+        reference: Option<String>,
+    },
+}
+
+/// How an export is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For spreadsheets: a cell that one would take for a formula begins with an apostrophe
+    Csv,
+    /// JSON Lines, one exact object for each application
+    Jsonl,
+}
+
+/// Which applications are meant.
+#[derive(Args, Clone, Debug)]
+pub struct Conditions {
+    /// Received on this day (UTC) or later
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
+    since: Option<Date>,
+    /// Received on this day (UTC) or earlier
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
+    until: Option<Date>,
+    /// Of this country: its name or its two letters; may be given again
+    #[arg(long, value_name = "COUNTRY", value_parser = country)]
+    country: Vec<Country>,
+    /// Of this region of ICANN's; may be given again
+    #[arg(long, value_name = "REGION", value_parser = one_of(Region::ALL, Region::word))]
+    region: Vec<Region>,
+    /// In this state: marked as what may be spam; its applicant's mail held; a mail given up or waiting; all mailed
+    #[arg(long, value_name = "STATE", value_parser = one_of(State::ALL, State::name))]
+    state: Option<State>,
+    /// With this text in an answer, in any case; or of this reference, domain name or mail address, in any spelling
+    #[arg(long, value_name = "TEXT")]
+    text: Option<String>,
+}
+
+impl From<Conditions> for Filter {
+    fn from(conditions: Conditions) -> Self {
+        let begins = |day: Date| day.midnight().assume_utc();
+        Self {
+            reference: None,
+            since: conditions.since.map(begins),
+            before: conditions.until.map(|day| begins(day).saturating_add(Duration::DAY)),
+            countries: countries(&conditions.country, &conditions.region),
+            state: conditions.state,
+            search: conditions.text.as_deref().map(Search::of),
+        }
+    }
+}
+
+/// Those of a country and of a region, where both are given; none said is any.
+fn countries(countries: &[Country], regions: &[Region]) -> Option<Vec<Country>> {
+    if countries.is_empty() && regions.is_empty() {
+        return None;
+    }
+    let is_meant = |country: &Country| {
+        (countries.is_empty() || countries.contains(country))
+            && (regions.is_empty() || regions.contains(&country.region()))
+    };
+    Some(Country::all().filter(is_meant).collect())
+}
+
+fn day(typed: &str) -> Result<Date, String> {
+    let today = OffsetDateTime::now_utc().date();
+    Date::parse(typed, format_description!("[year]-[month]-[day]"))
+        .map_err(|_| format!("a day is written like {today}"))
+}
+
+fn country(typed: &str) -> Result<Country, String> {
+    Country::find(typed).ok_or_else(|| "no country has that name, or these two letters in ISO 3166-1".into())
+}
+
+/// One of these, by its word.
+fn one_of<T, const N: usize>(all: [T; N], word: fn(T) -> &'static str) -> impl TypedValueParser<Value = T>
+where
+    T: Copy + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(all.map(word)).try_map(move |typed| {
+        let named = all.into_iter().find(|one| word(*one) == typed);
+        named.ok_or("unknown")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn a_region_and_a_country_narrow_each_other() {
+        let kenya = Country::find("kenya").unwrap();
+        let peru = Country::find("PE").unwrap();
+        assert_eq!(countries(&[], &[]), None);
+        assert_eq!(countries(&[kenya, peru], &[Region::Africa]), Some(vec![kenya]));
+        assert_eq!(countries(&[peru], &[Region::Africa]), Some(Vec::new()));
+        assert!(countries(&[], &[Region::NorthAmerica]).is_some_and(|all| all.len() < 10));
+    }
+}

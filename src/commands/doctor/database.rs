@@ -1,0 +1,166 @@
+//! The database: whether it answers, is what we need, is up to date; and the mail that waits in it.
+
+use sqlx::{Connection as _, PgConnection};
+use time::OffsetDateTime;
+
+use super::{Finding, PATIENCE};
+use crate::causes::causes;
+use crate::database::{Database, Inspection, Migrations, beside, embedded, inspect, migrations};
+use crate::outbox::{self, Standing};
+use crate::settings::{DatabaseChoice, Settings};
+
+const DATABASE: &str = "Database";
+const MIGRATIONS: &str = "Migrations";
+const MAIL: &str = "Mail";
+const CLOCK: &str = "Clock";
+
+/// As the log tells of it.
+const TOO_LONG: time::Duration = time::Duration::minutes(15);
+
+/// How far two clocks may be apart, in seconds.
+const APART: i64 = 5;
+
+/// Everything about it. An embedded one is looked at where its site runs: to start it would make it.
+pub(super) async fn all(settings: &Settings) -> Vec<Finding> {
+    let choice = beside(&settings.database);
+    let looking = async {
+        match &choice {
+            DatabaseChoice::Embedded(home) => Ok(vec![not_running(home)]),
+            DatabaseChoice::Url { options, .. } => {
+                // The pool would wait, and not say why.
+                PgConnection::connect_with(options).await?.close().await?;
+                look(&choice).await
+            }
+        }
+    };
+    match tokio::time::timeout(PATIENCE, looking).await {
+        Ok(Ok(findings)) => findings,
+        Ok(Err(error)) => vec![unreachable(&causes(error.as_ref()))],
+        Err(_) => vec![unreachable("it does not answer")],
+    }
+}
+
+fn not_running(home: &std::path::Path) -> Finding {
+    let programs = embedded::version();
+    match programs {
+        Err(error) => Finding::bad(
+            DATABASE,
+            format!("{error}."),
+            "Install PostgreSQL (Debian: apt-get install postgresql), or set DATABASE_URL.",
+        ),
+        Ok(version) => Finding::doubtful(
+            DATABASE,
+            format!(
+                "the embedded one in {} is not running; PostgreSQL {version} is there for it.",
+                home.display()
+            ),
+            "Start the site and look again: it starts and makes the database by itself.",
+        ),
+    }
+}
+
+fn unreachable(why: &str) -> Finding {
+    Finding::bad(
+        DATABASE,
+        format!("it cannot be used: {why}."),
+        "Look whether PostgreSQL runs (Debian: systemctl status postgresql), and at host, name, user and password in \
+         DATABASE_URL. By a socket, the user of this process must be the user in the database (sudo npoc sees to that).",
+    )
+}
+
+async fn look(choice: &DatabaseChoice) -> anyhow::Result<Vec<Finding>> {
+    let database = Database::at(choice).await?;
+    let mut session = database.pool.session().await?;
+    let inspection = inspect(&mut session).await?;
+    let migrations = migrations(&mut session).await?;
+    session.end().await?;
+    let mut findings = vec![server(&inspection), clock(&inspection), up_to_date(&migrations)];
+    if matches!(migrations, Migrations::All(_)) {
+        findings.push(mail(&outbox::standing(&database.pool).await?));
+    }
+    database.close().await;
+    Ok(findings)
+}
+
+fn server(found: &Inspection) -> Finding {
+    let says = |what: &str| format!("PostgreSQL {} answers{what}.", found.version);
+    if !found.will_do {
+        Finding::bad(DATABASE, says(" and is too old"), "Version 14 or later is needed.")
+    } else if !found.is_utf8 {
+        let advice = "Make it anew: createdb --encoding=UTF8 --template=template0 --owner=npoc npoc";
+        Finding::bad(DATABASE, says(", but this database is not in UTF-8"), advice)
+    } else if found.is_standby {
+        Finding::bad(
+            DATABASE,
+            says(", but it is a standby, which only reads"),
+            "Set DATABASE_URL to the primary.",
+        )
+    } else if !found.may_create {
+        let advice = "Make its user the owner: ALTER DATABASE npoc OWNER TO npoc";
+        Finding::bad(DATABASE, says(", but its user may make no tables there"), advice)
+    } else {
+        Finding::good(DATABASE, says(""))
+    }
+}
+
+fn clock(found: &Inspection) -> Finding {
+    let apart = (OffsetDateTime::now_utc() - found.now).whole_seconds().abs();
+    if apart > APART {
+        let says = format!("this machine and the database are {apart} seconds apart.");
+        return Finding::bad(
+            CLOCK,
+            says,
+            "Have both set by the network: systemd-timesyncd or chrony.",
+        );
+    }
+    Finding::good(CLOCK, "this machine and the database agree.")
+}
+
+fn up_to_date(migrations: &Migrations) -> Finding {
+    match migrations {
+        Migrations::All(all) => Finding::good(MIGRATIONS, format!("all {all} have run.")),
+        Migrations::None => Finding::doubtful(
+            MIGRATIONS,
+            "the database is empty.",
+            "The first start of the site makes its tables, as npoc migrate does.",
+        ),
+        Migrations::Missing(missing) => Finding::doubtful(
+            MIGRATIONS,
+            format!("{missing} have not run yet."),
+            "The next start of the site runs them, as npoc migrate does. Make a backup before.",
+        ),
+        Migrations::FromNewer => Finding::bad(
+            MIGRATIONS,
+            "a newer npoc has brought the database further than this one knows.",
+            "Install that version again, or restore the backup from before.",
+        ),
+        Migrations::Changed => Finding::bad(
+            MIGRATIONS,
+            "one ran with other words than this npoc has.",
+            "Install the npoc that it came with.",
+        ),
+    }
+}
+
+fn mail(standing: &Standing) -> Finding {
+    let Standing {
+        waiting,
+        given_up,
+        held,
+        oldest_waits,
+        ..
+    } = *standing;
+    let says = format!("{waiting} mails wait, {given_up} were given up, {held} are held.");
+    let advice = "npoc mail list says which and why; npoc mail retry makes them due.";
+    if oldest_waits > TOO_LONG {
+        let says = format!(
+            "{says} The oldest has waited for {} minutes.",
+            oldest_waits.whole_minutes()
+        );
+        Finding::bad(MAIL, says, advice)
+    } else if given_up + held > 0 {
+        Finding::doubtful(MAIL, says, advice)
+    } else {
+        Finding::good(MAIL, says)
+    }
+}

@@ -1,0 +1,87 @@
+//! Disks and the clock.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use super::{Finding, PATIENCE};
+use crate::mailer::Transport;
+use crate::settings::{DatabaseChoice, Settings};
+
+const DISK: &str = "Disk";
+const CLOCK: &str = "Clock";
+
+/// Below this a database may stop soon.
+const LITTLE: u64 = 200 << 20;
+/// An hour of attention is better spent now.
+const SOME: u64 = 1 << 30;
+
+/// The places that the site writes to; where both database and mail go elsewhere, that of logs.
+pub(super) fn disks(settings: &Settings) -> Vec<Finding> {
+    let mut places: Vec<&Path> = Vec::new();
+    if let DatabaseChoice::Embedded(home) = &settings.database {
+        places.push(home);
+    }
+    if let Transport::Folder(folder) = &settings.transport
+        && !places.iter().any(|place| folder.starts_with(place))
+    {
+        places.push(folder);
+    }
+    if places.is_empty() {
+        places.push(Path::new("/var"));
+    }
+    places.into_iter().map(disk).collect()
+}
+
+fn disk(place: &Path) -> Finding {
+    // What is not there yet will be made on the disk of what is.
+    let there = place.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(place);
+    let (free, files) = match rustix::fs::statvfs(there) {
+        Ok(disk) => (
+            disk.f_bavail.saturating_mul(disk.f_frsize),
+            (disk.f_files, disk.f_favail),
+        ),
+        Err(error) => {
+            let says = format!("nothing can be told of {}: {error}.", place.display());
+            return Finding::bad(
+                DISK,
+                says,
+                "Look whether it is there, and whether this user may reach it.",
+            );
+        }
+    };
+    let says = format!("{} has {} MB left.", place.display(), free >> 20);
+    let advice = "Make room: old logs (journalctl --vacuum-time=2weeks), packages (apt-get clean), backups.";
+    // Some file systems do not count files.
+    if free < LITTLE || (files.0 > 0 && files.1 < 1000) {
+        Finding::bad(DISK, says, advice)
+    } else if free < SOME {
+        Finding::doubtful(DISK, says, advice)
+    } else {
+        Finding::good(DISK, says)
+    }
+}
+
+/// Whether somebody sets it. A mail with a wrong date looks like spam, and a certificate may seem to have ended.
+pub(super) async fn clock() -> Finding {
+    match is_synchronized().await.as_deref() {
+        Some("yes") => Finding::good(CLOCK, "it is set by the network."),
+        Some("no") => Finding::doubtful(
+            CLOCK,
+            "nothing on this machine sets it by the network.",
+            "Install systemd-timesyncd or chrony, and look again some minutes later.",
+        ),
+        _ => Finding::good(CLOCK, "whether the network sets it cannot be told from here."),
+    }
+}
+
+async fn is_synchronized() -> Option<String> {
+    let asking = Command::new("timedatectl")
+        .args(["show", "--property=NTPSynchronized", "--value"])
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let output = tokio::time::timeout(PATIENCE, asking).await.ok()?.ok()?;
+    String::from_utf8(output.stdout).ok().map(|said| said.trim().to_owned())
+}

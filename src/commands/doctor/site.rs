@@ -1,0 +1,165 @@
+//! The site itself: what was set, whether it answers here, and whether the world reaches it.
+
+use axum::body::Body;
+use axum::http::{StatusCode, Uri, header};
+use http_body_util::{BodyExt as _, Limited};
+use hyper_rustls::HttpsConnectorBuilder;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+
+use super::{Finding, PATIENCE, Verdict};
+use crate::causes::causes;
+use crate::settings::Settings;
+
+const SETTINGS: &str = "Settings";
+const SITE: &str = "Site";
+const PUBLIC: &str = "Public address";
+
+/// What `/health/live` says.
+const LIVE: &str = "live\n";
+
+/// Settings that can be used and may not be meant.
+pub(super) fn settings(settings: &Settings) -> Vec<Finding> {
+    let is_public = settings.public_url.starts_with("https:");
+    let mut findings = vec![Finding::good(SETTINGS, "all can be used.")];
+    if !is_public {
+        let says = format!(
+            "the site takes {} for its address, and links in mails lead there.",
+            settings.public_url
+        );
+        findings.push(Finding::doubtful(
+            SETTINGS,
+            says,
+            "Set NPOC_PUBLIC_URL to the https address of the site.",
+        ));
+    }
+    if is_public && settings.listen.ip().is_loopback() && settings.trusted_proxies.is_empty() {
+        findings.push(Finding::doubtful(
+            SETTINGS,
+            "no proxy is trusted, so all visitors count as one and share one limit.",
+            "Set NPOC_TRUSTED_PROXIES, to 127.0.0.1,::1 for a proxy on this machine.",
+        ));
+    }
+    if settings.rate_limit == 0 {
+        findings.push(Finding::doubtful(
+            SETTINGS,
+            "nothing limits how many applications one client sends.",
+            "Leave NPOC_RATE_LIMIT out, unless that is meant.",
+        ));
+    }
+    findings
+}
+
+/// Whether it answers, here and to the world.
+pub(super) async fn answers(settings: &Settings) -> Vec<Finding> {
+    let mut findings = vec![here(settings).await];
+    if settings.public_url == local(settings) {
+        return findings;
+    }
+    let public = public(settings).await;
+    let is_reached = public.verdict == Verdict::Good;
+    findings.push(public);
+    if let Some(host) = settings.public_url.strip_prefix("https://").filter(|_| is_reached) {
+        findings.push(redirect(host).await);
+    }
+    findings
+}
+
+fn local(settings: &Settings) -> String {
+    format!("http://{}", settings.listen)
+}
+
+async fn here(settings: &Settings) -> Finding {
+    let address = local(settings);
+    match get(&format!("{address}/health/ready")).await {
+        Ok(answer) if answer.status == StatusCode::OK => Finding::good(SITE, format!("it is ready at {address}.")),
+        Ok(answer) if answer.status == StatusCode::SERVICE_UNAVAILABLE => Finding::bad(
+            SITE,
+            format!("it runs at {address} and cannot reach its database."),
+            "See what is said of the database above.",
+        ),
+        Ok(answer) => Finding::bad(
+            SITE,
+            format!("something else answers at {address}: {}.", answer.status),
+            "Look who listens there (ss -ltnp), and at NPOC_LISTEN.",
+        ),
+        Err(why) => Finding::bad(
+            SITE,
+            format!("nothing answers at {address}: {why}."),
+            "Start it (systemctl start npoc), and look at its log (journalctl -u npoc).",
+        ),
+    }
+}
+
+async fn public(settings: &Settings) -> Finding {
+    let address = &settings.public_url;
+    match get(&format!("{address}/health/live")).await {
+        Ok(answer) if answer.status == StatusCode::OK && answer.body == LIVE => {
+            Finding::good(PUBLIC, format!("{address} leads to the site."))
+        }
+        Ok(answer) => Finding::bad(
+            PUBLIC,
+            format!("{address} answers, but not with this site: {}.", answer.status),
+            "Look at the proxy: where it passes requests on to, and for which name.",
+        ),
+        Err(why) => Finding::bad(
+            PUBLIC,
+            format!("{address} cannot be reached from here: {why}."),
+            "Look at its A and AAAA records, the firewall (80 and 443), the proxy, and its certificate. A machine \
+             behind NAT may not reach itself by its public name; then look from outside.",
+        ),
+    }
+}
+
+/// Whoever types the name alone comes by http.
+async fn redirect(host: &str) -> Finding {
+    let address = format!("http://{}", host.split(':').next().unwrap_or(host));
+    match get(&address).await {
+        Ok(answer) if answer.status.is_redirection() && answer.location.starts_with("https://") => {
+            Finding::good(PUBLIC, format!("{address} leads to https."))
+        }
+        _ => Finding::doubtful(
+            PUBLIC,
+            format!("{address} does not lead to https."),
+            "Have the proxy answer there with a redirect (301).",
+        ),
+    }
+}
+
+struct Answer {
+    status: StatusCode,
+    location: String,
+    body: String,
+}
+
+/// One page, as anybody gets it; or why not.
+async fn get(address: &str) -> Result<Answer, String> {
+    let asked = tokio::time::timeout(PATIENCE, ask(address)).await;
+    match asked {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(causes(error.as_ref())),
+        Err(_) => Err("no answer came".into()),
+    }
+}
+
+async fn ask(address: &str) -> anyhow::Result<Answer> {
+    let connector = HttpsConnectorBuilder::new()
+        .with_native_roots()?
+        .https_or_http()
+        .enable_http1()
+        .build();
+    let client: Client<_, Body> = Client::builder(TokioExecutor::new()).build(connector);
+    let response = client.get(address.parse::<Uri>()?).await?;
+    let location = response
+        .headers()
+        .get(header::LOCATION)
+        .and_then(|value| value.to_str().ok());
+    let (status, location) = (response.status(), location.unwrap_or_default().to_owned());
+    let body = Limited::new(response.into_body(), 64 * 1024).collect().await;
+    let body = body.map_or_else(|_| Vec::new(), |body| body.to_bytes().to_vec());
+    Ok(Answer {
+        status,
+        location,
+        body: String::from_utf8_lossy(&body).into_owned(),
+    })
+}

@@ -1,0 +1,32 @@
+//! How a command ends that could not do what was asked, for scripts and supervisors.
+//! [`EXIT_STATUS`](super::command_line::EXIT_STATUS) tells people.
+
+use crate::database::is_away;
+use crate::settings::Faults;
+
+const FAILED: u8 = 1;
+const NOT_FOUND: u8 = 3;
+/// `EX_UNAVAILABLE` of sysexits.h.
+const UNAVAILABLE: u8 = 69;
+/// `EX_CONFIG` of sysexits.h: to start again cannot help.
+const CONFIG: u8 = 78;
+
+/// Nothing has what was asked for. A sentence.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct NotFound(pub String);
+
+/// The exit status for this error.
+#[must_use]
+pub fn status(error: &anyhow::Error) -> u8 {
+    let of = |cause: &(dyn std::error::Error + 'static)| {
+        if cause.is::<Faults>() {
+            Some(CONFIG)
+        } else if cause.is::<NotFound>() {
+            Some(NOT_FOUND)
+        } else {
+            cause.downcast_ref().is_some_and(is_away).then_some(UNAVAILABLE)
+        }
+    };
+    error.chain().find_map(of).unwrap_or(FAILED)
+}

@@ -1,0 +1,157 @@
+//! What `npoc doctor` finds, each time against the real thing.
+
+use std::process::Output;
+
+use npoc::database::MIGRATOR;
+use serde_json::Value;
+
+use crate::support::process::{Process, run};
+use crate::support::relay::{At, Part, Relay};
+use crate::support::{TestSite, database};
+
+/// What was found of a subject: each verdict with its sentence and its advice.
+fn found(output: &Output, subject: &str) -> Vec<(String, String)> {
+    let lines = std::str::from_utf8(&output.stdout).unwrap().lines();
+    let findings = lines.map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    findings
+        .filter(|finding| finding["subject"] == subject)
+        .map(|finding| {
+            let whole = format!("{} {}", text(&finding["says"]), text(&finding["advice"]));
+            (text(&finding["verdict"]), whole)
+        })
+        .collect()
+}
+
+#[track_caller]
+fn finds(output: &Output, subject: &str, verdict: &str, words: &str) {
+    let found = found(output, subject);
+    let is_it = |(given, says): &(String, String)| given == verdict && says.contains(words);
+    assert!(found.iter().any(is_it), "{subject} {verdict} {words}: {found:#?}");
+}
+
+async fn examined(url: &str, settings: &[(&str, &str)]) -> Output {
+    let all = [&[("DATABASE_URL", url), ("NPOC_MAIL", "folder")], settings].concat();
+    let owned: Vec<(String, String)> = all
+        .iter()
+        .map(|(name, value)| ((*name).into(), (*value).into()))
+        .collect();
+    // Off this thread, on which the relay answers.
+    let running = tokio::task::spawn_blocking(move || {
+        let all: Vec<(&str, &str)> = owned
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        run(&["doctor", "--json"], &all)
+    });
+    running.await.unwrap()
+}
+
+#[tokio::test]
+async fn the_doctor_finds_nothing_where_all_is_well() {
+    let url = database::url(&database::fresh_options().await);
+    let relay = Relay::playing(Part::Accepts).await;
+    let settings = [("DATABASE_URL", url.as_str()), ("SMTP_URL", &relay.url)];
+    let site = Process::start(&settings);
+    let listen = site.address.to_string();
+    let output = examined(
+        &url,
+        &[("NPOC_MAIL", ""), ("SMTP_URL", &relay.url), ("NPOC_LISTEN", &listen)],
+    )
+    .await;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    finds(&output, "Database", "good", "PostgreSQL");
+    finds(
+        &output,
+        "Migrations",
+        "good",
+        &format!("all {}", MIGRATOR.iter().count()),
+    );
+    finds(&output, "Mail", "good", "0 mails wait");
+    finds(&output, "Relay", "good", "has SMTPUTF8");
+    finds(
+        &output,
+        "Relay",
+        "good",
+        "would take mail from no-reply@npoc.org to info@npoc.org",
+    );
+    finds(&output, "Site", "good", &listen);
+    finds(&output, "Disk", "good", "MB left");
+    assert!(relay.taken().is_empty(), "no mail was sent");
+}
+
+#[tokio::test]
+async fn the_doctor_says_what_a_relay_refuses() {
+    let url = database::url(&database::fresh_options().await);
+    for (part, verdict, words) in [
+        (Part::Says(At::Mail, "553 not your address"), "bad", "NPOC_MAIL_FROM"),
+        (Part::Says(At::Rcpt, "550 no such mailbox"), "bad", "NPOC_STAFF_EMAIL"),
+        (Part::Says(At::Greeting, "554 go away"), "bad", "does not let us in"),
+        (Part::Cuts(At::Ehlo), "bad", "does not let us in"),
+        (Part::AcceptsAsciiOnly, "doubtful", "no SMTPUTF8"),
+    ] {
+        let relay = Relay::playing(part).await;
+        let output = examined(&url, &[("NPOC_MAIL", ""), ("SMTP_URL", &relay.url)]).await;
+        finds(&output, "Relay", verdict, words);
+        assert!(!output.status.success(), "nothing listens");
+        assert!(relay.taken().is_empty());
+    }
+    let login = Relay::playing(Part::Says(At::Auth, "535 who are you")).await;
+    let with_password = login.url.replace("smtp://", "smtp://npoc:wrong@");
+    let output = examined(&url, &[("NPOC_MAIL", ""), ("SMTP_URL", &with_password)]).await;
+    finds(&output, "Relay", "bad", "535");
+}
+
+#[tokio::test]
+async fn the_doctor_says_what_is_wrong_with_a_database() {
+    let nowhere = examined("postgres://npoc@127.0.0.1:1/npoc", &[]).await;
+    finds(&nowhere, "Database", "bad", "Connection refused");
+    finds(&nowhere, "Site", "bad", "systemctl start npoc");
+
+    let empty = examined(&database::url(&database::empty_options().await), &[]).await;
+    finds(&empty, "Migrations", "doubtful", "empty");
+
+    let site = TestSite::new().await;
+    let url = database::url(&site.pool.connect_options());
+    site.apply(&[]).await;
+    site.sql("UPDATE outbox SET owed_at = now() - interval '1 hour'").await;
+    finds(&examined(&url, &[]).await, "Mail", "bad", "2 mails wait");
+    site.sql("UPDATE outbox SET given_up_at = now()").await;
+    finds(&examined(&url, &[]).await, "Mail", "doubtful", "2 were given up");
+    site.sql("DELETE FROM _sqlx_migrations WHERE version = (SELECT max(version) FROM _sqlx_migrations)")
+        .await;
+    finds(&examined(&url, &[]).await, "Migrations", "doubtful", "1 have not run");
+    site.sql(
+        "UPDATE _sqlx_migrations SET checksum = 'other' WHERE version = (SELECT min(version) FROM _sqlx_migrations)",
+    )
+    .await;
+    finds(&examined(&url, &[]).await, "Migrations", "bad", "other words");
+    site.sql("UPDATE _sqlx_migrations SET version = 99990101000001 WHERE checksum = 'other'")
+        .await;
+    finds(&examined(&url, &[]).await, "Migrations", "bad", "newer npoc");
+}
+
+#[test]
+fn the_doctor_names_settings_that_cannot_be_used_and_those_that_may_not_be_meant() {
+    let wrong = run(&["doctor", "--json"], &[("NPOC_LISTEN", "x"), ("NPOC_RATE_LIMIT", "y")]);
+    assert_eq!(wrong.status.code(), Some(1));
+    finds(&wrong, "Settings", "bad", "NPOC_LISTEN");
+    finds(&wrong, "Settings", "bad", "NPOC_RATE_LIMIT");
+    let odd = [
+        ("NPOC_PUBLIC_URL", "https://127.0.0.1:1"),
+        ("NPOC_DATA_DIR", "/nowhere/npoc"),
+        ("NPOC_RATE_LIMIT", "0"),
+    ];
+    let odd = run(&["doctor", "--json"], &odd);
+    finds(&odd, "Settings", "doubtful", "NPOC_TRUSTED_PROXIES");
+    finds(&odd, "Settings", "doubtful", "NPOC_RATE_LIMIT");
+    finds(&odd, "Relay", "doubtful", "SMTP_URL");
+    finds(&odd, "Public address", "bad", "cannot be reached");
+    finds(&odd, "Database", "doubtful", "is not running");
+    let people = run(&["doctor"], &[("NPOC_LISTEN", "x")]);
+    let said = String::from_utf8(people.stdout).unwrap();
+    assert!(
+        said.starts_with("BAD  Settings: NPOC_LISTEN must be") && said.contains("\n       Repair it first"),
+        "{said}"
+    );
+}

@@ -1,0 +1,333 @@
+//! What staff see on a terminal, what programs get instead, and how commands end.
+
+use std::process::Command;
+
+use serde_json::Value;
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::support::process::{Process, run, said};
+use crate::support::{TestSite, database, good_with};
+
+/// What a terminal of this width shows, with its escape sequences: util-linux's script gives the program one.
+fn on_terminal(site: &TestSite, width: usize, arguments: &str, more: &[(&str, &str)]) -> String {
+    let program = env!("CARGO_BIN_EXE_npoc");
+    let mut script = Command::new("script");
+    script
+        .args([
+            "-qec",
+            &format!("stty rows 24 cols {width} && {program} {arguments}"),
+            "/dev/null",
+        ])
+        .current_dir(std::env::temp_dir())
+        .env_clear()
+        .env("PATH", std::env::var("PATH").unwrap())
+        .env("TERM", "xterm")
+        .env("DATABASE_URL", database::url(&site.pool.connect_options()))
+        .envs(more.iter().copied());
+    let output = script.output().unwrap();
+    String::from_utf8(output.stdout).unwrap().replace('\r', "")
+}
+
+/// Without what colours the text.
+fn plain(shown: &str) -> String {
+    let mut parts = shown.split('\u{1b}');
+    let first = parts.next().unwrap().to_owned();
+    parts.fold(first, |all, part| all + part.split_once('m').unwrap().1)
+}
+
+async fn three() -> (TestSite, [String; 3]) {
+    let site = TestSite::new().await;
+    let long = "Fundación Internacional para el Desarrollo Sostenible y la Cooperación entre los Pueblos";
+    let references = [
+        site.apply(&[]).await,
+        site.apply(&[
+            ("organization_name", "مؤسسة النور الخيرية"),
+            ("domain_name", "نور.مصر"),
+            ("country", "EG"),
+        ])
+        .await,
+        site.apply(&[
+            ("organization_name", long),
+            ("country", "PE"),
+            ("domain_name", "例え財団.テスト"),
+        ])
+        .await,
+    ];
+    (site, references)
+}
+
+#[tokio::test]
+async fn a_list_fits_a_terminal_of_any_width_in_any_script() {
+    let (site, references) = three().await;
+    site.sql(
+        "UPDATE outbox SET sent_at = now() WHERE reference = (SELECT reference FROM applications ORDER BY id LIMIT 1)",
+    )
+    .await;
+    for width in [60, 80, 100, 160] {
+        let shown = on_terminal(&site, width, "applications list", &[]);
+        let lines: Vec<String> = plain(&shown).lines().map(str::to_owned).collect();
+        assert_eq!(lines.len(), 5, "{lines:#?}");
+        for (line, reference) in lines[1..4].iter().zip(&references) {
+            assert!(line.width() <= width && line.starts_with(reference), "{width}: {line}");
+        }
+        assert!(
+            lines[0].starts_with("Reference") && lines[4] == "3 applications",
+            "{lines:#?}"
+        );
+        assert!(lines[3].ends_with('…'), "{lines:#?}");
+    }
+    let shown = on_terminal(&site, 100, "applications list", &[]);
+    assert!(
+        shown.contains("\u{1b}[32mmailed") && shown.contains("\u{1b}[33mwaiting"),
+        "{shown}"
+    );
+    let colourless = on_terminal(&site, 100, "applications list", &[("NO_COLOR", "1")]);
+    assert!(!colourless.contains('\u{1b}'), "{colourless}");
+}
+
+#[tokio::test]
+async fn an_application_is_shown_in_lines_that_fit() {
+    let (site, references) = three().await;
+    let statement = "We plant trees, dig wells and teach. ".repeat(20);
+    let wordy = site.apply(&[("statement", statement.trim())]).await;
+    let shown = plain(&on_terminal(&site, 60, &format!("applications show {wordy}"), &[]));
+    assert!(shown.lines().all(|line| line.width() <= 60), "{shown}");
+    let answer = shown
+        .lines()
+        .filter(|line| line.starts_with("    We plant") || line.contains("dig wells"));
+    assert!(
+        answer.clone().count() > 10 && answer.clone().all(|line| line.width() <= 60),
+        "{shown}"
+    );
+    for words in [
+        "Your organization",
+        "What the site knows",
+        "State: waiting",
+        ".staff@npoc.org>: next try on",
+        ": received",
+    ] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    let elsewhere = said(site.command(&["applications", "show", &wordy]));
+    assert!(
+        elsewhere.contains(statement.trim()),
+        "a program gets whole lines: {elsewhere}"
+    );
+    assert!(!elsewhere.contains('\u{1b}'));
+    drop(references);
+}
+
+/// The references that are listed under these conditions.
+fn listed(site: &TestSite, conditions: &[&str]) -> Vec<String> {
+    let list = said(site.command(&[&["applications", "list"], conditions].concat()));
+    list.lines()
+        .map(|line| line.split('\t').next().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn applications_are_listed_by_day_country_region_state_and_text() {
+    let (site, [kenya, egypt, peru]) = three().await;
+    site.sql("UPDATE applications SET received_at = '2026-01-31 23:59:59.9Z' WHERE country = 'KE'")
+        .await;
+    site.sql("UPDATE applications SET received_at = '2026-02-01 00:00Z' WHERE country = 'EG'")
+        .await;
+    site.sql("UPDATE applications SET is_suspected = true WHERE country = 'PE'")
+        .await;
+    site.sql(
+        "UPDATE outbox SET sent_at = now() WHERE reference = (SELECT reference FROM applications WHERE country = 'EG')",
+    )
+    .await;
+    site.sql("UPDATE outbox SET given_up_at = now(), is_held = refusal_is_final WHERE reference = (SELECT reference FROM applications WHERE country = 'KE')").await;
+    for (conditions, expected) in [
+        (&["--until", "2026-01-31"][..], vec![&kenya]),
+        (&["--since", "2026-02-01"], vec![&egypt, &peru]),
+        (
+            &["--since", "2026-01-31", "--until", "2026-02-01"],
+            vec![&kenya, &egypt],
+        ),
+        (&["--country", "peru"], vec![&peru]),
+        (&["--country", "ke", "--country", "EG"], vec![&kenya, &egypt]),
+        (&["--region", "africa"], vec![&kenya, &egypt]),
+        (&["--region", "africa", "--country", "PE"], vec![]),
+        (&["--state", "suspected"], vec![&peru]),
+        (&["--state", "waiting"], vec![&peru]),
+        (&["--state", "mailed"], vec![&egypt]),
+        (&["--state", "held"], vec![&kenya]),
+        (&["--state", "given-up"], vec![&kenya]),
+        (&["--text", "النور"], vec![&egypt]),
+        (&["--text", "COOPERACIÓN", "--region", "latin-america"], vec![&peru]),
+        (
+            &["--text", "four counties", "--since", "2026-02-01"],
+            vec![&egypt, &peru],
+        ),
+    ] {
+        let mut expected = expected.into_iter().collect::<Vec<_>>();
+        let found = listed(&site, conditions);
+        let mut found = found.iter().collect::<Vec<_>>();
+        expected.sort();
+        found.sort();
+        assert_eq!(found, expected, "{conditions:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_condition_that_nothing_can_meet_is_no_command_line() {
+    let site = TestSite::new().await;
+    for wrong in [
+        ["--since", "31.1.2026"],
+        ["--country", "Atlantis"],
+        ["--region", "moon"],
+        ["--state", "new"],
+    ] {
+        let ended = site.command(&[&["applications", "list"], &wrong[..]].concat());
+        assert_eq!(ended.status.code(), Some(2), "{wrong:?}");
+    }
+}
+
+#[tokio::test]
+async fn programs_get_json_with_every_answer() {
+    let (site, [kenya, egypt, _]) = three().await;
+    let list = said(site.command(&["applications", "list", "--json", "--region", "africa"]));
+    let all: Vec<Value> = list.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(all.len(), 2);
+    assert_eq!(all[0]["reference"], *kenya);
+    assert_eq!(all[1]["organization_name"], "مؤسسة النور الخيرية");
+    assert_eq!(all[1]["states"], serde_json::json!(["waiting"]));
+    for (name, _) in good_with(&[]) {
+        assert!(all[1].get(name).is_some(), "{name}");
+    }
+    let shown: Value = serde_json::from_str(&said(site.command(&["applications", "show", "--json", &egypt]))).unwrap();
+    assert_eq!(shown["country"], "EG");
+    assert_eq!(shown["history"][0]["event"], "received");
+    assert_eq!(shown["mails"].as_array().unwrap().len(), 2);
+    let mails = said(site.command(&["mail", "list", "--json"]));
+    let mail: Value = serde_json::from_str(mails.lines().next().unwrap()).unwrap();
+    assert_eq!(
+        (mail["reference"].as_str(), mail["attempts"].as_i64()),
+        (Some(kenya.as_str()), Some(0))
+    );
+    assert_eq!(mails.lines().count(), 6);
+}
+
+#[tokio::test]
+async fn how_a_command_ends_says_what_kind_of_failure_it_was() {
+    let site = TestSite::new().await;
+    let status = |arguments: &[&str]| site.command(arguments).status.code();
+    assert_eq!(status(&["applications", "list"]), Some(0));
+    assert_eq!(status(&["applications", "lost"]), Some(2));
+    for missing in [
+        &["applications", "show", "NPOC-3333-3333"][..],
+        &["applications", "release", "NPOC-3333-3333"],
+        &["applications", "erase", "NPOC-3333-3333"],
+        &["applications", "export", "--reference", "NPOC-3333-3333"],
+        &["mail", "retry", "NPOC-3333-3333"],
+    ] {
+        assert_eq!(status(missing), Some(3), "{missing:?}");
+    }
+    let away = [("DATABASE_URL", "postgres://npoc@127.0.0.1:1/npoc")];
+    assert_eq!(run(&["mail", "list"], &away).status.code(), Some(69));
+    for arguments in [&["serve"][..], &["mail", "list"]] {
+        assert_eq!(run(arguments, &[("NPOC_LISTEN", "x")]).status.code(), Some(78));
+    }
+}
+
+#[tokio::test]
+async fn what_is_old_is_erased_when_that_is_confirmed() {
+    let (site, _) = three().await;
+    site.sql("UPDATE applications SET received_at = now() - interval '800 days' WHERE country <> 'PE'")
+        .await;
+    site.sql("UPDATE outbox SET sent_at = now() WHERE reference <> (SELECT reference FROM applications WHERE country = 'KE')").await;
+    let erase = ["applications", "erase", "--older-than", "730"];
+    let asked = site.command(&erase);
+    assert!(!asked.status.success());
+    assert!(String::from_utf8_lossy(&asked.stderr).contains("2 applications would be erased for good; say --yes"));
+    assert_eq!(site.count("applications").await, 3);
+    let done = said(site.command(&[&erase[..], &["--yes"]].concat()));
+    assert!(
+        done.contains("1 applications are erased.") && done.contains("1 are not, since mail about them"),
+        "{done}"
+    );
+    assert_eq!(site.count("applications").await, 2);
+    assert_eq!(
+        site.command(&["applications", "erase", "--older-than", "3"])
+            .status
+            .code(),
+        Some(2)
+    );
+}
+
+#[test]
+fn settings_are_read_from_the_file_that_is_named_and_its_faults_quote_no_value() {
+    let file = std::env::temp_dir().join(format!("npoc-settings-{}", std::process::id()));
+    let path = file.to_str().unwrap();
+    std::fs::write(
+        &file,
+        "# A comment\nNPOC_LISTEN='nowhere'\nNPOC_MAIL_FROM='NPOC <a@example.org>'\n",
+    )
+    .unwrap();
+    for arguments in [&["serve", "--settings", path][..], &["--settings", path]] {
+        let said = String::from_utf8(run(arguments, &[]).stderr).unwrap();
+        assert!(
+            said.contains("NPOC_LISTEN must be") && !said.contains("NPOC_MAIL_FROM"),
+            "{said}"
+        );
+    }
+    let overruled = run(
+        &["doctor", "--json"],
+        &[("NPOC_SETTINGS", path), ("NPOC_LISTEN", "127.0.0.1:1")],
+    );
+    assert!(
+        !String::from_utf8_lossy(&overruled.stdout).contains("must be"),
+        "the environment goes before it"
+    );
+    std::fs::write(
+        &file,
+        "NPOC_LISTEN=127.0.0.1:1\nSMTP_URL=smtp://npoc:s3cret word@example.org\n",
+    )
+    .unwrap();
+    let said = String::from_utf8(run(&["serve", "--settings", path], &[]).stderr).unwrap();
+    assert!(
+        said.contains("what follows NPOC_LISTEN is not NAME=value") && !said.contains("s3cret"),
+        "{said}"
+    );
+    std::fs::remove_file(&file).unwrap();
+    let gone = run(&["serve", "--settings", path], &[]);
+    assert_eq!(gone.status.code(), Some(78));
+    assert!(String::from_utf8_lossy(&gone.stderr).contains("cannot be read: No such file"));
+}
+
+#[tokio::test]
+async fn every_request_has_a_number_of_our_own_in_its_answer_and_in_each_of_its_lines_in_the_log() {
+    let options = database::fresh_options().await;
+    let home = std::env::temp_dir().join(format!("npoc-request-{}", std::process::id()));
+    let url = database::url(&options);
+    let settings = [
+        ("DATABASE_URL", url.as_str()),
+        ("NPOC_MAIL", "folder"),
+        ("NPOC_DATA_DIR", home.to_str().unwrap()),
+        ("NPOC_LOG_FORMAT", "json"),
+    ];
+    let site = Process::start(&settings);
+    let key = uuid::Uuid::now_v7().to_string();
+    let fields = [&good_with(&[])[..], &[("step", "send"), ("submission_key", &key)]].concat();
+    let body = crate::support::encode(&fields);
+    let sent = Process::post(site.address, &body).unwrap();
+    assert_eq!(sent.status, 303);
+    let lines = || {
+        site.log()
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .collect::<Vec<_>>()
+    };
+    let of = |message: &str| lines().into_iter().find(|line| line["fields"]["message"] == message);
+    let id = |line: &Value| line["span"]["id"].as_str().unwrap_or_default().to_owned();
+    let stored = id(&of("application stored").unwrap());
+    assert_eq!(stored.len(), 36, "{:#?}", lines());
+    while of("finished processing request").is_none() {
+        std::thread::yield_now();
+    }
+    assert_eq!(id(&of("finished processing request").unwrap()), stored);
+    drop(site);
+    drop(std::fs::remove_dir_all(home));
+}
