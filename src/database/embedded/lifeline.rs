@@ -57,11 +57,13 @@ for _ in 1 2 3 4 5; do
 done
 "#;
 
-/// What a server of ours is told in addition to PostgreSQL's defaults. The last three keep what
+/// What a server of ours is told in addition to PostgreSQL's defaults. It compiles no queries: whoever confines the
+/// site may well forbid to make code (`MemoryDenyWriteExecute` of systemd). The last three keep what
 /// applicants wrote out of its log, where a failing statement would otherwise show it. (A value
 /// that a cast refuses is part of the message itself: no query may cast what an applicant wrote.)
-const SETTINGS: [&str; 4] = [
+const SETTINGS: [&str; 5] = [
     "listen_addresses=",
+    "jit=off",
     "log_min_error_statement=panic",
     "log_parameter_max_length_on_error=0",
     "log_error_verbosity=terse",

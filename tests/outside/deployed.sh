@@ -1,0 +1,204 @@
+#!/bin/bash
+# Follows DEPLOY.md on a clean Debian with systemd, and looks whether all is as it promises.
+#
+#   tests/outside/deployed.sh OLDER.deb PACKAGE.deb
+#
+# deploy.sh runs it in a container. It changes the machine that it runs on for good.
+set -euo pipefail
+older=${1:?usage: tests/outside/deployed.sh OLDER.deb PACKAGE.deb} package=${2:?a package}
+outside=$(realpath "$(dirname "$0")")
+. "$outside/checks.sh"
+work=$(mktemp -d)
+cd "$work"
+
+finish() {
+    status=$?
+    trap - EXIT
+    if [ "$status" -ne 0 ]; then
+        printf '%s\n' "FAILED: $name" "--- what it said" "$(tail -n 30 out)" "--- the log of npoc" \
+            "$(journalctl -u npoc -n 15 --no-pager -o cat)" >&3
+    fi
+    exit "$status"
+}
+exec 3>&2
+trap finish EXIT
+
+install_package() { apt-get install -qy -o Dpkg::Options::=--force-confold "$1"; }
+property() { systemctl show npoc --property="$1" --value; }
+process() { property MainPID; }
+finds_bad() { # HOW MANY: so many things to be repaired, and an exit status that says whether any
+    local status=0
+    npoc doctor || status=$?
+    is "$(npoc doctor --json | grep -c '"verdict":"bad"')" "$1" && is "$status" "$(($1 > 0))"
+}
+settings=/etc/npoc/npoc.env
+
+# ---- Installed and not set up
+
+is_not_running() { is "$(systemctl is-enabled npoc)" disabled && is "$(property ActiveState)" inactive; }
+settings_are_closed() { is "$(stat -c '%a %U:%G' $settings)" '640 root:npoc'; }
+refuses_to_start() {
+    systemctl start npoc || true
+    within 10 eval 'is "$(property ActiveState)" failed'
+    is "$(property ExecMainStatus) $(property NRestarts)" "78 0" && journalctl -u npoc -o cat | grep -q 'SMTP_URL must be set'
+}
+check "the package is installed" install_package "$older"
+check "it waits to be set up" is_not_running
+check "its settings are read by the site and nobody else" settings_are_closed
+check "without a relay the site does not start, says why, and does not try again" refuses_to_start
+check "the manual is there" test -s /usr/share/man/man1/npoc.1.gz
+
+# ---- With nothing but itself: everything that the embedded database needs is allowed to the unit
+
+runs_embedded() {
+    cp -p $settings kept
+    sed -i '/^DATABASE_URL/d; s/^NPOC_PUBLIC_URL.*/NPOC_PUBLIC_URL=https:\/\/npoc.example/' $settings
+    systemctl reset-failed npoc && systemctl start npoc && url=http://127.0.0.1:8080 && within 30 curl -fsS $url/health/ready
+}
+compiles_nothing() { is "$(cd / && runuser -u npoc -- psql -qtA -h /var/lib/npoc/socket npoc -c 'SHOW jit')" off; }
+owes_nothing() { npoc mail list | grep -q '^0 unsent mails$'; }
+forgets_embedded() { systemctl stop npoc && rm -r /var/lib/npoc/* && cp -p kept $settings; }
+check "it runs on a database of its own" runs_embedded
+check "which makes no code, as the unit forbids" compiles_nothing
+apply tanaka
+check "both mails are written" within 15 ls "/var/lib/npoc/mail/$reference.staff.eml" "/var/lib/npoc/mail/$reference.applicant.eml"
+check "and forgotten" forgets_embedded
+
+# ---- Database, settings, relay
+
+certificate() { # FILE NAME…: signed by itself, and trusted by this machine
+    local names
+    names=$(printf ',DNS:%s' "${@:2}")
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$2" \
+        -addext "subjectAltName=${names#,}" -addext 'basicConstraints=critical,CA:FALSE' -keyout "$1.key" -out "$1.crt" &&
+        cp "$1.crt" "/usr/local/share/ca-certificates/$1.crt" && update-ca-certificates
+}
+makes_database() {
+    (cd / && runuser -u postgres -- createuser npoc &&
+        runuser -u postgres -- createdb --owner=npoc --encoding=UTF8 --template=template0 npoc)
+}
+has_relay() {
+    mkdir relayed
+    "$python" "$outside/relay.py" relayed relay.crt relay.key >ports 2>relay.log </dev/null 3>&- &
+    within 15 grep -q ' ' ports
+}
+is_set_up() {
+    read -r starttls _ <ports
+    sed -i "s/npoc\.org/npoc.example/; s/^NPOC_MAIL_FROM.*/NPOC_MAIL_FROM='NPOC website <no-reply@npoc.org>'/
+        s/^NPOC_STAFF_EMAIL.*/NPOC_STAFF_EMAIL=info@npoc.org/
+        s|^#SMTP_URL.*|SMTP_URL='smtp://user:password@localhost:$starttls?tls=required'|" $settings
+    systemctl enable --now npoc && within 15 curl -fsS http://127.0.0.1:8080/health/ready
+}
+is_confined() {
+    local process
+    process=/proc/$(process)
+    is "$(stat -c %U "$process")" npoc &&
+        is "$(sed -n 's/^CapBnd:\t//p; s/^NoNewPrivs:\t//p; s/^Seccomp:\t//p' "$process/status" | xargs)" '0000000000000000 1 2' &&
+        ! nsenter --target "$(process)" --mount touch /etc/npoc/here && nsenter --target "$(process)" --mount touch /var/lib/npoc/here
+}
+check "the database is made" makes_database
+check "a relay has a certificate" certificate relay localhost
+check "it listens" has_relay
+check "the site starts when it is set up" is_set_up
+check "as its user, with no capability, and nothing to write to but its data" is_confined
+check "the doctor finds one thing bad, which is the public address" finds_bad 1
+
+# ---- nginx
+
+has_nginx() {
+    echo '127.0.0.1 npoc.example www.npoc.example' >>/etc/hosts
+    mkdir -p /etc/letsencrypt/live/npoc.example
+    cp proxy.crt /etc/letsencrypt/live/npoc.example/fullchain.pem
+    cp proxy.key /etc/letsencrypt/live/npoc.example/privkey.pem
+    cp /usr/share/doc/npoc/examples/nginx.conf /etc/nginx/sites-available/npoc
+    sed -i 's/npoc\.org/npoc.example/g' /etc/nginx/sites-available/npoc
+    ln -s ../sites-available/npoc /etc/nginx/sites-enabled/ && rm /etc/nginx/sites-enabled/default
+    systemctl stop caddy && nginx -t && systemctl restart nginx && within 10 curl -fsS https://npoc.example/health/ready
+}
+leads_to() { is "$(curl -sS -o /dev/null -w '%{redirect_url}' "$1")" "$2"; }
+applies_by_tls() {
+    check "staff's mail came by TLS and login" within 15 applicant relayed relayed "$reference" staff
+    check "and says everything" applicant staff "$(cat out)" "$reference" check.html
+    check "the applicant's mail came" within 15 applicant relayed relayed "$reference" applicant
+    check "no mail waits" within 15 owes_nothing
+}
+knows_its_visitors() { grep -c "POST /membership" /var/log/nginx/npoc.log && ! grep -q "$(cat receipt)" /var/log/nginx/npoc.log; }
+check "a certificate is there" certificate proxy npoc.example www.npoc.example
+check "nginx passes requests on" has_nginx
+check "the doctor finds nothing bad" finds_bad 0
+check "http leads to https" leads_to http://www.npoc.example/join?a=b https://npoc.example/join?a=b
+check "another name leads to the name" leads_to https://www.npoc.example/join https://npoc.example/join
+url=https://npoc.example
+apply 田中
+applies_by_tls
+check "nginx logs no receipt" knows_its_visitors
+check "staff see the application" eval 'npoc applications list | grep -q "^$reference.*例え財団$"'
+
+# ---- Upgrade
+
+asks_on() { # STATUSES: asked all the time, until it is told to stop
+    while [ ! -e enough ]; do curl -sS -o /dev/null --max-time 15 -w '%{http_code}\n' "$url/membership" || echo none; done >"$1" 2>/dev/null
+}
+upgrades() {
+    before=$(process)
+    rm -f enough && asks_on statuses &
+    install_package "$package" && within 15 curl -fsS $url/health/ready && touch enough && wait %+
+    is "$(dpkg-query -W -f '${Version}' npoc)" "$(dpkg-deb -f "$package" Version)" && [ "$(process)" != "$before" ]
+}
+only() { ! sort -u statuses | grep -vqxE "$1"; }
+keeps_all() { npoc applications show "$reference" | grep -q '^    例え財団$' && grep -q "^SMTP_URL='smtp://user" $settings; }
+check "a newer package is installed over it, and the site runs anew" upgrades
+check "visitors got pages meanwhile, or were told to come again" only '200|503'
+check "applications and settings are there" keeps_all
+check "the doctor finds nothing bad" finds_bad 0
+
+# ---- Caddy
+
+has_caddy() {
+    local authority=/var/lib/caddy/.local/share/caddy/pki/authorities/local/root.crt
+    cp /usr/share/doc/npoc/examples/Caddyfile /etc/caddy/Caddyfile
+    sed -i 's/npoc\.org/npoc.example/g; s/^\(www\.\)\?npoc\.example {$/&\n\ttls internal/' /etc/caddy/Caddyfile
+    systemctl stop nginx && systemctl restart caddy && within 15 test -e "$authority" &&
+        cp "$authority" /usr/local/share/ca-certificates/caddy.crt && update-ca-certificates &&
+        within 15 curl -fsS https://npoc.example/health/ready
+}
+restarts() {
+    rm -f enough && asks_on statuses &
+    systemctl restart npoc && within 15 curl -fsS $url/health/ready && touch enough && wait %+
+}
+is_away() {
+    systemctl stop npoc && is "$(curl -sS -o away -w '%{http_code}' --max-time 30 https://npoc.example/)" 503
+    systemctl start npoc && grep -q 'away for a moment' away
+}
+check "Caddy passes requests on" has_caddy
+check "the doctor finds nothing bad" finds_bad 0
+check "http leads to https" leads_to http://npoc.example/join https://npoc.example/join
+apply tanaka
+applies_by_tls
+check "the site is started again" restarts
+check "and visitors got their pages all the while" only 200
+check "when it is away, a page says so" is_away
+
+# ---- Backup, and going on with it
+
+backs_up() { systemctl start npoc-backup && is "$(find /var/backups/npoc -name 'npoc-*.dump' -user npoc -perm 600 | wc -l)" 1; }
+restores() {
+    systemctl stop npoc && (cd / && runuser -u postgres -- dropdb npoc && runuser -u postgres -- createdb --owner=npoc --encoding=UTF8 --template=template0 npoc) &&
+        (cd /var/backups/npoc && runuser -u npoc -- pg_restore --no-owner --exit-on-error -d npoc <"$(ls npoc-*.dump | tail -n 1)") &&
+        systemctl start npoc && within 15 curl -fsS $url/health/ready && keeps_all
+}
+check "a backup is written" backs_up
+check "and restored, with all that was there" restores
+
+# ---- Removed
+
+stored() { (cd / && runuser -u postgres -- psql -qtAd npoc -c 'SELECT count(*) FROM applications'); }
+removes() { apt-get remove -qy npoc && is "$(property ActiveState)" inactive && [ ! -e /usr/bin/npoc ] && grep -q '^SMTP_URL' $settings; }
+purges() { apt-get purge -qy npoc && [ ! -e /etc/npoc ]; }
+keeps_data() { is "$(stored)" 2 && is "$(stat -c %U /var/lib/npoc)" npoc && ls /var/backups/npoc/npoc-*.dump; }
+check "it is removed, and its settings stay" removes
+check "its data stay" keeps_data
+check "it is purged" purges
+check "its data stay still" keeps_data
+
+echo "deployed: $checks checks passed"

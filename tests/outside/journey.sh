@@ -1,0 +1,178 @@
+#!/bin/bash
+# Drives a built site from outside, as an applicant, an operator and a mail relay meet it.
+#
+#   tests/outside/journey.sh BINARY
+#
+# First with nothing set up: own database, mail into a folder. Then with a relay that wants TLS and a login. What needs
+# no outside is tested in tests/site; here stands what only the whole program can show.
+set -euo pipefail
+export PGCLIENTENCODING=UTF8
+binary=$(realpath "${1:?usage: tests/outside/journey.sh BINARY}")
+outside=$(realpath "$(dirname "$0")")
+. "$outside/checks.sh"
+
+# Root's database server runs as another account, which has to pass here; what it finds is closed by the site itself.
+work=$(mktemp -d)
+chmod 711 "$work"
+# Away from the caller's directory, where the site would read a .env.
+cd "$work"
+data=$work/data
+site='' relay=''
+
+finish() {
+    status=$?
+    trap - EXIT HUP INT TERM
+    for process in $site $relay; do kill "$process" 2>/dev/null || true; done
+    within 15 is_over "$site" || kill -KILL "$site" || true
+    within 15 has_no_server || true
+    if [ "$status" -ne 0 ]; then
+        echo "FAILED: $name" >&3
+        for log in out site.log relay.log; do
+            if [ -s $log ]; then printf '%s\n' "--- the end of $log" "$(tail -n 15 $log)" >&3; fi
+        done
+    fi
+    rm -rf "$work"
+    exit "$status"
+}
+# A check that exits has its own output redirected; the report goes where ours goes.
+exec 3>&2
+trap finish EXIT
+trap 'exit 1' HUP INT TERM
+
+is_over() { [ -z "$1" ] || ! kill -0 "$1" 2>/dev/null; }
+has_no_server() { [ ! -e data/postgres/postmaster.pid ]; }
+
+# ---- The site: nothing of the caller's settings counts.
+
+clean=(env -i PATH="$PATH" HOME="$work" ${PG_BINDIR:+"PG_BINDIR=$PG_BINDIR"} NPOC_DATA_DIR="$data")
+
+# What the site is started through, where it is to have little.
+confined=()
+
+npoc() { "${clean[@]}" "$binary" "$@"; }
+
+start() { # SETTING…
+    # Port 0 lets the system choose one that is free, and the log tells which.
+    "${clean[@]}" NPOC_LISTEN=127.0.0.1:0 NPOC_PUBLIC_URL=https://npoc.example "$@" "${confined[@]}" "$binary" </dev/null 2>site.log 3>&- &
+    site=$!
+    within 30 is_up
+}
+
+is_up() {
+    if is_over "$site"; then exit 1; fi
+    url=$(sed -n 's/.*(listening on \(127[0-9.:]*\)).*/http:\/\/\1/p' site.log)
+    [ -n "$url" ] && curl -fsS --max-time 5 "$url/health/ready"
+}
+
+stop() {
+    local stopping=$site
+    kill -TERM "$stopping"
+    within 10 is_over "$stopping" || return
+    site=''
+    wait "$stopping" || return
+    has_no_server
+}
+
+# ---- The operator
+
+sql() { # the server's own word for where its socket is
+    psql -h "$(sed -n 5p data/postgres/postmaster.pid)" -U npoc -d npoc -X -A -t -v ON_ERROR_STOP=1 -c "$1"
+}
+is_stored() {
+    is "$(sql "SELECT organization_name, domain_name, domain_name_ascii, country, representative_email, not_eligible, website IS NULL
+        FROM applications WHERE reference = '$reference'")" \
+        "例え財団|例え.テスト|xn--r8jz45g.xn--zckzah|JP|$mailbox@例え.テスト|{icann-contract,government}|t"
+}
+is_shown() {
+    npoc applications show "$reference" >shown &&
+        grep -q "^    例え財団$" shown && grep -q "^    $mailbox@例え.テスト$" shown
+}
+lists_unsent() { # MAILS [PATTERN]: so many wait, and each for this reason
+    npoc mail list >unsent && cat unsent && grep -q "^$1 unsent mails$" unsent &&
+        is "$(grep -c "^    .*${2:-}" unsent)" "$1"
+}
+
+# ---- With nothing set up
+
+check "the site starts with nothing set up" start
+apply tanaka
+check "the same key again leads to the same receipt" sends again
+check "to the same one" is "$(cat again)" "$(cat receipt)"
+check "one application is stored" is "$(sql 'SELECT count(*) FROM applications')" 1
+check "its row says what was answered" is_stored
+check "the operator can read it beside the running site" is_shown
+check "both mails are written" within 15 ls "data/mail/$reference.staff.eml" "data/mail/$reference.applicant.eml"
+check "staff's mail says everything" applicant staff "data/mail/$reference.staff.eml" "$reference" check.html
+check "the applicant's mail says nothing that was typed" applicant applicant "data/mail/$reference.applicant.eml" "$reference" "$(cat receipt)"
+check "no mail waits" within 15 lists_unsent 0
+check "the site ends in order, and its database with it" stop
+
+# ---- With a relay
+
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj '/CN=journey' \
+    -addext 'subjectAltName=DNS:localhost' -addext 'basicConstraints=critical,CA:FALSE' \
+    -keyout relay.key -out relay.crt 2>out
+mkdir relayed
+"$python" "$outside/relay.py" relayed relay.crt relay.key >ports 2>relay.log </dev/null 3>&- &
+relay=$!
+check "the relay listens" within 15 grep -q ' ' ports
+read -r starttls implicit <ports
+trusting=SSL_CERT_FILE=$work/relay.crt
+
+check "the site starts with a relay that it has no reason to trust" start "SMTP_URL=smtp://user:password@localhost:$starttls?tls=required"
+apply 田中
+check "its row is there" is_stored
+check "both mails wait, for the certificate is unknown" within 15 lists_unsent 2 certificate
+check "the site ends" stop
+
+check "the site starts with a wrong password" start "$trusting" "SMTP_URL=smtp://user:wrong@localhost:$starttls?tls=required"
+check "the mails can be made due" npoc mail retry
+check "both wait, for the login is refused" within 15 lists_unsent 2 535
+check "nothing has reached the relay" is "$(ls relayed)" ""
+check "the site ends" stop
+
+check "the site starts with the right password" start "$trusting" "SMTP_URL=smtp://user:password@localhost:$starttls?tls=required"
+check "the mails of one reference can be made due" npoc mail retry "$reference"
+check "no mail waits" within 15 lists_unsent 0
+check "staff's mail came by TLS and login" applicant relayed relayed "$reference" staff
+check "and says everything" applicant staff "$(cat out)" "$reference" check.html
+check "the applicant's mail came by TLS and login" applicant relayed relayed "$reference" applicant
+check "and says nothing that was typed" applicant applicant "$(cat out)" "$reference" "$(cat receipt)"
+check "each came once" is "$(find relayed -name '*.json' | wc -l)" 2
+check "the site ends" stop
+
+check "the site starts with TLS from the first byte" start "$trusting" "SMTP_URL=smtps://user:password@localhost:$implicit"
+apply tanaka
+check "staff's mail comes" within 15 applicant relayed relayed "$reference" staff
+check "and says everything" applicant staff "$(cat out)" "$reference" check.html
+check "the applicant's mail comes" within 15 applicant relayed relayed "$reference" applicant
+check "three applications are stored, each once" is "$(sql 'SELECT count(*) FROM applications')" 3
+check "the site ends" stop
+
+# ---- With no privilege, and nothing to write to but its data
+
+is_confined() {
+    is "$(sed -n 's/^CapEff:\t//p' "/proc/$site/status")" 0000000000000000 &&
+        is "$(stat -c %U "/proc/$site")" nobody &&
+        nsenter --mount="/proc/$site/ns/mnt" touch "$work/own/here" &&
+        ! nsenter --mount="/proc/$site/ns/mnt" touch "$work/elsewhere"
+}
+
+if [ "$(id -u)" -eq 0 ]; then
+    mkdir -m 700 own
+    chown nobody own
+    cp "$binary" npoc
+    binary=$work/npoc
+    # In a mount namespace of its own; every program replaces the one before, so that a signal reaches the site.
+    confined=(unshare --mount sh -c 'mount --bind "$1" "$1" && mount -o remount,bind,ro / && shift &&
+        exec setpriv --reuid=nobody --regid=nogroup --clear-groups --no-new-privs --bounding-set=-all -- "$@"' - "$work/own")
+    check "the site starts as an ordinary user with all else read-only" start "NPOC_DATA_DIR=$work/own"
+    check "it is" is_confined
+    apply tanaka
+    check "both mails are written" within 15 ls "own/mail/$reference.staff.eml" "own/mail/$reference.applicant.eml"
+    check "the site ends" stop
+else
+    echo "not tried: a read-only file system, which only root can make"
+fi
+
+echo "journey: $checks checks passed"
