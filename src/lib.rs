@@ -28,3 +28,5 @@ pub mod settings;
 pub mod values;
 pub mod watch;
 pub mod web;
+
+pub use causes::causes;

@@ -28,7 +28,7 @@ async fn main() -> ExitCode {
     match run(CommandLine::parse()).await {
         Ok(ended) => ended,
         Err(error) => {
-            eprintln!("npoc: {error:#}");
+            eprintln!("npoc: {}", npoc::causes(error.as_ref()));
             ExitCode::from(npoc::commands::status(&error))
         }
     }

@@ -18,7 +18,7 @@ pub const EXIT_STATUS: &str = "\
 2 the command line is wrong
 3 nothing has that reference
 69 the database does not answer
-78 a setting cannot be used";
+78 a setting cannot be used, or a newer npoc has changed the database";
 
 /// The site of NPOC, ICANN's Not-for-Profit Organizations Constituency.
 ///

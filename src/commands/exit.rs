@@ -1,7 +1,7 @@
 //! How a command ends that could not do what was asked, for scripts and supervisors.
 //! [`EXIT_STATUS`](super::command_line::EXIT_STATUS) tells people.
 
-use crate::database::is_away;
+use crate::database::{FromNewer, is_away};
 use crate::settings::Faults;
 
 const FAILED: u8 = 1;
@@ -20,7 +20,7 @@ pub struct NotFound(pub String);
 #[must_use]
 pub fn status(error: &anyhow::Error) -> u8 {
     let of = |cause: &(dyn std::error::Error + 'static)| {
-        if cause.is::<Faults>() {
+        if cause.is::<Faults>() || cause.is::<FromNewer>() {
             Some(CONFIG)
         } else if cause.is::<NotFound>() {
             Some(NOT_FOUND)

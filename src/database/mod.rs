@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use embedded::{Durability, Embedded};
 use sqlx::PgConnection;
+use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use crate::settings::DatabaseChoice;
@@ -130,6 +131,9 @@ pub fn beside(choice: &DatabaseChoice) -> DatabaseChoice {
 /// Why the database cannot be used, for the operator.
 #[must_use]
 pub fn not_up_to_date(error: sqlx::Error) -> anyhow::Error {
+    if matches!(&error, sqlx::Error::Migrate(why) if matches!(**why, MigrateError::VersionMissing(_))) {
+        return anyhow::Error::new(FromNewer);
+    }
     let sentence = if is_away(&error) {
         "The database does not answer; see DATABASE_URL"
     } else {
@@ -137,6 +141,11 @@ pub fn not_up_to_date(error: sqlx::Error) -> anyhow::Error {
     };
     anyhow::Error::from(error).context(sentence)
 }
+
+/// A newer program has changed the database. To start this one again cannot help.
+#[derive(Debug, thiserror::Error)]
+#[error("A newer npoc has changed this database; install that version again, or restore a backup from before")]
+pub struct FromNewer;
 
 /// Without the pool's own test before a connection is used, which waits without end.
 fn pool_options() -> PgPoolOptions {

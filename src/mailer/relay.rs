@@ -16,7 +16,7 @@ use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
 use super::Failure;
-use crate::causes::causes;
+use crate::causes;
 
 /// How long the relay may take to accept a connection.
 const CONNECTING_LIMIT: Duration = Duration::from_secs(30);

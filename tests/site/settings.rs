@@ -1,7 +1,7 @@
 //! Settings are all checked before anything starts, and complain in one message.
 
 use npoc::mailer::Transport;
-use npoc::settings::{DatabaseChoice, Purpose};
+use npoc::settings::{DatabaseChoice, Purpose, SETTINGS, Settings};
 
 use crate::support::process::run;
 use crate::support::{read_settings, settings};
@@ -106,4 +106,48 @@ fn the_program_says_what_is_wrong_and_ends() {
         said.contains("NPOC_LISTEN") && said.contains("NPOC_RATE_LIMIT"),
         "{said}"
     );
+}
+
+#[test]
+fn every_setting_that_is_read_stands_in_the_manual_the_readme_and_the_file_of_the_package() {
+    let asked = std::cell::RefCell::new(std::collections::BTreeSet::new());
+    let asking = |name: &str| {
+        asked.borrow_mut().insert(name.to_owned());
+        None
+    };
+    assert!(Settings::read(Purpose::Serve, true, asking).is_ok());
+    let of_the_system = ["HOME", "XDG_STATE_HOME"];
+    // Read by those whose names they are.
+    let of_others = ["NPOC_SETTINGS", "PG_BINDIR", "SSL_CERT_FILE"];
+    let mut read = asked.into_inner();
+    read.retain(|name| !of_the_system.contains(&name.as_str()));
+    read.extend(of_others.map(str::to_owned));
+    let told = SETTINGS.iter().map(|setting| setting.name.to_owned()).collect();
+    assert_eq!(read, told);
+
+    let readme = include_str!("../../README.md");
+    let package = include_str!("../../deploy/npoc.env");
+    for name in read {
+        assert!(readme.contains(&format!("| `{name}` |")), "{name} is not in README.md");
+        let stands = |line: &str| line.trim_start_matches('#').starts_with(&format!("{name}="));
+        let is_needed = name != "NPOC_SETTINGS";
+        assert!(
+            !is_needed || package.lines().any(stands),
+            "{name} is not in deploy/npoc.env"
+        );
+    }
+}
+
+#[test]
+fn the_settings_of_the_package_can_be_used_once_the_relay_is_written_in() {
+    let package = include_str!("../../deploy/npoc.env").replace("#SMTP_URL", "SMTP_URL");
+    let file = std::env::temp_dir().join(format!("npoc-package-{}", std::process::id()));
+    std::fs::write(&file, package).unwrap();
+    let said = run(&["doctor", "--json", "--settings", file.to_str().unwrap()], &[]);
+    let said = String::from_utf8(said.stdout).unwrap();
+    assert!(
+        said.starts_with("{\"subject\":\"Settings\",\"verdict\":\"good\""),
+        "{said}"
+    );
+    std::fs::remove_file(file).unwrap();
 }

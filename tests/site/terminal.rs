@@ -225,6 +225,10 @@ async fn how_a_command_ends_says_what_kind_of_failure_it_was() {
     ] {
         assert_eq!(status(missing), Some(3), "{missing:?}");
     }
+    site.sql("UPDATE _sqlx_migrations SET version = 99990101000001 WHERE version = (SELECT max(version) FROM _sqlx_migrations)").await;
+    let newer = site.command(&["mail", "list"]);
+    assert_eq!(newer.status.code(), Some(78));
+    assert!(String::from_utf8_lossy(&newer.stderr).starts_with("npoc: A newer npoc has changed this database; "));
     let away = [("DATABASE_URL", "postgres://npoc@127.0.0.1:1/npoc")];
     assert_eq!(run(&["mail", "list"], &away).status.code(), Some(69));
     for arguments in [&["serve"][..], &["mail", "list"]] {

@@ -4,7 +4,7 @@ use sqlx::{Connection as _, PgConnection};
 use time::OffsetDateTime;
 
 use super::{Finding, PATIENCE};
-use crate::causes::causes;
+use crate::causes;
 use crate::database::{Database, Inspection, Migrations, beside, embedded, inspect, migrations};
 use crate::outbox::{self, Standing};
 use crate::settings::{DatabaseChoice, Settings};

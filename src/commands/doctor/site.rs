@@ -8,7 +8,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 
 use super::{Finding, PATIENCE, Verdict};
-use crate::causes::causes;
+use crate::causes;
 use crate::settings::Settings;
 
 const SETTINGS: &str = "Settings";
