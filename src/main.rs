@@ -96,7 +96,10 @@ async fn migrate_now(pool: &Pool) -> anyhow::Result<bool> {
     match tokio::time::timeout(FIRST_TRY, database::migrate(pool)).await {
         Ok(Ok(())) => Ok(true),
         Ok(Err(error)) if !is_away(&error) => Err(database::not_up_to_date(error)),
-        _ => Ok(false),
+        _ => {
+            tracing::info!("the database is not up to date yet; pages are served, and it is gone on with");
+            Ok(false)
+        }
     }
 }
 

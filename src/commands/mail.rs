@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use time::OffsetDateTime;
 
 use super::exit::NotFound;
+use super::terminal::harmless;
 use crate::database::Pool;
 use crate::mailer::{Letter, Mailer};
 use crate::membership::in_utc;
@@ -28,7 +29,7 @@ pub(super) async fn list(pool: &Pool, json: bool, out: &mut impl Write) -> anyho
             standing(&mail)
         )?;
         if let Some(error) = mail.last_error {
-            writeln!(out, "    {}", error.escape_debug())?;
+            writeln!(out, "    {}", harmless(&error))?;
         }
     }
     Ok(())

@@ -70,6 +70,7 @@ impl Terminal {
     /// The lines of a text behind this margin: on a terminal broken where words end, else as they are.
     #[must_use]
     pub fn lines(&self, text: &str, margin: &str) -> Vec<String> {
+        let text = &harmless(text);
         let Some(width) = self.width else {
             return vec![format!("{margin}{text}")];
         };
@@ -80,11 +81,18 @@ impl Terminal {
     }
 }
 
+/// Without what would drive a terminal: mail servers say what they like.
+#[must_use]
+pub fn harmless(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
+}
+
 /// Exactly so many columns: cut with an ellipsis, or filled up.
 #[must_use]
 pub fn fit(text: &str, columns: usize) -> String {
+    let text = &harmless(text);
     let mut fitted = if text.width() <= columns {
-        text.to_owned()
+        text.clone()
     } else {
         cut(text, columns)
     };
@@ -186,5 +194,9 @@ mod tests {
             ["  one two three four", "  five six seven"]
         );
         assert_eq!(terminal(None).toned(Tone::Bad, "no"), "no");
+        assert_eq!(
+            terminal(None).lines("a\u{1b}[31mb\r\n", ""),
+            ["a\u{fffd}[31mb\u{fffd}\u{fffd}"]
+        );
     }
 }

@@ -101,24 +101,15 @@ impl<W: Write> Chart<W> {
             Verdict::Doubtful => (Tone::Doubtful, "look "),
             Verdict::Bad => (Tone::Bad, "BAD  "),
         };
+        let mark = self.terminal.toned(tone, mark);
         let says = format!("{}: {}", finding.subject, finding.says);
-        for (line, text) in self.terminal.lines(&says, MARGIN).iter().enumerate() {
-            let text = text.strip_prefix(MARGIN).unwrap_or(text);
-            let mark = if line == 0 {
-                self.terminal.toned(tone, mark)
-            } else {
-                MARGIN.into()
-            };
-            writeln!(self.out, "{mark}{text}")?;
-        }
+        let says = self.terminal.lines(&says, MARGIN).join("\n");
+        writeln!(self.out, "{mark}{}", says.trim_start())?;
         let advice = finding
             .advice
             .iter()
-            .flat_map(|advice| self.terminal.lines(advice, "       "));
-        for line in advice.collect::<Vec<_>>() {
-            writeln!(self.out, "{line}")?;
-        }
-        Ok(())
+            .flat_map(|advice| self.terminal.lines(advice, DEEPER));
+        advice.into_iter().try_for_each(|line| writeln!(self.out, "{line}"))
     }
 
     fn sum(mut self) -> anyhow::Result<bool> {
@@ -135,6 +126,9 @@ impl<W: Write> Chart<W> {
 
 /// As wide as a mark.
 const MARGIN: &str = "     ";
+
+/// Of what is to be done.
+const DEEPER: &str = "       ";
 
 /// Looks at everything, one thing after the other. Returns whether nothing is to be repaired.
 ///

@@ -33,7 +33,8 @@ pub(super) fn settings(settings: &Settings) -> Vec<Finding> {
             "Set NPOC_PUBLIC_URL to the https address of the site.",
         ));
     }
-    if is_public && settings.listen.ip().is_loopback() && settings.trusted_proxies.is_empty() {
+    // The site itself speaks no TLS.
+    if is_public && settings.trusted_proxies.is_empty() {
         findings.push(Finding::doubtful(
             SETTINGS,
             "no proxy is trusted, so all visitors count as one and share one limit.",
