@@ -337,7 +337,7 @@ SELECT 'NPOC-' || four(n / 331776) || '-' || four(n % 331776), gen_random_uuid()
     'Ann', 'Director', 'ann@org' || n || '.example', 'not-yet', '{{}}', true, true, false
 FROM generate_series(1, {many}) n;
 INSERT INTO outbox (message_id, reference, recipient, subject, body_text, body_html, refusal_is_final, sent_at)
-SELECT n || '@bench', 'NPOC-3333-3333', 'a@example.org', 'A subject', 'text', 'html', true, now() FROM generate_series(1, {many}) n;
+SELECT n || '@bench', 'NPOC-' || four(n / 331776) || '-' || four(n % 331776), 'a@example.org', 'A subject', 'text', 'html', true, now() FROM generate_series(1, {many}) n;
 INSERT INTO application_history (reference, event) SELECT reference, 'received' FROM applications;
 ANALYZE;
 """

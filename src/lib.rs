@@ -29,4 +29,4 @@ pub mod values;
 pub mod watch;
 pub mod web;
 
-pub use causes::causes;
+pub use causes::{causes, harmless, one_line};

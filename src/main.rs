@@ -13,8 +13,9 @@ use npoc::database::{self, Database, Pool, is_away};
 use npoc::mailer::{Mailer, Transport};
 use npoc::membership::Letterhead;
 use npoc::outbox::Outbox;
-use npoc::settings::{DatabaseChoice, Purpose, Settings};
+use npoc::settings::{self, DatabaseChoice, Purpose, Settings};
 use npoc::web;
+use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -27,6 +28,7 @@ const FIRST_TRY: Duration = Duration::from_secs(4);
 async fn main() -> ExitCode {
     match run(CommandLine::parse()).await {
         Ok(ended) => ended,
+        Err(error) if npoc::commands::is_unread(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("npoc: {}", npoc::causes(error.as_ref()));
             ExitCode::from(npoc::commands::status(&error))
@@ -35,14 +37,15 @@ async fn main() -> ExitCode {
 }
 
 async fn run(said: CommandLine) -> anyhow::Result<ExitCode> {
-    let settings = |purpose| Settings::from_environment(purpose, said.settings.as_deref());
+    let file = settings::file_named(said.settings);
+    let settings = |purpose| Settings::from_environment(purpose, file.as_deref());
     match said.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(settings(Purpose::Serve)?).await?,
         Command::Doctor { json } => {
-            let is_well = npoc::commands::doctor(settings(Purpose::Serve), json).await?;
+            let is_well = npoc::commands::doctor(settings(Purpose::Serve), file.as_deref(), json).await?;
             return Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
-        command => npoc::commands::run(command, &settings(Purpose::Command)?).await?,
+        Command::Stored(command) => npoc::commands::run(command, &settings(Purpose::Command)?).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -59,6 +62,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     let database = Database::at(&settings.database).await?;
     announce(&settings, &listener);
     let is_up_to_date = migrate_now(&database.pool).await?;
+    tell_supervisor(NotifyState::Ready);
     let mailer = Mailer::new(settings.mail_from.clone(), settings.transport.clone());
     let outbox = Arc::new(Outbox::new(database.pool.clone(), mailer, settings.staff_email.clone()));
     let site = web::Site::new(&settings, database.pool.clone(), &outbox, web::Limits::default())?;
@@ -151,9 +155,17 @@ fn stop_on_signal(stop: watch::Sender<bool>) -> anyhow::Result<impl Future<Outpu
                 std::process::exit(1);
             }
             tracing::info!("stopping");
+            tell_supervisor(NotifyState::Stopping);
             stop.send_replace(true);
         }
     })
+}
+
+/// systemd, where that has started us and waits for it.
+fn tell_supervisor(state: NotifyState) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "systemd cannot be told");
+    }
 }
 
 fn start_log(settings: &Settings) {

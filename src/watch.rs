@@ -13,7 +13,7 @@ use crate::outbox::{self, Outbox};
 const EVERY: Duration = Duration::from_mins(5);
 
 /// A mail that has waited longer is told of in the log, at each look.
-const TOO_LONG: time::Duration = time::Duration::minutes(15);
+pub const TOO_LONG: time::Duration = time::Duration::minutes(15);
 
 /// Looks until told to stop; erases what is older than so many days, where that is set.
 pub async fn run(

@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use super::exit::NotFound;
 use super::export::{Exported, region};
 use super::table::{Table, minute};
-use super::terminal::{Terminal, Tone, bar};
+use super::terminal::{Terminal, Tone, bar, counted};
 use super::{mail, write_json};
 use crate::database::Pool;
 use crate::membership::{self, Erase, Filter, Group, QUESTIONS, Record, in_utc, wording};
@@ -31,7 +31,7 @@ pub(super) async fn list(pool: &Pool, filter: Filter, json: bool, out: &mut impl
         count += 1;
     }
     match table {
-        Some(_) if !json => Ok(writeln!(out, "{count} applications")?),
+        Some(_) if !json => Ok(writeln!(out, "{}", counted(count, "application"))?),
         _ => Ok(()),
     }
 }
@@ -163,10 +163,14 @@ pub(super) async fn release(pool: &Pool, reference: &str, out: &mut impl Write) 
     Ok(writeln!(out, "It is marked no more.")?)
 }
 
-/// Erases one.
-pub(super) async fn erase(pool: &Pool, reference: &str, out: &mut impl Write) -> anyhow::Result<()> {
+/// Erases one, once that is confirmed.
+pub(super) async fn erase(pool: &Pool, reference: &str, yes: bool, out: &mut impl Write) -> anyhow::Result<()> {
     let mut session = pool.session().await?;
-    found(&mut session, reference).await?;
+    let record = found(&mut session, reference).await?;
+    let what = format!("{} of {}", record.reference, record.organization_name);
+    if !yes && !is_confirmed(&what)? {
+        return Ok(writeln!(out, "Nothing was erased.")?);
+    }
     let erased = membership::erase(&mut *session, Erase::Of(reference)).await?;
     session.end().await?;
     anyhow::ensure!(
@@ -178,30 +182,31 @@ pub(super) async fn erase(pool: &Pool, reference: &str, out: &mut impl Write) ->
 
 /// Erases what is old, once that is confirmed.
 pub(super) async fn erase_older_than(pool: &Pool, days: u16, yes: bool, out: &mut impl Write) -> anyhow::Result<()> {
-    let count = membership::count_older_than(&mut *pool.session().await?, days).await?;
-    if count > 0 && !yes && !is_confirmed(count, days)? {
+    let count = u64::try_from(membership::count_older_than(&mut *pool.session().await?, days).await?)?;
+    let what = format!(
+        "{} that arrived more than {days} days ago",
+        counted(count, "application")
+    );
+    if count > 0 && !yes && !is_confirmed(&what)? {
         return Ok(writeln!(out, "Nothing was erased.")?);
     }
-    let bar = bar(u64::try_from(count)?, "applications erased");
+    let bar = bar(count, "applications erased");
     let erased = membership::erase_older_than(pool, days, |more| bar.inc(more)).await?;
     bar.finish_and_clear();
-    let left = u64::try_from(count)?.saturating_sub(erased);
-    writeln!(out, "{erased} applications are erased.")?;
-    if left > 0 {
-        writeln!(
-            out,
-            "{left} are not, since mail about them is still to be sent; see npoc mail list"
-        )?;
-    }
+    writeln!(out, "Erased: {}.", counted(erased, "application"))?;
+    let left = count.saturating_sub(erased);
+    anyhow::ensure!(
+        left == 0,
+        "{} not erased, since mail about it is still to be sent; see npoc mail list",
+        counted(left, "application")
+    );
     Ok(())
 }
 
-fn is_confirmed(count: i64, days: u16) -> anyhow::Result<bool> {
-    anyhow::ensure!(
-        io::stdin().is_terminal(),
-        "{count} applications would be erased for good; say --yes"
-    );
-    eprint!("{count} applications arrived more than {days} days ago. Erase them for good? Type yes: ");
+/// By a person: a script says `--yes`.
+fn is_confirmed(what: &str) -> anyhow::Result<bool> {
+    anyhow::ensure!(io::stdin().is_terminal(), "This would erase {what} for good; say --yes");
+    eprint!("Erase {what} for good? Type yes: ");
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
     Ok(answer.trim().eq_ignore_ascii_case("yes"))

@@ -1,5 +1,5 @@
 //! The command line: what may be said, and the words of its help. The manual pages and the completions of shells are
-//! made from the same definitions (examples/manual.rs).
+//! made from the same definitions (deploy/manual.rs).
 
 use std::path::PathBuf;
 
@@ -27,7 +27,7 @@ pub const EXIT_STATUS: &str = "\
 #[command(name = "npoc", version, about, disable_help_subcommand = true, after_long_help = after_help())]
 pub struct CommandLine {
     /// The file of settings, instead of .env; what stands in the environment goes before it
-    #[arg(long, global = true, value_name = "FILE", env = "NPOC_SETTINGS")]
+    #[arg(long, global = true, value_name = "FILE")]
     pub settings: Option<PathBuf>,
     /// What to do; to serve where nothing is said.
     #[command(subcommand)]
@@ -43,8 +43,6 @@ fn after_help() -> String {
 pub enum Command {
     /// Serve the site and deliver its mail until told to stop
     Serve,
-    /// Bring the database up to date and end
-    Migrate,
     /// Look whether all that the site needs is as it should be, and say what to do where it is not
     ///
     /// Looks at settings, database, migrations, mail that waits, relay, public address, clock and disk. Sends no mail
@@ -54,6 +52,16 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// One that works on the database
+    #[command(flatten)]
+    Stored(StoredCommand),
+}
+
+/// What works on the database.
+#[derive(Debug, Subcommand)]
+pub enum StoredCommand {
+    /// Bring the database up to date and end
+    Migrate,
     /// Look after mail
     #[command(subcommand)]
     Mail(MailCommand),
@@ -120,8 +128,8 @@ pub enum ApplicationsCommand {
         /// All that arrived more than so many days ago
         #[arg(long, group = "which", value_name = "DAYS", value_parser = clap::value_parser!(u16).range(30..))]
         older_than: Option<u16>,
-        /// Ask nothing first
-        #[arg(long, requires = "older_than")]
+        /// Ask nothing first; needed where nobody can be asked
+        #[arg(long)]
         yes: bool,
     },
     /// Write every application to standard output, or one, for its applicant to have

@@ -5,8 +5,9 @@ use std::io::{self, Write};
 use time::OffsetDateTime;
 
 use super::exit::NotFound;
-use super::terminal::harmless;
+use super::terminal::counted;
 use crate::database::Pool;
+use crate::harmless;
 use crate::mailer::{Letter, Mailer};
 use crate::membership::in_utc;
 use crate::outbox::{self, Entry};
@@ -19,7 +20,7 @@ pub(super) async fn list(pool: &Pool, json: bool, out: &mut impl Write) -> anyho
     if json {
         return unsent.iter().try_for_each(|mail| super::write_json(mail, out));
     }
-    writeln!(out, "{} unsent mails", unsent.len())?;
+    writeln!(out, "{}", counted(u64::try_from(unsent.len())?, "unsent mail"))?;
     for mail in unsent {
         let (owed, tries) = (in_utc(mail.owed_at), mail.attempts);
         writeln!(
@@ -53,7 +54,7 @@ pub(super) async fn retry(pool: &Pool, reference: Option<&str>, out: &mut impl W
     if let (0, Some(reference)) = (mails, reference) {
         return Err(NotFound(format!("No unsent mail has the reference {reference:?}")).into());
     }
-    Ok(writeln!(out, "{mails} unsent mails are due now.")?)
+    Ok(writeln!(out, "Due now: {}.", counted(mails, "unsent mail"))?)
 }
 
 /// Sends a mail past the outbox, since somebody waits for what comes of it.

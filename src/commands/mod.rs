@@ -13,7 +13,9 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-pub use command_line::{ApplicationsCommand, Command, CommandLine, Conditions, EXIT_STATUS, Format, MailCommand};
+pub use command_line::{
+    ApplicationsCommand, Command, CommandLine, Conditions, EXIT_STATUS, Format, MailCommand, StoredCommand,
+};
 pub use doctor::doctor;
 pub use exit::status;
 use terminal::waited_for;
@@ -25,29 +27,29 @@ use crate::settings::Settings;
 ///
 /// # Errors
 /// A sentence for the operator; [`status`] is how the process ends with it.
-pub async fn run(command: Command, settings: &Settings) -> anyhow::Result<()> {
-    if let Command::Mail(MailCommand::Test { address }) = command {
-        return mail::send_test(settings, &address).await;
+pub async fn run(command: StoredCommand, settings: &Settings) -> anyhow::Result<()> {
+    if let StoredCommand::Mail(MailCommand::Test { address }) = &command {
+        return mail::send_test(settings, address).await;
     }
     let opening = async {
         match command {
-            Command::Migrate => Database::open_or_create_beside(&settings.database).await,
+            StoredCommand::Migrate => Database::open_or_create_beside(&settings.database).await,
             _ => Database::open_beside(&settings.database).await,
         }
     };
     let database = waited_for("The database is brought up to date", opening).await?;
     let done = with_database(command, &database.pool, &mut io::stdout().lock()).await;
     database.close().await;
-    done.or_else(unless_the_reader_left)
+    done
 }
 
-async fn with_database(command: Command, pool: &Pool, out: &mut impl Write) -> anyhow::Result<()> {
+async fn with_database(command: StoredCommand, pool: &Pool, out: &mut impl Write) -> anyhow::Result<()> {
     match command {
-        Command::Serve | Command::Doctor { .. } | Command::Mail(MailCommand::Test { .. }) => Ok(()),
-        Command::Migrate => Ok(writeln!(out, "The database is up to date.")?),
-        Command::Mail(MailCommand::List { json }) => mail::list(pool, json, out).await,
-        Command::Mail(MailCommand::Retry { reference }) => mail::retry(pool, reference.as_deref(), out).await,
-        Command::Applications(command) => with_applications(command, pool, out).await,
+        StoredCommand::Migrate => Ok(writeln!(out, "The database is up to date.")?),
+        StoredCommand::Mail(MailCommand::Test { .. }) => Ok(()),
+        StoredCommand::Mail(MailCommand::List { json }) => mail::list(pool, json, out).await,
+        StoredCommand::Mail(MailCommand::Retry { reference }) => mail::retry(pool, reference.as_deref(), out).await,
+        StoredCommand::Applications(command) => with_applications(command, pool, out).await,
     }
 }
 
@@ -62,7 +64,7 @@ async fn with_applications(command: ApplicationsCommand, pool: &Pool, out: &mut 
             yes,
             ..
         } => applications::erase_older_than(pool, days, yes, out).await,
-        Erase { reference, .. } => applications::erase(pool, &reference.unwrap_or_default(), out).await,
+        Erase { reference, yes, .. } => applications::erase(pool, &reference.unwrap_or_default(), yes, out).await,
         Export { format, reference } => export::export(pool, format, reference.as_deref(), out).await,
     }
 }
@@ -73,16 +75,19 @@ fn write_json(value: &impl Serialize, out: &mut impl Write) -> anyhow::Result<()
     Ok(writeln!(out)?)
 }
 
-/// `npoc applications list | head` is no failure.
-fn unless_the_reader_left(error: anyhow::Error) -> anyhow::Result<()> {
-    let is_broken_pipe = |cause: &(dyn std::error::Error + 'static)| {
-        let broken = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
-        let json = |error: &serde_json::Error| error.io_error_kind() == Some(io::ErrorKind::BrokenPipe);
-        cause.downcast_ref().is_some_and(broken) || cause.downcast_ref().is_some_and(json)
+/// Whether it is that nobody reads on: `npoc applications list | head` is no failure.
+#[must_use]
+pub fn is_unread(error: &anyhow::Error) -> bool {
+    let kind = |cause: &(dyn std::error::Error + 'static)| {
+        let of_csv = |error: &csv::Error| match error.kind() {
+            csv::ErrorKind::Io(error) => Some(error.kind()),
+            _ => None,
+        };
+        let json = cause.downcast_ref().and_then(serde_json::Error::io_error_kind);
+        let csv = cause.downcast_ref().and_then(of_csv);
+        cause.downcast_ref().map(io::Error::kind).or(json).or(csv)
     };
-    if error.chain().any(is_broken_pipe) {
-        Ok(())
-    } else {
-        Err(error)
-    }
+    error
+        .chain()
+        .any(|cause| kind(cause) == Some(io::ErrorKind::BrokenPipe))
 }

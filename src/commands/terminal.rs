@@ -11,6 +11,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
 
+use crate::harmless;
+
 /// Where a terminal does not tell.
 const USUAL_WIDTH: usize = 80;
 
@@ -81,10 +83,10 @@ impl Terminal {
     }
 }
 
-/// Without what would drive a terminal: mail servers say what they like.
+/// So many of something.
 #[must_use]
-pub fn harmless(text: &str) -> String {
-    text.replace(char::is_control, "\u{fffd}")
+pub fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Exactly so many columns: cut with an ellipsis, or filled up.
@@ -194,9 +196,6 @@ mod tests {
             ["  one two three four", "  five six seven"]
         );
         assert_eq!(terminal(None).toned(Tone::Bad, "no"), "no");
-        assert_eq!(
-            terminal(None).lines("a\u{1b}[31mb\r\n", ""),
-            ["a\u{fffd}[31mb\u{fffd}\u{fffd}"]
-        );
+        assert_eq!(terminal(None).lines("a\u{1b}[31mb\r\n", ""), ["a\u{fffd}[31mb  "]);
     }
 }

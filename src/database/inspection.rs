@@ -4,10 +4,8 @@ use sqlx::migrate::Migrate as _;
 use sqlx::{PgConnection, Row as _};
 use time::OffsetDateTime;
 
-use super::migration::MIGRATOR;
-
-/// The oldest version of PostgreSQL that will do, as `server_version_num` has it.
-const OLDEST: i32 = 140_000;
+use super::OLDEST;
+use super::migration::{MIGRATOR, cause};
 
 /// A server and what we may do there.
 #[derive(Debug)]
@@ -21,8 +19,12 @@ pub struct Inspection {
     pub is_utf8: bool,
     /// Whether it is a copy that only reads.
     pub is_standby: bool,
+    /// Whether it takes no changes from us: it is one, or its operator has said so.
+    pub is_read_only: bool,
     /// Whether we may make tables.
     pub may_create: bool,
+    /// Whether we may store in those that are there.
+    pub may_store: bool,
     /// What it takes the time for.
     pub now: OffsetDateTime,
 }
@@ -36,15 +38,20 @@ pub async fn inspect(connection: &mut PgConnection) -> sqlx::Result<Inspection> 
     let row = sqlx::query(
         "SELECT current_setting('server_version') AS version, current_setting('server_version_num')::integer AS number,
             current_setting('server_encoding') = 'UTF8' AS is_utf8, pg_is_in_recovery() AS is_standby,
+            current_setting('transaction_read_only')::boolean AS is_read_only,
+            coalesce(has_table_privilege(to_regclass('applications'), 'INSERT')
+                AND has_table_privilege(to_regclass('outbox'), 'INSERT, UPDATE'), true) AS may_store,
             coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS may_create, clock_timestamp() AS now",
     )
     .fetch_one(connection)
     .await?;
     Ok(Inspection {
         version: row.try_get("version")?,
-        will_do: row.try_get::<i32, _>("number")? >= OLDEST,
+        will_do: u32::try_from(row.try_get::<i32, _>("number")?).is_ok_and(|number| number / 10_000 >= OLDEST),
         is_utf8: row.try_get("is_utf8")?,
         is_standby: row.try_get("is_standby")?,
+        is_read_only: row.try_get("is_read_only")?,
+        may_store: row.try_get("may_store")?,
         may_create: row.try_get("may_create")?,
         now: row.try_get("now")?,
     })
@@ -77,7 +84,7 @@ pub async fn migrations(connection: &mut PgConnection) -> sqlx::Result<Migration
         return Ok(Migrations::None);
     };
     let applied = connection.list_applied_migrations(&table).await;
-    let applied = applied.map_err(|error| sqlx::Error::Migrate(Box::new(error)))?;
+    let applied = applied.map_err(cause)?;
     let known = |version| MIGRATOR.iter().find(|migration| migration.version == version);
     if applied.iter().any(|applied| known(applied.version).is_none()) {
         return Ok(Migrations::FromNewer);

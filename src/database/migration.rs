@@ -40,7 +40,7 @@ pub async fn migrate(pool: &Pool) -> sqlx::Result<()> {
 }
 
 /// The database's own error, where there is one below.
-fn cause(error: MigrateError) -> sqlx::Error {
+pub(super) fn cause(error: MigrateError) -> sqlx::Error {
     match error {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error,
         other => sqlx::Error::Migrate(Box::new(other)),

@@ -21,6 +21,9 @@ pub use migration::{MIGRATOR, migrate, migrate_when_it_answers};
 pub use pool::{Pool, Session, is_away, within};
 pub use reserved::Reserved;
 
+/// The oldest major version of PostgreSQL that will do: still supported by its makers when this was written.
+pub const OLDEST: u32 = 14;
+
 /// Connections of the pool of one process, beside those that were reserved. Well below PostgreSQL's default of 100,
 /// so that several instances and an operator's psql fit beside each other.
 const CONNECTIONS: u32 = 16;

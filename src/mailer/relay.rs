@@ -2,6 +2,7 @@
 //! far it came: SMTPUTF8 (RFC 6531) is asked for only where this mail needs it and this relay has
 //! it, and what a refusal speaks of follows from the command that was refused.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
 use super::Failure;
-use crate::causes;
+use crate::{causes, one_line};
 
 /// How long the relay may take to accept a connection.
 const CONNECTING_LIMIT: Duration = Duration::from_secs(30);
@@ -40,6 +41,13 @@ pub struct Relay {
 
 /// A relay that has greeted us and knows who we are.
 pub struct Conversation(AsyncSmtpConnection);
+
+/// Its place, without a password.
+impl fmt::Display for Relay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
 
 impl Relay {
     /// Reads the URLs that lettre reads: `smtp://host:25`, `smtps://user:password@host`,
@@ -230,7 +238,7 @@ fn about_us(error: &Error) -> Failure {
     Failure {
         is_refusal: false,
         code: error.status().map(u16::from),
-        reason: causes(error),
+        reason: one_line(&causes(error)),
     }
 }
 

@@ -15,6 +15,7 @@ use lettre::message::Mailbox;
 use sqlx::postgres::PgConnectOptions;
 use url::Url;
 
+pub use file::file_named;
 pub use table::{SETTINGS, Setting};
 
 use crate::mailer::{Relay, Transport};

@@ -18,7 +18,6 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::database::Pool;
@@ -59,6 +58,16 @@ struct Answered {
 struct Route {
     route: Arc<str>,
 }
+
+/// What runs.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Build {
+    version: &'static str,
+}
+
+const BUILD: Build = Build {
+    version: env!("CARGO_PKG_VERSION"),
+};
 
 /// Mails in one state.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -161,8 +170,9 @@ impl Metrics {
     }
 
     fn register_process(&self, registry: &mut Registry) {
-        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("build", "What runs", version);
+        let runs = Family::<Build, Gauge>::default();
+        runs.get_or_create(&BUILD).set(1);
+        registry.register("build_info", "What runs", runs);
         registry.register_with_unit(
             "start_time",
             "When this process began, since 1970",

@@ -103,6 +103,16 @@ check "the site starts when it is set up" is_set_up
 check "as its user, with no capability, and nothing to write to but its data" is_confined
 check "the doctor finds one thing bad, which is the public address" finds_bad 1
 
+notices_changed_settings() {
+    sleep_until_another_second
+    touch $settings
+    npoc doctor | grep -q 'changed after the site was started'
+    systemctl restart npoc && ! npoc doctor | grep -q 'changed after'
+}
+# The system's clock is asked in seconds.
+sleep_until_another_second() { within 10 eval '[ "$(date +%s)" -gt $(($(systemctl show npoc -p ActiveEnterTimestamp --timestamp=unix --value | tr -d @) + 2)) ]'; }
+check "settings that the site has not read yet are noticed" notices_changed_settings
+
 # ---- nginx
 
 has_nginx() {
@@ -122,7 +132,12 @@ applies_by_tls() {
     check "the applicant's mail came" within 15 applicant relayed relayed "$reference" applicant
     check "no mail waits" within 15 owes_nothing
 }
-knows_its_visitors() { grep -c "POST /membership" /var/log/nginx/npoc.log && ! grep -q "$(cat receipt)" /var/log/nginx/npoc.log; }
+# Also when the site is away, of which nginx would tell with all that it knows.
+tells_no_secret() {
+    systemctl stop npoc && is "$(curl -sS -o away -w '%{http_code}' "$url$(cat receipt)")" 503 && grep -q 'away for a moment' away
+    systemctl start npoc && within 15 curl -fsS $url/health/ready
+    grep -q "POST /membership" /var/log/nginx/npoc.log && ! grep -rqF -e "$(cat receipt)" -e 'client: ' /var/log/nginx
+}
 check "a certificate is there" certificate proxy npoc.example www.npoc.example
 check "nginx passes requests on" has_nginx
 check "the doctor finds nothing bad" finds_bad 0
@@ -131,7 +146,7 @@ check "another name leads to the name" leads_to https://www.npoc.example/join ht
 url=https://npoc.example
 apply 田中
 applies_by_tls
-check "nginx logs no receipt" knows_its_visitors
+check "nginx logs no receipt and no visitor, and has a page for when the site is away" tells_no_secret
 check "staff see the application" eval 'npoc applications list | grep -q "^$reference.*例え財団$"'
 
 # ---- Upgrade
@@ -145,7 +160,7 @@ upgrades() {
     install_package "$package" && within 15 curl -fsS $url/health/ready && touch enough && wait %+
     is "$(dpkg-query -W -f '${Version}' npoc)" "$(dpkg-deb -f "$package" Version)" && [ "$(process)" != "$before" ]
 }
-only() { ! sort -u statuses | grep -vqxE "$1"; }
+only() { [ -s statuses ] && ! sort -u statuses | grep -vqxE "$1"; }
 keeps_all() { npoc applications show "$reference" | grep -q '^    例え財団$' && grep -q "^SMTP_URL='smtp://user" $settings; }
 check "a newer package is installed over it, and the site runs anew" upgrades
 check "visitors got pages meanwhile, or were told to come again" only '200|503'
@@ -181,21 +196,25 @@ check "when it is away, a page says so" is_away
 
 # ---- Backup, and going on with it
 
+is_without_backup() { npoc doctor | grep -q 'Backup: there is none'; }
 backs_up() { systemctl start npoc-backup && is "$(find /var/backups/npoc -name 'npoc-*.dump' -user npoc -perm 600 | wc -l)" 1; }
 restores() {
     systemctl stop npoc && (cd / && runuser -u postgres -- dropdb npoc && runuser -u postgres -- createdb --owner=npoc --encoding=UTF8 --template=template0 npoc) &&
         (cd /var/backups/npoc && runuser -u npoc -- pg_restore --no-owner --exit-on-error -d npoc <"$(ls npoc-*.dump | tail -n 1)") &&
         systemctl start npoc && within 15 curl -fsS $url/health/ready && keeps_all
 }
+check "the doctor misses a backup" is_without_backup
 check "a backup is written" backs_up
 check "and restored, with all that was there" restores
 
 # ---- Removed
 
 stored() { (cd / && runuser -u postgres -- psql -qtAd npoc -c 'SELECT count(*) FROM applications'); }
+says_that_it_is_down() { apt-get remove -qy npoc && install_package "$package" | grep -q 'installed and not running' && systemctl start npoc; }
 removes() { apt-get remove -qy npoc && is "$(property ActiveState)" inactive && [ ! -e /usr/bin/npoc ] && grep -q '^SMTP_URL' $settings; }
 purges() { apt-get purge -qy npoc && [ ! -e /etc/npoc ]; }
 keeps_data() { is "$(stored)" 2 && is "$(stat -c %U /var/lib/npoc)" npoc && ls /var/backups/npoc/npoc-*.dump; }
+check "removed and installed again, it says that it is not running" says_that_it_is_down
 check "it is removed, and its settings stay" removes
 check "its data stay" keeps_data
 check "it is purged" purges

@@ -67,7 +67,7 @@ async fn the_doctor_finds_nothing_where_all_is_well() {
         "good",
         &format!("all {}", MIGRATOR.iter().count()),
     );
-    finds(&output, "Mail", "good", "0 mails wait");
+    finds(&output, "Mail", "good", "0 waiting");
     finds(&output, "Relay", "good", "has SMTPUTF8");
     finds(
         &output,
@@ -107,6 +107,12 @@ async fn the_doctor_says_what_is_wrong_with_a_database() {
     let nowhere = examined("postgres://npoc@127.0.0.1:1/npoc", &[]).await;
     finds(&nowhere, "Database", "bad", "Connection refused");
     finds(&nowhere, "Site", "bad", "systemctl start npoc");
+    let reader = database::empty_options().await;
+    let read_only = format!(
+        "{}&options=-c%20default_transaction_read_only%3Don",
+        database::url(&reader)
+    );
+    finds(&examined(&read_only, &[]).await, "Database", "bad", "takes no changes");
 
     let empty = examined(&database::url(&database::empty_options().await), &[]).await;
     finds(&empty, "Migrations", "doubtful", "empty");
@@ -114,10 +120,16 @@ async fn the_doctor_says_what_is_wrong_with_a_database() {
     let site = TestSite::new().await;
     let url = database::url(&site.pool.connect_options());
     site.apply(&[]).await;
-    site.sql("UPDATE outbox SET owed_at = now() - interval '1 hour'").await;
-    finds(&examined(&url, &[]).await, "Mail", "bad", "2 mails wait");
+    site.sql("UPDATE outbox SET owed_at = now() - interval '70 minutes'")
+        .await;
+    finds(
+        &examined(&url, &[]).await,
+        "Mail",
+        "bad",
+        "2 waiting (the oldest for 70 minutes)",
+    );
     site.sql("UPDATE outbox SET given_up_at = now()").await;
-    finds(&examined(&url, &[]).await, "Mail", "doubtful", "2 were given up");
+    finds(&examined(&url, &[]).await, "Mail", "doubtful", "2 given up");
     site.sql("DELETE FROM _sqlx_migrations WHERE version = (SELECT max(version) FROM _sqlx_migrations)")
         .await;
     finds(&examined(&url, &[]).await, "Migrations", "doubtful", "1 have not run");
@@ -129,6 +141,70 @@ async fn the_doctor_says_what_is_wrong_with_a_database() {
     site.sql("UPDATE _sqlx_migrations SET version = 99990101000001 WHERE checksum = 'other'")
         .await;
     finds(&examined(&url, &[]).await, "Migrations", "bad", "newer npoc");
+}
+
+#[tokio::test]
+async fn the_doctor_says_that_its_user_may_not_store() {
+    let site = TestSite::new().await;
+    let url = database::url(&site.pool.connect_options());
+    site.sql("CREATE ROLE may_read LOGIN").await;
+    site.sql("GRANT SELECT ON ALL TABLES IN SCHEMA public TO may_read")
+        .await;
+    let as_another = |name: &str| {
+        url.replace("npoc@", &format!("{name}@"))
+            .replace("user=npoc", &format!("user={name}"))
+    };
+    let reading = examined(&as_another("may_read"), &[]).await;
+    finds(&reading, "Database", "bad", "may store nothing");
+    site.sql("REVOKE SELECT ON ALL TABLES IN SCHEMA public FROM may_read")
+        .await;
+    finds(
+        &examined(&as_another("may_read"), &[]).await,
+        "Database",
+        "bad",
+        "the owner of the database",
+    );
+    site.sql("DROP ROLE may_read").await;
+}
+
+#[tokio::test]
+async fn nothing_that_a_relay_says_can_look_like_a_finding_or_drive_the_terminal() {
+    let url = database::url(&database::fresh_options().await);
+    let reply = "550-\u{1b}[2J\u{1b}]0;gone\u{7}\r\n550 \rok   Relay: all well \u{202e}";
+    let relay = Relay::playing(Part::Says(At::Rcpt, reply)).await;
+    let settings = [("DATABASE_URL", url.clone()), ("SMTP_URL", relay.url.clone())];
+    for arguments in [&["doctor"][..], &["mail", "test", "a@example.org"]] {
+        let settings = settings.clone();
+        let run = tokio::task::spawn_blocking(move || {
+            let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            run(arguments, &settings)
+        });
+        let output = run.await.unwrap();
+        assert!(!output.status.success());
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(said.contains("all well"), "{said}");
+        assert!(
+            !said.contains(['\u{1b}', '\u{7}', '\u{202e}', '\r']) && !said.contains("\nok   Relay: all well"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn the_doctor_takes_no_other_program_for_the_site() {
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = other.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for mut stream in other.incoming().flatten() {
+            let _request = std::io::Read::read(&mut stream, &mut [0; 1000]);
+            let _gone = std::io::Write::write_all(&mut stream, b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhey");
+        }
+    });
+    let output = run(
+        &["doctor", "--json"],
+        &[("NPOC_LISTEN", &listen), ("NPOC_DATA_DIR", "/nowhere/npoc")],
+    );
+    finds(&output, "Site", "bad", "something else answers");
 }
 
 #[test]

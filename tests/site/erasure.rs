@@ -35,7 +35,7 @@ async fn an_application_that_is_erased_leaves_nothing_of_what_was_typed_anywhere
     let sent = site.send(&[], Uuid::now_v7()).await;
     let receipt = sent.location().to_owned();
     let reference = site.get(&receipt).await.text_of(".reference");
-    let erase = ["applications", "erase", &reference.to_lowercase()];
+    let erase = ["applications", "erase", "--yes", &reference.to_lowercase()];
     let refused = site.command(&erase);
     assert!(!refused.status.success(), "mail about it is still to be sent");
     site.deliver_all().await;

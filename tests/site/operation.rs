@@ -1,18 +1,13 @@
 //! Start, stop, and what is said of it.
 
-use std::time::{Duration, Instant};
-
 use npoc::database::{MIGRATOR, Pool, migrate};
 use sqlx::PgPool;
 use sqlx::migrate::Migrate as _;
 use uuid::Uuid;
 
-use crate::support::process::{Process, mails_in};
+use crate::support::process::{Process, mails_in, until};
 use crate::support::relay::{At, Part, Relay};
 use crate::support::{GOOD, database, encode, good_with};
-
-/// For a machine that is busy.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A site in a process of its own, on a database of its own, with mail into a folder.
 struct Site {
@@ -38,14 +33,6 @@ impl Site {
 impl Drop for Site {
     fn drop(&mut self) {
         drop(std::fs::remove_dir_all(&self.home));
-    }
-}
-
-fn until(mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "waited in vain");
-        std::thread::yield_now();
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::Command;
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::support::process::{Process, run, said};
+use crate::support::process::{Process, run, said, until};
 use crate::support::{TestSite, database, good_with};
 
 /// What a terminal of this width shows, with its escape sequences: util-linux's script gives the program one.
@@ -238,18 +238,27 @@ async fn how_a_command_ends_says_what_kind_of_failure_it_was() {
 
 #[tokio::test]
 async fn what_is_old_is_erased_when_that_is_confirmed() {
-    let (site, _) = three().await;
+    let (site, [_, egypt, _]) = three().await;
     site.sql("UPDATE applications SET received_at = now() - interval '800 days' WHERE country <> 'PE'")
         .await;
     site.sql("UPDATE outbox SET sent_at = now() WHERE reference <> (SELECT reference FROM applications WHERE country = 'KE')").await;
     let erase = ["applications", "erase", "--older-than", "730"];
     let asked = site.command(&erase);
     assert!(!asked.status.success());
-    assert!(String::from_utf8_lossy(&asked.stderr).contains("2 applications would be erased for good; say --yes"));
-    assert_eq!(site.count("applications").await, 3);
-    let done = said(site.command(&[&erase[..], &["--yes"]].concat()));
     assert!(
-        done.contains("1 applications are erased.") && done.contains("1 are not, since mail about them"),
+        String::from_utf8_lossy(&asked.stderr)
+            .contains("This would erase 2 applications that arrived more than 730 days ago for good; say --yes")
+    );
+    assert_eq!(site.count("applications").await, 3);
+    let one = site.command(&["applications", "erase", &egypt]);
+    assert!(
+        String::from_utf8_lossy(&one.stderr).contains(&format!("{egypt} of مؤسسة النور الخيرية for good; say --yes"))
+    );
+    let done = site.command(&[&erase[..], &["--yes"]].concat());
+    assert_eq!(done.status.code(), Some(1), "not all of it");
+    let done = String::from_utf8([done.stdout, done.stderr].concat()).unwrap();
+    assert!(
+        done.contains("Erased: 1 application.") && done.contains("1 application not erased, since mail about it"),
         "{done}"
     );
     assert_eq!(site.count("applications").await, 2);
@@ -318,6 +327,7 @@ async fn every_request_has_a_number_of_our_own_in_its_answer_and_in_each_of_its_
     let body = crate::support::encode(&fields);
     let sent = Process::post(site.address, &body).unwrap();
     assert_eq!(sent.status, 303);
+    assert_eq!(sent.request_id.len(), 36, "{}", sent.request_id);
     let lines = || {
         site.log()
             .lines()
@@ -326,12 +336,72 @@ async fn every_request_has_a_number_of_our_own_in_its_answer_and_in_each_of_its_
     };
     let of = |message: &str| lines().into_iter().find(|line| line["fields"]["message"] == message);
     let id = |line: &Value| line["span"]["id"].as_str().unwrap_or_default().to_owned();
-    let stored = id(&of("application stored").unwrap());
-    assert_eq!(stored.len(), 36, "{:#?}", lines());
-    while of("finished processing request").is_none() {
-        std::thread::yield_now();
+    for message in ["application stored", "finished processing request"] {
+        // The log is read beside this.
+        until(|| of(message).is_some());
+        assert_eq!(id(&of(message).unwrap()), sent.request_id, "{message}");
     }
-    assert_eq!(id(&of("finished processing request").unwrap()), stored);
     drop(site);
     drop(std::fs::remove_dir_all(home));
+}
+
+#[tokio::test]
+async fn a_reader_that_leaves_is_no_failure() {
+    let (site, _) = three().await;
+    let program = env!("CARGO_BIN_EXE_npoc");
+    for arguments in [
+        "applications list",
+        "applications export",
+        "applications export --format jsonl",
+        "mail list",
+        "doctor",
+    ] {
+        // Its output ends before it begins.
+        let line = format!("{program} {arguments} | true; exit ${{PIPESTATUS[0]}}");
+        let mut bash = Command::new("bash");
+        let url = database::url(&site.pool.connect_options());
+        let output = bash
+            .args(["-c", &line])
+            .env("DATABASE_URL", url)
+            .env("NPOC_MAIL", "folder")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.is_empty(), "{arguments}: {said}");
+    }
+}
+
+#[test]
+fn a_file_of_settings_that_would_be_read_otherwise_than_it_looks_is_refused() {
+    let file = std::env::temp_dir().join(format!("npoc-otherwise-{}", std::process::id()));
+    for (lines, fault) in [
+        (
+            "NPOC_LISTEN=127.0.0.1:1\nNPOC_LISTEN=127.0.0.1:2\n",
+            "NPOC_LISTEN stands there twice",
+        ),
+        ("NPOC_LISTN=127.0.0.1:1\n", "NPOC_LISTN is no setting"),
+        ("SMTP_URL=smtp://u:s3$cret@h\n", "the value of SMTP_URL has a $ in it"),
+        (
+            "SMTP_URL=\"smtp://u:s3$cret@h\"\n",
+            "the value of SMTP_URL has a $ in it",
+        ),
+    ] {
+        std::fs::write(&file, lines).unwrap();
+        let ended = run(&["mail", "list", "--settings", file.to_str().unwrap()], &[]);
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(78));
+        assert!(said.contains(fault) && !said.contains("cret"), "{said}");
+    }
+    std::fs::write(
+        &file,
+        "# NPOC_LISTN=1\n\nSMTP_URL='smtp://u:s3$cret@h'\r\nNPOC_LISTEN=nowhere\n",
+    )
+    .unwrap();
+    let ended = run(&["mail", "list", "--settings", file.to_str().unwrap()], &[]);
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(
+        said.contains("NPOC_LISTEN must be") && !said.contains("SMTP_URL"),
+        "{said}"
+    );
+    std::fs::remove_file(file).unwrap();
 }

@@ -3,19 +3,20 @@
 use sqlx::{Connection as _, PgConnection};
 use time::OffsetDateTime;
 
+use super::machine::CLOCK;
 use super::{Finding, PATIENCE};
 use crate::causes;
 use crate::database::{Database, Inspection, Migrations, beside, embedded, inspect, migrations};
 use crate::outbox::{self, Standing};
 use crate::settings::{DatabaseChoice, Settings};
+use crate::watch::TOO_LONG as WAITS;
 
 const DATABASE: &str = "Database";
 const MIGRATIONS: &str = "Migrations";
 const MAIL: &str = "Mail";
-const CLOCK: &str = "Clock";
 
-/// As the log tells of it.
-const TOO_LONG: time::Duration = time::Duration::minutes(15);
+/// A relay that asks to be tried later (greylisting) is well within it; then somebody should know.
+const TOO_LONG: time::Duration = time::Duration::hours(1);
 
 /// How far two clocks may be apart, in seconds.
 const APART: i64 = 5;
@@ -35,18 +36,18 @@ pub(super) async fn all(settings: &Settings) -> Vec<Finding> {
     };
     match tokio::time::timeout(PATIENCE, looking).await {
         Ok(Ok(findings)) => findings,
-        Ok(Err(error)) => vec![unreachable(&causes(error.as_ref()))],
+        Ok(Err(error)) => vec![unusable(&error)],
         Err(_) => vec![unreachable("it does not answer")],
     }
 }
 
 fn not_running(home: &std::path::Path) -> Finding {
-    let programs = embedded::version();
+    let programs = embedded::version(home);
     match programs {
         Err(error) => Finding::bad(
             DATABASE,
             format!("{error}."),
-            "Install PostgreSQL (Debian: apt-get install postgresql), or set DATABASE_URL.",
+            "Install that PostgreSQL (Debian: sudo apt-get install postgresql), or set DATABASE_URL.",
         ),
         Ok(version) => Finding::doubtful(
             DATABASE,
@@ -59,11 +60,27 @@ fn not_running(home: &std::path::Path) -> Finding {
     }
 }
 
+/// What a role may not (PostgreSQL, appendix A).
+const INSUFFICIENT_PRIVILEGE: &str = "42501";
+
+fn unusable(error: &anyhow::Error) -> Finding {
+    let database = error.downcast_ref().and_then(sqlx::Error::as_database_error);
+    if database.is_some_and(|error| error.code().is_some_and(|code| code == INSUFFICIENT_PRIVILEGE)) {
+        let advice = "Make the user of DATABASE_URL the owner of the database, and of the tables in it.";
+        return Finding::bad(
+            DATABASE,
+            format!("it does not let us: {}.", causes(error.as_ref())),
+            advice,
+        );
+    }
+    unreachable(&causes(error.as_ref()))
+}
+
 fn unreachable(why: &str) -> Finding {
     Finding::bad(
         DATABASE,
         format!("it cannot be used: {why}."),
-        "Look whether PostgreSQL runs (Debian: systemctl status postgresql), and at host, name, user and password in \
+        "Look whether PostgreSQL runs (Debian: sudo systemctl status postgresql), and at host, name, user and password in \
          DATABASE_URL. By a socket, the user of this process must be the user in the database (sudo npoc sees to that).",
     )
 }
@@ -95,6 +112,12 @@ fn server(found: &Inspection) -> Finding {
             says(", but it is a standby, which only reads"),
             "Set DATABASE_URL to the primary.",
         )
+    } else if found.is_read_only {
+        let advice = "Look at default_transaction_read_only there; some providers set it when a disk is full.";
+        Finding::bad(DATABASE, says(", but takes no changes"), advice)
+    } else if !found.may_store {
+        let advice = "Make the user of DATABASE_URL the owner of the tables: REASSIGN OWNED BY … TO npoc";
+        Finding::bad(DATABASE, says(", but its user may store nothing there"), advice)
     } else if !found.may_create {
         let advice = "Make its user the owner: ALTER DATABASE npoc OWNER TO npoc";
         Finding::bad(DATABASE, says(", but its user may make no tables there"), advice)
@@ -150,15 +173,12 @@ fn mail(standing: &Standing) -> Finding {
         oldest_waits,
         ..
     } = *standing;
-    let says = format!("{waiting} mails wait, {given_up} were given up, {held} are held.");
-    let advice = "npoc mail list says which and why; npoc mail retry makes them due.";
+    let minutes = oldest_waits.whole_minutes();
+    let says = format!("{waiting} waiting (the oldest for {minutes} minutes), {given_up} given up, {held} held.");
+    let advice = "sudo npoc mail list says which and why; sudo npoc mail retry makes them due.";
     if oldest_waits > TOO_LONG {
-        let says = format!(
-            "{says} The oldest has waited for {} minutes.",
-            oldest_waits.whole_minutes()
-        );
         Finding::bad(MAIL, says, advice)
-    } else if given_up + held > 0 {
+    } else if oldest_waits > WAITS || given_up + held > 0 {
         Finding::doubtful(MAIL, says, advice)
     } else {
         Finding::good(MAIL, says)

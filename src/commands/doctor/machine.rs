@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::time::{Duration, SystemTime};
 
 use tokio::process::Command;
 
@@ -10,7 +11,8 @@ use crate::mailer::Transport;
 use crate::settings::{DatabaseChoice, Settings};
 
 const DISK: &str = "Disk";
-const CLOCK: &str = "Clock";
+pub(super) const CLOCK: &str = "Clock";
+const BACKUP: &str = "Backup";
 
 /// Below this a database may stop soon.
 const LITTLE: u64 = 200 << 20;
@@ -77,11 +79,58 @@ pub(super) async fn clock() -> Finding {
 }
 
 async fn is_synchronized() -> Option<String> {
-    let asking = Command::new("timedatectl")
-        .args(["show", "--property=NTPSynchronized", "--value"])
+    said_by("timedatectl", &["show", "--property=NTPSynchronized", "--value"]).await
+}
+
+/// What a program of this machine says in time, in one line.
+async fn said_by(program: &str, arguments: &[&str]) -> Option<String> {
+    let asking = Command::new(program)
+        .args(arguments)
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();
     let output = tokio::time::timeout(PATIENCE, asking).await.ok()?.ok()?;
     String::from_utf8(output.stdout).ok().map(|said| said.trim().to_owned())
+}
+
+/// Whether the site that systemd runs was started before its settings were changed. What is found of them here is not
+/// what it does then.
+pub(super) async fn newer_settings(file: Option<&Path>) -> Option<Finding> {
+    let changed_at = file?.metadata().ok()?.modified().ok()?;
+    let asked = [
+        "show",
+        "npoc",
+        "--property=ActiveEnterTimestamp",
+        "--timestamp=unix",
+        "--value",
+    ];
+    let seconds = said_by("systemctl", &asked).await?.strip_prefix('@')?.parse().ok()?;
+    let started_at = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+    (changed_at > started_at + Duration::from_secs(1)).then(|| {
+        let says = "they were changed after the site was started, which still has the old ones.";
+        Finding::bad("Settings", says, "sudo systemctl restart npoc")
+    })
+}
+
+/// Where the package's timer writes them; who has no such place has other ways.
+const BACKUPS: &str = "/var/backups/npoc";
+
+/// One a night, and some time for a machine that was off.
+const OLD: Duration = Duration::from_hours(50);
+
+pub(super) fn backups() -> Option<Finding> {
+    let files = std::fs::read_dir(BACKUPS).ok()?.flatten();
+    let dumps = files.filter(|file| file.file_name().to_string_lossy().starts_with("npoc-"));
+    let newest = dumps.filter_map(|file| file.metadata().ok()?.modified().ok()).max();
+    let age = newest.map(|at| SystemTime::now().duration_since(at).unwrap_or_default());
+    let advice =
+        "sudo systemctl enable --now npoc-backup.timer; sudo journalctl -u npoc-backup says how the last one went.";
+    Some(match age {
+        None => Finding::doubtful(BACKUP, format!("there is none in {BACKUPS}."), advice),
+        Some(age) if age > OLD => {
+            let days = age.as_secs() / 86_400;
+            Finding::doubtful(BACKUP, format!("the newest in {BACKUPS} is {days} days old."), advice)
+        }
+        Some(_) => Finding::good(BACKUP, format!("the newest in {BACKUPS} is of the last two days.")),
+    })
 }

@@ -7,6 +7,7 @@ mod relay;
 mod site;
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -134,7 +135,7 @@ const DEEPER: &str = "       ";
 ///
 /// # Errors
 /// That standard output cannot be written.
-pub async fn doctor(settings: Result<Settings, Faults>, json: bool) -> anyhow::Result<bool> {
+pub async fn doctor(settings: Result<Settings, Faults>, file: Option<&Path>, json: bool) -> anyhow::Result<bool> {
     let mut chart = Chart {
         out: io::stdout().lock(),
         terminal: Terminal::of_stdout(),
@@ -143,7 +144,7 @@ pub async fn doctor(settings: Result<Settings, Faults>, json: bool) -> anyhow::R
         doubtful: 0,
     };
     match settings {
-        Ok(settings) => examine(&settings, &mut chart).await?,
+        Ok(settings) => examine(&settings, file, &mut chart).await?,
         Err(Faults(faults)) => {
             let advice = "Repair it first: nothing else can be looked at.";
             chart.note(faults.into_iter().map(|fault| Finding::bad("Settings", fault, advice)))?;
@@ -152,9 +153,11 @@ pub async fn doctor(settings: Result<Settings, Faults>, json: bool) -> anyhow::R
     chart.sum()
 }
 
-async fn examine(settings: &Settings, chart: &mut Chart<impl Write>) -> anyhow::Result<()> {
+async fn examine(settings: &Settings, file: Option<&Path>, chart: &mut Chart<impl Write>) -> anyhow::Result<()> {
     chart.note(site::settings(settings))?;
+    chart.note(machine::newer_settings(file).await)?;
     chart.note(machine::disks(settings))?;
+    chart.note(machine::backups())?;
     chart.note([machine::clock().await])?;
     chart.note(database::all(settings).await)?;
     chart.note(relay::all(settings).await)?;

@@ -12,14 +12,15 @@ pub(super) async fn all(settings: &Settings) -> Vec<Finding> {
         Transport::Smtp(relay) => relay,
         Transport::Folder(folder) => return vec![into_files(settings, &folder.display().to_string())],
     };
-    let looking = async {
-        match relay.converse().await {
-            Ok(conversation) => of_conversation(relay, conversation, settings).await,
-            Err(failure) => vec![no_way_in(&failure.reason)],
-        }
-    };
-    let looked = tokio::time::timeout(PATIENCE, looking).await;
-    looked.unwrap_or_else(|_| vec![no_way_in("it does not answer")])
+    match in_time(relay.converse()).await {
+        Ok(conversation) => of_conversation(relay, conversation, settings).await,
+        Err(failure) => vec![no_way_in(relay, &failure.reason)],
+    }
+}
+
+async fn in_time<T>(asking: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let asked = tokio::time::timeout(PATIENCE, asking).await;
+    asked.unwrap_or_else(|_| Err(Failure::temporary("it does not answer in time")))
 }
 
 fn into_files(settings: &Settings, folder: &str) -> Finding {
@@ -31,19 +32,19 @@ fn into_files(settings: &Settings, folder: &str) -> Finding {
     }
 }
 
-fn no_way_in(why: &str) -> Finding {
+fn no_way_in(relay: &Relay, why: &str) -> Finding {
     Finding::bad(
         RELAY,
-        format!("it does not let us in: {why}."),
-        "Look at host, port, tls=, user and password in SMTP_URL, and whether this machine may reach that port \
-         (many providers block port 25). Meanwhile nothing is lost: mail waits.",
+        format!("{relay} does not let us in: {why}."),
+        "Look at host, port, tls=, user and password in SMTP_URL (with @ : / in them as %40 %3A %2F), and whether this \
+         machine may reach that port: many providers block 25. Meanwhile nothing is lost: mail waits.",
     )
 }
 
 async fn of_conversation(relay: &Relay, conversation: Conversation, settings: &Settings) -> Vec<Finding> {
     let mut findings = vec![way(relay, &conversation), scripts(&conversation)];
     let (from, to) = (&settings.mail_from.email, settings.staff_email.to_wire());
-    findings.push(match conversation.would_deliver(from, &to).await {
+    findings.push(match in_time(conversation.would_deliver(from, &to)).await {
         Ok(()) => Finding::good(RELAY, format!("it would take mail from {from} to {to}.")),
         Err(failure) => refused(&failure, from.as_ref(), to.as_ref()),
     });

@@ -6,6 +6,7 @@ use http_body_util::{BodyExt as _, Limited};
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use url::Url;
 
 use super::{Finding, PATIENCE, Verdict};
 use crate::causes;
@@ -17,6 +18,10 @@ const PUBLIC: &str = "Public address";
 
 /// What `/health/live` says.
 const LIVE: &str = "live\n";
+
+/// How what `/health/ready` says begins.
+const READY: &str = "ready\n";
+const NOT_READY: &str = "not ready";
 
 /// Settings that can be used and may not be meant.
 pub(super) fn settings(settings: &Settings) -> Vec<Finding> {
@@ -60,8 +65,8 @@ pub(super) async fn answers(settings: &Settings) -> Vec<Finding> {
     let public = public(settings).await;
     let is_reached = public.verdict == Verdict::Good;
     findings.push(public);
-    if let Some(host) = settings.public_url.strip_prefix("https://").filter(|_| is_reached) {
-        findings.push(redirect(host).await);
+    if is_reached && let Some(address) = without_tls(&settings.public_url) {
+        findings.push(redirect(&address).await);
     }
     findings
 }
@@ -73,8 +78,8 @@ fn local(settings: &Settings) -> String {
 async fn here(settings: &Settings) -> Finding {
     let address = local(settings);
     match get(&format!("{address}/health/ready")).await {
-        Ok(answer) if answer.status == StatusCode::OK => Finding::good(SITE, format!("it is ready at {address}.")),
-        Ok(answer) if answer.status == StatusCode::SERVICE_UNAVAILABLE => Finding::bad(
+        Ok(answer) if answer.body.starts_with(READY) => Finding::good(SITE, format!("it is ready at {address}.")),
+        Ok(answer) if answer.body.starts_with(NOT_READY) => Finding::bad(
             SITE,
             format!("it runs at {address} and cannot reach its database."),
             "See what is said of the database above.",
@@ -82,12 +87,12 @@ async fn here(settings: &Settings) -> Finding {
         Ok(answer) => Finding::bad(
             SITE,
             format!("something else answers at {address}: {}.", answer.status),
-            "Look who listens there (ss -ltnp), and at NPOC_LISTEN.",
+            "Look who listens there (sudo ss -ltnp), and at NPOC_LISTEN.",
         ),
         Err(why) => Finding::bad(
             SITE,
             format!("nothing answers at {address}: {why}."),
-            "Start it (systemctl start npoc), and look at its log (journalctl -u npoc).",
+            "Start it (sudo systemctl start npoc), and look at its log (sudo journalctl -u npoc).",
         ),
     }
 }
@@ -112,10 +117,14 @@ async fn public(settings: &Settings) -> Finding {
     }
 }
 
-/// Whoever types the name alone comes by http.
-async fn redirect(host: &str) -> Finding {
-    let address = format!("http://{}", host.split(':').next().unwrap_or(host));
-    match get(&address).await {
+/// Where somebody comes to who types the name alone, if the site has TLS.
+fn without_tls(public_url: &str) -> Option<String> {
+    let url = Url::parse(public_url).ok().filter(|url| url.scheme() == "https")?;
+    url.host().map(|host| format!("http://{host}"))
+}
+
+async fn redirect(address: &str) -> Finding {
+    match get(address).await {
         Ok(answer) if answer.status.is_redirection() && answer.location.starts_with("https://") => {
             Finding::good(PUBLIC, format!("{address} leads to https."))
         }

@@ -12,9 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::error::Error;
-
-/// The oldest major version that is still supported by its makers.
-pub(super) const OLDEST: u32 = 14;
+use crate::database::OLDEST;
 
 /// What we run; all of them have to be there.
 const PROGRAMS: [&str; 3] = ["postgres", "initdb", "pg_ctl"];

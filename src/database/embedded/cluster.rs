@@ -186,7 +186,7 @@ impl Cluster {
 }
 
 /// The major version of existing data.
-fn version(data: &Path) -> Result<Option<String>, Error> {
+pub(super) fn version(data: &Path) -> Result<Option<String>, Error> {
     let path = data.join("PG_VERSION");
     match fs::read_to_string(&path) {
         Ok(text) => Ok(Some(text.trim().to_owned())),

@@ -10,13 +10,13 @@ pub enum Error {
     #[error(
         "No PostgreSQL server (version {} or later) was found. Install one (Debian: apt-get install postgresql), \
          or set DATABASE_URL.",
-        super::binaries::OLDEST
+        crate::database::OLDEST
     )]
     NoServer,
 
     /// `PG_BINDIR` is a decision of the operator, from which we do not stray.
     #[error("PG_BINDIR names {}, which has no PostgreSQL server of version {} or later.", .0.display(),
-        super::binaries::OLDEST)]
+        crate::database::OLDEST)]
     Bindir(PathBuf),
 
     /// A cluster can only be opened by the major version that made it.

@@ -136,12 +136,14 @@ pub fn running(home: &Path) -> Option<PathBuf> {
     socket::accepts(&directory).then_some(directory)
 }
 
-/// The major version of the programs that a new database would be made with.
+/// The major version of the programs that the database in `home` would be started with, or made.
 ///
 /// # Errors
 /// Where there are none that will do.
-pub fn version() -> Result<u32, Error> {
-    binaries::Binaries::find(Path::new(""), None).map(|binaries| binaries.major)
+pub fn version(home: &Path) -> Result<u32, Error> {
+    let data = home.join(cluster::DIRECTORY);
+    let needed = cluster::version(&data)?;
+    binaries::Binaries::find(&data, needed.as_deref()).map(|binaries| binaries.major)
 }
 
 /// Makes the home directory if it is missing, and returns its full path. Sees before and after that

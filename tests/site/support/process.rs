@@ -6,7 +6,10 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// For a machine that is busy.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running site. Dropping it kills it.
 pub struct Process {
@@ -84,6 +87,15 @@ impl Process {
     }
 }
 
+/// Waits, as long as it takes on a machine that is busy.
+pub fn until(mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "waited in vain");
+        std::thread::yield_now();
+    }
+}
+
 /// Gets a page of whoever listens there.
 pub fn get(address: SocketAddr, path: &str) -> Option<Answer> {
     ask(address, &format!("GET {path} HTTP/1.1\r\n"), "")
@@ -93,6 +105,7 @@ pub fn get(address: SocketAddr, path: &str) -> Option<Answer> {
 pub struct Answer {
     pub status: u16,
     pub location: String,
+    pub request_id: String,
     pub body: String,
 }
 
@@ -104,10 +117,16 @@ fn ask(address: SocketAddr, head: &str, body: &str) -> Option<Answer> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     let (head, body) = answer.split_once("\r\n\r\n")?;
-    let location = head.lines().find_map(|line| line.strip_prefix("location: "));
+    let header = |name| {
+        head.lines()
+            .find_map(|line| line.strip_prefix(name))
+            .unwrap_or_default()
+            .to_owned()
+    };
     Some(Answer {
         status: head.get(9..12)?.parse().ok()?,
-        location: location.unwrap_or_default().to_owned(),
+        location: header("location: "),
+        request_id: header("x-request-id: "),
         body: body.to_owned(),
     })
 }
