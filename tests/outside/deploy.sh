@@ -4,9 +4,9 @@
 #
 #   tests/outside/deploy.sh OLDER.deb PACKAGE.deb
 #
-# Needs root, debootstrap and systemd-nspawn. Where no container can be booted, it says so and tries nothing.
+# Needs root, debootstrap and systemd-nspawn. Where no container can be booted, it says so and ends with 77.
 set -euo pipefail
-if [ "$(id -u)" -ne 0 ]; then echo "NOT TRIED: only root can boot a container" && exit 0; fi
+if [ "$(id -u)" -ne 0 ]; then echo "NOT TRIED: only root can boot a container" && exit 77; fi
 older=$(realpath "${1:?usage: tests/outside/deploy.sh OLDER.deb PACKAGE.deb}")
 package=$(realpath "${2:?a package}")
 outside=$(realpath "$(dirname "$0")")
@@ -79,7 +79,7 @@ end=$((SECONDS + 60))
 until is_up; do
     if [ "$SECONDS" -ge "$end" ] || ! kill -0 "$machine" 2>/dev/null; then
         echo "NOT TRIED: no container can be booted here: $(tail -n 1 "$work/console")"
-        exit 0
+        exit 77
     fi
     sleep 0.2
 done
