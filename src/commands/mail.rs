@@ -22,7 +22,11 @@ pub(super) async fn list(pool: &Pool, json: bool, out: &mut impl Write) -> anyho
     }
     writeln!(out, "{}", counted(u64::try_from(unsent.len())?, "unsent mail"))?;
     for mail in unsent {
-        let (owed, tries) = (in_utc(mail.owed_at), mail.attempts);
+        let owed = in_utc(mail.owed_at);
+        let tries = match mail.attempts {
+            1 => "1 try".to_owned(),
+            tries => format!("{tries} tries"),
+        };
         writeln!(
             out,
             "{}  owed since {owed}, {tries} tries, {}",
