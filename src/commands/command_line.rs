@@ -11,7 +11,7 @@ use time::{Date, Duration, OffsetDateTime};
 use crate::membership::{Filter, Search, State};
 use crate::values::{Country, Region};
 
-/// How commands end; see [`super::exit`].
+/// How commands end, in words; [`status`](super::status) works it out.
 pub const EXIT_STATUS: &str = "\
 0 done
 1 not done, or npoc doctor found something that must be repaired
