@@ -271,6 +271,19 @@ mod tests {
             assert_eq!((relay.host.as_str(), relay.port), (host, port), "{url}");
             assert_eq!(relay.credentials, None);
         }
+        for (url, is_elsewhere) in [
+            ("smtp://mail.example.org", true),
+            ("smtp://192.0.2.25", true),
+            ("smtp://localhost", false),
+            ("smtp://127.0.0.1:2525", false),
+            ("smtp://[::1]", false),
+        ] {
+            assert_eq!(
+                Relay::at(url).map(|relay| relay.is_elsewhere()),
+                Some(is_elsewhere),
+                "{url}"
+            );
+        }
         let relay = Relay::at("smtps://ann%40example.org:p%3Ass%C3%A9@mail.example.org/npoc.example").unwrap();
         let credentials = Credentials::new("ann@example.org".into(), "p:ssé".into());
         assert_eq!(relay.credentials, Some(credentials));

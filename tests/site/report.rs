@@ -159,6 +159,9 @@ async fn a_monitor_sees_requests_applications_and_mail_on_a_listener_of_its_own(
             "{pattern} in {figures}"
         );
     }
+    let sum = "npoc_http_request_duration_seconds_sum{route=\"/membership\"} ";
+    let took = figures.lines().find_map(|figure| figure.strip_prefix(sum)).unwrap();
+    assert!(took.parse::<f64>().unwrap() > 0.0, "{took}");
     every_alert_waits_for_a_figure_that_is_there(&figures);
     assert_eq!(site.get("/metrics").await.status, 404, "not for visitors");
     assert_eq!(

@@ -184,3 +184,61 @@ fn mail(standing: &Standing) -> Finding {
         Finding::good(MAIL, says)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Verdict;
+    use super::*;
+
+    fn usual() -> Inspection {
+        Inspection {
+            version: "15.14".into(),
+            will_do: true,
+            is_utf8: true,
+            is_standby: false,
+            is_read_only: false,
+            may_create: true,
+            may_store: true,
+            now: OffsetDateTime::now_utc(),
+        }
+    }
+
+    /// What is found of a server that lacks something.
+    fn found(lacking: impl Fn(&mut Inspection)) -> (Verdict, String) {
+        let mut inspection = usual();
+        lacking(&mut inspection);
+        let found = server(&inspection);
+        (
+            found.verdict,
+            format!("{} {}", found.says, found.advice.unwrap_or_default()),
+        )
+    }
+
+    #[test]
+    fn a_server_is_good_that_has_all_we_need_and_bad_that_lacks_any_of_it() {
+        assert_eq!(found(|_| ()).0, Verdict::Good);
+        for ((verdict, whole), words) in [
+            (found(|server| server.will_do = false), "14"),
+            (found(|server| server.is_utf8 = false), "UTF-8"),
+            (found(|server| server.is_standby = true), "standby"),
+            (found(|server| server.is_read_only = true), "no changes"),
+            (found(|server| server.may_create = false), "no tables"),
+            (found(|server| server.may_store = false), "store nothing"),
+        ] {
+            assert!(verdict == Verdict::Bad && whole.contains(words), "{whole}");
+        }
+    }
+
+    #[test]
+    fn clocks_that_are_apart_are_bad_either_way() {
+        for (seconds, verdict) in [
+            (0, Verdict::Good),
+            (-3, Verdict::Good),
+            (60, Verdict::Bad),
+            (-60, Verdict::Bad),
+        ] {
+            let now = OffsetDateTime::now_utc() + time::Duration::seconds(seconds);
+            assert_eq!(clock(&Inspection { now, ..usual() }).verdict, verdict, "{seconds}");
+        }
+    }
+}

@@ -18,6 +18,8 @@ const BACKUP: &str = "Backup";
 const LITTLE: u64 = 200 << 20;
 /// An hour of attention is better spent now.
 const SOME: u64 = 1 << 30;
+/// Of files.
+const FEW: u64 = 1000;
 
 /// The places that the site writes to; where both database and mail go elsewhere, that of logs.
 pub(super) fn disks(settings: &Settings) -> Vec<Finding> {
@@ -39,24 +41,29 @@ pub(super) fn disks(settings: &Settings) -> Vec<Finding> {
 fn disk(place: &Path) -> Finding {
     // What is not there yet will be made on the disk of what is.
     let there = place.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(place);
-    let (free, files) = match rustix::fs::statvfs(there) {
-        Ok(disk) => (
-            disk.f_bavail.saturating_mul(disk.f_frsize),
-            (disk.f_files, disk.f_favail),
-        ),
+    match rustix::fs::statvfs(there) {
+        Ok(disk) => {
+            let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+            // Some file systems do not count files.
+            let files = (disk.f_files > 0).then_some(disk.f_favail);
+            room(&place.display().to_string(), free, files)
+        }
         Err(error) => {
             let says = format!("nothing can be told of {}: {error}.", place.display());
-            return Finding::bad(
+            Finding::bad(
                 DISK,
                 says,
                 "Look whether it is there, and whether this user may reach it.",
-            );
+            )
         }
-    };
-    let says = format!("{} has {} MB left.", place.display(), free >> 20);
+    }
+}
+
+/// Of so many octets and files that can still be written.
+fn room(place: &str, free: u64, files: Option<u64>) -> Finding {
+    let says = format!("{place} has {} MB left.", free >> 20);
     let advice = "Make room: old logs (journalctl --vacuum-time=2weeks), packages (apt-get clean), backups.";
-    // Some file systems do not count files.
-    if free < LITTLE || (files.0 > 0 && files.1 < 1000) {
+    if free < LITTLE || files.is_some_and(|files| files < FEW) {
         Finding::bad(DISK, says, advice)
     } else if free < SOME {
         Finding::doubtful(DISK, says, advice)
@@ -133,4 +140,23 @@ pub(super) fn backups() -> Option<Finding> {
         }
         Some(_) => Finding::good(BACKUP, format!("the newest in {BACKUPS} is of the last two days.")),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Verdict;
+    use super::*;
+
+    #[test]
+    fn a_disk_that_is_nearly_full_is_bad_and_one_that_will_be_soon_is_doubtful() {
+        for (free, files, verdict) in [
+            (LITTLE - 1, None, Verdict::Bad),
+            (LITTLE, None, Verdict::Doubtful),
+            (SOME - 1, Some(FEW), Verdict::Doubtful),
+            (SOME, Some(FEW), Verdict::Good),
+            (SOME, Some(FEW - 1), Verdict::Bad),
+        ] {
+            assert_eq!(room("/var", free, files).verdict, verdict, "{free} {files:?}");
+        }
+    }
 }
