@@ -6,12 +6,14 @@ mod context;
 mod country;
 pub mod domain_name;
 mod email_address;
+mod region;
 pub mod text;
 mod website;
 
-pub use country::{Country, Region};
+pub use country::Country;
 pub use domain_name::DomainName;
 pub use email_address::EmailAddress;
+pub use region::Region;
 pub use website::Website;
 
 /// Why a typed value was not taken. Kinds, not sentences.

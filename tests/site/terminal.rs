@@ -270,46 +270,6 @@ async fn what_is_old_is_erased_when_that_is_confirmed() {
     );
 }
 
-#[test]
-fn settings_are_read_from_the_file_that_is_named_and_its_faults_quote_no_value() {
-    let file = std::env::temp_dir().join(format!("npoc-settings-{}", std::process::id()));
-    let path = file.to_str().unwrap();
-    std::fs::write(
-        &file,
-        "# A comment\nNPOC_LISTEN='nowhere'\nNPOC_MAIL_FROM='NPOC <a@example.org>'\n",
-    )
-    .unwrap();
-    for arguments in [&["serve", "--settings", path][..], &["--settings", path]] {
-        let said = String::from_utf8(run(arguments, &[]).stderr).unwrap();
-        assert!(
-            said.contains("NPOC_LISTEN must be") && !said.contains("NPOC_MAIL_FROM"),
-            "{said}"
-        );
-    }
-    let overruled = run(
-        &["doctor", "--json"],
-        &[("NPOC_SETTINGS", path), ("NPOC_LISTEN", "127.0.0.1:1")],
-    );
-    assert!(
-        !String::from_utf8_lossy(&overruled.stdout).contains("must be"),
-        "the environment goes before it"
-    );
-    std::fs::write(
-        &file,
-        "NPOC_LISTEN=127.0.0.1:1\nSMTP_URL=smtp://npoc:s3cret word@example.org\n",
-    )
-    .unwrap();
-    let said = String::from_utf8(run(&["serve", "--settings", path], &[]).stderr).unwrap();
-    assert!(
-        said.contains("what follows NPOC_LISTEN is not NAME=value") && !said.contains("s3cret"),
-        "{said}"
-    );
-    std::fs::remove_file(&file).unwrap();
-    let gone = run(&["serve", "--settings", path], &[]);
-    assert_eq!(gone.status.code(), Some(78));
-    assert!(String::from_utf8_lossy(&gone.stderr).contains("cannot be read: No such file"));
-}
-
 #[tokio::test]
 async fn every_request_has_a_number_of_our_own_in_its_answer_and_in_each_of_its_lines_in_the_log() {
     let options = database::fresh_options().await;
@@ -369,39 +329,4 @@ async fn a_reader_that_leaves_is_no_failure() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() && said.is_empty(), "{arguments}: {said}");
     }
-}
-
-#[test]
-fn a_file_of_settings_that_would_be_read_otherwise_than_it_looks_is_refused() {
-    let file = std::env::temp_dir().join(format!("npoc-otherwise-{}", std::process::id()));
-    for (lines, fault) in [
-        (
-            "NPOC_LISTEN=127.0.0.1:1\nNPOC_LISTEN=127.0.0.1:2\n",
-            "NPOC_LISTEN stands there twice",
-        ),
-        ("NPOC_LISTN=127.0.0.1:1\n", "NPOC_LISTN is no setting"),
-        ("SMTP_URL=smtp://u:s3$cret@h\n", "the value of SMTP_URL has a $ in it"),
-        (
-            "SMTP_URL=\"smtp://u:s3$cret@h\"\n",
-            "the value of SMTP_URL has a $ in it",
-        ),
-    ] {
-        std::fs::write(&file, lines).unwrap();
-        let ended = run(&["mail", "list", "--settings", file.to_str().unwrap()], &[]);
-        let said = String::from_utf8_lossy(&ended.stderr);
-        assert_eq!(ended.status.code(), Some(78));
-        assert!(said.contains(fault) && !said.contains("cret"), "{said}");
-    }
-    std::fs::write(
-        &file,
-        "# NPOC_LISTN=1\n\nSMTP_URL='smtp://u:s3$cret@h'\r\nNPOC_LISTEN=nowhere\n",
-    )
-    .unwrap();
-    let ended = run(&["mail", "list", "--settings", file.to_str().unwrap()], &[]);
-    let said = String::from_utf8_lossy(&ended.stderr);
-    assert!(
-        said.contains("NPOC_LISTEN must be") && !said.contains("SMTP_URL"),
-        "{said}"
-    );
-    std::fs::remove_file(file).unwrap();
 }
