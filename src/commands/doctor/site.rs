@@ -25,35 +25,31 @@ const NOT_READY: &str = "not ready";
 
 /// Settings that can be used and may not be meant.
 pub(super) fn settings(settings: &Settings) -> Vec<Finding> {
-    let is_public = settings.public_url.starts_with("https:");
-    let mut findings = vec![Finding::good(SETTINGS, "all can be used.")];
-    if !is_public {
-        let says = format!(
-            "the site takes {} for its address, and links in mails lead there.",
-            settings.public_url
-        );
-        findings.push(Finding::doubtful(
-            SETTINGS,
-            says,
+    let address = &settings.public_url;
+    let is_public = address.starts_with("https:");
+    let doubts = [
+        (
+            !is_public,
+            format!("the site takes {address} for its address, and links in mails lead there."),
             "Set NPOC_PUBLIC_URL to the https address of the site.",
-        ));
-    }
-    // The site itself speaks no TLS.
-    if is_public && settings.trusted_proxies.is_empty() {
-        findings.push(Finding::doubtful(
-            SETTINGS,
-            "no proxy is trusted, so all visitors count as one and share one limit.",
+        ),
+        (
+            // The site itself speaks no TLS.
+            is_public && settings.trusted_proxies.is_empty(),
+            "no proxy is trusted, so all visitors count as one and share one limit.".into(),
             "Set NPOC_TRUSTED_PROXIES, to 127.0.0.1,::1 for a proxy on this machine.",
-        ));
-    }
-    if settings.rate_limit == 0 {
-        findings.push(Finding::doubtful(
-            SETTINGS,
-            "nothing limits how many applications one client sends.",
+        ),
+        (
+            settings.rate_limit == 0,
+            "nothing limits how many applications one client sends.".into(),
             "Leave NPOC_RATE_LIMIT out, unless that is meant.",
-        ));
-    }
-    findings
+        ),
+    ];
+    let doubts = doubts.into_iter().filter(|(is_so, ..)| *is_so);
+    let doubts = doubts.map(|(_, says, advice)| Finding::doubtful(SETTINGS, says, advice));
+    std::iter::once(Finding::good(SETTINGS, "all can be used."))
+        .chain(doubts)
+        .collect()
 }
 
 /// Whether it answers, here and to the world.
