@@ -169,7 +169,7 @@ pub(super) async fn erase(pool: &Pool, reference: &str, yes: bool, out: &mut imp
     let record = found(&mut session, reference).await?;
     let what = format!("{} of {}", record.reference, record.organization_name);
     if !yes && !is_confirmed(&what)? {
-        return Ok(writeln!(out, "Nothing was erased.")?);
+        anyhow::bail!("nothing was erased");
     }
     let erased = membership::erase(&mut *session, Erase::Of(reference)).await?;
     session.end().await?;
@@ -188,7 +188,7 @@ pub(super) async fn erase_older_than(pool: &Pool, days: u16, yes: bool, out: &mu
         counted(count, "application")
     );
     if count > 0 && !yes && !is_confirmed(&what)? {
-        return Ok(writeln!(out, "Nothing was erased.")?);
+        anyhow::bail!("nothing was erased");
     }
     let bar = bar(count, "applications erased");
     let erased = membership::erase_older_than(pool, days, |more| bar.inc(more)).await?;

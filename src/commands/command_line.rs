@@ -22,7 +22,8 @@ pub const EXIT_STATUS: &str = "\
 
 /// The site of NPOC, ICANN's Not-for-Profit Organizations Constituency.
 ///
-/// Alone, it serves. Settings come from the environment and from a file, which is .env unless one is named.
+/// Without a command it serves. Settings come from the environment and from a file, which is .env unless one is named.
+/// Where the Debian package is installed, systemd has it serve, and its file is /etc/npoc/npoc.env.
 #[derive(Debug, Parser)]
 #[command(name = "npoc", version, about, disable_help_subcommand = true, after_long_help = after_help())]
 pub struct CommandLine {

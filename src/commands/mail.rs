@@ -29,7 +29,7 @@ pub(super) async fn list(pool: &Pool, json: bool, out: &mut impl Write) -> anyho
         };
         writeln!(
             out,
-            "{}  owed since {owed}, {tries} tries, {}",
+            "{}  owed since {owed}, {tries}, {}",
             mail.message_id,
             standing(&mail)
         )?;

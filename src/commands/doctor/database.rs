@@ -173,8 +173,11 @@ fn mail(standing: &Standing) -> Finding {
         oldest_waits,
         ..
     } = *standing;
-    let minutes = oldest_waits.whole_minutes();
-    let says = format!("{waiting} waiting (the oldest for {minutes} minutes), {given_up} given up, {held} held.");
+    let since = match waiting {
+        0 => String::new(),
+        _ => format!(" (the oldest for {} minutes)", oldest_waits.whole_minutes()),
+    };
+    let says = format!("{waiting} waiting{since}, {given_up} given up, {held} held.");
     let advice = "sudo npoc mail list says which and why; sudo npoc mail retry makes them due.";
     if oldest_waits > TOO_LONG {
         Finding::bad(MAIL, says, advice)

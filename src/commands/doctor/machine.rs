@@ -130,8 +130,7 @@ pub(super) fn backups() -> Option<Finding> {
     let dumps = files.filter(|file| file.file_name().to_string_lossy().starts_with("npoc-"));
     let newest = dumps.filter_map(|file| file.metadata().ok()?.modified().ok()).max();
     let age = newest.map(|at| SystemTime::now().duration_since(at).unwrap_or_default());
-    let advice =
-        "sudo systemctl enable --now npoc-backup.timer; sudo journalctl -u npoc-backup says how the last one went.";
+    let advice = "sudo systemctl enable --now npoc-backup.timer; sudo systemctl start npoc-backup writes one now.";
     Some(match age {
         None => Finding::doubtful(BACKUP, format!("there is none in {BACKUPS}."), advice),
         Some(age) if age > OLD => {

@@ -14,7 +14,7 @@ pub(super) async fn all(settings: &Settings) -> Vec<Finding> {
     };
     match in_time(relay.converse()).await {
         Ok(conversation) => of_conversation(relay, conversation, settings).await,
-        Err(failure) => vec![no_way_in(relay, &failure.reason)],
+        Err(failure) => vec![no_way_in(relay, &failure)],
     }
 }
 
@@ -32,12 +32,21 @@ fn into_files(settings: &Settings, folder: &str) -> Finding {
     }
 }
 
-fn no_way_in(relay: &Relay, why: &str) -> Finding {
+fn no_way_in(relay: &Relay, failure: &Failure) -> Finding {
+    let advice = match failure.code {
+        Some(530..=539) => {
+            "Look at user and password in SMTP_URL, with @ : / # in them as %40 %3A %2F %23. Meanwhile nothing is lost: \
+             mail waits."
+        }
+        _ => {
+            "Look at host, port and tls= in SMTP_URL (with @ : / # in user and password as %40 %3A %2F %23), and whether \
+             this machine may reach that port: many providers block 25. Meanwhile nothing is lost: mail waits."
+        }
+    };
     Finding::bad(
         RELAY,
-        format!("{relay} does not let us in: {why}."),
-        "Look at host, port, tls=, user and password in SMTP_URL (with @ : / in them as %40 %3A %2F), and whether this \
-         machine may reach that port: many providers block 25. Meanwhile nothing is lost: mail waits.",
+        format!("{relay} does not let us in: {}.", failure.reason),
+        advice,
     )
 }
 

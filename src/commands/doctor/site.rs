@@ -107,8 +107,8 @@ async fn public(settings: &Settings) -> Finding {
         Err(why) => Finding::bad(
             PUBLIC,
             format!("{address} cannot be reached from here: {why}."),
-            "Look at its A and AAAA records, the firewall (80 and 443), the proxy, and its certificate. A machine \
-             behind NAT may not reach itself by its public name; then look from outside.",
+            "Look at its A and AAAA records, the firewall (80 and 443), the proxy, and its certificate, \
+             which takes a minute to come at first. A machine behind NAT may not reach itself by its public name; then look from outside.",
         ),
     }
 }
