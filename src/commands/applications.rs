@@ -167,10 +167,13 @@ pub(super) async fn release(pool: &Pool, reference: &str, out: &mut impl Write) 
 pub(super) async fn erase(pool: &Pool, reference: &str, yes: bool, out: &mut impl Write) -> anyhow::Result<()> {
     let mut session = pool.session().await?;
     let record = found(&mut session, reference).await?;
+    // Behind a pooler it is a transaction, which must not wait for a person.
+    session.end().await?;
     let what = format!("{} of {}", record.reference, record.organization_name);
     if !yes && !is_confirmed(&what)? {
         anyhow::bail!("nothing was erased");
     }
+    let mut session = pool.session().await?;
     let erased = membership::erase(&mut *session, Erase::Of(reference)).await?;
     session.end().await?;
     anyhow::ensure!(

@@ -10,7 +10,7 @@ use crate::membership::{Record, State};
 
 /// Between columns.
 const GAP: &str = "  ";
-const REFERENCE: usize = "NPOC-XXXX-XXXX".len();
+const REFERENCE: usize = "NPOC-ACDE-FGHJ".len();
 const STATE: usize = "suspected".len();
 const DAY: usize = "2026-11-25".len();
 const MINUTE: usize = "2026-11-25 14:06".len();
