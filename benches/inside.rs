@@ -13,8 +13,8 @@ use axum::http::{Request, StatusCode, header};
 use criterion::Criterion;
 use http_body_util::BodyExt as _;
 use npoc::database::Pool;
-use npoc::mailer::{Letter, Mailer};
-use npoc::membership::{Answers, Application, Occasion, Suspicions, check, letters};
+use npoc::mailer::{Email, Mailer};
+use npoc::membership::{Answers, Application, NewApplication, Suspicions, check, emails};
 use npoc::outbox::Outbox;
 use npoc::settings::{Purpose, Settings};
 use npoc::web::{Limits, Service, Site};
@@ -85,8 +85,8 @@ fn answers() -> Answers {
     Answers::typed(form_urlencoded::parse(FORM.as_bytes()))
 }
 
-fn write(settings: &Settings, application: &Application) -> [Letter; 2] {
-    let occasion = Occasion {
+fn write(settings: &Settings, application: &Application) -> [Email; 2] {
+    let occasion = NewApplication {
         reference: "NPOC-3333-4444",
         receipt_url: format!("{}/membership/received/018f0000", settings.public_url),
         received_at: OffsetDateTime::UNIX_EPOCH,
@@ -94,10 +94,10 @@ fn write(settings: &Settings, application: &Application) -> [Letter; 2] {
         suspicions: &Suspicions::of(application.answers(), None),
         mailbox_is_full: false,
     };
-    letters(&settings.letterhead(), application, &occasion).expect("templates render")
+    emails(&settings.mail_identity(), application, &occasion).expect("templates render")
 }
 
-fn compose(mailer: &Mailer, letter: &Letter) {
+fn compose(mailer: &Mailer, letter: &Email) {
     let message = mailer.message(letter, OffsetDateTime::UNIX_EPOCH, true);
     drop(black_box(message.expect("a message").formatted()));
 }

@@ -11,7 +11,7 @@ use clap::Parser as _;
 use npoc::commands::{Command, CommandLine};
 use npoc::database::{self, Database, Pool, is_away};
 use npoc::mailer::{Mailer, Transport};
-use npoc::membership::Letterhead;
+use npoc::membership::MailIdentity;
 use npoc::outbox::Outbox;
 use npoc::settings::{self, DatabaseChoice, Purpose, Settings};
 use npoc::web;
@@ -69,7 +69,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     let mut delivery = tokio::spawn(deliver(
         database.pool.clone(),
         outbox,
-        settings.letterhead(),
+        settings.mail_identity(),
         settings.retention_days,
         is_up_to_date,
         stopping.clone(),
@@ -111,7 +111,7 @@ async fn migrate_now(pool: &Pool) -> anyhow::Result<bool> {
 async fn deliver(
     pool: Pool,
     outbox: Arc<Outbox>,
-    head: Letterhead,
+    head: MailIdentity,
     retention_days: Option<u16>,
     is_up_to_date: bool,
     stopping: watch::Receiver<bool>,

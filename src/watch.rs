@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::database::Pool;
-use crate::membership::{Letterhead, erase_older_than, owe_report};
+use crate::membership::{MailIdentity, erase_older_than, owe_report};
 use crate::outbox::{self, Outbox};
 
 /// How often to look. Also how late after midnight (UTC) a report may be owed.
@@ -19,7 +19,7 @@ pub const TOO_LONG: time::Duration = time::Duration::minutes(15);
 pub async fn run(
     pool: &Pool,
     outbox: &Outbox,
-    head: &Letterhead,
+    head: &MailIdentity,
     retention_days: Option<u16>,
     mut stop: watch::Receiver<bool>,
 ) {
@@ -55,7 +55,7 @@ async fn erase(pool: &Pool, days: u16) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// The database's, or a letter that cannot be rendered.
-pub async fn look(pool: &Pool, outbox: &Outbox, head: &Letterhead) -> anyhow::Result<()> {
+pub async fn look(pool: &Pool, outbox: &Outbox, head: &MailIdentity) -> anyhow::Result<()> {
     if owe_report(pool, head).await? {
         outbox.wake();
         tracing::info!("the daily report is owed");

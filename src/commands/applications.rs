@@ -13,7 +13,7 @@ use super::terminal::{Terminal, Tone, bar, counted};
 use super::{mail, write_json};
 use crate::database::Pool;
 use crate::membership::{self, Erase, Filter, Group, QUESTIONS, Record, in_utc, wording};
-use crate::outbox::{self, Entry};
+use crate::outbox::{self, EmailStatus};
 
 /// One line or one object for each.
 pub(super) async fn list(pool: &Pool, filter: Filter, json: bool, out: &mut impl Write) -> anyhow::Result<()> {
@@ -67,7 +67,7 @@ pub(super) async fn found(connection: &mut PgConnection, reference: &str) -> any
 struct Whole<'a> {
     #[serde(flatten)]
     application: Exported<'a>,
-    mails: &'a [Entry],
+    mails: &'a [EmailStatus],
     history: Vec<Event<'a>>,
 }
 

@@ -8,9 +8,9 @@ use super::exit::NotFound;
 use super::terminal::counted;
 use crate::database::Pool;
 use crate::harmless;
-use crate::mailer::{Letter, Mailer};
+use crate::mailer::{Email, Mailer};
 use crate::membership::in_utc;
-use crate::outbox::{self, Entry};
+use crate::outbox::{self, EmailStatus};
 use crate::settings::Settings;
 use crate::values::EmailAddress;
 
@@ -41,7 +41,7 @@ pub(super) async fn list(pool: &Pool, json: bool, out: &mut impl Write) -> anyho
 }
 
 /// What became of a mail, or will.
-pub(super) fn standing(mail: &Entry) -> String {
+pub(super) fn standing(mail: &EmailStatus) -> String {
     match (mail.sent_at, mail.given_up_at) {
         (Some(at), _) => format!("sent on {}", in_utc(at)),
         (None, Some(at)) if mail.is_held => format!("held since {}", in_utc(at)),
@@ -78,9 +78,9 @@ pub(super) async fn send_test(settings: &Settings, address: &str) -> anyhow::Res
     }
 }
 
-fn test_letter(recipient: EmailAddress, public_url: &str, domain: &str) -> Letter {
+fn test_letter(recipient: EmailAddress, public_url: &str, domain: &str) -> Email {
     let text = format!("This is a test mail from {public_url}. Mail from the site arrives here.\n");
-    Letter {
+    Email {
         message_id: format!("<test.{}@{domain}>", uuid::Uuid::new_v4()),
         reference: None,
         recipient,

@@ -1,4 +1,4 @@
-//! A letter → a message (RFC 5322) → SMTP, or a folder. Knows no database.
+//! A email → a message (RFC 5322) → SMTP, or a folder. Knows no database.
 
 mod folder;
 mod relay;
@@ -17,7 +17,7 @@ use crate::values::EmailAddress;
 
 /// A mail to be sent.
 #[derive(Clone, Debug)]
-pub struct Letter {
+pub struct Email {
     /// `<…@…>`, the same on every try.
     pub message_id: String,
     /// What it is about, for the `X-NPOC-Reference` header.
@@ -38,7 +38,7 @@ pub struct Letter {
     pub is_held: bool,
 }
 
-/// Sends letters from one address by one way.
+/// Sends emails from one address by one way.
 #[derive(Clone, Debug)]
 pub struct Mailer {
     from: Mailbox,
@@ -93,60 +93,60 @@ impl Mailer {
         Self { from, transport }
     }
 
-    /// Sends one letter. The date is when it was owed, so that every try is the same message.
+    /// Sends one email. The date is when it was owed, so that every try is the same message.
     ///
     /// # Errors
     /// A [`Failure`], which says whether trying again can help.
-    pub async fn send(&self, letter: &Letter, owed_at: OffsetDateTime) -> Result<(), Failure> {
+    pub async fn send(&self, email: &Email, owed_at: OffsetDateTime) -> Result<(), Failure> {
         match &self.transport {
             Transport::Smtp(relay) => {
                 let conversation = relay.converse().await?;
-                let message = self.message(letter, owed_at, conversation.carries_utf8())?;
+                let message = self.message(email, owed_at, conversation.carries_utf8())?;
                 conversation.deliver(&message).await
             }
             Transport::Folder(folder) => {
-                let message = self.message(letter, owed_at, false)?.formatted();
-                let saved = folder::save(folder, &letter.message_id, &message).await;
+                let message = self.message(email, owed_at, false)?.formatted();
+                let saved = folder::save(folder, &email.message_id, &message).await;
                 saved.map_err(|error| Failure::temporary(&error.to_string()))
             }
         }
     }
 
-    /// The letter as its reader's program gets it. Its headers hold an address outside ASCII only
+    /// The email as its reader's program gets it. Its headers hold an address outside ASCII only
     /// if `utf8_headers` (RFC 6532) can be carried, or the recipient's own address is one.
     ///
     /// # Errors
-    /// A [`Failure`], where the letter cannot be a message.
-    pub fn message(&self, letter: &Letter, owed_at: OffsetDateTime, utf8_headers: bool) -> Result<Message, Failure> {
-        self.compose(letter, owed_at, utf8_headers)
+    /// A [`Failure`], where the email cannot be a message.
+    pub fn message(&self, email: &Email, owed_at: OffsetDateTime, utf8_headers: bool) -> Result<Message, Failure> {
+        self.compose(email, owed_at, utf8_headers)
             .map_err(|error| Failure::temporary(&error.to_string()))
     }
 
     fn compose(
         &self,
-        letter: &Letter,
+        email: &Email,
         owed_at: OffsetDateTime,
         utf8_headers: bool,
     ) -> Result<Message, lettre::error::Error> {
-        let reply_to = letter
+        let reply_to = email
             .reply_to
             .as_ref()
             .filter(|address| utf8_headers || !address.needs_smtputf8());
-        let recipient = letter.recipient.to_wire();
+        let recipient = email.recipient.to_wire();
         let envelope = Envelope::new(Some(self.from.email.clone()), vec![recipient.clone()])?;
         let builder = Message::builder()
             .envelope(envelope)
             .from(self.from.clone())
             .to(Mailbox::new(None, recipient))
-            .subject(letter.subject.as_str())
+            .subject(email.subject.as_str())
             .date(owed_at.into())
-            .message_id(Some(letter.message_id.clone()))
+            .message_id(Some(email.message_id.clone()))
             .raw_header(header("Auto-Submitted", "auto-generated"))
             .raw_header(header("X-Auto-Response-Suppress", "All"));
-        with_reference(with_reply_to(builder, reply_to), letter.reference.as_deref()).multipart(
+        with_reference(with_reply_to(builder, reply_to), email.reference.as_deref()).multipart(
             MultiPart::alternative()
-                .singlepart(plain(&letter.text))
-                .singlepart(html(&letter.html)),
+                .singlepart(plain(&email.text))
+                .singlepart(html(&email.html)),
         )
     }
 }

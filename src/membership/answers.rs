@@ -1,5 +1,5 @@
 //! What was answered to each question: as typed, as checked, or as stored. The same shape all the
-//! way, so that the form, the check page, the letters and the terminal show the same thing.
+//! way, so that the form, the check page, the emails and the terminal show the same thing.
 
 use super::question::{Field, QUESTIONS};
 use super::wording;

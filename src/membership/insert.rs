@@ -13,13 +13,13 @@ use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Uuid;
 
 use super::check::Application;
-use super::letters::{Earlier, Letterhead, Occasion, letters};
+use super::emails::{Earlier, MailIdentity, NewApplication, emails};
 use super::question::Field as F;
 use super::reference;
 use super::store::Receipt;
 use super::suspicion::Suspicions;
 use crate::database::{Reserved, is_away};
-use crate::mailer::Letter;
+use crate::mailer::Email;
 use crate::outbox::Columns;
 
 /// How long to wait before a database that was away is tried again.
@@ -28,7 +28,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// What a wait ends with that took too long (PostgreSQL, appendix A).
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
-/// How many earlier applications of the same domain the staff letter names.
+/// How many earlier applications of the same domain the staff email names.
 const EARLIER_NAMED: i64 = 5;
 
 /// What is known of an application before it is stored.
@@ -100,7 +100,7 @@ struct Prepared<'a> {
 /// [`NotStored`]: nothing is stored, or nobody knows, and the same keys will find it.
 pub(super) async fn insert(
     connection: &mut Reserved,
-    head: &Letterhead,
+    head: &MailIdentity,
     submissions: &[&Submission],
     until: Instant,
 ) -> Result<Vec<anyhow::Result<Receipt>>, NotStored> {
@@ -125,15 +125,15 @@ fn waiting_can_help(error: &sqlx::Error) -> bool {
 
 async fn insert_new(
     connection: &mut PgConnection,
-    head: &Letterhead,
+    head: &MailIdentity,
     submissions: &[&Submission],
 ) -> sqlx::Result<Vec<anyhow::Result<Receipt>>> {
     let known = known(connection, head, submissions).await?;
     let mut owed = Columns::default();
     let mut prepared = Vec::with_capacity(submissions.len());
     for (submission, known) in submissions.iter().zip(&known) {
-        prepared.push(prepare(head, submission, known).map(|(row, letters)| {
-            owed.extend(letters);
+        prepared.push(prepare(head, submission, known).map(|(row, emails)| {
+            owed.extend(emails);
             row
         }));
     }
@@ -164,10 +164,10 @@ async fn receipts(
 
 /// What is worked out and written of one application. A panic here is the failure of this one alone.
 fn prepare<'a>(
-    head: &Letterhead,
+    head: &MailIdentity,
     submission: &'a Submission,
     known: &Known,
-) -> anyhow::Result<(Prepared<'a>, [Letter; 2])> {
+) -> anyhow::Result<(Prepared<'a>, [Email; 2])> {
     let preparing = || {
         let suspicions = Suspicions::of(submission.application.answers(), submission.filled_in);
         let receipt = Receipt {
@@ -175,7 +175,7 @@ fn prepare<'a>(
             secret: Uuid::new_v4(),
             received_at: submission.received_at,
         };
-        let occasion = Occasion {
+        let occasion = NewApplication {
             reference: &receipt.reference,
             receipt_url: format!("{}/membership/received/{}", head.public_url, receipt.secret),
             received_at: receipt.received_at,
@@ -183,13 +183,13 @@ fn prepare<'a>(
             suspicions: &suspicions,
             mailbox_is_full: known.mailbox_is_full,
         };
-        let letters = letters(head, &submission.application, &occasion)?;
+        let emails = emails(head, &submission.application, &occasion)?;
         let prepared = Prepared {
             submission,
             receipt,
             suspicions,
         };
-        Ok((prepared, letters))
+        Ok((prepared, emails))
     };
     catch_unwind(AssertUnwindSafe(preparing)).unwrap_or_else(|_| Err(anyhow!("preparing an application panicked")))
 }
@@ -307,7 +307,7 @@ fn each<'a, T>(rows: &[&'a Prepared<'a>], cell: impl Fn(&'a Prepared<'a>) -> T) 
 /// which of them are new, but the mails to one mailbox are counted along.
 async fn known(
     connection: &mut PgConnection,
-    head: &Letterhead,
+    head: &MailIdentity,
     submissions: &[&Submission],
 ) -> sqlx::Result<Vec<Known>> {
     let domains: Vec<&str> = submissions.iter().map(|one| one.domain()).collect();

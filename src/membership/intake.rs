@@ -12,8 +12,8 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::Span;
 
+use super::emails::MailIdentity;
 use super::insert::{NotStored, Submission, insert};
-use super::letters::Letterhead;
 use super::store::Receipt;
 use crate::database::{Pool, Reserved};
 use crate::outbox::{Outbox, Precedence};
@@ -59,17 +59,17 @@ type Receipts = Result<Vec<anyhow::Result<Receipt>>, NotStored>;
 struct Writer {
     queue: Arc<Mutex<mpsc::UnboundedReceiver<Waiting>>>,
     connection: Reserved,
-    head: Letterhead,
+    head: MailIdentity,
     outbox: Arc<Outbox>,
 }
 
 impl Intake {
-    /// With so many places, into this database, with letters of this head. Its writers run as long as it is there.
+    /// With so many places, into this database, with emails of this head. Its writers run as long as it is there.
     ///
     /// # Panics
     /// Outside a Tokio runtime.
     #[must_use]
-    pub fn new(places: u16, pool: &Pool, head: &Letterhead, outbox: &Arc<Outbox>) -> Self {
+    pub fn new(places: u16, pool: &Pool, head: &MailIdentity, outbox: &Arc<Outbox>) -> Self {
         let (queue, waiting) = mpsc::unbounded_channel();
         let waiting = Arc::new(Mutex::new(waiting));
         for _ in 0..WRITERS {

@@ -5,10 +5,10 @@
 
 mod answers;
 mod check;
+mod emails;
 mod erasure;
 mod insert;
 mod intake;
-mod letters;
 mod own_domain;
 mod question;
 mod record;
@@ -22,10 +22,10 @@ pub mod wording;
 
 pub use answers::{Answers, ForPeople};
 pub use check::{Application, Problem, UnknownEnding, check};
+pub use emails::{Earlier, MailIdentity, NewApplication, emails, in_utc};
 pub use erasure::{Erase, count_older_than, erase, erase_older_than};
 pub use insert::Submission;
 pub use intake::{Intake, Place};
-pub use letters::{Earlier, Letterhead, Occasion, in_utc, letters};
 pub use question::{Field, Group, QUESTIONS, Question, Rule};
 pub use record::Record;
 pub use report::owe_report;

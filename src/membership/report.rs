@@ -6,10 +6,10 @@ use askama::Template;
 use time::macros::format_description;
 use time::{Date, Duration, OffsetDateTime};
 
-use super::letters::{Letterhead, in_utc};
+use super::emails::{MailIdentity, in_utc};
 use crate::database::Pool;
-use crate::mailer::Letter;
-use crate::outbox::{self, Columns, Standing};
+use crate::mailer::Email;
+use crate::outbox::{self, Columns, QueueStats};
 
 /// How many applications a report names; more would be no mail to read.
 const NAMED: i64 = 200;
@@ -28,28 +28,28 @@ struct Report {
     received: i64,
     references: Vec<String>,
     mailed: i64,
-    standing: Standing,
+    standing: QueueStats,
 }
 
 #[derive(Template)]
-#[template(path = "letters/report.txt")]
+#[template(path = "emails/report.txt")]
 struct ReportText<'a>(&'a Report);
 
 #[derive(Template)]
-#[template(path = "letters/report.html")]
+#[template(path = "emails/report.html")]
 struct ReportHtml<'a>(&'a Report);
 
 /// Owes the report of the days that have ended, if no instance has owed it yet. Returns whether
 /// this one did.
 ///
 /// # Errors
-/// The database's, or a letter that cannot be rendered.
-pub async fn owe_report(pool: &Pool, head: &Letterhead) -> anyhow::Result<bool> {
+/// The database's, or a email that cannot be rendered.
+pub async fn owe_report(pool: &Pool, head: &MailIdentity) -> anyhow::Result<bool> {
     let Some(period) = due(pool).await? else {
         return Ok(false);
     };
     let report = Report::of(pool, period).await?;
-    Ok(owe(pool, period.last, &Columns::of([report.letter(head)?])).await?)
+    Ok(owe(pool, period.last, &Columns::of([report.email(head)?])).await?)
 }
 
 /// A day is reported ten minutes after its end: an application of its last moment may still be on its
@@ -146,8 +146,8 @@ impl Report {
         Ok(report)
     }
 
-    fn letter(&self, head: &Letterhead) -> askama::Result<Letter> {
-        Ok(Letter {
+    fn email(&self, head: &MailIdentity) -> askama::Result<Email> {
+        Ok(Email {
             message_id: format!("<daily.{}@{}>", self.period.last, head.message_id_domain),
             reference: None,
             recipient: head.staff.clone(),
@@ -161,7 +161,7 @@ impl Report {
     }
 
     fn in_short(&self) -> String {
-        let Standing { waiting, given_up, .. } = &self.standing;
+        let QueueStats { waiting, given_up, .. } = &self.standing;
         format!(
             "{}: {} received, {} mailed, {waiting} waiting, {given_up} given up",
             self.period, self.received, self.mailed

@@ -1,12 +1,12 @@
 //! Mail that is owed, and its delivery: at least once, visibly once. Knows nothing of membership.
 //!
-//! Letters are owed by the statement that stores what they tell of (`membership::Intake`), through
+//! Emails are owed by the statement that stores what they tell of (`membership::Intake`), through
 //! [`Columns`]. A worker claims one by moving its due time forward, talks to the mail server with
 //! no transaction open, and notes the outcome. If it dies in between, the mail becomes due again
 //! by itself and goes out with the same Message-ID.
 
-mod ledger;
 mod schedule;
+mod status;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,10 +17,10 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use crate::database::{Pool, within};
-use crate::mailer::{Failure, Letter, Mailer};
+use crate::mailer::{Email, Failure, Mailer};
 use crate::values::EmailAddress;
-pub use ledger::{Entry, Standing, about, mailed, retry, standing, unsent};
 use schedule::wait_after;
+pub use status::{EmailStatus, QueueStats, about, mailed, retry, standing, unsent};
 
 /// Deliveries at the same time in one process: one slow server delays no other mail.
 const WORKERS: usize = 4;
@@ -40,7 +40,7 @@ const POLL: Duration = Duration::from_secs(5);
 /// How long a worker gives way before its next mail while applications are being stored.
 const BREATH: Duration = Duration::from_millis(50);
 
-/// Letters as the columns that an `INSERT … SELECT unnest(…)` takes.
+/// Emails as the columns that an `INSERT … SELECT unnest(…)` takes.
 #[derive(Debug, Default)]
 #[expect(missing_docs, reason = "the columns of the outbox, which the migration explains")]
 pub struct Columns {
@@ -56,28 +56,28 @@ pub struct Columns {
 }
 
 impl Columns {
-    /// Turns letters into columns.
+    /// Turns emails into columns.
     #[must_use]
-    pub fn of(letters: impl IntoIterator<Item = Letter>) -> Self {
+    pub fn of(emails: impl IntoIterator<Item = Email>) -> Self {
         let mut columns = Self::default();
-        columns.extend(letters);
+        columns.extend(emails);
         columns
     }
 }
 
-impl Extend<Letter> for Columns {
-    fn extend<T: IntoIterator<Item = Letter>>(&mut self, letters: T) {
-        for letter in letters {
-            let reply_to = letter.reply_to.map(|address| address.to_wire().to_string());
-            self.message_ids.push(letter.message_id);
-            self.references.push(letter.reference);
-            self.recipients.push(letter.recipient.to_wire().to_string());
+impl Extend<Email> for Columns {
+    fn extend<T: IntoIterator<Item = Email>>(&mut self, emails: T) {
+        for email in emails {
+            let reply_to = email.reply_to.map(|address| address.to_wire().to_string());
+            self.message_ids.push(email.message_id);
+            self.references.push(email.reference);
+            self.recipients.push(email.recipient.to_wire().to_string());
             self.replies_to.push(reply_to);
-            self.subjects.push(letter.subject);
-            self.texts.push(letter.text);
-            self.htmls.push(letter.html);
-            self.refusals_are_final.push(letter.refusal_is_final);
-            self.are_held.push(letter.is_held);
+            self.subjects.push(email.subject);
+            self.texts.push(email.text);
+            self.htmls.push(email.html);
+            self.refusals_are_final.push(email.refusal_is_final);
+            self.are_held.push(email.is_held);
         }
     }
 }
@@ -122,16 +122,16 @@ struct Claim {
     attempts: i32,
     claims: i32,
     owed_at: OffsetDateTime,
-    letter: Letter,
+    email: Email,
 }
 
 /// Tells staff of a mail that was given up, since whoever it was for has heard nothing.
 #[derive(Template)]
-#[template(path = "letters/given_up.txt")]
+#[template(path = "emails/given_up.txt")]
 struct GivenUpText<'a>(&'a Claim, &'a Failure);
 
 #[derive(Template)]
-#[template(path = "letters/given_up.html")]
+#[template(path = "emails/given_up.html")]
 struct GivenUpHtml<'a>(&'a Claim, &'a Failure);
 
 impl Outbox {
@@ -240,7 +240,7 @@ impl Outbox {
             attempts: row.attempts,
             claims: row.claims,
             owed_at: row.owed_at,
-            letter: Letter {
+            email: Email {
                 message_id: row.message_id,
                 reference: row.reference,
                 recipient: address(&row.recipient)?,
@@ -256,8 +256,8 @@ impl Outbox {
 
     /// In a task of its own, so that a panic is a failed try and not the end of the worker.
     async fn send(&self, claim: &Claim) -> Result<(), Failure> {
-        let (mailer, letter, owed_at) = (self.mailer.clone(), claim.letter.clone(), claim.owed_at);
-        let sending = tokio::spawn(async move { mailer.send(&letter, owed_at).await });
+        let (mailer, email, owed_at) = (self.mailer.clone(), claim.email.clone(), claim.owed_at);
+        let sending = tokio::spawn(async move { mailer.send(&email, owed_at).await });
         let abort = sending.abort_handle();
         match tokio::time::timeout(self.sending_limit, sending).await {
             Ok(Ok(outcome)) => outcome,
@@ -273,23 +273,23 @@ impl Outbox {
         let Err(failure) = outcome else {
             self.note_sent(claim).await?;
             tracing::info!(
-                message_id = claim.letter.message_id,
+                message_id = claim.email.message_id,
                 attempt = claim.attempts,
                 "mail sent"
             );
             return Ok(Step::Sent);
         };
-        let wait = wait_after(claim.attempts, &failure, claim.letter.refusal_is_final);
+        let wait = wait_after(claim.attempts, &failure, claim.email.refusal_is_final);
         tracing::warn!(
-            message_id = claim.letter.message_id,
+            message_id = claim.email.message_id,
             attempt = claim.attempts,
             code = failure.code,
             again_in_seconds = wait.map(|wait| wait.as_secs()),
             "mail not sent"
         );
-        if failure.is_refusal && !claim.letter.refusal_is_final {
+        if failure.is_refusal && !claim.email.refusal_is_final {
             tracing::error!(
-                message_id = claim.letter.message_id,
+                message_id = claim.email.message_id,
                 code = failure.code,
                 "mail to staff is refused; see NPOC_STAFF_EMAIL and the relay"
             );
@@ -330,7 +330,7 @@ impl Outbox {
         session.end().await
     }
 
-    /// In one statement with the letter that tells staff, so that no mail is given up in silence.
+    /// In one statement with the email that tells staff, so that no mail is given up in silence.
     async fn note_given_up(&self, claim: &Claim, failure: &Failure) -> sqlx::Result<()> {
         let mut session = self.pool.session().await?;
         let told = Columns::of([self.given_up(claim, failure)?]);
@@ -358,16 +358,16 @@ impl Outbox {
         session.end().await
     }
 
-    fn given_up(&self, claim: &Claim, failure: &Failure) -> sqlx::Result<Letter> {
+    fn given_up(&self, claim: &Claim, failure: &Failure) -> sqlx::Result<Email> {
         let unrendered = |error: askama::Error| sqlx::Error::Encode(error.into());
-        let about = claim.letter.reference.as_deref().unwrap_or_default();
-        Ok(Letter {
+        let about = claim.email.reference.as_deref().unwrap_or_default();
+        Ok(Email {
             // Given up again after an operator's retry is told again.
             message_id: claim
-                .letter
+                .email
                 .message_id
                 .replacen('@', &format!(".given-up-{}@", claim.claims), 1),
-            reference: claim.letter.reference.clone(),
+            reference: claim.email.reference.clone(),
             recipient: self.staff.clone(),
             reply_to: None,
             subject: format!("[NPOC membership] A mail could not be delivered {about}"),

@@ -19,7 +19,7 @@ pub use file::file_named;
 pub use table::{SETTINGS, Setting};
 
 use crate::mailer::{Relay, Transport};
-use crate::membership::Letterhead;
+use crate::membership::MailIdentity;
 use crate::values::EmailAddress;
 
 /// What the settings are read for: a site must be able to send mail, a command need not.
@@ -77,10 +77,10 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// What letters need to know of the site.
+    /// What emails need to know of the site.
     #[must_use]
-    pub fn letterhead(&self) -> Letterhead {
-        Letterhead {
+    pub fn mail_identity(&self) -> MailIdentity {
+        MailIdentity {
             public_url: self.public_url.clone(),
             staff: self.staff_email.clone(),
             message_id_domain: self.mail_from.email.domain().to_owned(),

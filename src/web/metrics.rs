@@ -22,7 +22,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::database::Pool;
 use crate::membership;
-use crate::outbox::{self, Standing};
+use crate::outbox::{self, QueueStats};
 
 /// How long the database may take over its figures.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -209,7 +209,7 @@ impl Metrics {
     }
 }
 
-async fn ask(pool: &Pool) -> sqlx::Result<(i64, Standing)> {
+async fn ask(pool: &Pool) -> sqlx::Result<(i64, QueueStats)> {
     let mut session = pool.session().await?;
     let applications = membership::count(&mut *session).await?;
     session.end().await?;

@@ -83,7 +83,7 @@ impl Site {
         };
         let security = security_headers(&frame.public_url)?;
         Ok(Arc::new(Self {
-            intake: Intake::new(limits.storing, &pool, &settings.letterhead(), outbox),
+            intake: Intake::new(limits.storing, &pool, &settings.mail_identity(), outbox),
             bodies: Bodies::new(settings.trusted_proxies.clone()),
             limits,
             metrics: Arc::default(),

@@ -10,8 +10,8 @@ use axum::http::{Request, StatusCode, header};
 use futures_util::TryStreamExt as _;
 use lettre::Message;
 use mail_parser::{HeaderName, MessageParser};
-use npoc::mailer::{Letter, Mailer};
-use npoc::membership::{self, Answers, Application, Filter, Occasion, QUESTIONS, Question, Rule, Suspicions};
+use npoc::mailer::{Email, Mailer};
+use npoc::membership::{self, Answers, Application, Filter, NewApplication, QUESTIONS, Question, Rule, Suspicions};
 use npoc::settings::Settings;
 use npoc::values::{DomainName, EmailAddress, Website, text};
 use time::OffsetDateTime;
@@ -191,7 +191,7 @@ fn whatever_is_taken_as_a_mail_address_is_read_back_from_the_outbox_and_from_a_m
             assert_eq!(EmailAddress::parse(&address.to_string()).as_ref(), Ok(&address));
             let wire = address.to_wire().to_string();
             assert_eq!(EmailAddress::parse(&wire).as_ref(), Ok(&address));
-            let letter = Letter {
+            let letter = Email {
                 reply_to: Some(address.clone()),
                 recipient: address,
                 ..letter()
@@ -202,9 +202,9 @@ fn whatever_is_taken_as_a_mail_address_is_read_back_from_the_outbox_and_from_a_m
 }
 
 /// Some letter.
-fn letter() -> Letter {
+fn letter() -> Email {
     let staff = EmailAddress::parse("info@npoc.org").unwrap();
-    Letter {
+    Email {
         message_id: "<NPOC-3333-4444.staff@npoc.org>".into(),
         reference: Some("NPOC-3333-4444".into()),
         recipient: staff.clone(),
@@ -219,13 +219,13 @@ fn letter() -> Letter {
 
 static SETTINGS: LazyLock<Settings> = LazyLock::new(|| settings(&[("HOME", "/nowhere")]));
 
-fn composed(letter: &Letter) -> Message {
+fn composed(letter: &Email) -> Message {
     let mailer = Mailer::new(SETTINGS.mail_from.clone(), SETTINGS.transport.clone());
     mailer.message(letter, OffsetDateTime::UNIX_EPOCH, true).unwrap()
 }
 
 /// As a parser that did not write it reads it: exactly the headers that it should have, and every word.
-fn assert_is_the_letter(message: &Message, letter: &Letter) {
+fn assert_is_the_letter(message: &Message, letter: &Email) {
     let raw = message.formatted();
     assert_is_fit_for_the_wire(&raw);
     let mail = MessageParser::default().parse(&raw).unwrap();
@@ -283,7 +283,7 @@ fn whatever_is_accepted_makes_two_letters_with_every_word_and_no_header_more() {
         let Some(application) = accepted(&form(octets)) else {
             return;
         };
-        let occasion = Occasion {
+        let occasion = NewApplication {
             reference: "NPOC-3333-4444",
             receipt_url: "https://npoc.org/membership/received/018f0000".into(),
             received_at: OffsetDateTime::UNIX_EPOCH,
@@ -291,7 +291,7 @@ fn whatever_is_accepted_makes_two_letters_with_every_word_and_no_header_more() {
             suspicions: &Suspicions::of(application.answers(), None),
             mailbox_is_full: false,
         };
-        for letter in membership::letters(&SETTINGS.letterhead(), &application, &occasion).unwrap() {
+        for letter in membership::emails(&SETTINGS.mail_identity(), &application, &occasion).unwrap() {
             assert_is_the_letter(&composed(&letter), &letter);
         }
     });

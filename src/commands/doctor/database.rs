@@ -7,7 +7,7 @@ use super::machine::CLOCK;
 use super::{Finding, PATIENCE};
 use crate::causes;
 use crate::database::{Database, Inspection, Migrations, beside, embedded, inspect, migrations};
-use crate::outbox::{self, Standing};
+use crate::outbox::{self, QueueStats};
 use crate::settings::{DatabaseChoice, Settings};
 use crate::watch::TOO_LONG as WAITS;
 
@@ -165,8 +165,8 @@ fn up_to_date(migrations: &Migrations) -> Finding {
     }
 }
 
-fn mail(standing: &Standing) -> Finding {
-    let Standing {
+fn mail(standing: &QueueStats) -> Finding {
+    let QueueStats {
         waiting,
         given_up,
         held,

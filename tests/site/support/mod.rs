@@ -17,7 +17,7 @@ use http_body_util::BodyExt as _;
 use mail_parser::MessageParser;
 use npoc::database::Pool;
 use npoc::mailer::{Mailer, Transport};
-use npoc::membership::{Field, Letterhead};
+use npoc::membership::{Field, MailIdentity};
 use npoc::outbox::{Outbox, Step};
 use npoc::settings::{Purpose, Settings};
 use npoc::web::{self, Limits};
@@ -54,7 +54,7 @@ pub const GOOD: [(&str, &str); 17] = [
 pub struct TestSite {
     pub pool: PgPool,
     pub connections: Pool,
-    pub head: Letterhead,
+    pub head: MailIdentity,
     pub outbox: Arc<Outbox>,
     pub folder: PathBuf,
     service: web::Service,
@@ -109,7 +109,7 @@ impl TestSite {
         Self {
             pool,
             connections,
-            head: settings.letterhead(),
+            head: settings.mail_identity(),
             outbox,
             folder,
             service: web::Service::new(&site),

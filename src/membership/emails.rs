@@ -1,4 +1,4 @@
-//! The two mails that an application causes. Rendered when owed, so a letter that cannot be
+//! The two mails that an application causes. Rendered when owed, so a email that cannot be
 //! rendered is a failed request and never a mail that silently does not come.
 
 use askama::Template;
@@ -12,15 +12,15 @@ use super::own_domain::shared_host;
 use super::question::Field;
 use super::suspicion::Suspicions;
 
-use crate::mailer::Letter;
+use crate::mailer::Email;
 use crate::values::EmailAddress;
 
 /// A subject stays readable in a list of mails; the whole name stands in the body.
 const NAME_IN_SUBJECT: usize = 60;
 
-/// What letters need to know of the site.
+/// What emails need to know of the site.
 #[derive(Clone, Debug)]
-pub struct Letterhead {
+pub struct MailIdentity {
     /// How the world reaches the site, without a slash at the end.
     pub public_url: String,
     /// Who is told of applications.
@@ -42,7 +42,7 @@ pub struct Earlier {
 
 /// What is told, beside the answers themselves.
 #[derive(Debug)]
-pub struct Occasion<'a> {
+pub struct NewApplication<'a> {
     /// The reference to quote.
     pub reference: &'a str,
     /// The address of the receipt.
@@ -58,24 +58,24 @@ pub struct Occasion<'a> {
 }
 
 #[derive(Template)]
-#[template(path = "letters/staff.txt")]
-struct StaffText<'a>(&'a StaffLetter<'a>);
+#[template(path = "emails/staff.txt")]
+struct StaffText<'a>(&'a StaffEmail<'a>);
 
 #[derive(Template)]
-#[template(path = "letters/staff.html")]
-struct StaffHtml<'a>(&'a StaffLetter<'a>);
+#[template(path = "emails/staff.html")]
+struct StaffHtml<'a>(&'a StaffEmail<'a>);
 
 #[derive(Template)]
-#[template(path = "letters/applicant.txt")]
-struct ApplicantText<'a>(&'a Occasion<'a>);
+#[template(path = "emails/applicant.txt")]
+struct ApplicantText<'a>(&'a NewApplication<'a>);
 
 #[derive(Template)]
-#[template(path = "letters/applicant.html")]
-struct ApplicantHtml<'a>(&'a Occasion<'a>);
+#[template(path = "emails/applicant.html")]
+struct ApplicantHtml<'a>(&'a NewApplication<'a>);
 
-struct StaffLetter<'a> {
+struct StaffEmail<'a> {
     application: &'a Application,
-    occasion: &'a Occasion<'a>,
+    news: &'a NewApplication<'a>,
     /// What the site worked out; never mixed with what was answered.
     findings: Vec<Finding>,
 }
@@ -88,31 +88,31 @@ struct Finding {
     caution: Option<&'static str>,
 }
 
-/// Both letters, the staff's first.
+/// Both emails, the staff's first.
 ///
 /// # Errors
 /// A template that cannot be rendered.
-pub fn letters(head: &Letterhead, application: &Application, occasion: &Occasion) -> askama::Result<[Letter; 2]> {
+pub fn emails(head: &MailIdentity, application: &Application, news: &NewApplication) -> askama::Result<[Email; 2]> {
     Ok([
-        to_staff(head, application, occasion)?,
-        to_applicant(head, application, occasion)?,
+        to_staff(head, application, news)?,
+        to_applicant(head, application, news)?,
     ])
 }
 
-fn to_staff(head: &Letterhead, application: &Application, occasion: &Occasion) -> askama::Result<Letter> {
-    let letter = StaffLetter {
+fn to_staff(head: &MailIdentity, application: &Application, news: &NewApplication) -> askama::Result<Email> {
+    let email = StaffEmail {
         application,
-        occasion,
-        findings: findings(application, occasion),
+        news,
+        findings: findings(application, news),
     };
-    Ok(Letter {
-        message_id: head.message_id(occasion, "staff"),
-        reference: Some(occasion.reference.to_string()),
+    Ok(Email {
+        message_id: head.message_id(news, "staff"),
+        reference: Some(news.reference.to_string()),
         recipient: head.staff.clone(),
         reply_to: Some(application.representative_email().clone()),
-        subject: letter.subject(),
-        text: StaffText(&letter).render()?,
-        html: StaffHtml(&letter).render()?,
+        subject: email.subject(),
+        text: StaffText(&email).render()?,
+        html: StaffHtml(&email).render()?,
         refusal_is_final: false,
         is_held: false,
     })
@@ -120,27 +120,27 @@ fn to_staff(head: &Letterhead, application: &Application, occasion: &Occasion) -
 
 /// Fixed words: nothing that was typed appears, so the form cannot be used to send words to
 /// strangers.
-fn to_applicant(head: &Letterhead, application: &Application, occasion: &Occasion) -> askama::Result<Letter> {
-    Ok(Letter {
-        message_id: head.message_id(occasion, "applicant"),
-        reference: Some(occasion.reference.to_string()),
+fn to_applicant(head: &MailIdentity, application: &Application, news: &NewApplication) -> askama::Result<Email> {
+    Ok(Email {
+        message_id: head.message_id(news, "applicant"),
+        reference: Some(news.reference.to_string()),
         recipient: application.representative_email().clone(),
         reply_to: Some(head.staff.clone()),
-        subject: format!("Your application to NPOC has arrived: {}", occasion.reference),
-        text: ApplicantText(occasion).render()?,
-        html: ApplicantHtml(occasion).render()?,
+        subject: format!("Your application to NPOC has arrived: {}", news.reference),
+        text: ApplicantText(news).render()?,
+        html: ApplicantHtml(news).render()?,
         refusal_is_final: true,
-        is_held: occasion.mailbox_is_full,
+        is_held: news.mailbox_is_full,
     })
 }
 
-impl Letterhead {
-    fn message_id(&self, occasion: &Occasion, to: &str) -> String {
-        format!("<{}.{to}@{}>", occasion.reference, self.message_id_domain)
+impl MailIdentity {
+    fn message_id(&self, news: &NewApplication, to: &str) -> String {
+        format!("<{}.{to}@{}>", news.reference, self.message_id_domain)
     }
 }
 
-impl StaffLetter<'_> {
+impl StaffEmail<'_> {
     fn subject(&self) -> String {
         let name = self
             .application
@@ -151,7 +151,7 @@ impl StaffLetter<'_> {
         format!(
             "[NPOC membership] {} ({country}) {}",
             shortened(name),
-            self.occasion.reference
+            self.news.reference
         )
     }
 
@@ -200,7 +200,7 @@ impl StaffLetter<'_> {
 }
 
 /// What the site worked out.
-fn findings(application: &Application, occasion: &Occasion) -> Vec<Finding> {
+fn findings(application: &Application, news: &NewApplication) -> Vec<Finding> {
     let domain = application.domain_name();
     let is_own = application.representative_email().domain().is_within(domain);
     let own = if is_own {
@@ -213,13 +213,13 @@ fn findings(application: &Application, occasion: &Occasion) -> Vec<Finding> {
         Finding::of("Domain name as the DNS has it", domain.ascii()),
         sharers(application),
         mixed_scripts(application),
-        earlier(occasion),
+        earlier(news),
         Finding::of("The representative’s mail address", own),
         slips(application),
         unknown_endings(application),
-        suspicions(occasion),
-        mail_to_applicant(occasion),
-        Finding::of("Received", in_utc(occasion.received_at)),
+        suspicions(news),
+        mail_to_applicant(news),
+        Finding::of("Received", in_utc(news.received_at)),
     ]
 }
 
@@ -241,9 +241,9 @@ fn mixed_scripts(application: &Application) -> Finding {
     }
 }
 
-fn earlier(occasion: &Occasion) -> Finding {
+fn earlier(news: &NewApplication) -> Finding {
     let one = |one: &Earlier| format!("{} on {}", one.reference, in_utc(one.received_at));
-    let each = occasion.earlier.iter().map(one);
+    let each = news.earlier.iter().map(one);
     Finding::any(
         "The same domain applied before",
         "no",
@@ -267,8 +267,8 @@ fn slips(application: &Application) -> Finding {
 }
 
 /// Told whatever they are, and a caution where they are enough.
-fn suspicions(occasion: &Occasion) -> Finding {
-    let suspicions = occasion.suspicions;
+fn suspicions(news: &NewApplication) -> Finding {
+    let suspicions = news.suspicions;
     let finding = Finding::of(
         "Signs of spam",
         if suspicions.names().is_empty() {
@@ -284,12 +284,12 @@ fn suspicions(occasion: &Occasion) -> Finding {
     }
 }
 
-fn mail_to_applicant(occasion: &Occasion) -> Finding {
+fn mail_to_applicant(news: &NewApplication) -> Finding {
     let label = "The mail that tells the applicant of the arrival";
-    if occasion.mailbox_is_full {
+    if news.mailbox_is_full {
         let value = format!(
             "HELD: many went to this address today, maybe not by its owner's wish. To send it: npoc mail retry {}",
-            occasion.reference
+            news.reference
         );
         Finding::of(label, value).but("the applicant was not told of the arrival")
     } else {

@@ -8,7 +8,7 @@ use crate::database::Pool;
 
 /// A mail as it stands, for those who look after it. Holds no address of an applicant.
 #[derive(Debug, Serialize)]
-pub struct Entry {
+pub struct EmailStatus {
     /// What it is about.
     pub reference: Option<String>,
     /// Its Message-ID.
@@ -37,7 +37,7 @@ pub struct Entry {
 ///
 /// # Errors
 /// The database's.
-pub async fn unsent(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<Entry>> {
+pub async fn unsent(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<EmailStatus>> {
     entries(executor, None).await
 }
 
@@ -45,13 +45,13 @@ pub async fn unsent(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<Entry>> {
 ///
 /// # Errors
 /// The database's.
-pub async fn about(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Result<Vec<Entry>> {
+pub async fn about(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Result<Vec<EmailStatus>> {
     entries(executor, Some(reference.trim())).await
 }
 
-async fn entries(executor: impl PgExecutor<'_>, reference: Option<&str>) -> sqlx::Result<Vec<Entry>> {
+async fn entries(executor: impl PgExecutor<'_>, reference: Option<&str>) -> sqlx::Result<Vec<EmailStatus>> {
     sqlx::query_as!(
-        Entry,
+        EmailStatus,
         "SELECT reference, message_id, owed_at, due_at, attempts, sent_at, given_up_at, is_held, last_error
          FROM outbox
          WHERE CASE WHEN $1::text IS NULL THEN sent_at IS NULL AND erased_at IS NULL ELSE reference = upper($1) END
@@ -64,7 +64,7 @@ async fn entries(executor: impl PgExecutor<'_>, reference: Option<&str>) -> sqlx
 
 /// How mail stands now.
 #[derive(Clone, Copy, Debug)]
-pub struct Standing {
+pub struct QueueStats {
     /// Mails that are to be sent, or sent again.
     pub waiting: i64,
     /// Mails that are not tried any more.
@@ -81,7 +81,7 @@ pub struct Standing {
 ///
 /// # Errors
 /// The database's.
-pub async fn standing(pool: &Pool) -> sqlx::Result<Standing> {
+pub async fn standing(pool: &Pool) -> sqlx::Result<QueueStats> {
     let mut session = pool.session().await?;
     let row = sqlx::query!(
         r#"SELECT waiting.count AS "waiting!", given_up.count AS "given_up!", given_up.held AS "held!", waiting.oldest AS oldest_owed_at,
@@ -93,7 +93,7 @@ pub async fn standing(pool: &Pool) -> sqlx::Result<Standing> {
     .fetch_one(&mut *session)
     .await?;
     session.end().await?;
-    Ok(Standing {
+    Ok(QueueStats {
         waiting: row.waiting,
         given_up: row.given_up,
         held: row.held,
