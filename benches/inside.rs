@@ -13,7 +13,7 @@ use axum::http::{Request, StatusCode, header};
 use criterion::Criterion;
 use http_body_util::BodyExt as _;
 use npoc::database::Pool;
-use npoc::mailer::{Email, Mailer};
+use npoc::mailer::{Email, Mailer, Stamp};
 use npoc::membership::{Answers, Application, NewApplication, Suspicions, check, emails};
 use npoc::outbox::Outbox;
 use npoc::settings::{Purpose, Settings};
@@ -55,7 +55,7 @@ fn works() -> Works {
     });
     let settings = settings.expect("the others have defaults");
     let application = check(&answers()).expect("keeps every rule");
-    let mailer = Mailer::new(settings.mail_from.clone(), settings.transport.clone());
+    let mailer = Mailer::new(settings.sender(), settings.transport.clone());
     let written = write(&settings, &application);
     let (answers, site) = (answers(), Arc::new(InProcess::new(&settings)));
     let (form, checked) = (Arc::clone(&site), Arc::clone(&site));
@@ -98,7 +98,7 @@ fn write(settings: &Settings, application: &Application) -> [Email; 2] {
 }
 
 fn compose(mailer: &Mailer, letter: &Email) {
-    let message = mailer.message(letter, OffsetDateTime::UNIX_EPOCH, true);
+    let message = mailer.message(letter, &Stamp::now());
     drop(black_box(message.expect("a message").formatted()));
 }
 
@@ -116,8 +116,8 @@ impl InProcess {
             PgPoolOptions::new().connect_lazy_with(PgConnectOptions::new_without_pgpass()),
             false,
         );
-        let mailer = Mailer::new(settings.mail_from.clone(), settings.transport.clone());
-        let outbox = Arc::new(Outbox::new(pool.clone(), mailer, settings.staff_email.clone()));
+        let mailer = Mailer::new(settings.sender(), settings.transport.clone());
+        let outbox = Arc::new(Outbox::new(pool.clone(), mailer, Arc::new(settings.mail_identity())));
         let site = Site::new(settings, pool, &outbox, Limits::default()).expect("templates render");
         let service = Service::new(&site);
         Self { runtime, service }

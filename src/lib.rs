@@ -18,15 +18,15 @@
 //! environment in [`settings`]. The one statement of [`membership::Intake`] also fills the outbox,
 //! because "stored and owed" is one promise.
 
-mod causes;
 pub mod commands;
 pub mod database;
 pub mod mailer;
 pub mod membership;
 pub mod outbox;
+mod plain_text;
 pub mod settings;
 pub mod values;
 pub mod watch;
 pub mod web;
 
-pub use causes::{causes, harmless, one_line};
+pub use plain_text::{error_chain, single_line, without_controls};

@@ -21,16 +21,21 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+/// The signal for a file that would grow beyond its limit; the same on every kind of Linux that Rust runs on, but for MIPS.
+const SIGXFSZ: i32 = 25;
+
 /// How long a start waits for the database before it serves pages without it.
 const FIRST_TRY: Duration = Duration::from_secs(4);
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    // A file that may not grow is an error of its writer, and not the end of the process.
+    let _full = signal(SignalKind::from_raw(SIGXFSZ));
     match run(CommandLine::parse()).await {
         Ok(ended) => ended,
         Err(error) if npoc::commands::is_unread(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("npoc: {}", npoc::causes(error.as_ref()));
+            eprintln!("npoc: {}", npoc::error_chain(error.as_ref()));
             ExitCode::from(npoc::commands::status(&error))
         }
     }
@@ -45,7 +50,10 @@ async fn run(said: CommandLine) -> anyhow::Result<ExitCode> {
             let is_well = npoc::commands::doctor(settings(Purpose::Serve), file.as_deref(), json).await?;
             return Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
-        Command::Stored(command) => npoc::commands::run(command, &settings(Purpose::Command)?).await?,
+        Command::Stored(command) => {
+            let settings = settings(Purpose::Command).map_err(|faults| command.without_settings(faults))?;
+            npoc::commands::run(command, &settings).await?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -63,8 +71,12 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     announce(&settings, &listener);
     let is_up_to_date = migrate_now(&database.pool).await?;
     tell_supervisor(NotifyState::Ready);
-    let mailer = Mailer::new(settings.mail_from.clone(), settings.transport.clone());
-    let outbox = Arc::new(Outbox::new(database.pool.clone(), mailer, settings.staff_email.clone()));
+    let mailer = Mailer::new(settings.sender(), settings.transport.clone());
+    let outbox = Arc::new(Outbox::new(
+        database.pool.clone(),
+        mailer,
+        Arc::new(settings.mail_identity()),
+    ));
     let site = web::Site::new(&settings, database.pool.clone(), &outbox, web::Limits::default())?;
     let mut delivery = tokio::spawn(deliver(
         database.pool.clone(),

@@ -8,7 +8,10 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use time::macros::format_description;
 use time::{Date, Duration, OffsetDateTime};
 
+use super::exit::NotNow;
 use crate::membership::{Filter, Search, State};
+use crate::outbox::EmailFilter;
+use crate::settings::Faults;
 use crate::values::{Country, Region};
 
 /// How commands end, in words; [`status`](super::status) works it out.
@@ -18,6 +21,7 @@ pub const EXIT_STATUS: &str = "\
 2 the command line is wrong
 3 nothing has that reference
 69 the database does not answer
+75 npoc mail bounced cannot deal with a mail now, and wants it again
 78 a setting cannot be used, or a newer npoc has changed the database";
 
 /// The site of NPOC, ICANN's Not-for-Profit Organizations Constituency.
@@ -71,11 +75,26 @@ pub enum StoredCommand {
     Applications(ApplicationsCommand),
 }
 
+impl StoredCommand {
+    /// The error of this command without settings. A mail that was handed over must not be lost for it.
+    #[must_use]
+    pub fn without_settings(&self, faults: Faults) -> anyhow::Error {
+        let error = anyhow::Error::new(faults);
+        match self {
+            Self::Mail(MailCommand::Bounced { .. }) => error.context(NotNow),
+            _ => error,
+        }
+    }
+}
+
 /// Looking after mail.
 #[derive(Debug, Subcommand)]
 pub enum MailCommand {
-    /// List mail that waits, is held or was given up, oldest first
+    /// List mail that waits, is held or was given up, oldest first, and say how the relay is
     List {
+        /// Only mail in this state; bounced: sent, and came back
+        #[arg(long, value_name = "STATE", value_parser = one_of(EmailFilter::ALL, EmailFilter::name))]
+        state: Option<EmailFilter>,
         /// Write one JSON object for each mail
         #[arg(long)]
         json: bool,
@@ -84,6 +103,15 @@ pub enum MailCommand {
     Retry {
         /// Such as NPOC-ACDE-FGHJ
         reference: Option<String>,
+    },
+    /// Read mail that came to the bounce address, and mark the mail of ours that came back
+    ///
+    /// Reads one mail from standard input, as mail servers hand it over, or an mbox file, or the new mails of a Maildir.
+    /// Ends with 0 for any mail, ours or not, and with 75 where the database cannot be used, so that the mail server
+    /// keeps the mail and tries again.
+    Bounced {
+        /// An mbox file or a Maildir folder, instead of standard input
+        path: Option<PathBuf>,
     },
     /// Send a test mail now, to see that the relay takes it
     Test {

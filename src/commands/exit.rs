@@ -6,6 +6,8 @@ use crate::settings::Faults;
 
 const FAILED: u8 = 1;
 const NOT_FOUND: u8 = 3;
+/// `EX_TEMPFAIL` of sysexits.h: whoever hands a mail over keeps it and comes again.
+pub const TRY_AGAIN: u8 = 75;
 /// `EX_UNAVAILABLE` of sysexits.h.
 const UNAVAILABLE: u8 = 69;
 /// `EX_CONFIG` of sysexits.h: to start again cannot help.
@@ -15,6 +17,11 @@ const CONFIG: u8 = 78;
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct NotFound(pub String);
+
+/// The mail on standard input could not be dealt with now.
+#[derive(Debug, thiserror::Error)]
+#[error("The mail cannot be dealt with now; hand it over again later")]
+pub struct NotNow;
 
 /// The exit status for this error.
 #[must_use]
@@ -28,5 +35,9 @@ pub fn status(error: &anyhow::Error) -> u8 {
             cause.downcast_ref().is_some_and(is_away).then_some(UNAVAILABLE)
         }
     };
+    // It comes with its reason, which would have a status of its own.
+    if error.downcast_ref::<NotNow>().is_some() {
+        return TRY_AGAIN;
+    }
     error.chain().find_map(of).unwrap_or(FAILED)
 }

@@ -58,7 +58,7 @@ async fn export_csv(mut records: Records<'_>, out: &mut impl Write) -> anyhow::R
             .chain(worked_out),
     )?;
     while let Some(record) = records.try_next().await? {
-        csv.write_record(cells(&record)?.iter().map(|cell| harmless(cell)))?;
+        csv.write_record(cells(&record)?.iter().map(|cell| escape_formula(cell)))?;
     }
     Ok(csv.flush()?)
 }
@@ -81,17 +81,17 @@ fn cells(record: &Record) -> anyhow::Result<Vec<String>> {
 
 /// A spreadsheet runs a cell that begins like a formula; an apostrophe in front makes it text (OWASP, CSV injection).
 /// Where commas are for decimals it takes a semicolon for the end of a cell, and a line break for that of a row.
-fn harmless(cell: &str) -> String {
-    let mut harmless = String::with_capacity(cell.len() + 1);
+fn escape_formula(cell: &str) -> String {
+    let mut escape_formula = String::with_capacity(cell.len() + 1);
     let mut begins_a_cell = true;
     for c in cell.chars() {
         if begins_a_cell && matches!(c, '=' | '+' | '-' | '@' | '\t' | '\r' | '＝' | '＋' | '－' | '＠') {
-            harmless.push('\'');
+            escape_formula.push('\'');
         }
         begins_a_cell = matches!(c, ';' | '\n') || (begins_a_cell && matches!(c, ' ' | '"'));
-        harmless.push(c);
+        escape_formula.push(c);
     }
-    harmless
+    escape_formula
 }
 
 /// Applications as they are read.
@@ -128,9 +128,9 @@ mod tests {
     #[test]
     fn no_cell_begins_like_a_formula() {
         for cell in ["=1+1", "+44 20", "-1", "@SUM(A1)", "\t=1", "＝1"] {
-            assert_eq!(harmless(cell), format!("'{cell}"));
+            assert_eq!(escape_formula(cell), format!("'{cell}"));
         }
-        assert_eq!(harmless("a;=1\n\"-1; +1"), "a;'=1\n\"'-1; '+1");
-        assert_eq!(harmless("Ann = Lee"), "Ann = Lee");
+        assert_eq!(escape_formula("a;=1\n\"-1; +1"), "a;'=1\n\"'-1; '+1");
+        assert_eq!(escape_formula("Ann = Lee"), "Ann = Lee");
     }
 }

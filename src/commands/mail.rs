@@ -2,46 +2,81 @@
 
 use std::io::{self, Write};
 
-use time::OffsetDateTime;
-
 use super::exit::NotFound;
 use super::terminal::counted;
 use crate::database::Pool;
-use crate::harmless;
-use crate::mailer::{Email, Mailer};
+use crate::mailer::{Email, Mailer, Purpose, Stamp};
 use crate::membership::in_utc;
-use crate::outbox::{self, EmailStatus};
+use crate::outbox::{self, EmailFilter, EmailStatus, RelayState};
 use crate::settings::Settings;
 use crate::values::EmailAddress;
+use crate::without_controls;
 
-/// Lists what was not sent.
-pub(super) async fn list(pool: &Pool, json: bool, out: &mut impl Write) -> anyhow::Result<()> {
-    let unsent = outbox::unsent(&mut *pool.session().await?).await?;
+/// Lists emails in a state, or what was not sent.
+pub(super) async fn list(
+    pool: &Pool,
+    state: Option<EmailFilter>,
+    json: bool,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    let state = state.unwrap_or(EmailFilter::Unsent);
+    let mut session = pool.session().await?;
+    let listed = outbox::with_state(&mut *session, state).await?;
+    let relay = outbox::relay_state(&mut *session).await?;
+    session.end().await?;
     if json {
-        return unsent.iter().try_for_each(|mail| super::write_json(mail, out));
+        return listed.iter().try_for_each(|mail| super::write_json(mail, out));
     }
-    writeln!(out, "{}", counted(u64::try_from(unsent.len())?, "unsent mail"))?;
-    for mail in unsent {
-        let owed = in_utc(mail.owed_at);
-        let tries = match mail.attempts {
-            1 => "1 try".to_owned(),
-            tries => format!("{tries} tries"),
-        };
+    let what = format!("{} mail", state.name());
+    writeln!(out, "{}", counted(u64::try_from(listed.len())?, &what))?;
+    write_relay(&relay, out)?;
+    listed.iter().try_for_each(|mail| write_mail(mail, out))
+}
+
+fn write_relay(relay: &RelayState, out: &mut impl Write) -> anyhow::Result<()> {
+    if let Some(since) = relay.failing_since {
+        let next = relay.retry_at.map_or_else(|| "now".to_owned(), in_utc);
+        let why = relay.last_error.as_deref().unwrap_or("no reason is known");
         writeln!(
             out,
-            "{}  owed since {owed}, {tries}, {}",
-            mail.message_id,
-            standing(&mail)
+            "The relay fails since {}; next try: {next}. No mail loses a try meanwhile.",
+            in_utc(since)
         )?;
-        if let Some(error) = mail.last_error {
-            writeln!(out, "    {}", harmless(&error))?;
-        }
+        writeln!(out, "    {}", without_controls(why))?;
+    }
+    Ok(())
+}
+
+fn write_mail(mail: &EmailStatus, out: &mut impl Write) -> anyhow::Result<()> {
+    let tries = match mail.attempts {
+        1 => "1 try".to_owned(),
+        tries => format!("{tries} tries"),
+    };
+    let owed = in_utc(mail.owed_at);
+    writeln!(
+        out,
+        "{}  owed since {owed}, {tries}, {}",
+        mail.message_id,
+        standing(mail)
+    )?;
+    let whose = match mail.blame.as_deref() {
+        Some("us") => "because of us: ",
+        Some("slow") => "slow: ",
+        _ => "",
+    };
+    let reason = mail.bounce_reason.as_ref().or(mail.last_error.as_ref());
+    if let Some(reason) = reason {
+        writeln!(out, "    {whose}{}", without_controls(reason))?;
     }
     Ok(())
 }
 
 /// What became of a mail, or will.
 pub(super) fn standing(mail: &EmailStatus) -> String {
+    if let Some(at) = mail.bounced_at {
+        let class = mail.bounce_class.as_deref().unwrap_or("other");
+        return format!("came back on {} ({class})", in_utc(at));
+    }
     match (mail.sent_at, mail.given_up_at) {
         (Some(at), _) => format!("sent on {}", in_utc(at)),
         (None, Some(at)) if mail.is_held => format!("held since {}", in_utc(at)),
@@ -66,29 +101,26 @@ pub(super) async fn send_test(settings: &Settings, address: &str) -> anyhow::Res
     let Ok(recipient) = EmailAddress::parse(address) else {
         anyhow::bail!("{address:?} is no e-mail address");
     };
-    let letter = test_letter(recipient, &settings.public_url, settings.mail_from.email.domain());
-    let mailer = Mailer::new(settings.mail_from.clone(), settings.transport.clone());
-    match mailer.send(&letter, OffsetDateTime::now_utc()).await {
-        Ok(()) => Ok(writeln!(
-            io::stdout(),
-            "The test mail was taken: {}",
-            letter.message_id
-        )?),
+    let email = test_email(recipient, &settings.public_url, settings.mail_from.email.domain());
+    let mailer = Mailer::new(settings.sender(), settings.transport.clone());
+    match mailer.send(&email, &Stamp::now()).await {
+        Ok(()) => Ok(writeln!(io::stdout(), "The test mail was taken: {}", email.message_id)?),
         Err(failure) => anyhow::bail!("The test mail was not taken: {}", failure.reason),
     }
 }
 
-fn test_letter(recipient: EmailAddress, public_url: &str, domain: &str) -> Email {
+fn test_email(recipient: EmailAddress, public_url: &str, domain: &str) -> Email {
     let text = format!("This is a test mail from {public_url}. Mail from the site arrives here.\n");
     Email {
         message_id: format!("<test.{}@{domain}>", uuid::Uuid::new_v4()),
+        in_reply_to: None,
         reference: None,
         recipient,
         reply_to: None,
         subject: "[NPOC membership] Test mail".into(),
         html: format!("<!doctype html><html lang=\"en\"><title>Test mail</title><p>{text}</p></html>"),
         text,
-        refusal_is_final: true,
+        purpose: Purpose::Test,
         is_held: false,
     }
 }

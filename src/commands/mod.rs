@@ -1,6 +1,7 @@
 //! What an operator can do from a terminal, beside a running site or without one.
 
 mod applications;
+mod bounced;
 mod command_line;
 mod doctor;
 mod exit;
@@ -28,8 +29,10 @@ use crate::settings::Settings;
 /// # Errors
 /// A sentence for the operator; [`status`] is how the process ends with it.
 pub async fn run(command: StoredCommand, settings: &Settings) -> anyhow::Result<()> {
-    if let StoredCommand::Mail(MailCommand::Test { address }) = &command {
-        return mail::send_test(settings, address).await;
+    match &command {
+        StoredCommand::Mail(MailCommand::Test { address }) => return mail::send_test(settings, address).await,
+        StoredCommand::Mail(MailCommand::Bounced { path }) => return bounced::run(settings, path.as_deref()).await,
+        _ => {}
     }
     let opening = async {
         match command {
@@ -46,8 +49,8 @@ pub async fn run(command: StoredCommand, settings: &Settings) -> anyhow::Result<
 async fn with_database(command: StoredCommand, pool: &Pool, out: &mut impl Write) -> anyhow::Result<()> {
     match command {
         StoredCommand::Migrate => Ok(writeln!(out, "The database is up to date.")?),
-        StoredCommand::Mail(MailCommand::Test { .. }) => Ok(()),
-        StoredCommand::Mail(MailCommand::List { json }) => mail::list(pool, json, out).await,
+        StoredCommand::Mail(MailCommand::Test { .. } | MailCommand::Bounced { .. }) => Ok(()),
+        StoredCommand::Mail(MailCommand::List { json, state }) => mail::list(pool, state, json, out).await,
         StoredCommand::Mail(MailCommand::Retry { reference }) => mail::retry(pool, reference.as_deref(), out).await,
         StoredCommand::Applications(command) => with_applications(command, pool, out).await,
     }

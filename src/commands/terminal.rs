@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::harmless;
+use crate::without_controls;
 
 /// Where a terminal does not tell.
 const USUAL_WIDTH: usize = 80;
@@ -72,7 +72,7 @@ impl Terminal {
     /// The lines of a text behind this margin: on a terminal broken where words end, else as they are.
     #[must_use]
     pub fn lines(&self, text: &str, margin: &str) -> Vec<String> {
-        let text = &harmless(text);
+        let text = &without_controls(text);
         let Some(width) = self.width else {
             return vec![format!("{margin}{text}")];
         };
@@ -92,7 +92,7 @@ pub fn counted(count: u64, what: &str) -> String {
 /// Exactly so many columns: cut with an ellipsis, or filled up.
 #[must_use]
 pub fn fit(text: &str, columns: usize) -> String {
-    let text = &harmless(text);
+    let text = &without_controls(text);
     let mut fitted = if text.width() <= columns {
         text.clone()
     } else {

@@ -1,27 +1,62 @@
 //! Mail as files, for a site at home: what a relay would get, to be opened by any mail program.
 
-use std::path::Path;
+use std::fs::{DirBuilder, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use tokio::fs::{DirBuilder, OpenOptions};
-use tokio::io::AsyncWriteExt as _;
+/// How the name of a file ends that is not whole yet.
+const UNFINISHED: &str = ".part";
 
-/// Named after the Message-ID, so that a mail written twice is there once; renamed into place, so
-/// that half a mail is never seen; readable by the site's own user only.
-pub async fn save(folder: &Path, message_id: &str, message: &[u8]) -> std::io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).await?;
+/// A younger file may still be written by another process.
+const LONGER_THAN_A_WRITE: Duration = Duration::from_mins(10);
+
+/// Writes a mail to the folder. Returns once the disk has every octet and the file's name; otherwise nothing is left.
+/// Blocks until then.
+///
+/// The file is named after the Message-ID, so a mail that is written twice is there once.
+///
+/// # Errors
+/// Whatever the last write, the disk or the folder said: full, over quota, read-only, broken.
+pub fn save(folder: &Path, message_id: &str, message: &[u8]) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    // Readable by the site's own user alone; removed when anything fails before it gets its name.
+    let mut file = tempfile::Builder::new()
+        .prefix(".")
+        .suffix(UNFINISHED)
+        .tempfile_in(folder)?;
+    file.write_all(message)?;
+    file.as_file().sync_all()?;
+    file.persist(named(folder, message_id)).map_err(|error| error.error)?;
+    // The name is on the disk only when the folder is.
+    File::open(folder)?.sync_all()
+}
+
+/// Removes files that a process left unfinished when it was killed.
+///
+/// # Errors
+/// The folder cannot be read, or a file cannot be removed.
+pub fn sweep(folder: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let is_unfinished = entry.file_name().to_string_lossy().ends_with(UNFINISHED);
+        let age = entry.metadata()?.modified()?.elapsed().unwrap_or_default();
+        if is_unfinished && age > LONGER_THAN_A_WRITE {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// A file of this folder, whatever the Message-ID holds.
+fn named(folder: &Path, message_id: &str) -> PathBuf {
     let name = message_id
         .trim_matches(['<', '>'])
         .split('@')
         .next()
         .unwrap_or_default();
-    let unfinished = folder.join(format!(".{name}.{}", uuid::Uuid::new_v4()));
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&unfinished)
-        .await?;
-    file.write_all(message).await?;
-    file.sync_all().await?;
-    tokio::fs::rename(&unfinished, folder.join(format!("{name}.eml"))).await
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    let name: String = name.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
+    folder.join(format!("{}.eml", name.trim_start_matches('.')))
 }

@@ -1,47 +1,37 @@
-//! A email → a message (RFC 5322) → SMTP, or a folder. Knows no database.
+//! An email → a message (RFC 5322) → SMTP, or a folder. Knows no database.
 
+mod bounce;
+mod email;
+mod failure;
 mod folder;
-mod relay;
+mod smtp;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use lettre::Message;
 use lettre::address::Envelope;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MessageBuilder, MultiPart, SinglePart};
-use time::OffsetDateTime;
+use lettre::message::{Mailbox, MessageBuilder, MultiPart, MultiPartKind, SinglePart};
+use lettre::{Address, AsyncTransport as _, Message};
 
-pub use relay::{Conversation, Relay};
+pub use bounce::{BounceAddress, BounceClass, BounceDetails, BounceReport, BounceVerdict, read_bounce};
+pub use email::{Email, Purpose, Stamp};
+pub use failure::{Blame, Failure};
+pub use smtp::{Cause, Conversation, Relay, SmtpError, SmtpLimits, Stage};
 
-use crate::values::EmailAddress;
-
-/// A mail to be sent.
+/// Who sends.
 #[derive(Clone, Debug)]
-pub struct Email {
-    /// `<…@…>`, the same on every try.
-    pub message_id: String,
-    /// What it is about, for the `X-NPOC-Reference` header.
-    pub reference: Option<String>,
-    /// To whom.
-    pub recipient: EmailAddress,
-    /// Where a reply goes, if not to the sender.
-    pub reply_to: Option<EmailAddress>,
-    /// The subject, without line breaks.
-    pub subject: String,
-    /// The text part.
-    pub text: String,
-    /// The HTML part.
-    pub html: String,
-    /// Whether a 5xx from the recipient's server ends the trying.
-    pub refusal_is_final: bool,
-    /// Whether it is not sent unless somebody asks for it.
-    pub is_held: bool,
+pub struct Sender {
+    /// The sender that readers see.
+    pub from: Mailbox,
+    /// The envelope sender, to which other servers return mail; [`Self::from`] where there is none.
+    pub bounces: Option<BounceAddress>,
 }
 
 /// Sends emails from one address by one way.
 #[derive(Clone, Debug)]
 pub struct Mailer {
-    from: Mailbox,
+    sender: Sender,
     transport: Transport,
 }
 
@@ -54,112 +44,125 @@ pub enum Transport {
     Folder(PathBuf),
 }
 
-/// A try that failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// Whether the mail system of the recipient or the relay refused this mail for good.
-    pub is_refusal: bool,
-    /// The SMTP reply code, where there was one. Fit for a log, unlike the reason.
-    pub code: Option<u16>,
-    /// What happened, for the operator. May quote the server, so it is kept out of the log.
-    pub reason: String,
-}
-
-impl Failure {
-    /// Something that may be better next time.
+impl Sender {
+    /// The envelope sender of the email with this token.
     #[must_use]
-    pub fn temporary(reason: &str) -> Self {
-        Self {
-            is_refusal: false,
-            code: None,
-            reason: reason.to_owned(),
-        }
-    }
-
-    /// Something that no other try can change.
-    #[must_use]
-    pub fn refusal(reason: &str) -> Self {
-        Self {
-            is_refusal: true,
-            ..Self::temporary(reason)
-        }
+    pub fn envelope(&self, token: &str) -> Address {
+        let own = self.bounces.as_ref().and_then(|address| address.with(token));
+        own.unwrap_or_else(|| self.from.email.clone())
     }
 }
 
 impl Mailer {
-    /// A mailer that sends everything from `from`.
+    /// A mailer that sends everything from one sender.
     #[must_use]
-    pub fn new(from: Mailbox, transport: Transport) -> Self {
-        Self { from, transport }
+    pub fn new(sender: Sender, transport: Transport) -> Self {
+        Self { sender, transport }
     }
 
-    /// Sends one email. The date is when it was owed, so that every try is the same message.
-    ///
-    /// # Errors
-    /// A [`Failure`], which says whether trying again can help.
-    pub async fn send(&self, email: &Email, owed_at: OffsetDateTime) -> Result<(), Failure> {
-        match &self.transport {
-            Transport::Smtp(relay) => {
-                let conversation = relay.converse().await?;
-                let message = self.message(email, owed_at, conversation.carries_utf8())?;
-                conversation.deliver(&message).await
-            }
-            Transport::Folder(folder) => {
-                let message = self.message(email, owed_at, false)?.formatted();
-                let saved = folder::save(folder, &email.message_id, &message).await;
-                saved.map_err(|error| Failure::temporary(&error.to_string()))
-            }
+    /// The same, with at most so much time for the recipient's part of a conversation.
+    #[must_use]
+    pub fn with_recipient_limit(&self, recipient: Duration) -> Self {
+        let transport = match &self.transport {
+            Transport::Smtp(relay) => Transport::Smtp(Box::new(relay.within(SmtpLimits {
+                recipient,
+                ..relay.limits()
+            }))),
+            folder @ Transport::Folder(_) => folder.clone(),
+        };
+        Self {
+            transport,
+            ..self.clone()
         }
     }
 
-    /// The email as its reader's program gets it. Its headers hold an address outside ASCII only
-    /// if `utf8_headers` (RFC 6532) can be carried, or the recipient's own address is one.
+    /// Sends one email. The stamp makes every try the same octets.
     ///
     /// # Errors
-    /// A [`Failure`], where the email cannot be a message.
-    pub fn message(&self, email: &Email, owed_at: OffsetDateTime, utf8_headers: bool) -> Result<Message, Failure> {
-        self.compose(email, owed_at, utf8_headers)
-            .map_err(|error| Failure::temporary(&error.to_string()))
+    /// A [`Failure`], which says whether trying again can help.
+    pub async fn send(&self, email: &Email, stamp: &Stamp) -> Result<(), Failure> {
+        let message = self.message(email, stamp)?;
+        match &self.transport {
+            Transport::Smtp(relay) => {
+                let needs_utf8 = email.recipient.needs_smtputf8();
+                let sent = relay.send(message).await;
+                sent.map_err(|error| Failure::of_smtp(&error, needs_utf8))
+            }
+            Transport::Folder(folder) => save(folder, email, &message).await,
+        }
     }
 
-    fn compose(
-        &self,
-        email: &Email,
-        owed_at: OffsetDateTime,
-        utf8_headers: bool,
-    ) -> Result<Message, lettre::error::Error> {
-        let reply_to = email
-            .reply_to
-            .as_ref()
-            .filter(|address| utf8_headers || !address.needs_smtputf8());
+    /// Ends connections that wait for a next email.
+    pub fn rest(&self) {
+        if let Transport::Smtp(relay) = &self.transport {
+            relay.close_idle();
+        }
+    }
+
+    /// Removes what a killed process left unfinished in the folder.
+    pub fn tidy(&self) {
+        if let Transport::Folder(folder) = &self.transport
+            && folder.is_dir()
+            && let Err(error) = folder::sweep(folder)
+        {
+            tracing::warn!(%error, "unfinished files stay in the mail folder");
+        }
+    }
+
+    /// The email as its reader's program gets it. Nothing in it depends on the relay, and only a recipient outside ASCII
+    /// puts anything outside ASCII into its headers: whichever server stands behind the relay can take all others.
+    ///
+    /// # Errors
+    /// A [`Failure`], if the email cannot be a message.
+    pub fn message(&self, email: &Email, stamp: &Stamp) -> Result<Message, Failure> {
+        self.compose(email, stamp)
+            .map_err(|error| Failure::new(Blame::Us, &error.to_string()))
+    }
+
+    fn compose(&self, email: &Email, stamp: &Stamp) -> Result<Message, lettre::error::Error> {
         let recipient = email.recipient.to_wire();
-        let envelope = Envelope::new(Some(self.from.email.clone()), vec![recipient.clone()])?;
+        let sender = self.sender.envelope(&stamp.token);
         let builder = Message::builder()
-            .envelope(envelope)
-            .from(self.from.clone())
+            .envelope(Envelope::new(Some(sender), vec![recipient.clone()])?)
+            .from(self.sender.from.clone())
             .to(Mailbox::new(None, recipient))
             .subject(email.subject.as_str())
-            .date(owed_at.into())
+            .date(stamp.date.into())
             .message_id(Some(email.message_id.clone()))
             .raw_header(header("Auto-Submitted", "auto-generated"))
             .raw_header(header("X-Auto-Response-Suppress", "All"));
-        with_reference(with_reply_to(builder, reply_to), email.reference.as_deref()).multipart(
-            MultiPart::alternative()
+        with_optional_headers(builder, email).multipart(
+            MultiPart::builder()
+                .kind(MultiPartKind::Alternative)
+                .boundary(format!("npoc-{}", stamp.token))
                 .singlepart(plain(&email.text))
                 .singlepart(html(&email.html)),
         )
     }
 }
 
-fn with_reply_to(builder: MessageBuilder, reply_to: Option<&EmailAddress>) -> MessageBuilder {
-    match reply_to {
-        Some(address) => builder.reply_to(Mailbox::new(None, address.to_wire())),
-        None => builder,
+async fn save(folder: &Path, email: &Email, message: &Message) -> Result<(), Failure> {
+    let (folder, message_id, octets) = (folder.to_owned(), email.message_id.clone(), message.formatted());
+    let saving = tokio::task::spawn_blocking(move || folder::save(&folder, &message_id, &octets));
+    // The folder is as the relay: what it cannot keep now costs no email a try.
+    let failed = |reason: &str| Failure::new(Blame::Relay, &format!("the mail folder: {reason}"));
+    match saving.await {
+        Ok(saved) => saved.map_err(|error| failed(&error.to_string())),
+        Err(panic) => Err(failed(&panic.to_string())),
     }
 }
 
-fn with_reference(builder: MessageBuilder, reference: Option<&str>) -> MessageBuilder {
-    match reference {
+fn with_optional_headers(builder: MessageBuilder, email: &Email) -> MessageBuilder {
+    let reply_to = email.reply_to.as_ref().filter(|address| !address.needs_smtputf8());
+    let builder = match reply_to {
+        Some(address) => builder.reply_to(Mailbox::new(None, address.to_wire())),
+        None => builder,
+    };
+    let builder = match &email.in_reply_to {
+        Some(id) => builder.in_reply_to(id.clone()).references(id.clone()),
+        None => builder,
+    };
+    match &email.reference {
         Some(reference) => builder.raw_header(header("X-NPOC-Reference", reference)),
         None => builder,
     }

@@ -1,4 +1,4 @@
-//! The two mails that an application causes. Rendered when owed, so a email that cannot be
+//! The two mails that an application causes. Rendered when owed, so an email that cannot be
 //! rendered is a failed request and never a mail that silently does not come.
 
 use askama::Template;
@@ -12,7 +12,7 @@ use super::own_domain::shared_host;
 use super::question::Field;
 use super::suspicion::Suspicions;
 
-use crate::mailer::Email;
+use crate::mailer::{Email, Purpose};
 use crate::values::EmailAddress;
 
 /// A subject stays readable in a list of mails; the whole name stands in the body.
@@ -106,14 +106,15 @@ fn to_staff(head: &MailIdentity, application: &Application, news: &NewApplicatio
         findings: findings(application, news),
     };
     Ok(Email {
-        message_id: head.message_id(news, "staff"),
+        message_id: head.message_id(news.reference, "staff"),
+        in_reply_to: None,
         reference: Some(news.reference.to_string()),
         recipient: head.staff.clone(),
         reply_to: Some(application.representative_email().clone()),
         subject: email.subject(),
         text: StaffText(&email).render()?,
         html: StaffHtml(&email).render()?,
-        refusal_is_final: false,
+        purpose: Purpose::Application,
         is_held: false,
     })
 }
@@ -122,21 +123,29 @@ fn to_staff(head: &MailIdentity, application: &Application, news: &NewApplicatio
 /// strangers.
 fn to_applicant(head: &MailIdentity, application: &Application, news: &NewApplication) -> askama::Result<Email> {
     Ok(Email {
-        message_id: head.message_id(news, "applicant"),
+        message_id: head.message_id(news.reference, "applicant"),
+        in_reply_to: None,
         reference: Some(news.reference.to_string()),
         recipient: application.representative_email().clone(),
         reply_to: Some(head.staff.clone()),
         subject: format!("Your application to NPOC has arrived: {}", news.reference),
         text: ApplicantText(news).render()?,
         html: ApplicantHtml(news).render()?,
-        refusal_is_final: true,
+        purpose: Purpose::Arrival,
         is_held: news.mailbox_is_full,
     })
 }
 
 impl MailIdentity {
-    fn message_id(&self, news: &NewApplication, to: &str) -> String {
-        format!("<{}.{to}@{}>", news.reference, self.message_id_domain)
+    /// The Message-ID of the mail about this application to staff or to its applicant.
+    pub(super) fn message_id(&self, reference: &str, to: &str) -> String {
+        format!("<{reference}.{to}@{}>", self.message_id_domain)
+    }
+
+    /// Whether mail to this address reaches staff, in any case of letters.
+    pub(super) fn is_staff(&self, address: &EmailAddress) -> bool {
+        let spelled = |address: &EmailAddress| address.to_wire().to_string().to_lowercase();
+        spelled(address) == spelled(&self.staff)
     }
 }
 
@@ -175,11 +184,11 @@ impl StaffEmail<'_> {
         format!("Complete: every required answer is given. {registered} {eligible}{cautions}")
     }
 
-    /// How a reply finds its way. Where the relay cannot carry such an address in a header, it
-    /// stands below all the same.
+    /// How a reply finds its way. An address outside ASCII stands in no header of this mail, which servers without
+    /// SMTPUTF8 would return.
     fn reply_line(&self) -> &'static str {
         if self.application.representative_email().needs_smtputf8() {
-            "To answer, write to the representative; a reply to this mail may go to the site, where nobody reads it:"
+            "To answer, write a new mail to the representative. A reply to this mail does not reach them:"
         } else {
             "A reply to this mail goes to the representative:"
         }
@@ -288,7 +297,7 @@ fn mail_to_applicant(news: &NewApplication) -> Finding {
     let label = "The mail that tells the applicant of the arrival";
     if news.mailbox_is_full {
         let value = format!(
-            "HELD: many went to this address today, maybe not by its owner's wish. To send it: npoc mail retry {}",
+            "HELD: many went to this address today, or its reader reported one as spam. To send it: npoc mail retry {}",
             news.reference
         );
         Finding::of(label, value).but("the applicant was not told of the arrival")

@@ -38,7 +38,7 @@ pub async fn erase(executor: impl PgExecutor<'_>, which: Erase<'_>) -> sqlx::Res
             DELETE FROM applications USING due WHERE applications.id = due.id RETURNING reference
         ), mails AS (
             UPDATE outbox SET erased_at = now(), recipient = '', reply_to = NULL, subject = '',
-                body_text = '', body_html = '', last_error = NULL
+                body_text = '', body_html = '', last_error = NULL, bounce_reason = NULL
             FROM erased WHERE outbox.reference = erased.reference
         )
         INSERT INTO application_history (reference, event) SELECT reference, 'erased' FROM erased",

@@ -242,14 +242,14 @@ async fn insert_rows(
             INSERT INTO application_history (reference, event) SELECT reference, 'received' FROM application
         ), mails AS (
             INSERT INTO outbox (message_id, reference, recipient, reply_to, subject, body_text, body_html,
-                refusal_is_final, is_held, given_up_at, last_error)
+                purpose, refusal_is_final, is_held, given_up_at, last_error)
             SELECT message_id, reference, recipient, reply_to, subject, body_text, body_html,
-                refusal_is_final, is_held, CASE WHEN is_held THEN now() END,
-                CASE WHEN is_held THEN 'held: this address had many mails within a day' END
+                purpose, refusal_is_final, is_held, CASE WHEN is_held THEN now() END,
+                CASE WHEN is_held THEN 'held: this address had many mails within a day, or complained of one' END
             FROM unnest($30::text[], $31::text[], $32::text[], $33::text[],
-                $34::text[], $35::text[], $36::text[], $37::boolean[], $38::boolean[]) WITH ORDINALITY
+                $34::text[], $35::text[], $36::text[], $37::text[], $38::boolean[], $39::boolean[]) WITH ORDINALITY
                 AS mail (message_id, reference, recipient, reply_to, subject, body_text, body_html,
-                    refusal_is_final, is_held, turn)
+                    purpose, refusal_is_final, is_held, turn)
             JOIN application USING (reference)
             ORDER BY turn
         )
@@ -290,6 +290,7 @@ async fn insert_rows(
         &owed.subjects,
         &owed.texts,
         &owed.htmls,
+        &owed.purposes,
         &owed.refusals_are_final,
         &owed.are_held,
     )
@@ -317,7 +318,9 @@ async fn known(
             (CASE WHEN $4::bigint IS NULL THEN false ELSE given.nth_of_mailbox + (SELECT count(*) FROM (
                 SELECT FROM outbox WHERE mailbox(recipient) = given.mailbox AND owed_at > now() - interval '1 day'
                     AND refusal_is_final AND NOT is_held
-                ORDER BY owed_at DESC LIMIT $4) AS owed) > $4 END) AS "mailbox_is_full!"
+                ORDER BY owed_at DESC LIMIT $4) AS owed) > $4 END
+            OR EXISTS (SELECT FROM outbox WHERE mailbox(recipient) = given.mailbox AND complained_at IS NOT NULL)
+            ) AS "mailbox_is_full!"
         FROM (
             SELECT turn, domain_name_ascii, mailbox, row_number() OVER (PARTITION BY mailbox ORDER BY turn) AS nth_of_mailbox
             FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS one (domain_name_ascii, address, turn),

@@ -9,6 +9,7 @@ mod emails;
 mod erasure;
 mod insert;
 mod intake;
+mod notices;
 mod own_domain;
 mod question;
 mod record;

@@ -8,8 +8,8 @@ use time::{Date, Duration, OffsetDateTime};
 
 use super::emails::{MailIdentity, in_utc};
 use crate::database::Pool;
-use crate::mailer::Email;
-use crate::outbox::{self, Columns, QueueStats};
+use crate::mailer::{Email, Purpose};
+use crate::outbox::{self, QueueStats};
 
 /// How many applications a report names; more would be no mail to read.
 const NAMED: i64 = 200;
@@ -28,6 +28,7 @@ struct Report {
     received: i64,
     references: Vec<String>,
     mailed: i64,
+    bounced: i64,
     standing: QueueStats,
 }
 
@@ -43,13 +44,13 @@ struct ReportHtml<'a>(&'a Report);
 /// this one did.
 ///
 /// # Errors
-/// The database's, or a email that cannot be rendered.
+/// The database's, or an email that cannot be rendered.
 pub async fn owe_report(pool: &Pool, head: &MailIdentity) -> anyhow::Result<bool> {
     let Some(period) = due(pool).await? else {
         return Ok(false);
     };
     let report = Report::of(pool, period).await?;
-    Ok(owe(pool, period.last, &Columns::of([report.email(head)?])).await?)
+    Ok(queue(pool, period.last, report.email(head)?).await?)
 }
 
 /// A day is reported ten minutes after its end: an application of its last moment may still be on its
@@ -68,26 +69,18 @@ async fn due(pool: &Pool) -> sqlx::Result<Option<Period>> {
     }))
 }
 
-/// In one statement, so that a day is reported if and only if its mail is owed.
-async fn owe(pool: &Pool, day: Date, owed: &Columns) -> sqlx::Result<bool> {
-    let mut session = pool.session().await?;
-    let done = sqlx::query!(
-        "WITH report AS (INSERT INTO reports (day) VALUES ($1) ON CONFLICT DO NOTHING RETURNING day)
-        INSERT INTO outbox (message_id, recipient, subject, body_text, body_html, refusal_is_final)
-        SELECT mail.message_id, mail.recipient, mail.subject, mail.body_text, mail.body_html, false
-        FROM report, unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
-            AS mail (message_id, recipient, subject, body_text, body_html)",
-        day,
-        &owed.message_ids,
-        &owed.recipients,
-        &owed.subjects,
-        &owed.texts,
-        &owed.htmls
-    )
-    .execute(&mut *session)
-    .await?;
-    session.end().await?;
-    Ok(done.rows_affected() > 0)
+/// In one transaction, so that a day is reported if and only if its email is queued.
+async fn queue(pool: &Pool, day: Date, email: Email) -> sqlx::Result<bool> {
+    let mut transaction = pool.transaction().await?;
+    let done = sqlx::query!("INSERT INTO reports (day) VALUES ($1) ON CONFLICT DO NOTHING", day)
+        .execute(&mut *transaction)
+        .await?;
+    let is_new = done.rows_affected() > 0;
+    if is_new {
+        outbox::queue(&mut transaction, [email]).await?;
+    }
+    transaction.commit().await?;
+    Ok(is_new)
 }
 
 impl Period {
@@ -140,6 +133,7 @@ impl Report {
             received,
             references,
             mailed: outbox::mailed(&mut *session, from, to).await?,
+            bounced: outbox::bounces_by_day(&mut session, period.first, period.last + Duration::DAY).await?,
             standing: outbox::standing(pool).await?,
         };
         session.end().await?;
@@ -148,6 +142,7 @@ impl Report {
 
     fn email(&self, head: &MailIdentity) -> askama::Result<Email> {
         Ok(Email {
+            in_reply_to: None,
             message_id: format!("<daily.{}@{}>", self.period.last, head.message_id_domain),
             reference: None,
             recipient: head.staff.clone(),
@@ -155,7 +150,7 @@ impl Report {
             subject: format!("[NPOC membership] {}", self.in_short()),
             text: ReportText(self).render()?,
             html: ReportHtml(self).render()?,
-            refusal_is_final: false,
+            purpose: Purpose::DailyReport,
             is_held: false,
         })
     }

@@ -1,15 +1,13 @@
-//! When a mail that failed is tried again, and when no more.
+//! When an email that failed is tried again, and when no more.
 
 use std::time::Duration;
 
 use rand::RngExt as _;
 
-use crate::mailer::Failure;
+use crate::mailer::Blame;
 
-/// The wait after each failed try, before jitter: five seconds, ten, a minute, five, fifteen, an
-/// hour, three, six, then every twelve hours, six times: 82 hours in all, so at least 74 with the
-/// shortest jitter. Afterwards a mail is given up, or tried on at the last pace if a refusal is
-/// not final for it.
+/// The wait after each try that was charged, before jitter: 82 hours in all, so at least 74 with the shortest jitter.
+/// Then an email to an applicant is given up, and one to staff is tried on at the last pace.
 const WAITS: [Duration; 14] = [
     Duration::from_secs(5),
     Duration::from_secs(10),
@@ -27,46 +25,149 @@ const WAITS: [Duration; 14] = [
     Duration::from_hours(12),
 ];
 
-/// Each wait is lengthened or shortened by up to this part, so that many mails that failed
-/// together do not come back together.
+/// The longest wait for what somebody has to repair, so that the repair shows within the hour.
+const LONGEST_FOR_US: Duration = Duration::from_hours(1);
+
+/// The longest wait while nobody knows whether the email or the relay is the reason.
+const LONGEST_UNCLEAR: Duration = Duration::from_mins(5);
+
+/// The wait of an email whose recipient is slow, so that others can go first.
+const SLOW: Duration = Duration::from_mins(1);
+
+/// The waits of the relay, in seconds, after each failure in a row. All emails wait together, and one of them asks.
+pub const RELAY_WAITS: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 60.0, 120.0, 300.0];
+
+/// Each wait is lengthened or shortened by up to this part, so that emails that failed together do not come back
+/// together.
 const JITTER: f64 = 0.1;
 
-/// When to try again after the `attempts`-th try failed; `None`: no more.
-pub fn wait_after(attempts: i32, failure: &Failure, refusal_is_final: bool) -> Option<Duration> {
-    if failure.is_refusal && refusal_is_final {
-        return None;
+/// An email's tries so far.
+#[derive(Clone, Copy, Debug)]
+pub struct Tries {
+    /// Tries that count.
+    pub charged: i32,
+    /// Tries that cost nothing.
+    pub postponed: i32,
+}
+
+/// What follows a failed try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The email is tried again after this wait; the try counts or not.
+    Again {
+        /// How long to wait.
+        wait: Duration,
+        /// Whether the try counts.
+        is_charged: bool,
+    },
+    /// The email is not tried any more.
+    GiveUp,
+}
+
+/// What follows a failure of this email. `is_proved`: the relay took other emails since this one's last failure, so an
+/// unclear failure is this email's own.
+pub fn next(tries: Tries, blame: Blame, is_to_staff: bool, is_proved: bool) -> Next {
+    match blame {
+        Blame::Slow => postponed(SLOW),
+        Blame::Relay | Blame::Us => uncharged(tries, LONGEST_FOR_US),
+        Blame::Unclear if !is_proved => uncharged(tries, LONGEST_UNCLEAR),
+        Blame::Recipient if is_to_staff => uncharged(tries, LONGEST_FOR_US),
+        Blame::Recipient => Next::GiveUp,
+        Blame::Unclear | Blame::RecipientForNow => charged(tries, is_to_staff),
     }
-    let tried = usize::try_from(attempts).unwrap_or_default().saturating_sub(1);
-    let wait = WAITS
-        .get(tried)
-        .or_else(|| WAITS.last().filter(|_| !refusal_is_final))?;
-    Some(wait.mul_f64(rand::rng().random_range(1.0 - JITTER..=1.0 + JITTER)))
+}
+
+fn uncharged(tries: Tries, longest: Duration) -> Next {
+    let wait = nth_wait(tries.charged.saturating_add(tries.postponed)).unwrap_or(longest);
+    postponed(wait.min(longest))
+}
+
+fn postponed(wait: Duration) -> Next {
+    Next::Again {
+        wait: with_jitter(wait),
+        is_charged: false,
+    }
+}
+
+fn charged(tries: Tries, is_to_staff: bool) -> Next {
+    let last = WAITS.last().copied().filter(|_| is_to_staff);
+    match nth_wait(tries.charged).or(last) {
+        Some(wait) => Next::Again {
+            wait: with_jitter(wait),
+            is_charged: true,
+        },
+        None => Next::GiveUp,
+    }
+}
+
+fn nth_wait(tries_before: i32) -> Option<Duration> {
+    WAITS.get(usize::try_from(tries_before).unwrap_or_default()).copied()
+}
+
+/// A little more or less.
+pub fn with_jitter(wait: Duration) -> Duration {
+    wait.mul_f64(rand::rng().random_range(1.0 - JITTER..=1.0 + JITTER))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn total(waits: impl Iterator<Item = f64>) -> f64 {
-        waits.sum::<f64>() / 3600.0
+    const NEW: Tries = Tries {
+        charged: 0,
+        postponed: 0,
+    };
+
+    fn after(charged: i32, postponed: i32) -> Tries {
+        Tries { charged, postponed }
+    }
+
+    fn wait(next: Next) -> Option<(Duration, bool)> {
+        match next {
+            Next::Again { wait, is_charged } => Some((wait, is_charged)),
+            Next::GiveUp => None,
+        }
     }
 
     #[test]
-    fn a_mail_is_tried_for_at_least_72_hours() {
-        assert!(total(WAITS.iter().map(|wait| wait.as_secs_f64() * (1.0 - JITTER))) >= 72.0);
+    fn an_email_is_tried_for_at_least_72_hours() {
+        let hours: f64 = WAITS
+            .iter()
+            .map(|wait| wait.as_secs_f64() * (1.0 - JITTER) / 3600.0)
+            .sum();
+        assert!(hours >= 72.0, "{hours}");
     }
 
     #[test]
-    fn a_refusal_is_final_for_an_applicant_and_never_for_staff() {
-        let refusal = Failure {
-            is_refusal: true,
-            code: Some(550),
-            reason: String::new(),
-        };
-        let outage = Failure::temporary("down");
-        assert_eq!(wait_after(1, &refusal, true), None);
-        assert!(wait_after(1, &refusal, false).is_some());
-        assert_eq!(wait_after(15, &outage, true), None);
-        assert!(wait_after(1000, &outage, false).is_some_and(|wait| wait >= Duration::from_hours(10)));
+    fn only_a_recipient_ends_the_tries_and_never_those_to_staff() {
+        assert_eq!(next(NEW, Blame::Recipient, false, true), Next::GiveUp);
+        assert_eq!(next(after(14, 0), Blame::RecipientForNow, false, true), Next::GiveUp);
+        assert_eq!(next(after(14, 0), Blame::Unclear, false, true), Next::GiveUp);
+        for blame in [Blame::Recipient, Blame::RecipientForNow, Blame::Unclear] {
+            assert!(wait(next(after(1000, 0), blame, true, true)).is_some(), "{blame:?}");
+        }
+        let (slowly, _) = wait(next(after(1000, 0), Blame::RecipientForNow, true, true)).unwrap();
+        assert!(slowly >= Duration::from_hours(10));
+    }
+
+    #[test]
+    fn what_speaks_of_us_or_of_the_relay_costs_no_try() {
+        for blame in [Blame::Relay, Blame::Us, Blame::Slow] {
+            for tries in [NEW, after(14, 0), after(3, 1_000_000), after(i32::MAX, i32::MAX)] {
+                let (wait, is_charged) = wait(next(tries, blame, false, true)).unwrap();
+                assert!(
+                    !is_charged && wait <= Duration::from_mins(66),
+                    "{blame:?} {tries:?} {wait:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn an_unclear_failure_is_charged_once_the_relay_took_others() {
+        let (_, is_charged) = wait(next(NEW, Blame::Unclear, false, true)).unwrap();
+        assert!(is_charged);
+        let (wait, is_charged) = wait(next(after(2, 500), Blame::Unclear, false, false)).unwrap();
+        assert!(!is_charged && wait <= Duration::from_secs(330), "{wait:?}");
     }
 }

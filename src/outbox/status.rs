@@ -1,4 +1,4 @@
-//! How mail stands, and having it sent again: for those who look after it.
+//! How emails are, and having them sent again: for those who look after them.
 
 use serde::Serialize;
 use sqlx::PgExecutor;
@@ -6,21 +6,25 @@ use time::OffsetDateTime;
 
 use crate::database::Pool;
 
-/// A mail as it stands, for those who look after it. Holds no address of an applicant.
+/// An email as it is, for those who look after it. Holds no address of an applicant, unless a server quoted it.
 #[derive(Debug, Serialize)]
 pub struct EmailStatus {
     /// What it is about.
     pub reference: Option<String>,
     /// Its Message-ID.
     pub message_id: String,
-    /// Since when it is owed.
+    /// Since when it is queued.
     #[serde(with = "time::serde::rfc3339")]
     pub owed_at: OffsetDateTime,
     /// When it is tried next, unless it was sent or given up.
     #[serde(with = "time::serde::rfc3339")]
     pub due_at: OffsetDateTime,
-    /// How often it was tried.
+    /// Tries that counted.
     pub attempts: i32,
+    /// Tries that cost nothing, since they spoke of us or of the relay.
+    pub postponements: i32,
+    /// Whom the last failure speaks of.
+    pub blame: Option<String>,
     /// When it was sent, if it was.
     #[serde(with = "time::serde::rfc3339::option")]
     pub sent_at: Option<OffsetDateTime>,
@@ -31,86 +35,167 @@ pub struct EmailStatus {
     pub is_held: bool,
     /// What the last try ended with.
     pub last_error: Option<String>,
+    /// When it came back, if it did.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub bounced_at: Option<OffsetDateTime>,
+    /// Why it came back, as one of few words.
+    pub bounce_class: Option<String>,
+    /// Why it came back, in a server's words.
+    pub bounce_reason: Option<String>,
 }
 
-/// Every mail that waits or was given up, oldest first.
+/// Which emails are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmailFilter {
+    /// Those that wait, are held or were given up.
+    Unsent,
+    /// Those that wait to be sent or sent again.
+    Waiting,
+    /// Those that wait because the relay does not take mail from us.
+    Refused,
+    /// Those that were not tried, since their mailbox had many.
+    Held,
+    /// Those that are not tried any more.
+    GivenUp,
+    /// Those that were sent and came back.
+    Bounced,
+}
+
+impl EmailFilter {
+    /// Every one.
+    pub const ALL: [Self; 6] = [
+        Self::Unsent,
+        Self::Waiting,
+        Self::Refused,
+        Self::Held,
+        Self::GivenUp,
+        Self::Bounced,
+    ];
+
+    /// Its name, for commands.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unsent => "unsent",
+            Self::Waiting => "waiting",
+            Self::Refused => "refused",
+            Self::Held => "held",
+            Self::GivenUp => "given-up",
+            Self::Bounced => "bounced",
+        }
+    }
+}
+
+/// Every email that waits or was given up, oldest first.
 ///
 /// # Errors
 /// The database's.
 pub async fn unsent(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<EmailStatus>> {
-    entries(executor, None).await
+    with_state(executor, EmailFilter::Unsent).await
 }
 
-/// Every mail about a reference, in either case.
+/// The emails in a state, oldest first.
 ///
 /// # Errors
 /// The database's.
-pub async fn about(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Result<Vec<EmailStatus>> {
-    entries(executor, Some(reference.trim())).await
-}
-
-async fn entries(executor: impl PgExecutor<'_>, reference: Option<&str>) -> sqlx::Result<Vec<EmailStatus>> {
+pub async fn with_state(executor: impl PgExecutor<'_>, filter: EmailFilter) -> sqlx::Result<Vec<EmailStatus>> {
     sqlx::query_as!(
         EmailStatus,
-        "SELECT reference, message_id, owed_at, due_at, attempts, sent_at, given_up_at, is_held, last_error
+        "SELECT reference, message_id, owed_at, due_at, attempts, postponements, blame, sent_at, given_up_at, is_held,
+            last_error, bounced_at, bounce_class, bounce_reason
          FROM outbox
-         WHERE CASE WHEN $1::text IS NULL THEN sent_at IS NULL AND erased_at IS NULL ELSE reference = upper($1) END
+         WHERE CASE $1
+            WHEN 'bounced' THEN bounced_at IS NOT NULL
+            WHEN 'waiting' THEN sent_at IS NULL AND given_up_at IS NULL
+            WHEN 'refused' THEN sent_at IS NULL AND given_up_at IS NULL AND blame = 'us'
+            WHEN 'held' THEN is_held AND erased_at IS NULL
+            WHEN 'given-up' THEN given_up_at IS NOT NULL AND NOT is_held AND erased_at IS NULL
+            ELSE sent_at IS NULL AND erased_at IS NULL END
          ORDER BY id",
-        reference
+        filter.name()
     )
     .fetch_all(executor)
     .await
 }
 
-/// How mail stands now.
+/// Every email about a reference, in either case.
+///
+/// # Errors
+/// The database's.
+pub async fn about(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Result<Vec<EmailStatus>> {
+    sqlx::query_as!(
+        EmailStatus,
+        "SELECT reference, message_id, owed_at, due_at, attempts, postponements, blame, sent_at, given_up_at, is_held,
+            last_error, bounced_at, bounce_class, bounce_reason
+         FROM outbox WHERE reference = upper($1) ORDER BY id",
+        reference.trim()
+    )
+    .fetch_all(executor)
+    .await
+}
+
+/// How the queue is now.
 #[derive(Clone, Copy, Debug)]
 pub struct QueueStats {
-    /// Mails that are to be sent, or sent again.
+    /// Emails that are to be sent, or sent again.
     pub waiting: i64,
-    /// Mails that are not tried any more.
+    /// Of these, emails that the relay does not take from us.
+    pub refused: i64,
+    /// Emails that are not tried any more.
     pub given_up: i64,
-    /// Mails that were not tried, since their mailbox had many.
+    /// Emails that were not tried, since their mailbox had many.
     pub held: i64,
-    /// Since when the oldest of those that wait is owed.
+    /// Emails that were sent and came back within the last 30 days.
+    pub bounced: i64,
+    /// Of these, emails to staff.
+    pub staff_bounced: i64,
+    /// Since when the oldest of those that wait is queued.
     pub oldest_owed_at: Option<OffsetDateTime>,
     /// For how long, by the database's clock; zero where none waits.
     pub oldest_waits: time::Duration,
 }
 
-/// How mail stands now. Costs what waits, not what was sent.
+/// How the queue is now. Costs what waits, not what was sent.
 ///
 /// # Errors
 /// The database's.
 pub async fn standing(pool: &Pool) -> sqlx::Result<QueueStats> {
     let mut session = pool.session().await?;
     let row = sqlx::query!(
-        r#"SELECT waiting.count AS "waiting!", given_up.count AS "given_up!", given_up.held AS "held!", waiting.oldest AS oldest_owed_at,
-            coalesce(extract(epoch FROM now() - waiting.oldest), 0)::double precision AS "oldest_waits!"
-        FROM (SELECT count(*), min(owed_at) AS oldest FROM outbox WHERE sent_at IS NULL AND given_up_at IS NULL) waiting,
+        r#"SELECT waiting.count AS "waiting!", waiting.refused AS "refused!", given_up.count AS "given_up!",
+            given_up.held AS "held!", bounced.count AS "bounced!", bounced.staff AS "staff_bounced!",
+            waiting.oldest AS oldest_owed_at,
+            greatest(coalesce(extract(epoch FROM now() - waiting.oldest), 0), 0)::double precision AS "oldest_waits!"
+        FROM (SELECT count(*), count(*) FILTER (WHERE blame = 'us') AS refused, min(owed_at) AS oldest
+                FROM outbox WHERE sent_at IS NULL AND given_up_at IS NULL) waiting,
             (SELECT count(*) FILTER (WHERE NOT is_held) AS count, count(*) FILTER (WHERE is_held) AS held
-                FROM outbox WHERE given_up_at IS NOT NULL AND erased_at IS NULL) given_up"#
+                FROM outbox WHERE given_up_at IS NOT NULL AND erased_at IS NULL) given_up,
+            (SELECT count(*), count(*) FILTER (WHERE NOT refusal_is_final) AS staff
+                FROM outbox WHERE bounced_at > now() - interval '30 days') bounced"#
     )
     .fetch_one(&mut *session)
     .await?;
     session.end().await?;
     Ok(QueueStats {
         waiting: row.waiting,
+        refused: row.refused,
         given_up: row.given_up,
         held: row.held,
+        bounced: row.bounced,
+        staff_bounced: row.staff_bounced,
         oldest_owed_at: row.oldest_owed_at,
         oldest_waits: time::Duration::seconds_f64(row.oldest_waits),
     })
 }
 
-/// How many mails about something were sent in a span of time, its end not included; notices that
-/// one was given up are not counted.
+/// How many emails about applications were sent in a span of time, its end not included.
 ///
 /// # Errors
 /// The database's.
 pub async fn mailed(executor: impl PgExecutor<'_>, from: OffsetDateTime, to: OffsetDateTime) -> sqlx::Result<i64> {
     sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM outbox WHERE sent_at >= $1 AND sent_at < $2
-            AND reference IS NOT NULL AND message_id NOT LIKE '%.given-up-%'"#,
+            AND purpose IN ('application', 'arrival')"#,
         from,
         to
     )
@@ -118,15 +203,30 @@ pub async fn mailed(executor: impl PgExecutor<'_>, from: OffsetDateTime, to: Off
     .await
 }
 
-/// Makes unsent mail due now, given up or not, with its schedule begun anew: that of one reference, or all but what is
-/// held. What was erased stays so, and what a worker is sending at this moment is left to it. Returns how many.
+/// Whether an email to the applicant of this reference came back.
+///
+/// # Errors
+/// The database's.
+pub async fn has_bounced(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM outbox WHERE reference = $1 AND refusal_is_final AND bounced_at IS NOT NULL) AS "it!""#,
+        reference
+    )
+    .fetch_one(executor)
+    .await
+}
+
+/// Makes unsent emails due now, given up or not, with all their tries: those of one reference, or all but what is held.
+/// The relay may be asked at once. What was erased stays so, and what is being sent at this moment is left alone.
+/// Returns how many.
 ///
 /// # Errors
 /// The database's.
 pub async fn retry(executor: impl PgExecutor<'_>, reference: Option<&str>) -> sqlx::Result<u64> {
     let done = sqlx::query!(
-        "UPDATE outbox SET due_at = now(), attempts = 0, given_up_at = NULL, is_held = false,
-            last_error = CASE WHEN NOT is_held THEN last_error END
+        "WITH relay AS (UPDATE relay_state SET retry_at = NULL)
+         UPDATE outbox SET due_at = now(), attempts = 0, postponements = 0, given_up_at = NULL, is_held = false,
+            blame = NULL, last_error = CASE WHEN NOT is_held THEN last_error END
          WHERE sent_at IS NULL AND erased_at IS NULL AND (leased_until IS NULL OR leased_until < now())
            AND (CASE WHEN $1::text IS NULL THEN NOT is_held ELSE reference = upper($1) END)",
         reference.map(str::trim)

@@ -18,7 +18,7 @@ use url::Url;
 pub use file::file_named;
 pub use table::{SETTINGS, Setting};
 
-use crate::mailer::{Relay, Transport};
+use crate::mailer::{BounceAddress, Relay, Sender, Transport};
 use crate::membership::MailIdentity;
 use crate::values::EmailAddress;
 
@@ -60,6 +60,8 @@ pub struct Settings {
     pub transport: Transport,
     /// `NPOC_MAIL_FROM`.
     pub mail_from: Mailbox,
+    /// `NPOC_BOUNCE_ADDRESS`: the envelope sender, `*` standing for each mail's token; none unless set.
+    pub bounce_address: Option<BounceAddress>,
     /// `NPOC_STAFF_EMAIL`.
     pub staff_email: EmailAddress,
     /// `NPOC_TRUSTED_PROXIES`.
@@ -77,6 +79,15 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Who sends mail.
+    #[must_use]
+    pub fn sender(&self) -> Sender {
+        Sender {
+            from: self.mail_from.clone(),
+            bounces: self.bounce_address.clone(),
+        }
+    }
+
     /// What emails need to know of the site.
     #[must_use]
     pub fn mail_identity(&self) -> MailIdentity {
@@ -149,6 +160,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let database = self.database(data_dir.clone());
         let transport = self.transport(purpose, data_dir);
         let mail_from = self.mail_from();
+        let bounce_address = self.bounce_address();
         let staff_email = self.staff_email();
         let trusted_proxies = self.trusted_proxies();
         let rate_limit = self.parsed("NPOC_RATE_LIMIT", "30", "a whole number, 0 for no limit");
@@ -165,6 +177,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             database: database?,
             transport: transport?,
             mail_from: mail_from?,
+            bounce_address: bounce_address?,
             staff_email: staff_email?,
             trusted_proxies: trusted_proxies?,
             rate_limit: rate_limit?,
@@ -312,6 +325,19 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             self.fault(
                 "NPOC_STAFF_EMAIL",
                 "an e-mail address with an ASCII mailbox, like info@npoc.org",
+            )
+        })
+    }
+
+    #[expect(clippy::option_option, reason = "not set is a value, and a fault is none")]
+    fn bounce_address(&mut self) -> Option<Option<BounceAddress>> {
+        let Some(value) = self.value("NPOC_BOUNCE_ADDRESS") else {
+            return Some(None);
+        };
+        BounceAddress::parse(&value).map(Some).or_else(|| {
+            self.fault(
+                "NPOC_BOUNCE_ADDRESS",
+                "an ASCII address with one * before the @, like bounce+*@npoc.org",
             )
         })
     }

@@ -18,7 +18,7 @@ const fn is(name: &'static str, default: &'static str, meaning: &'static str) ->
 
 /// Every setting.
 #[rustfmt::skip]
-pub const SETTINGS: [Setting; 18] = [
+pub const SETTINGS: [Setting; 19] = [
     is("NPOC_LISTEN", "127.0.0.1:8080", "Address and port that the site listens on."),
     is("NPOC_PUBLIC_URL", "http:// and NPOC_LISTEN", "How the world reaches the site, without a path, like https://npoc.org."),
     is("NPOC_PROFILES", "https://x.com/NPOC_ICANN", "NPOC's own pages in social networks, with commas between; none for none."),
@@ -27,6 +27,7 @@ pub const SETTINGS: [Setting; 18] = [
     is("SMTP_URL", "mail becomes files in the mail folder", "The relay that mail goes to, like smtps://user:password@host or smtp://user:password@host:587?tls=required."),
     is("NPOC_MAIL", "mail goes to SMTP_URL", "folder, where mail into the folder is meant though DATABASE_URL is set."),
     is("NPOC_MAIL_FROM", "NPOC website <no-reply@npoc.org>", "The sender of every mail."),
+    is("NPOC_BOUNCE_ADDRESS", "the address of NPOC_MAIL_FROM", "The envelope sender, to which other servers return mail, like bounce+*@npoc.org; * stands for each mail's token."),
     is("NPOC_STAFF_EMAIL", "info@npoc.org", "Who is told of applications."),
     is("NPOC_TRUSTED_PROXIES", "none", "Networks whose X-Forwarded-For is believed, with commas between."),
     is("NPOC_RATE_LIMIT", "30", "Applications a minute that one client network may send; 0 for no limit, and none on mails to one address."),

@@ -22,7 +22,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::database::Pool;
 use crate::membership;
-use crate::outbox::{self, QueueStats};
+use crate::outbox::{self, QueueStats, RelayState};
 
 /// How long the database may take over its figures.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -43,6 +43,8 @@ pub struct Metrics {
     applications: Gauge,
     mails: Family<Mails, Gauge>,
     oldest_unsent: Gauge<f64, AtomicU64>,
+    relay_failures: Gauge,
+    relay_connections: Gauge,
 }
 
 /// One kind of answer. Few values each, whatever clients send.
@@ -88,6 +90,8 @@ impl Default for Metrics {
             applications: Gauge::default(),
             mails: Family::default(),
             oldest_unsent: Gauge::default(),
+            relay_failures: Gauge::default(),
+            relay_connections: Gauge::default(),
         }
     }
 }
@@ -144,15 +148,19 @@ impl Metrics {
 
     /// Without a database its figures stay as they were, and `npoc_database_up` says so.
     async fn look(&self, pool: &Pool) {
-        let Ok(Ok((applications, standing))) = tokio::time::timeout(PATIENCE, ask(pool)).await else {
+        let Ok(Ok((applications, standing, relay))) = tokio::time::timeout(PATIENCE, ask(pool)).await else {
             self.is_database_up.set(0);
             return;
         };
         self.is_database_up.set(1);
         self.applications.set(applications);
         self.oldest_unsent.set(standing.oldest_waits.as_seconds_f64());
+        self.relay_failures.set(relay.failures.into());
+        self.relay_connections.set(relay.connections.into());
         for (state, mails) in [
             ("waiting", standing.waiting),
+            ("refused", standing.refused),
+            ("bounced", standing.bounced),
             ("given_up", standing.given_up),
             ("held", standing.held),
         ] {
@@ -199,7 +207,22 @@ impl Metrics {
             "Applications that are stored",
             self.applications.clone(),
         );
-        registry.register("outbox_mails", "Mails that were not sent", self.mails.clone());
+        registry.register(
+            "outbox_mails",
+            "Mails that were not sent, by state; of those that wait, those that the relay refuses because of us; and those \
+             that came back within 30 days",
+            self.mails.clone(),
+        );
+        registry.register(
+            "relay_failures",
+            "Failures of the relay since it last took a mail; 0 while it serves",
+            self.relay_failures.clone(),
+        );
+        registry.register(
+            "relay_connections",
+            "Connections at a time that the relay bears, as far as it has said",
+            self.relay_connections.clone(),
+        );
         registry.register_with_unit(
             "outbox_oldest_unsent",
             "For how long the oldest mail that is to be sent has waited",
@@ -209,9 +232,10 @@ impl Metrics {
     }
 }
 
-async fn ask(pool: &Pool) -> sqlx::Result<(i64, QueueStats)> {
+async fn ask(pool: &Pool) -> sqlx::Result<(i64, QueueStats, RelayState)> {
     let mut session = pool.session().await?;
     let applications = membership::count(&mut *session).await?;
+    let relay = outbox::relay_state(&mut *session).await?;
     session.end().await?;
-    Ok((applications, outbox::standing(pool).await?))
+    Ok((applications, outbox::standing(pool).await?, relay))
 }

@@ -8,6 +8,7 @@
 )]
 
 mod acceptance;
+mod bounces;
 mod browser;
 mod commands;
 mod delivery;
@@ -26,6 +27,7 @@ mod membership;
 mod operation;
 mod outage;
 mod pages;
+mod queue;
 mod refusals;
 mod report;
 mod representation;

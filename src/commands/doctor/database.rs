@@ -5,11 +5,12 @@ use time::OffsetDateTime;
 
 use super::machine::CLOCK;
 use super::{Finding, PATIENCE};
-use crate::causes;
 use crate::database::{Database, Inspection, Migrations, beside, embedded, inspect, migrations};
-use crate::outbox::{self, QueueStats};
+use crate::membership::in_utc;
+use crate::outbox::{self, QueueStats, RelayState};
 use crate::settings::{DatabaseChoice, Settings};
 use crate::watch::TOO_LONG as WAITS;
+use crate::{error_chain, single_line};
 
 const DATABASE: &str = "Database";
 const MIGRATIONS: &str = "Migrations";
@@ -69,11 +70,11 @@ fn unusable(error: &anyhow::Error) -> Finding {
         let advice = "Make the user of DATABASE_URL the owner of the database, and of the tables in it.";
         return Finding::bad(
             DATABASE,
-            format!("it does not let us: {}.", causes(error.as_ref())),
+            format!("it does not let us: {}.", error_chain(error.as_ref())),
             advice,
         );
     }
-    unreachable(&causes(error.as_ref()))
+    unreachable(&error_chain(error.as_ref()))
 }
 
 fn unreachable(why: &str) -> Finding {
@@ -93,7 +94,10 @@ async fn look(choice: &DatabaseChoice) -> anyhow::Result<Vec<Finding>> {
     session.end().await?;
     let mut findings = vec![server(&inspection), clock(&inspection), up_to_date(&migrations)];
     if matches!(migrations, Migrations::All(_)) {
-        findings.push(mail(&outbox::standing(&database.pool).await?));
+        let mut session = database.pool.session().await?;
+        let relay = outbox::relay_state(&mut *session).await?;
+        session.end().await?;
+        findings.extend(mails(&outbox::standing(&database.pool).await?, &relay));
     }
     database.close().await;
     Ok(findings)
@@ -165,14 +169,22 @@ fn up_to_date(migrations: &Migrations) -> Finding {
     }
 }
 
-fn mail(standing: &QueueStats) -> Finding {
+fn mails(stats: &QueueStats, relay: &RelayState) -> Vec<Finding> {
+    let mut findings = vec![waiting(stats)];
+    findings.extend(refused(stats));
+    findings.extend(bounced(stats));
+    findings.extend(failing(relay));
+    findings
+}
+
+fn waiting(stats: &QueueStats) -> Finding {
     let QueueStats {
         waiting,
         given_up,
         held,
         oldest_waits,
         ..
-    } = *standing;
+    } = *stats;
     let since = match waiting {
         0 => String::new(),
         _ => format!(" (the oldest for {} minutes)", oldest_waits.whole_minutes()),
@@ -186,6 +198,47 @@ fn mail(standing: &QueueStats) -> Finding {
     } else {
         Finding::good(MAIL, says)
     }
+}
+
+fn refused(stats: &QueueStats) -> Option<Finding> {
+    (stats.refused > 0).then(|| {
+        Finding::bad(
+            MAIL,
+            format!("the relay refuses {} because of us, not because of their readers.", stats.refused),
+            "sudo npoc mail list --state refused says why. The mails wait, and none loses a try. After the repair: sudo npoc \
+             mail retry.",
+        )
+    })
+}
+
+fn bounced(stats: &QueueStats) -> Option<Finding> {
+    let says = format!(
+        "{} sent within 30 days came back, {} of them to staff.",
+        stats.bounced, stats.staff_bounced
+    );
+    let advice = "sudo npoc mail list --state bounced says which and why.";
+    match stats {
+        QueueStats { bounced: 0, .. } => None,
+        QueueStats { staff_bounced: 0, .. } => Some(Finding::doubtful(MAIL, says, advice)),
+        _ => {
+            let advice = format!("Look at NPOC_STAFF_EMAIL, and whether that mailbox is full. {advice}");
+            Some(Finding::bad(MAIL, says, advice))
+        }
+    }
+}
+
+fn failing(relay: &RelayState) -> Option<Finding> {
+    let Some(since) = relay.failing_since else {
+        let says = format!(
+            "the relay bears {} connections at a time, and is given no more.",
+            relay.connections
+        );
+        return (relay.connections < 10).then(|| Finding::good(MAIL, says));
+    };
+    let why = relay.last_error.as_deref().unwrap_or("no reason is known");
+    let says = format!("no mail goes out since {}: {}.", in_utc(since), single_line(why));
+    let advice = "The lines on the relay below say what to do. No mail loses a try meanwhile.";
+    Some(Finding::bad(MAIL, says, advice))
 }
 
 #[cfg(test)]

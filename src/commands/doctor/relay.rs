@@ -1,26 +1,47 @@
 //! The relay: whether it lets us in, and would take mail from us to staff.
 
+use lettre::address::Envelope;
+
 use super::{Finding, PATIENCE};
-use crate::mailer::{Conversation, Failure, Relay, Transport};
+use crate::mailer::{Blame, Cause, Conversation, Failure, Relay, SmtpError, SmtpLimits, Stage, Transport};
 use crate::settings::Settings;
 
 const RELAY: &str = "Relay";
 
+/// In place of a mail's token, for a question without a mail.
+const TOKEN: &str = "doctordoctor2345";
+
 /// Everything about it, without sending.
 pub(super) async fn all(settings: &Settings) -> Vec<Finding> {
     let relay = match &settings.transport {
-        Transport::Smtp(relay) => relay,
+        Transport::Smtp(relay) => relay.within(SmtpLimits {
+            opening: PATIENCE,
+            mail: PATIENCE,
+            recipient: PATIENCE,
+        }),
         Transport::Folder(folder) => return vec![into_files(settings, &folder.display().to_string())],
     };
-    match in_time(relay.converse()).await {
-        Ok(conversation) => of_conversation(relay, conversation, settings).await,
-        Err(failure) => vec![no_way_in(relay, &failure)],
-    }
+    let mut findings = match relay.converse().await {
+        Ok(conversation) => of_conversation(&relay, conversation, settings).await,
+        Err(error) => vec![no_way_in(&relay, &error)],
+    };
+    findings.push(bounces(settings));
+    findings
 }
 
-async fn in_time<T>(asking: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let asked = tokio::time::timeout(PATIENCE, asking).await;
-    asked.unwrap_or_else(|_| Err(Failure::temporary("it does not answer in time")))
+fn bounces(settings: &Settings) -> Finding {
+    match &settings.bounce_address {
+        Some(address) => Finding::good(RELAY, format!("mail that comes back goes to {address}.")),
+        None => Finding::doubtful(
+            RELAY,
+            format!(
+                "mail that comes back goes to {}, and the site does not know of it.",
+                settings.mail_from.email
+            ),
+            "Set NPOC_BOUNCE_ADDRESS, and have its mail handed to npoc mail bounced (DEPLOY.md); or see to it that somebody \
+             reads that mailbox.",
+        ),
+    }
 }
 
 fn into_files(settings: &Settings, folder: &str) -> Finding {
@@ -32,31 +53,78 @@ fn into_files(settings: &Settings, folder: &str) -> Finding {
     }
 }
 
-fn no_way_in(relay: &Relay, failure: &Failure) -> Finding {
-    let advice = match failure.code {
-        Some(530..=539) => {
-            "Look at user and password in SMTP_URL, with @ : / # in them as %40 %3A %2F %23. Meanwhile nothing is lost: \
-             mail waits."
-        }
-        _ => {
-            "Look at host, port and tls= in SMTP_URL (with @ : / # in user and password as %40 %3A %2F %23), and whether \
-             this machine may reach that port: many providers block 25. Meanwhile nothing is lost: mail waits."
-        }
-    };
-    Finding::bad(
-        RELAY,
-        format!("{relay} does not let us in: {}.", failure.reason),
-        advice,
-    )
+fn no_way_in(relay: &Relay, error: &SmtpError) -> Finding {
+    let advice = format!("{} Meanwhile nothing is lost: mail waits.", advice(error));
+    Finding::bad(RELAY, format!("{relay} does not let us in: {error}."), advice)
 }
 
-async fn of_conversation(relay: &Relay, conversation: Conversation, settings: &Settings) -> Vec<Finding> {
+/// What to do about a conversation that does not begin, by the step at which it ended.
+fn advice(error: &SmtpError) -> &'static str {
+    let wants_tls = matches!(&error.cause, Cause::Refused(reply) if reply.text().to_uppercase().contains("STARTTLS"));
+    match (error.stage, &error.cause) {
+        _ if wants_tls => "The relay wants TLS: add ?tls=required to SMTP_URL.",
+        (_, Cause::NoTls) => {
+            "Use smtps:// if the relay has TLS from the first octet (port 465), or another relay. Leave ?tls=required out \
+             only if nobody can read on the way."
+        }
+        (_, Cause::NoLogin(_)) => {
+            "Look whether the relay offers a login only after TLS: then add ?tls=required to SMTP_URL. Leave user and \
+             password out if it needs none."
+        }
+        (_, Cause::PlainTextLogin) => "Write ?tls=required in SMTP_URL, and repair TLS at the relay.",
+        (Stage::Login, _) => {
+            "Look at user and password in SMTP_URL, with @ : / # in them as %40 %3A %2F %23. Some providers want a password \
+             made for programs."
+        }
+        (Stage::Encrypt | Stage::StartTls, cause) => of_tls(cause),
+        (Stage::Connect, _) => {
+            "Look at host and port in SMTP_URL, whether the relay runs, and whether this machine may reach that port: many \
+             providers block 25."
+        }
+        (Stage::Greeting | Stage::Hello, Cause::Refused(_)) => {
+            "The relay does not serve this machine: ask the people who run it, with its words."
+        }
+        _ => {
+            "Look at port and tls= in SMTP_URL: port 465 wants smtps://, port 587 ?tls=required. A program between this \
+             machine and the relay may also cut the conversation."
+        }
+    }
+}
+
+fn of_tls(cause: &Cause) -> &'static str {
+    let Cause::Io(error) = cause else {
+        return "Ask the people who run the relay why TLS does not begin, with its words.";
+    };
+    let why = error.to_string();
+    if why.contains("CaUsedAsEndEntity") {
+        "The relay's certificate is one of an authority that signed itself, which no server may use. Have the relay use a \
+         certificate of Let's Encrypt; or make one that is no authority (openssl req -x509 -addext \
+         basicConstraints=critical,CA:FALSE) and name its file in SSL_CERT_FILE."
+    } else if why.contains("UnknownIssuer") {
+        "Nobody whom this machine trusts has signed the relay's certificate. Name the PEM file of its authority in \
+         SSL_CERT_FILE, or have the relay send its whole chain."
+    } else if why.contains("NotValidForName") || why.contains("not valid for name") {
+        "The relay's certificate is for another name: use that name in SMTP_URL."
+    } else if why.contains("Expired") || why.contains("expired") {
+        "The relay's certificate is out of date: have it renewed, and look at this machine's clock."
+    } else {
+        "Look at port and tls= in SMTP_URL: port 465 wants smtps://, port 587 ?tls=required."
+    }
+}
+
+async fn of_conversation(relay: &Relay, mut conversation: Conversation, settings: &Settings) -> Vec<Finding> {
     let mut findings = vec![way(relay, &conversation), scripts(&conversation)];
-    let (from, to) = (&settings.mail_from.email, settings.staff_email.to_wire());
-    findings.push(match in_time(conversation.would_deliver(from, &to)).await {
-        Ok(()) => Finding::good(RELAY, format!("it would take mail from {from} to {to}.")),
-        Err(failure) => refused(&failure, from.as_ref(), to.as_ref()),
+    let (from, to) = (settings.sender().envelope(TOKEN), settings.staff_email.to_wire());
+    let words = format!("take mail from {from} to {to}");
+    let envelope = match Envelope::new(Some(from), vec![to]) {
+        Ok(envelope) => envelope,
+        Err(error) => return vec![Finding::bad(RELAY, format!("{error}."), "Look at NPOC_STAFF_EMAIL.")],
+    };
+    findings.push(match conversation.would_deliver(&envelope).await {
+        Ok(()) => Finding::good(RELAY, format!("it would {words}.")),
+        Err(error) => refused(&error, &words, settings),
     });
+    conversation.leave().await;
     findings
 }
 
@@ -85,12 +153,31 @@ fn scripts(conversation: &Conversation) -> Finding {
     )
 }
 
-fn refused(failure: &Failure, from: &str, to: &str) -> Finding {
-    let says = format!("it would not take mail from {from} to {to}: {}.", failure.reason);
-    let advice = if failure.is_refusal {
-        "Look at NPOC_STAFF_EMAIL, and whether that mailbox is there."
-    } else {
-        "Look at NPOC_MAIL_FROM: many relays take only senders that belong to the login."
+fn refused(error: &SmtpError, words: &str, settings: &Settings) -> Finding {
+    let is_of_recipient = Failure::of_smtp(error, false).blame == Blame::Recipient;
+    let wants = |words: &str| {
+        error
+            .cause
+            .reply()
+            .is_some_and(|reply| reply.text().to_uppercase().contains(words))
     };
-    Finding::bad(RELAY, says, advice)
+    let advice = if wants("STARTTLS") {
+        "The relay wants TLS first: add ?tls=required to SMTP_URL."
+    } else if wants("AUTH")
+        || error
+            .cause
+            .reply()
+            .is_some_and(|reply| matches!(reply.code.value(), 530 | 535))
+    {
+        "The relay wants a login first: add user:password@ to SMTP_URL."
+    } else if is_of_recipient {
+        "Look at NPOC_STAFF_EMAIL, and whether that mailbox is there."
+    } else if error.stage == Stage::Sender && settings.bounce_address.is_some() {
+        "Look at NPOC_MAIL_FROM and NPOC_BOUNCE_ADDRESS: many relays take only senders that belong to the login."
+    } else if error.stage == Stage::Sender {
+        "Look at NPOC_MAIL_FROM: many relays take only senders that belong to the login."
+    } else {
+        "The relay takes no mail from us for this address: ask the people who run it, with its words."
+    };
+    Finding::bad(RELAY, format!("it would not {words}: {error}."), advice)
 }

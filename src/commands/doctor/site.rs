@@ -9,7 +9,7 @@ use hyper_util::rt::TokioExecutor;
 use url::Url;
 
 use super::{Finding, PATIENCE, Verdict};
-use crate::causes;
+use crate::error_chain;
 use crate::settings::Settings;
 
 const SETTINGS: &str = "Settings";
@@ -143,7 +143,7 @@ async fn get(address: &str) -> Result<Answer, String> {
     let asked = tokio::time::timeout(PATIENCE, ask(address)).await;
     match asked {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => Err(causes(error.as_ref())),
+        Ok(Err(error)) => Err(error_chain(error.as_ref())),
         Err(_) => Err("no answer came".into()),
     }
 }

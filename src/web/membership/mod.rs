@@ -24,6 +24,7 @@ use super::{Page, Site};
 use crate::membership::{
     self, Answers, Application, Field, Place, Problem, Receipt, Slip, UnknownEnding, in_utc, wording,
 };
+use crate::outbox;
 pub use form::FormPage;
 use posted::{Posted, Step};
 
@@ -62,6 +63,8 @@ struct CheckPage<'a> {
 struct ReceiptPage<'a> {
     layout: Layout<'a>,
     receipt: &'a Receipt,
+    /// Whether a mail to the applicant came back.
+    has_bounced: bool,
 }
 
 impl ReceiptPage<'_> {
@@ -242,19 +245,26 @@ fn see_receipt(receipt: &Receipt) -> Response {
         .into_response()
 }
 
+/// The receipt at an address, and whether a mail to its applicant came back.
+async fn found_receipt(site: &Site, secret: Uuid) -> sqlx::Result<Option<(Receipt, bool)>> {
+    let mut session = site.pool.session().await?;
+    let Some(receipt) = membership::receipt(&mut *session, secret).await? else {
+        return Ok(None);
+    };
+    let has_bounced = outbox::has_bounced(&mut *session, &receipt.reference).await?;
+    Ok(Some((receipt, has_bounced)))
+}
+
 /// The receipt: a reference and what happens next; nothing personal, nothing for search engines,
 /// and no word of its address to any other site.
 pub async fn receipt(State(site): State<Arc<Site>>, Path(secret): Path<String>) -> Result<Response, Failure> {
     let secret = Uuid::try_parse(&secret).map_err(|_| Failure::NotFound)?;
-    let looking = async {
-        let mut session = site.pool.session().await?;
-        membership::receipt(&mut *session, secret).await
-    };
-    let receipt = soon(looking).await.map_err(Failure::Unavailable)?;
-    let receipt = receipt.ok_or(Failure::NotFound)?;
+    let found = soon(found_receipt(&site, secret)).await.map_err(Failure::Unavailable)?;
+    let (receipt, has_bounced) = found.ok_or(Failure::NotFound)?;
     let page = ReceiptPage {
         layout: Layout::apart(&site.frame),
         receipt: &receipt,
+        has_bounced,
     };
     let mut response = private(StatusCode::OK, page.render()?);
     let headers = response.headers_mut();

@@ -169,7 +169,10 @@ async fn every_address_that_is_taken_is_stored_mailed_and_exported_as_it_is() {
         taken.iter().map(pair).collect::<BTreeSet<_>>()
     };
     assert_eq!(to, expected(str::to_owned));
-    assert_eq!(reply_to, expected(|_| "info@npoc.org".to_owned()));
+    // An address outside ASCII stands in the body alone: staff's mail goes through every server.
+    let in_a_header = expected(|_| "info@npoc.org".to_owned()).into_iter();
+    let in_a_header = in_a_header.map(|(rcpt, wire)| (rcpt, wire.filter(|address| address.is_ascii())));
+    assert_eq!(reply_to, in_a_header.collect());
 }
 
 /// One organization of the table of scripts, by field name.
@@ -260,7 +263,7 @@ fn assert_mailed(mails: &[Mail], typed: &[(&str, &str)], reference: &str) {
         .to_wire()
         .to_string();
     assert_eq!(applicant.header("To").as_ref(), Some(&wire));
-    assert_eq!(staff.header("Reply-To").as_ref(), Some(&wire));
+    assert_eq!(staff.header("Reply-To"), Some(wire).filter(|wire| wire.is_ascii()));
 }
 
 fn assert_exported(site: &TestSite, organizations: &[Organization]) {

@@ -1,0 +1,185 @@
+//! Mail that came to the bounce address, handed over by a mail server or collected from where it was put.
+
+use std::io::{self, Read, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use super::exit::NotNow;
+use super::terminal::counted;
+use crate::database::{Database, Pool};
+use crate::mailer::{BounceAddress, read_bounce};
+use crate::outbox::{self, BounceOutcome, NoticeWriter};
+use crate::settings::Settings;
+
+/// More of one mail is not read. A report stands at its beginning.
+const MAIL_LIMIT: u64 = 1_024 * 1_024;
+
+/// Where mails come from.
+enum Source {
+    /// One mail, from standard input.
+    Input(Vec<u8>),
+    /// A file with many mails.
+    Mbox(PathBuf),
+    /// A folder with a file for each.
+    Maildir(PathBuf),
+}
+
+/// How many mails led to what.
+#[derive(Default)]
+struct Sum {
+    marked: u64,
+    known_before: u64,
+    other: u64,
+}
+
+/// Reads mail and marks what came back.
+pub(super) async fn run(settings: &Settings, path: Option<&Path>) -> anyhow::Result<()> {
+    let source = source(path)?;
+    let Some(address) = &settings.bounce_address else {
+        // A mail server would return the mail to its sender, a bounce for a bounce.
+        writeln!(
+            io::stderr(),
+            "NPOC_BOUNCE_ADDRESS is not set, so no mail is known by its bounce"
+        )?;
+        return Ok(());
+    };
+    let done = read_all(settings, address, source).await;
+    let sum = done.map_err(|error| error.context(NotNow))?;
+    writeln!(io::stdout(), "{}", sum.in_words())?;
+    Ok(())
+}
+
+fn source(path: Option<&Path>) -> anyhow::Result<Source> {
+    match path {
+        None => Ok(Source::Input(at_most(io::stdin().lock())?)),
+        Some(path) if path.is_dir() => Ok(Source::Maildir(path.to_owned())),
+        Some(path) => Ok(Source::Mbox(path.to_owned())),
+    }
+}
+
+fn at_most(mut reader: impl Read) -> anyhow::Result<Vec<u8>> {
+    let mut mail = Vec::new();
+    reader
+        .by_ref()
+        .take(MAIL_LIMIT)
+        .read_to_end(&mut mail)
+        .context(NotNow)?;
+    // A mail server whose pipe breaks would take that for a failure.
+    io::copy(&mut reader, &mut io::sink()).context(NotNow)?;
+    Ok(mail)
+}
+
+async fn read_all(settings: &Settings, address: &BounceAddress, source: Source) -> anyhow::Result<Sum> {
+    let database = Database::open_beside(&settings.database).await?;
+    let notices: Arc<dyn NoticeWriter> = Arc::new(settings.mail_identity());
+    let reader = Reader {
+        pool: &database.pool,
+        address,
+        notices,
+        sum: Sum::default(),
+    };
+    let read = reader.read(source).await;
+    database.close().await;
+    read
+}
+
+struct Reader<'a> {
+    pool: &'a Pool,
+    address: &'a BounceAddress,
+    notices: Arc<dyn NoticeWriter>,
+    sum: Sum,
+}
+
+impl Reader<'_> {
+    async fn read(mut self, source: Source) -> anyhow::Result<Sum> {
+        match source {
+            Source::Input(mail) => self.read_one(&mail).await?,
+            Source::Mbox(file) => self.read_mbox(&file).await?,
+            Source::Maildir(folder) => self.read_maildir(&folder).await?,
+        }
+        Ok(self.sum)
+    }
+
+    async fn read_one(&mut self, mail: &[u8]) -> anyhow::Result<()> {
+        let report = read_bounce(mail, self.address);
+        match outbox::record_bounce(self.pool, &self.notices, &report).await? {
+            BounceOutcome::Marked => self.sum.marked += 1,
+            BounceOutcome::KnownBefore => self.sum.known_before += 1,
+            BounceOutcome::SaysNothing | BounceOutcome::Unknown => self.sum.other += 1,
+        }
+        Ok(())
+    }
+
+    /// Leaves the file as it is: a mail that is read again changes nothing.
+    async fn read_mbox(&mut self, file: &Path) -> anyhow::Result<()> {
+        let mails = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+        for mail in in_mbox(&mails) {
+            self.read_one(mail).await?;
+        }
+        Ok(())
+    }
+
+    /// Moves each mail from `new` to `cur`, as mail programs do with what was read.
+    async fn read_maildir(&mut self, folder: &Path) -> anyhow::Result<()> {
+        let new = folder.join("new");
+        let entries = std::fs::read_dir(&new).with_context(|| format!("{} cannot be read", new.display()))?;
+        for entry in entries {
+            let entry = entry?;
+            let mail = at_most(std::fs::File::open(entry.path())?)?;
+            self.read_one(&mail).await?;
+            let mut name = entry.file_name();
+            name.push(":2,S");
+            std::fs::rename(entry.path(), folder.join("cur").join(name))?;
+        }
+        Ok(())
+    }
+}
+
+/// The mails of an mbox file: each begins after a line that begins with `From `.
+fn in_mbox(octets: &[u8]) -> Vec<&[u8]> {
+    let mut begins = Vec::new();
+    let mut at = 0;
+    for line in octets.split_inclusive(|octet| *octet == b'\n') {
+        if line.starts_with(b"From ") {
+            begins.push((at, at + line.len()));
+        }
+        at += line.len();
+    }
+    let ends = begins.iter().skip(1).map(|(from, _)| *from).chain([octets.len()]);
+    let limit = usize::try_from(MAIL_LIMIT).unwrap_or(usize::MAX);
+    let mails = begins
+        .iter()
+        .zip(ends)
+        .filter_map(|((_, begin), end)| octets.get(*begin..end));
+    mails.map(|mail| mail.get(..limit).unwrap_or(mail)).collect()
+}
+
+impl Sum {
+    fn in_words(&self) -> String {
+        format!(
+            "{} marked as undelivered, {} known before, {} other.",
+            counted(self.marked, "mail"),
+            self.known_before,
+            self.other
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_mbox_is_read_mail_by_mail() {
+        let none: Vec<&[u8]> = Vec::new();
+        assert_eq!(in_mbox(b""), none);
+        assert_eq!(in_mbox(b"no mbox"), none);
+        let two = b"From a Thu\nSubject: a\n\n>From here\n\nFrom b Thu\r\nSubject: b\r\n\r\nend";
+        assert_eq!(
+            in_mbox(two),
+            [&b"Subject: a\n\n>From here\n\n"[..], b"Subject: b\r\n\r\nend"]
+        );
+    }
+}

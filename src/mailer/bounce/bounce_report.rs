@@ -1,0 +1,193 @@
+//! What a mail that came to the bounce address says: the mail of ours it is about, and what became of that.
+
+use super::bounce_address::BounceAddress;
+use super::delivery_status;
+use super::free_text_bounce;
+use super::mail_parts::{Part, fields, split};
+
+/// A report is about one mail of ours. More tokens than this come from somebody who wants to keep us busy.
+const MAX_TOKENS: usize = 16;
+
+/// What a mail that came to the bounce address says about a mail of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BounceReport {
+    /// The tokens of the mails it names, at most 16. Those of the header come first: that is where it was sent to.
+    pub tokens: Vec<String>,
+    /// What became of the mail.
+    pub verdict: BounceVerdict,
+}
+
+/// What became of a mail of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BounceVerdict {
+    /// It did not reach its recipient, and the server has given up.
+    Failed(BounceDetails),
+    /// It did not reach its recipient yet. The server tries again.
+    Delayed(BounceDetails),
+    /// The recipient reported it as spam.
+    Complaint,
+    /// Nothing of the kind: a vacation note, a person's reply, a report of success, spam.
+    Other,
+}
+
+/// Why a mail was not delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BounceDetails {
+    /// The kind of reason.
+    pub class: BounceClass,
+    /// The enhanced status code (RFC 3463), such as `5.1.1`.
+    pub status: Option<String>,
+    /// The server's own words: one line of at most 500 characters.
+    pub diagnostic: Option<String>,
+}
+
+/// The kinds of reasons for which a mail is not delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BounceClass {
+    /// The address does not exist or is switched off.
+    NoSuchMailbox,
+    /// The mailbox is full.
+    MailboxFull,
+    /// The server refused the mail by its policy, as a rule as spam.
+    RefusedAsSpam,
+    /// Any other reason, or none given.
+    Other,
+}
+
+impl BounceClass {
+    const ALL: [Self; 4] = [Self::NoSuchMailbox, Self::MailboxFull, Self::RefusedAsSpam, Self::Other];
+
+    /// Returns the name in the database and in the log.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NoSuchMailbox => "no-such-mailbox",
+            Self::MailboxFull => "mailbox-full",
+            Self::RefusedAsSpam => "refused-as-spam",
+            Self::Other => "other",
+        }
+    }
+
+    /// Reads such a name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.name() == name)
+    }
+}
+
+/// Reads a mail that came to the bounce address. Takes linear time, whatever the mail holds.
+#[must_use]
+pub fn read(raw: &[u8], address: &BounceAddress) -> BounceReport {
+    let parts = split(raw);
+    BounceReport {
+        tokens: tokens(raw, &parts, address),
+        verdict: verdict(&parts),
+    }
+}
+
+/// Reports return the original in many ways, so the whole mail is searched from its header on, also where it is
+/// encoded.
+fn tokens(raw: &[u8], parts: &[Part<'_>], address: &BounceAddress) -> Vec<String> {
+    let mut tokens: Vec<String> = Vec::new();
+    let mut search = |text: &str| {
+        for token in address.tokens_in(text) {
+            if tokens.len() < MAX_TOKENS && !tokens.contains(&token) {
+                tokens.push(token);
+            }
+        }
+    };
+    search(&String::from_utf8_lossy(raw));
+    for text in parts.iter().filter_map(Part::text_if_encoded) {
+        search(&text);
+    }
+    tokens
+}
+
+/// Only reports of the mail itself count, not those in a mail that it carries.
+fn verdict(parts: &[Part<'_>]) -> BounceVerdict {
+    if let Some(verdict) = feedback(&reports(parts, &["message/feedback-report"])) {
+        return verdict;
+    }
+    let receipts = [
+        "message/disposition-notification",
+        "message/global-disposition-notification",
+    ];
+    if !reports(parts, &receipts).is_empty() {
+        return BounceVerdict::Other;
+    }
+    let statuses = reports(parts, &["message/delivery-status", "message/global-delivery-status"]);
+    delivery_status::verdict(&statuses).unwrap_or_else(|| free_text_bounce::verdict(parts))
+}
+
+fn reports(parts: &[Part<'_>], media_types: &[&str]) -> Vec<String> {
+    let is_report = |part: &&Part<'_>| !part.is_in_original && media_types.contains(&part.media_type.as_str());
+    parts.iter().filter(is_report).map(Part::text).collect()
+}
+
+/// Reads feedback reports (RFC 5965). `not-spam` and later types are no complaints.
+fn feedback(reports: &[String]) -> Option<BounceVerdict> {
+    let is_complaint = reports.iter().flat_map(|report| fields(report)).any(|(name, value)| {
+        name == "feedback-type" && ["abuse", "fraud"].iter().any(|kind| kind.eq_ignore_ascii_case(&value))
+    });
+    if is_complaint {
+        return Some(BounceVerdict::Complaint);
+    }
+    (!reports.is_empty()).then_some(BounceVerdict::Other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(raw: &str) -> BounceReport {
+        read(raw.as_bytes(), &BounceAddress::parse("bounce+*@npoc.org").unwrap())
+    }
+
+    #[test]
+    fn reads_back_the_name_of_each_class() {
+        for class in BounceClass::ALL {
+            assert_eq!(BounceClass::parse(class.name()), Some(class));
+        }
+        assert_eq!(BounceClass::parse("Other"), None);
+    }
+
+    #[test]
+    fn an_empty_mail_says_nothing() {
+        for raw in ["", "\n", ":", "From x\n\n\n"] {
+            assert_eq!(of(raw).tokens, [""; 0]);
+            assert_eq!(of(raw).verdict, BounceVerdict::Other);
+        }
+    }
+
+    #[test]
+    fn tokens_of_the_header_come_first() {
+        let text = "Received: for <bounce+aaaaaaaaaaaaaaaa@npoc.org>\nContent-Transfer-Encoding: base64\n\n\
+                    Ym91bmNlK2JiYmJiYmJiYmJiYmJiYmJAbnBvYy5vcmc=\n";
+        assert_eq!(of(text).tokens, ["aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb"]);
+    }
+
+    #[test]
+    fn a_flood_of_tokens_is_cut() {
+        let tokens: Vec<String> = (0..1000).map(|n| format!("bounce+{n:016}@npoc.org")).collect();
+        let flood = tokens.join("\n");
+        assert_eq!(of(&flood).tokens.len(), MAX_TOKENS);
+    }
+
+    #[test]
+    fn a_receipt_is_no_bounce_whatever_it_says() {
+        let start = "Return-Path: <>\nSubject: failure notice\nContent-Type: multipart/report; boundary=b\n\n";
+        let receipt =
+            format!("{start}--b\nContent-Type: message/disposition-notification\n\nDisposition: x; deleted\n");
+        assert_eq!(of(&receipt).verdict, BounceVerdict::Other);
+        assert!(
+            matches!(of(start).verdict, BounceVerdict::Failed(_)),
+            "without the receipt it would be one"
+        );
+    }
+
+    #[test]
+    fn a_report_in_a_carried_mail_is_not_ours_to_read() {
+        let carried = "Content-Type: message/rfc822\n\nContent-Type: message/delivery-status\n\nAction: failed\n";
+        assert_eq!(of(carried).verdict, BounceVerdict::Other);
+    }
+}

@@ -1,0 +1,206 @@
+//! Reads `SMTP_URL`: where the relay is and how it is spoken to.
+
+use std::net::IpAddr;
+
+use percent_encoding::percent_decode_str;
+use tokio_rustls::rustls::pki_types::ServerName;
+use url::{Host, Url};
+
+/// Ports that go with the kinds of encryption.
+const PLAIN_PORT: u16 = 25;
+const STARTTLS_PORT: u16 = 587;
+const TLS_PORT: u16 = 465;
+
+/// When the conversation is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encryption {
+    /// Never: a password goes in plain text too, since the URL says so.
+    None,
+    /// From the first octet (`smtps://`).
+    Implicit,
+    /// By STARTTLS, or no mail is sent (`?tls=required`).
+    Required,
+    /// By STARTTLS if the relay offers it (`?tls=opportunistic`). The password is never sent without.
+    Opportunistic,
+}
+
+/// User and password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Login {
+    pub user: String,
+    pub password: String,
+}
+
+/// All that `SMTP_URL` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelayAddress {
+    pub host: String,
+    pub port: u16,
+    pub encryption: Encryption,
+    pub login: Option<Login>,
+    /// Our name in the greeting.
+    pub hello_name: String,
+}
+
+/// Without the password.
+impl std::fmt::Debug for Login {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Login")
+            .field("user", &self.user)
+            .finish_non_exhaustive()
+    }
+}
+
+impl RelayAddress {
+    /// Reads the URLs that lettre reads: `smtp://host:25`, `smtps://user:password@host`,
+    /// `smtp://user:password@host:587?tls=required` or `opportunistic`; a path is our own name in the greeting. `None`
+    /// for any other.
+    pub fn parse(url: &str) -> Option<Self> {
+        let url = Url::parse(url).ok()?;
+        let host = match url.host()? {
+            Host::Ipv6(address) => address.to_string(),
+            host => host.to_string(),
+        };
+        // A name that no certificate can hold is no host.
+        ServerName::try_from(host.as_str()).ok()?;
+        let (encryption, usual_port) = encryption(&url)?;
+        let name = url.path().trim_matches('/');
+        Some(Self {
+            port: url.port().unwrap_or(usual_port),
+            encryption,
+            login: login(&url)?,
+            hello_name: hello_name(name)?,
+            host,
+        })
+    }
+
+    /// Whether the way to it leaves this machine.
+    pub fn is_elsewhere(&self) -> bool {
+        let is_loopback = |address: IpAddr| address.is_loopback();
+        self.host != "localhost" && !self.host.parse().is_ok_and(is_loopback)
+    }
+}
+
+/// The kind of encryption, and the port that goes with it.
+fn encryption(url: &Url) -> Option<(Encryption, u16)> {
+    let mut asked = url.query_pairs().filter(|(name, _)| name == "tls");
+    let asked = asked.next().map(|(_, value)| value);
+    Some(match (url.scheme(), asked.as_deref()) {
+        ("smtp", None) => (Encryption::None, PLAIN_PORT),
+        ("smtp", Some("required")) => (Encryption::Required, STARTTLS_PORT),
+        ("smtp", Some("opportunistic")) => (Encryption::Opportunistic, STARTTLS_PORT),
+        ("smtps", _) => (Encryption::Implicit, TLS_PORT),
+        _ => return None,
+    })
+}
+
+/// `Some(None)` where the relay asks for no password; `None` where it cannot be read.
+#[expect(
+    clippy::option_option,
+    reason = "no password and an unreadable one are different answers"
+)]
+fn login(url: &Url) -> Option<Option<Login>> {
+    // A NUL would end the password of AUTH PLAIN early.
+    let decoded = |text| {
+        let text = percent_decode_str(text).decode_utf8().ok()?;
+        (!text.contains(['\0', '\r', '\n'])).then(|| text.into_owned())
+    };
+    let Some(password) = url.password() else {
+        return Some(None);
+    };
+    Some(Some(Login {
+        user: decoded(url.username())?,
+        password: decoded(password)?,
+    }))
+}
+
+/// The name from the URL, else this machine's if it is one that others can look up, else its address on the loopback
+/// interface (RFC 5321, 4.1.4).
+fn hello_name(asked: &str) -> Option<String> {
+    let is_name = |name: &str| name.bytes().all(|octet| octet.is_ascii_graphic());
+    if !asked.is_empty() {
+        let name = percent_decode_str(asked).decode_utf8().ok()?.into_owned();
+        return is_name(&name).then_some(name);
+    }
+    let machine = rustix::system::uname();
+    let machine = machine.nodename().to_str().unwrap_or_default();
+    let is_whole = machine.contains('.') && is_name(machine);
+    Some(if is_whole { machine } else { "[127.0.0.1]" }.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(url: &str) -> RelayAddress {
+        RelayAddress::parse(url).unwrap_or_else(|| panic!("{url}"))
+    }
+
+    #[test]
+    fn a_relay_is_read_from_its_url() {
+        use Encryption::{Implicit, None, Opportunistic, Required};
+        for (url, host, port, encryption) in [
+            ("smtp://mail.example.org", "mail.example.org", 25, None),
+            ("smtp://mail.example.org:2525", "mail.example.org", 2525, None),
+            ("smtp://[2001:db8::25]", "2001:db8::25", 25, None),
+            ("smtp://127.0.0.1", "127.0.0.1", 25, None),
+            (
+                "smtp://mail.example.org?tls=required",
+                "mail.example.org",
+                587,
+                Required,
+            ),
+            (
+                "smtp://mail.example.org?tls=opportunistic",
+                "mail.example.org",
+                587,
+                Opportunistic,
+            ),
+            ("smtps://mail.example.org", "mail.example.org", 465, Implicit),
+        ] {
+            let relay = read(url);
+            assert_eq!((relay.host.as_str(), relay.port), (host, port), "{url}");
+            assert_eq!((relay.encryption, relay.login), (encryption, Option::None), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_relay_on_this_machine_is_known() {
+        for (url, is_elsewhere) in [
+            ("smtp://mail.example.org", true),
+            ("smtp://192.0.2.25", true),
+            ("smtp://localhost", false),
+            ("smtp://127.0.0.1:2525", false),
+            ("smtp://[::1]", false),
+        ] {
+            assert_eq!(read(url).is_elsewhere(), is_elsewhere, "{url}");
+        }
+    }
+
+    #[test]
+    fn login_and_name_are_decoded_and_the_password_is_never_shown() {
+        let relay = read("smtps://ann%40example.org:p%3Ass%C3%A9@mail.example.org/npoc.example");
+        let login = relay.login.clone().unwrap();
+        assert_eq!(
+            (login.user.as_str(), login.password.as_str()),
+            ("ann@example.org", "p:ssé")
+        );
+        assert_eq!(relay.hello_name, "npoc.example");
+        assert!(!format!("{relay:?}").contains("p:ss"));
+    }
+
+    #[test]
+    fn what_is_no_relay_is_refused() {
+        for url in [
+            "",
+            "mail.example.org",
+            "http://mail.example.org",
+            "smtp://",
+            "smtp://host?tls=maybe",
+            "smtp://user:pass%0D%0AQUIT@host",
+            "smtp://host/name%0D%0AQUIT",
+        ] {
+            assert_eq!(RelayAddress::parse(url), None, "{url}");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The emails that tell staff that an applicant's email did not arrive, in the thread of the application.
+
+use askama::Template;
+
+use super::emails::MailIdentity;
+use crate::mailer::{Email, Purpose};
+use crate::outbox::{NoticeWriter, Undelivered, Why};
+
+struct Notice<'a> {
+    email: &'a Undelivered,
+}
+
+#[derive(Template)]
+#[template(path = "emails/undelivered.txt")]
+struct NoticeText<'a>(Notice<'a>);
+
+#[derive(Template)]
+#[template(path = "emails/undelivered.html")]
+struct NoticeHtml<'a>(Notice<'a>);
+
+impl Notice<'_> {
+    fn what(&self) -> &'static str {
+        match self.email.why {
+            Why::GivenUp(_) => "A mail from the site could not be delivered, and the site has stopped trying.",
+            Why::Bounced(_) => "A mail from the site came back: the address does not take it.",
+            Why::Delayed(_) => "A mail from the site is late: another mail server still tries to deliver it.",
+            Why::Complaint => "The reader of a mail from the site reported it as spam.",
+        }
+    }
+
+    fn so(&self) -> &'static str {
+        match self.email.why {
+            Why::GivenUp(_) | Why::Bounced(_) => "The applicant has heard nothing. Please reach them in another way.",
+            Why::Delayed(_) => "There is nothing to do yet. Another mail follows if it comes back.",
+            Why::Complaint => {
+                "Somebody may have used a stranger’s address. Mails about an arrival no longer go to this address."
+            }
+        }
+    }
+
+    fn reason(&self) -> Option<&str> {
+        match &self.email.why {
+            Why::GivenUp(reason) | Why::Bounced(reason) | Why::Delayed(reason) => Some(reason),
+            Why::Complaint => None,
+        }
+    }
+
+    fn can_be_sent_again(&self) -> bool {
+        matches!(self.email.why, Why::GivenUp(_))
+    }
+
+    fn subject(&self) -> String {
+        let what = match self.email.why {
+            Why::GivenUp(_) => "A mail could not be delivered",
+            Why::Bounced(_) => "A mail came back",
+            Why::Delayed(_) => "A mail is late",
+            Why::Complaint => "A mail was reported as spam",
+        };
+        let about = self.email.reference.as_deref().unwrap_or_default();
+        format!("[NPOC membership] {what} {about}")
+    }
+
+    /// One for each kind of news; one that is given up again after an operator's retry is told again.
+    fn message_id(&self) -> String {
+        let news = match self.email.why {
+            Why::GivenUp(_) => format!("given-up-{}", self.email.claims),
+            Why::Bounced(_) => "bounced".to_owned(),
+            Why::Delayed(_) => "delayed".to_owned(),
+            Why::Complaint => "complaint".to_owned(),
+        };
+        self.email.message_id.replacen('@', &format!(".{news}@"), 1)
+    }
+}
+
+impl NoticeWriter for MailIdentity {
+    /// None about mail to staff, whatever it was for: the notice would go to the address that fails.
+    fn notice(&self, undelivered: &Undelivered) -> anyhow::Result<Option<Email>> {
+        if undelivered.purpose.is_to_staff() || self.is_staff(&undelivered.recipient) {
+            return Ok(None);
+        }
+        let notice = || Notice { email: undelivered };
+        let thread = undelivered
+            .reference
+            .as_deref()
+            .map(|reference| self.message_id(reference, "staff"));
+        Ok(Some(Email {
+            message_id: notice().message_id(),
+            in_reply_to: thread,
+            reference: undelivered.reference.clone(),
+            recipient: self.staff.clone(),
+            reply_to: None,
+            subject: notice().subject(),
+            text: NoticeText(notice()).render()?,
+            html: NoticeHtml(notice()).render()?,
+            purpose: Purpose::Undelivered,
+            is_held: false,
+        }))
+    }
+}

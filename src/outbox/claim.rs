@@ -1,0 +1,174 @@
+//! Which email is sent next. The claim moves its due time forward: that is the lease of the one who sends it.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use super::schedule::Tries;
+use crate::database::Pool;
+use crate::mailer::{Email, Purpose, Stamp};
+use crate::values::EmailAddress;
+
+/// How long an email may be held before another may take it. Longer than a try may last.
+const LEASE: Duration = Duration::from_mins(3);
+
+/// An email that is being sent.
+#[derive(Clone, Debug)]
+pub struct ClaimedEmail {
+    pub id: i64,
+    /// Counts every claim and never goes back: proves that the lease is still one's own.
+    pub claims: i32,
+    pub tries: Tries,
+    /// When the last try failed, by the database's clock.
+    pub failed_at: Option<OffsetDateTime>,
+    /// How often the relay had failed in a row before this claim.
+    pub relay_failures: i32,
+    pub stamp: Stamp,
+    pub email: Email,
+}
+
+/// Which emails may be claimed.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The newest one to staff or that was never tried, before all others.
+    pub first_newest: bool,
+    /// The one that has been due longest.
+    pub then_oldest: bool,
+    /// Domains of recipients that get no more at present.
+    pub busy_domains: Vec<String>,
+    /// Whether the relay's wait counts.
+    pub waits_for_relay: bool,
+}
+
+impl Request {
+    /// The one that has been due longest, whatever the relay is like.
+    pub fn oldest() -> Self {
+        Self {
+            first_newest: false,
+            then_oldest: true,
+            busy_domains: Vec::new(),
+            waits_for_relay: false,
+        }
+    }
+}
+
+impl ClaimedEmail {
+    /// The recipient's domain as the DNS has it.
+    pub fn domain(&self) -> &str {
+        self.email.recipient.domain().ascii()
+    }
+
+    /// Whether it was never tried before, or goes to staff: such an email always finds a place.
+    pub fn is_urgent(&self) -> bool {
+        self.claims == 1 || self.email.purpose.is_to_staff()
+    }
+}
+
+/// Claims one email. While the relay waits, an email that was never tried may ask every five seconds, so that a new
+/// application's mail goes out soon after the relay is back.
+///
+/// # Errors
+/// The database's.
+pub async fn claim(pool: &Pool, request: &Request) -> sqlx::Result<Option<ClaimedEmail>> {
+    let mut session = pool.session().await?;
+    let row = sqlx::query_as!(
+        Row,
+        r#"WITH relay AS (
+            SELECT $4 AND retry_at > now() AND retry_at < now() + interval '10 minutes' AS waits,
+                failed_at < now() - interval '5 seconds' OR failed_at > now() AS may_ask
+            FROM relay_state
+        )
+        UPDATE outbox SET claims = claims + 1,
+            due_at = now() + make_interval(secs => $1), leased_until = now() + make_interval(secs => $1)
+        WHERE id = coalesce(
+            CASE WHEN $2 THEN (
+                SELECT id FROM outbox
+                WHERE sent_at IS NULL AND given_up_at IS NULL AND due_at <= now()
+                    AND (claims = 0 OR NOT refusal_is_final)
+                    AND lower(substring(recipient FROM '@([^@]*)$')) <> ALL ($5)
+                    AND NOT coalesce((SELECT waits AND NOT (may_ask AND claims = 0) FROM relay), false)
+                ORDER BY due_at DESC LIMIT 1 FOR UPDATE SKIP LOCKED) END,
+            CASE WHEN $3 AND NOT coalesce((SELECT waits FROM relay), false) THEN (
+                SELECT id FROM outbox
+                WHERE sent_at IS NULL AND given_up_at IS NULL AND due_at <= now()
+                    AND lower(substring(recipient FROM '@([^@]*)$')) <> ALL ($5)
+                ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED) END)
+        RETURNING id, attempts, postponements, claims, failed_at, owed_at, token AS "token!", message_id, in_reply_to,
+            reference, recipient, reply_to, subject, body_text, body_html,
+            coalesce(purpose, CASE WHEN refusal_is_final THEN 'arrival' ELSE 'application' END) AS "purpose!",
+            coalesce((SELECT failures FROM relay_state), 0) AS "relay_failures!""#,
+        LEASE.as_secs_f64(),
+        request.first_newest,
+        request.then_oldest,
+        request.waits_for_relay,
+        &request.busy_domains
+    )
+    .fetch_optional(&mut *session)
+    .await?;
+    session.end().await?;
+    row.map(ClaimedEmail::try_from).transpose()
+}
+
+/// The row of an email that was claimed.
+struct Row {
+    id: i64,
+    attempts: i32,
+    postponements: i32,
+    claims: i32,
+    failed_at: Option<OffsetDateTime>,
+    owed_at: OffsetDateTime,
+    token: String,
+    message_id: String,
+    in_reply_to: Option<String>,
+    reference: Option<String>,
+    recipient: String,
+    reply_to: Option<String>,
+    subject: String,
+    body_text: String,
+    body_html: String,
+    purpose: String,
+    relay_failures: i32,
+}
+
+impl TryFrom<Row> for ClaimedEmail {
+    type Error = sqlx::Error;
+
+    fn try_from(row: Row) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.id,
+            claims: row.claims,
+            tries: Tries {
+                charged: row.attempts,
+                postponed: row.postponements,
+            },
+            failed_at: row.failed_at,
+            relay_failures: row.relay_failures,
+            stamp: Stamp {
+                date: row.owed_at,
+                token: row.token,
+            },
+            email: Email {
+                message_id: row.message_id,
+                in_reply_to: row.in_reply_to,
+                reference: row.reference,
+                recipient: address(&row.recipient)?,
+                reply_to: row.reply_to.as_deref().map(address).transpose()?,
+                subject: row.subject,
+                text: row.body_text,
+                html: row.body_html,
+                purpose: purpose(&row.purpose)?,
+                is_held: false,
+            },
+        })
+    }
+}
+
+/// An address as the database has it.
+pub fn address(text: &str) -> sqlx::Result<EmailAddress> {
+    EmailAddress::parse(text).map_err(|fault| sqlx::Error::Decode(format!("{fault:?}").into()))
+}
+
+/// A purpose as the database has it.
+pub fn purpose(name: &str) -> sqlx::Result<Purpose> {
+    Purpose::named(name).ok_or_else(|| sqlx::Error::Decode(format!("no purpose: {name}").into()))
+}

@@ -1,0 +1,381 @@
+//! Sends what is due, many at a time: claims an email when a place is free, and learns from what becomes of it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::claim::{ClaimedEmail, Request, claim};
+use super::schedule::{Next, Tries, next};
+use super::{DATABASE_LIMIT, Outbox, SENDING_LIMIT, Step, record, relay_state};
+use crate::database::within;
+use crate::mailer::{Blame, Failure};
+use crate::outbox::undelivered::{Undelivered, Why};
+
+/// How often the table is looked at when nobody says that something is due.
+const POLL: Duration = Duration::from_secs(5);
+
+/// How long delivery gives way before each email while applications are being stored.
+const BREATH: Duration = Duration::from_millis(12);
+
+/// How long a recipient may keep the relay from answering before others go first.
+const RECIPIENT_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long an email may wait in vain for one to another domain than the busy ones, before the table is searched again.
+const SEARCH_AGAIN: Duration = Duration::from_secs(1);
+
+/// When a refused connection is made up for.
+const REFUSED_WAIT: f64 = 1.0;
+
+/// What became of an email, and when it is tried again.
+#[derive(Clone, Copy, Debug)]
+struct Delivered {
+    step: Step,
+    again_in: Option<Duration>,
+}
+
+/// How long the relay may take over the recipient of an email.
+#[derive(Clone, Copy, Debug)]
+enum Patience {
+    /// As long as over the whole email.
+    Full,
+    /// [`RECIPIENT_LIMIT`].
+    Little,
+}
+
+/// Sends what is due until told to stop, then finishes what was begun.
+pub(super) struct Delivery {
+    outbox: Arc<Outbox>,
+    tasks: JoinSet<Option<Duration>>,
+    /// When to look at the table again although nobody says so.
+    look_at: Instant,
+    /// When the table was last searched in vain, for an urgent email or beside the busy domains.
+    nothing_urgent: Option<Instant>,
+    nothing_beside: Option<Instant>,
+}
+
+impl Delivery {
+    pub(super) fn new(outbox: Arc<Outbox>) -> Self {
+        Self {
+            outbox,
+            tasks: JoinSet::new(),
+            look_at: Instant::now(),
+            nothing_urgent: None,
+            nothing_beside: None,
+        }
+    }
+
+    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        self.outbox.mailer.tidy();
+        while !*stop.borrow() {
+            let rest = self.fill_places(&stop).await;
+            tokio::select! {
+                Some(ended) = self.tasks.join_next() => self.note(ended),
+                () = self.outbox.owed.notified() => self.note_news(),
+                () = tokio::time::sleep(rest) => self.note_news(),
+                _ = stop.changed() => {}
+            }
+        }
+        while self.tasks.join_next().await.is_some() {}
+        self.outbox.mailer.rest();
+    }
+
+    /// Claims emails while places are free. Returns how long to rest.
+    async fn fill_places(&mut self, stop: &watch::Receiver<bool>) -> Duration {
+        while let Some(request) = self.request() {
+            self.give_way().await;
+            if *stop.borrow() {
+                break;
+            }
+            match within(DATABASE_LIMIT, claim(&self.outbox.pool, &request)).await {
+                Ok(Some(claimed)) => self.send(claimed, &request),
+                Ok(None) => return self.found_nothing(&request),
+                Err(error) => {
+                    tracing::warn!(%error, "the outbox cannot be read; trying again");
+                    return POLL;
+                }
+            }
+        }
+        let change = self.outbox.places().next_change();
+        change.unwrap_or(SEARCH_AGAIN).min(SEARCH_AGAIN)
+    }
+
+    /// What to claim next; nothing where no place is free, or where a search was in vain a moment ago.
+    fn request(&self) -> Option<Request> {
+        let places = self.outbox.places();
+        let (free, busy_domains) = (places.free(), places.busy_domains());
+        let is_recent = |search: Option<Instant>| search.is_some_and(|at| at.elapsed() < SEARCH_AGAIN);
+        if !busy_domains.is_empty() && is_recent(self.nothing_beside) {
+            return None;
+        }
+        let request = Request {
+            first_newest: free.urgent && !is_recent(self.nothing_urgent),
+            then_oldest: free.other,
+            busy_domains,
+            waits_for_relay: true,
+        };
+        (request.first_newest || request.then_oldest).then_some(request)
+    }
+
+    /// What is queued is safe, and somebody waits for a receipt.
+    async fn give_way(&self) {
+        if self.outbox.precedence.is_held() {
+            tokio::time::sleep(BREATH).await;
+        }
+    }
+
+    fn send(&mut self, claimed: ClaimedEmail, request: &Request) {
+        if request.first_newest && !claimed.is_urgent() {
+            self.nothing_urgent = Some(Instant::now());
+        }
+        let outbox = Arc::clone(&self.outbox);
+        let patience = outbox.begin(&claimed);
+        self.tasks.spawn(async move {
+            let delivered = outbox.deliver(&claimed, patience).await;
+            outbox.places().leave(claimed.id);
+            match delivered {
+                Ok(delivered) => delivered.again_in,
+                Err(error) => {
+                    tracing::warn!(%error, "what became of a mail cannot be recorded; it becomes due again by itself");
+                    None
+                }
+            }
+        });
+    }
+
+    fn found_nothing(&mut self, request: &Request) -> Duration {
+        let now = Instant::now();
+        self.nothing_urgent = Some(now);
+        if !request.busy_domains.is_empty() {
+            self.nothing_beside = Some(now);
+            return SEARCH_AGAIN;
+        }
+        if self.outbox.places().are_empty() {
+            self.outbox.mailer.rest();
+        }
+        let due = self.look_at.saturating_duration_since(now);
+        if due.is_zero() { POLL } else { due.min(POLL) }
+    }
+
+    fn note(&mut self, ended: Result<Option<Duration>, tokio::task::JoinError>) {
+        // Sending has a task of its own, so a panic here is a fault that the whole process must not outlive unseen.
+        let again_in = ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+        let Some(wait) = again_in else { return };
+        let at = Instant::now() + wait + Duration::from_millis(10);
+        let is_over = self.look_at <= Instant::now();
+        self.look_at = if is_over { at } else { self.look_at.min(at) };
+    }
+
+    fn note_news(&mut self) {
+        self.nothing_urgent = None;
+        self.nothing_beside = None;
+    }
+}
+
+impl Outbox {
+    /// Claims the email that has been due longest, whatever the relay is like, sends it and records the outcome.
+    ///
+    /// # Errors
+    /// The database's. An email that was claimed becomes due again by itself.
+    pub async fn deliver_next(&self) -> sqlx::Result<Step> {
+        let Some(claimed) = within(DATABASE_LIMIT, claim(&self.pool, &Request::oldest())).await? else {
+            return Ok(Step::Nothing);
+        };
+        let delivered = self.deliver(&claimed, Patience::Full).await?;
+        Ok(delivered.step)
+    }
+
+    /// Takes a place. The recipients of a domain that is not known to be slow have little time each.
+    fn begin(&self, claimed: &ClaimedEmail) -> Patience {
+        let mut places = self.places();
+        places.enter(claimed.id, claimed.domain());
+        if claimed.relay_failures > 0 {
+            places.note_failing();
+        }
+        if places.is_slow(claimed.domain()) {
+            Patience::Full
+        } else {
+            Patience::Little
+        }
+    }
+
+    async fn deliver(&self, claimed: &ClaimedEmail, patience: Patience) -> sqlx::Result<Delivered> {
+        let outcome = self.send(claimed, patience).await;
+        within(DATABASE_LIMIT, self.record(claimed, outcome)).await
+    }
+
+    /// In a task of its own, so that a panic is a failed try and not the end of delivery.
+    async fn send(&self, claimed: &ClaimedEmail, patience: Patience) -> Result<(), Failure> {
+        let mailer = match patience {
+            Patience::Full => self.mailer.clone(),
+            Patience::Little => self.mailer.with_recipient_limit(RECIPIENT_LIMIT),
+        };
+        let (email, stamp) = (claimed.email.clone(), claimed.stamp.clone());
+        let sending = tokio::spawn(async move { mailer.send(&email, &stamp).await });
+        let abort = sending.abort_handle();
+        match tokio::time::timeout(SENDING_LIMIT, sending).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(Failure::new(Blame::Unclear, "sending panicked")),
+            Err(_) => {
+                abort.abort();
+                Err(Failure::new(Blame::Unclear, "sending took too long"))
+            }
+        }
+    }
+
+    async fn record(&self, claimed: &ClaimedEmail, outcome: Result<(), Failure>) -> sqlx::Result<Delivered> {
+        let Err(failure) = outcome else {
+            return self.record_sent(claimed).await;
+        };
+        let delivered = self.record_failure(claimed, &failure).await?;
+        report(claimed, &failure, delivered);
+        Ok(delivered)
+    }
+
+    async fn record_sent(&self, claimed: &ClaimedEmail) -> sqlx::Result<Delivered> {
+        let sent_at = record::record_sent(&self.pool, claimed).await?;
+        tracing::info!(
+            message_id = claimed.email.message_id,
+            attempt = claimed.tries.charged + 1,
+            "mail sent"
+        );
+        self.relay_answered(claimed).await?;
+        let limit = self.places().note_taken(sent_at);
+        self.publish(limit).await?;
+        Ok(Delivered {
+            step: Step::Sent,
+            again_in: None,
+        })
+    }
+
+    async fn record_failure(&self, claimed: &ClaimedEmail, failure: &Failure) -> sqlx::Result<Delivered> {
+        let is_for_all = match failure.blame {
+            Blame::Relay => true,
+            Blame::Unclear => self.places().note_unclear(),
+            _ => false,
+        };
+        if !is_for_all {
+            return self.record_own_failure(claimed, failure).await;
+        }
+        if failure.asks_for_fewer_connections() {
+            let fewer = self.places().note_refused();
+            if fewer.is_some() {
+                self.publish(fewer).await?;
+                return self.retry(claimed, failure, REFUSED_WAIT, false).await;
+            }
+        }
+        self.places().note_failing();
+        let wait = record::record_relay_failure(&self.pool, claimed, failure).await?;
+        Ok(Delivered::again(wait))
+    }
+
+    /// The relay answered for an email, yes or no: whoever waits for it can go.
+    async fn relay_answered(&self, claimed: &ClaimedEmail) -> sqlx::Result<()> {
+        let was_failing = self.places().note_answered() || claimed.relay_failures > 0;
+        if was_failing {
+            let mut session = self.pool.session().await?;
+            relay_state::record_success(&mut *session).await?;
+            session.end().await?;
+            tracing::info!("the relay serves again");
+            self.wake();
+        }
+        Ok(())
+    }
+
+    /// A failure that speaks of this email alone.
+    async fn record_own_failure(&self, claimed: &ClaimedEmail, failure: &Failure) -> sqlx::Result<Delivered> {
+        if failure.blame == Blame::Slow {
+            self.places().remember_slow(claimed.domain().to_owned());
+        }
+        if failure.blame != Blame::Unclear {
+            self.relay_answered(claimed).await?;
+        }
+        let is_proved = self.places().took_any_since(claimed.failed_at);
+        match next(
+            claimed.tries,
+            failure.blame,
+            claimed.email.purpose.is_to_staff(),
+            is_proved,
+        ) {
+            Next::Again { wait, is_charged } => self.retry(claimed, failure, wait.as_secs_f64(), is_charged).await,
+            Next::GiveUp => self.give_up(claimed, failure).await,
+        }
+    }
+
+    async fn retry(
+        &self,
+        claimed: &ClaimedEmail,
+        failure: &Failure,
+        wait: f64,
+        is_charged: bool,
+    ) -> sqlx::Result<Delivered> {
+        let mut session = self.pool.session().await?;
+        record::record_retry(&mut *session, claimed, failure, wait, is_charged).await?;
+        session.end().await?;
+        Ok(Delivered::again(wait))
+    }
+
+    async fn give_up(&self, claimed: &ClaimedEmail, failure: &Failure) -> sqlx::Result<Delivered> {
+        let notice = self.notices.notice(&Undelivered {
+            message_id: claimed.email.message_id.clone(),
+            reference: claimed.email.reference.clone(),
+            recipient: claimed.email.recipient.clone(),
+            purpose: claimed.email.purpose,
+            subject: claimed.email.subject.clone(),
+            claims: claimed.claims,
+            why: Why::GivenUp(failure.reason.clone()),
+        });
+        let notice = notice.map_err(|error| sqlx::Error::Encode(error.into()))?;
+        record::record_given_up(&self.pool, claimed, failure, notice).await?;
+        self.wake();
+        Ok(Delivered {
+            step: Step::GivenUp,
+            again_in: None,
+        })
+    }
+
+    async fn publish(&self, limit: Option<usize>) -> sqlx::Result<()> {
+        let Some(limit) = limit else { return Ok(()) };
+        tracing::info!(connections = limit, "the relay gets another number of connections");
+        let mut session = self.pool.session().await?;
+        relay_state::record_connections(&mut *session, i32::try_from(limit).unwrap_or(i32::MAX)).await?;
+        session.end().await
+    }
+}
+
+impl Delivered {
+    fn again(seconds: f64) -> Self {
+        Self {
+            step: Step::Later,
+            again_in: Some(Duration::try_from_secs_f64(seconds).unwrap_or_default()),
+        }
+    }
+}
+
+/// The log names no address and quotes no server.
+fn report(claimed: &ClaimedEmail, failure: &Failure, delivered: Delivered) {
+    let Tries { charged, .. } = claimed.tries;
+    tracing::warn!(
+        message_id = claimed.email.message_id,
+        attempt = charged + 1,
+        code = failure.code,
+        blame = ?failure.blame,
+        stage = failure.stage.map(crate::mailer::Stage::name),
+        again_in_seconds = delivered.again_in.map(|wait| wait.as_secs()),
+        "mail not sent"
+    );
+    if failure.blame == Blame::Recipient && claimed.email.purpose.is_to_staff() {
+        tracing::error!(
+            message_id = claimed.email.message_id,
+            code = failure.code,
+            "mail to staff is refused; see NPOC_STAFF_EMAIL and the relay"
+        );
+    } else if failure.blame == Blame::Us {
+        tracing::error!(
+            message_id = claimed.email.message_id,
+            code = failure.code,
+            "the relay refuses mail from us; see npoc mail list and npoc doctor"
+        );
+    }
+}
