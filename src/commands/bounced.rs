@@ -1,8 +1,7 @@
 //! Mail that came to the bounce address, handed over by a mail server or collected from where it was put.
 
 use std::io::{self, Read, Write as _};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
 use anyhow::Context as _;
 
@@ -16,16 +15,6 @@ use crate::settings::Settings;
 /// More of one mail is not read. A report stands at its beginning.
 const MAIL_LIMIT: u64 = 1_024 * 1_024;
 
-/// Where mails come from.
-enum Source {
-    /// One mail, from standard input.
-    Input(Vec<u8>),
-    /// A file with many mails.
-    Mbox(PathBuf),
-    /// A folder with a file for each.
-    Maildir(PathBuf),
-}
-
 /// How many mails led to what.
 #[derive(Default)]
 struct Sum {
@@ -34,29 +23,20 @@ struct Sum {
     other: u64,
 }
 
-/// Reads mail and marks what came back.
+/// Reads one mail from standard input, or those of an mbox file or a Maildir, and records what came back.
 pub(super) async fn run(settings: &Settings, path: Option<&Path>) -> anyhow::Result<()> {
-    let source = source(path)?;
     let Some(address) = &settings.bounce_address else {
-        // A mail server would return the mail to its sender, a bounce for a bounce.
-        writeln!(
-            io::stderr(),
-            "NPOC_BOUNCE_ADDRESS is not set, so no mail is known by its bounce"
-        )?;
+        // With another status the mail server would return the mail, a bounce for a bounce.
+        writeln!(io::stderr(), "NPOC_BOUNCE_ADDRESS is not set: the mail was ignored")?;
         return Ok(());
     };
-    let done = read_all(settings, address, source).await;
-    let sum = done.map_err(|error| error.context(NotNow))?;
-    writeln!(io::stdout(), "{}", sum.in_words())?;
-    Ok(())
-}
-
-fn source(path: Option<&Path>) -> anyhow::Result<Source> {
-    match path {
-        None => Ok(Source::Input(at_most(io::stdin().lock())?)),
-        Some(path) if path.is_dir() => Ok(Source::Maildir(path.to_owned())),
-        Some(path) => Ok(Source::Mbox(path.to_owned())),
-    }
+    let read = read_all(settings, address, path).await;
+    let sum = match path {
+        // A mail that was handed over must not be lost.
+        None => read.map_err(|error| error.context(NotNow))?,
+        Some(_) => read?,
+    };
+    Ok(writeln!(io::stdout(), "{}", sum.in_words())?)
 }
 
 fn at_most(mut reader: impl Read) -> anyhow::Result<Vec<u8>> {
@@ -67,44 +47,40 @@ fn at_most(mut reader: impl Read) -> anyhow::Result<Vec<u8>> {
         .read_to_end(&mut mail)
         .context(NotNow)?;
     // A mail server whose pipe breaks would take that for a failure.
-    io::copy(&mut reader, &mut io::sink()).context(NotNow)?;
+    io::copy(&mut reader, &mut io::sink())?;
     Ok(mail)
 }
 
-async fn read_all(settings: &Settings, address: &BounceAddress, source: Source) -> anyhow::Result<Sum> {
+async fn read_all(settings: &Settings, address: &BounceAddress, path: Option<&Path>) -> anyhow::Result<Sum> {
     let database = Database::open_beside(&settings.database).await?;
-    let notices: Arc<dyn NoticeWriter> = Arc::new(settings.mail_identity());
-    let reader = Reader {
+    let identity = settings.mail_identity();
+    let mut reader = Reader {
         pool: &database.pool,
         address,
-        notices,
+        notices: &identity,
         sum: Sum::default(),
     };
-    let read = reader.read(source).await;
+    let read = match path {
+        None => reader.read_one(&at_most(io::stdin().lock())?).await,
+        Some(path) if path.is_dir() => reader.read_maildir(path).await,
+        Some(path) => reader.read_mbox(path).await,
+    };
+    let sum = reader.sum;
     database.close().await;
-    read
+    read.map(|()| sum)
 }
 
 struct Reader<'a> {
     pool: &'a Pool,
     address: &'a BounceAddress,
-    notices: Arc<dyn NoticeWriter>,
+    notices: &'a dyn NoticeWriter,
     sum: Sum,
 }
 
 impl Reader<'_> {
-    async fn read(mut self, source: Source) -> anyhow::Result<Sum> {
-        match source {
-            Source::Input(mail) => self.read_one(&mail).await?,
-            Source::Mbox(file) => self.read_mbox(&file).await?,
-            Source::Maildir(folder) => self.read_maildir(&folder).await?,
-        }
-        Ok(self.sum)
-    }
-
     async fn read_one(&mut self, mail: &[u8]) -> anyhow::Result<()> {
         let report = read_bounce(mail, self.address);
-        match outbox::record_bounce(self.pool, &self.notices, &report).await? {
+        match outbox::record_bounce(self.pool, self.notices, &report).await? {
             BounceOutcome::Marked => self.sum.marked += 1,
             BounceOutcome::KnownBefore => self.sum.known_before += 1,
             BounceOutcome::SaysNothing | BounceOutcome::Unknown => self.sum.other += 1,
@@ -159,7 +135,7 @@ fn in_mbox(octets: &[u8]) -> Vec<&[u8]> {
 impl Sum {
     fn in_words(&self) -> String {
         format!(
-            "{} marked as undelivered, {} known before, {} other.",
+            "{} recorded as bounced, delayed or reported as spam; {} recorded before; {} other.",
             counted(self.marked, "mail"),
             self.known_before,
             self.other

@@ -21,7 +21,7 @@ pub const EXIT_STATUS: &str = "\
 2 the command line is wrong
 3 nothing has that reference
 69 the database does not answer
-75 npoc mail bounced cannot deal with a mail now, and wants it again
+75 npoc mail bounced could not process the mail now; deliver it again later
 78 a setting cannot be used, or a newer npoc has changed the database";
 
 /// The site of NPOC, ICANN's Not-for-Profit Organizations Constituency.
@@ -90,7 +90,7 @@ impl StoredCommand {
 /// Looking after mail.
 #[derive(Debug, Subcommand)]
 pub enum MailCommand {
-    /// List mail that waits, is held or was given up, oldest first, and say how the relay is
+    /// List unsent mail, oldest first, and the state of the relay
     List {
         /// Only mail in this state; bounced: sent, and came back
         #[arg(long, value_name = "STATE", value_parser = one_of(EmailFilter::ALL, EmailFilter::name))]
@@ -104,11 +104,11 @@ pub enum MailCommand {
         /// Such as NPOC-ACDE-FGHJ
         reference: Option<String>,
     },
-    /// Read mail that came to the bounce address, and mark the mail of ours that came back
+    /// Read bounces, and record which emails came back
     ///
     /// Reads one mail from standard input, as mail servers hand it over, or an mbox file, or the new mails of a Maildir.
-    /// Ends with 0 for any mail, ours or not, and with 75 where the database cannot be used, so that the mail server
-    /// keeps the mail and tries again.
+    /// Ends with 0 for any mail, ours or not, and with 75 if the database or the settings cannot be used, so that the
+    /// mail server keeps the mail and tries again.
     Bounced {
         /// An mbox file or a Maildir folder, instead of standard input
         path: Option<PathBuf>,

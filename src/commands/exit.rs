@@ -18,9 +18,9 @@ const CONFIG: u8 = 78;
 #[error("{0}")]
 pub struct NotFound(pub String);
 
-/// The mail on standard input could not be dealt with now.
+/// A mail that a mail server handed over could not be processed.
 #[derive(Debug, thiserror::Error)]
-#[error("The mail cannot be dealt with now; hand it over again later")]
+#[error("The mail could not be processed now. Deliver it again later")]
 pub struct NotNow;
 
 /// The exit status for this error.

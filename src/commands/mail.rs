@@ -39,7 +39,7 @@ fn write_relay(relay: &RelayState, out: &mut impl Write) -> anyhow::Result<()> {
         let why = relay.last_error.as_deref().unwrap_or("no reason is known");
         writeln!(
             out,
-            "The relay fails since {}; next try: {next}. No mail loses a try meanwhile.",
+            "The relay has failed since {}. Next attempt: {next}. Mail waits and keeps all its tries.",
             in_utc(since)
         )?;
         writeln!(out, "    {}", without_controls(why))?;
@@ -60,7 +60,7 @@ fn write_mail(mail: &EmailStatus, out: &mut impl Write) -> anyhow::Result<()> {
         standing(mail)
     )?;
     let whose = match mail.blame.as_deref() {
-        Some("us") => "because of us: ",
+        Some("us") => "our side must be repaired: ",
         Some("slow") => "slow: ",
         _ => "",
     };

@@ -90,7 +90,7 @@ impl Failure {
         }
     }
 
-    /// Whether the relay asks for fewer connections: it ended this one before any mail.
+    /// Whether the relay asks for fewer connections: it answered 421, or ended this one before any mail.
     #[must_use]
     pub fn asks_for_fewer_connections(&self) -> bool {
         let before_any_mail = self.stage.is_some_and(|stage| stage <= Stage::Hello);

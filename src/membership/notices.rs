@@ -22,7 +22,7 @@ impl Notice<'_> {
     fn what(&self) -> &'static str {
         match self.email.why {
             Why::GivenUp(_) => "A mail from the site could not be delivered, and the site has stopped trying.",
-            Why::Bounced(_) => "A mail from the site came back: the address does not take it.",
+            Why::Bounced(_) => "A mail from the site came back: the applicant’s mail server did not accept it.",
             Why::Delayed(_) => "A mail from the site is late: another mail server still tries to deliver it.",
             Why::Complaint => "The reader of a mail from the site reported it as spam.",
         }
@@ -30,10 +30,12 @@ impl Notice<'_> {
 
     fn so(&self) -> &'static str {
         match self.email.why {
-            Why::GivenUp(_) | Why::Bounced(_) => "The applicant has heard nothing. Please reach them in another way.",
+            Why::GivenUp(_) | Why::Bounced(_) => {
+                "The applicant has not received this mail. Please contact them in another way."
+            }
             Why::Delayed(_) => "There is nothing to do yet. Another mail follows if it comes back.",
             Why::Complaint => {
-                "Somebody may have used a stranger’s address. Mails about an arrival no longer go to this address."
+                "This person may not have applied: someone may have typed their address. The site sends no more confirmations to it."
             }
         }
     }
@@ -57,7 +59,7 @@ impl Notice<'_> {
             Why::Complaint => "A mail was reported as spam",
         };
         let about = self.email.reference.as_deref().unwrap_or_default();
-        format!("[NPOC membership] {what} {about}")
+        format!("[NPOC membership] {what}: {about}")
     }
 
     /// One for each kind of news; one that is given up again after an operator's retry is told again.

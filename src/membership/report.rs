@@ -133,7 +133,7 @@ impl Report {
             received,
             references,
             mailed: outbox::mailed(&mut *session, from, to).await?,
-            bounced: outbox::bounces_by_day(&mut session, period.first, period.last + Duration::DAY).await?,
+            bounced: outbox::bounced_between(&mut session, period.first, period.last + Duration::DAY).await?,
             standing: outbox::standing(pool).await?,
         };
         session.end().await?;

@@ -1,8 +1,6 @@
 //! Emails that were sent and came back later.
 
-use std::sync::Arc;
-
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgExecutor};
 use time::Date;
 
 use super::claim::{address, purpose};
@@ -30,7 +28,7 @@ pub enum BounceOutcome {
 /// The database's, or a notice that cannot be rendered.
 pub async fn record_bounce(
     pool: &Pool,
-    notices: &Arc<dyn NoticeWriter>,
+    notices: &dyn NoticeWriter,
     report: &BounceReport,
 ) -> anyhow::Result<BounceOutcome> {
     let mut transaction = pool.transaction().await?;
@@ -46,11 +44,11 @@ pub async fn record_bounce(
     Ok(outcome)
 }
 
-/// How many reports failed emails or complained on these days (UTC), the last day not included.
+/// Returns how many emails bounced from one day to another (UTC), the second excluded.
 ///
 /// # Errors
 /// The database's.
-pub async fn bounces_by_day(connection: &mut PgConnection, from: Date, to: Date) -> sqlx::Result<i64> {
+pub async fn bounced_between(connection: &mut PgConnection, from: Date, to: Date) -> sqlx::Result<i64> {
     sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM outbox
         WHERE bounced_at >= $1::date::timestamp AT TIME ZONE 'UTC' AND bounced_at < $2::date::timestamp AT TIME ZONE 'UTC'"#,
@@ -59,6 +57,18 @@ pub async fn bounces_by_day(connection: &mut PgConnection, from: Date, to: Date)
     )
     .fetch_one(connection)
     .await
+}
+
+/// Returns how many mails came to the bounce address since it is there, by what they said.
+///
+/// # Errors
+/// [`sqlx::Error`] if the database fails.
+pub async fn bounce_reports(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<(String, i64)>> {
+    let rows =
+        sqlx::query!(r#"SELECT verdict, sum(reports)::bigint AS "reports!" FROM bounce_reports GROUP BY verdict"#)
+            .fetch_all(executor)
+            .await?;
+    Ok(rows.into_iter().map(|row| (row.verdict, row.reports)).collect())
 }
 
 async fn count(connection: &mut PgConnection, verdict: &BounceVerdict) -> sqlx::Result<()> {
@@ -81,7 +91,7 @@ async fn count(connection: &mut PgConnection, verdict: &BounceVerdict) -> sqlx::
 /// Marks the email with this token, once for each kind of news, and queues the email about it.
 async fn mark(
     connection: &mut PgConnection,
-    notices: &Arc<dyn NoticeWriter>,
+    notices: &dyn NoticeWriter,
     token: &str,
     verdict: &BounceVerdict,
 ) -> anyhow::Result<BounceOutcome> {
@@ -104,7 +114,7 @@ async fn mark(
             claims: row.claims,
             why,
         };
-        report(&undelivered);
+        log(&undelivered);
         super::queue(connection, notices.notice(&undelivered)?).await?;
     }
     Ok(BounceOutcome::Marked)
@@ -181,13 +191,15 @@ fn in_words(details: &BounceDetails) -> String {
 }
 
 /// The log names no address and quotes no server.
-fn report(undelivered: &Undelivered) {
-    if undelivered.purpose.is_to_staff() {
-        tracing::error!(
-            message_id = undelivered.message_id,
-            "mail to staff came back; see NPOC_STAFF_EMAIL and npoc mail list --state bounced"
-        );
-    } else {
-        tracing::warn!(message_id = undelivered.message_id, "mail came back or is late");
+fn log(undelivered: &Undelivered) {
+    let message_id = &undelivered.message_id;
+    match undelivered.why {
+        Why::Bounced(_) if undelivered.purpose.is_to_staff() => tracing::error!(
+            message_id,
+            "mail to staff bounced; see NPOC_STAFF_EMAIL and npoc mail list --state bounced"
+        ),
+        Why::Bounced(_) | Why::GivenUp(_) => tracing::warn!(message_id, "mail bounced"),
+        Why::Delayed(_) => tracing::info!(message_id, "mail delayed"),
+        Why::Complaint => tracing::warn!(message_id, "mail reported as spam"),
     }
 }

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::claim::{ClaimedEmail, Request, claim};
-use super::schedule::{Next, Tries, next};
+use super::schedule::{Next, next};
 use super::{DATABASE_LIMIT, Outbox, SENDING_LIMIT, Step, record, relay_state};
 use crate::database::within;
 use crate::mailer::{Blame, Failure};
@@ -68,6 +68,7 @@ impl Delivery {
 
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
         self.outbox.mailer.tidy();
+        self.outbox.remember_connections().await;
         while !*stop.borrow() {
             let rest = self.fill_places(&stop).await;
             tokio::select! {
@@ -229,7 +230,7 @@ impl Outbox {
             return self.record_sent(claimed).await;
         };
         let delivered = self.record_failure(claimed, &failure).await?;
-        report(claimed, &failure, delivered);
+        log(claimed, &failure, delivered);
         Ok(delivered)
     }
 
@@ -237,7 +238,7 @@ impl Outbox {
         let sent_at = record::record_sent(&self.pool, claimed).await?;
         tracing::info!(
             message_id = claimed.email.message_id,
-            attempt = claimed.tries.charged + 1,
+            attempt = claimed.claims,
             "mail sent"
         );
         self.relay_answered(claimed).await?;
@@ -335,6 +336,20 @@ impl Outbox {
         })
     }
 
+    /// Begins with as many connections as the relay bore before; with the usual number where nobody knows.
+    async fn remember_connections(&self) {
+        let asking = async {
+            let mut session = self.pool.session().await?;
+            let state = relay_state::relay_state(&mut *session).await?;
+            session.end().await?;
+            Ok(state)
+        };
+        if let Ok(state) = within(DATABASE_LIMIT, asking).await {
+            let connections = usize::try_from(state.connections).unwrap_or_default();
+            self.places().begin_with(connections);
+        }
+    }
+
     async fn publish(&self, limit: Option<usize>) -> sqlx::Result<()> {
         let Some(limit) = limit else { return Ok(()) };
         tracing::info!(connections = limit, "the relay gets another number of connections");
@@ -354,11 +369,10 @@ impl Delivered {
 }
 
 /// The log names no address and quotes no server.
-fn report(claimed: &ClaimedEmail, failure: &Failure, delivered: Delivered) {
-    let Tries { charged, .. } = claimed.tries;
+fn log(claimed: &ClaimedEmail, failure: &Failure, delivered: Delivered) {
     tracing::warn!(
         message_id = claimed.email.message_id,
-        attempt = charged + 1,
+        attempt = claimed.claims,
         code = failure.code,
         blame = ?failure.blame,
         stage = failure.stage.map(crate::mailer::Stage::name),

@@ -25,7 +25,8 @@ use tokio::sync::{Notify, watch};
 
 use crate::database::Pool;
 use crate::mailer::{Email, Mailer};
-pub use bounces::{BounceOutcome, bounces_by_day, record_bounce};
+pub use bounces::{BounceOutcome, bounce_reports, bounced_between, record_bounce};
+pub use places::MOST_CONNECTIONS;
 pub use relay_state::{RelayState, relay_state};
 pub use status::{
     EmailFilter, EmailStatus, QueueStats, about, has_bounced, mailed, retry, standing, unsent, with_state,
@@ -89,9 +90,12 @@ pub async fn queue(connection: &mut PgConnection, emails: impl IntoIterator<Item
     }
     sqlx::query!(
         "INSERT INTO outbox (message_id, in_reply_to, reference, recipient, reply_to, subject, body_text, body_html,
-            purpose, refusal_is_final)
-        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-            $8::text[], $9::text[], $10::boolean[])
+            purpose, refusal_is_final, is_held, given_up_at)
+        SELECT *, CASE WHEN is_held THEN now() END
+        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+            $8::text[], $9::text[], $10::boolean[], $11::boolean[])
+            AS email (message_id, in_reply_to, reference, recipient, reply_to, subject, body_text, body_html,
+                purpose, refusal_is_final, is_held)
         ON CONFLICT ON CONSTRAINT outbox_message_id_unique DO NOTHING",
         &rows.message_ids,
         &rows.in_replies_to as &[Option<String>],
@@ -102,7 +106,8 @@ pub async fn queue(connection: &mut PgConnection, emails: impl IntoIterator<Item
         &rows.texts,
         &rows.htmls,
         &rows.purposes,
-        &rows.refusals_are_final
+        &rows.refusals_are_final,
+        &rows.are_held
     )
     .execute(connection)
     .await
@@ -145,7 +150,7 @@ impl Precedence {
 }
 
 impl Outbox {
-    /// An outbox in this database, emptied through this mailer. The writer tells somebody what was given up.
+    /// An outbox in this database, emptied through this mailer. The writer makes the emails about undelivered emails.
     #[must_use]
     pub fn new(pool: Pool, mailer: Mailer, notices: Arc<dyn NoticeWriter>) -> Self {
         Self {

@@ -7,7 +7,11 @@ use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 
 /// Connections at a time, at most.
-const MOST: usize = 10;
+pub const MOST_CONNECTIONS: usize = 10;
+
+/// Connections at once when work begins, and how long each further one waits: a few emails need no ten connections.
+const AT_FIRST: usize = 3;
+const NEXT_AFTER: Duration = Duration::from_millis(100);
 
 /// Emails beyond those at a time, for as many that take long: the slowness of some holds no place of the others.
 const EXTRA: usize = 10;
@@ -40,6 +44,8 @@ pub struct Places {
     sent_at: Option<OffsetDateTime>,
     is_failing: bool,
     unclear: u32,
+    /// Since when emails have been sent without a pause.
+    busy_since: Option<Instant>,
     under_way: HashMap<i64, UnderWay>,
     slow_domains: HashMap<String, Instant>,
 }
@@ -62,12 +68,13 @@ pub struct Free {
 impl Default for Places {
     fn default() -> Self {
         Self {
-            limit: MOST,
+            limit: MOST_CONNECTIONS,
             changed_at: None,
             taken_at: None,
             sent_at: None,
             is_failing: false,
             unclear: 0,
+            busy_since: None,
             under_way: HashMap::new(),
             slow_domains: HashMap::new(),
         }
@@ -78,6 +85,7 @@ impl Places {
     /// Takes a place for an email to this domain.
     pub fn enter(&mut self, id: i64, domain: &str) {
         let (domain, since) = (domain.to_owned(), Instant::now());
+        self.busy_since.get_or_insert(since);
         self.under_way.insert(id, UnderWay { domain, since });
     }
 
@@ -89,14 +97,22 @@ impl Places {
         }
     }
 
-    /// Whether nothing is being sent.
-    pub fn are_empty(&self) -> bool {
-        self.under_way.is_empty()
+    /// Whether nothing is being sent. Nothing is due either when this is asked, so the next work begins with few.
+    pub fn are_empty(&mut self) -> bool {
+        let are_empty = self.under_way.is_empty();
+        if are_empty {
+            self.busy_since = None;
+        }
+        are_empty
     }
 
     /// What may be claimed now. While the relay fails, one email at a time asks it.
     pub fn free(&self) -> Free {
-        let most = if self.is_failing { 1 } else { self.limit };
+        let most = if self.is_failing {
+            1
+        } else {
+            self.limit.min(self.at_present())
+        };
         let free = most.saturating_sub(self.under_way.len() - self.beside());
         Free {
             urgent: free > 0,
@@ -104,16 +120,21 @@ impl Places {
         }
     }
 
-    /// When the next email will have taken so long that it no longer holds a place.
+    /// When there may be another place, though none was given back.
     pub fn next_change(&self) -> Option<Duration> {
-        let young = self
-            .under_way
-            .values()
-            .map(|one| one.since.elapsed())
-            .filter(|age| *age <= LONG);
-        young
-            .max()
-            .map(|age| LONG.saturating_sub(age) + Duration::from_millis(1))
+        if self.at_present() < self.limit {
+            return Some(NEXT_AFTER);
+        }
+        let ages = self.under_way.values().map(|one| one.since.elapsed());
+        let oldest_young = ages.filter(|age| *age <= LONG).max();
+        oldest_young.map(|age| LONG.saturating_sub(age) + Duration::from_millis(1))
+    }
+
+    /// How many connections the work that goes on has come to.
+    fn at_present(&self) -> usize {
+        let busy = self.busy_since.map_or(Duration::ZERO, |since| since.elapsed());
+        let more = busy.as_millis() / NEXT_AFTER.as_millis();
+        AT_FIRST.saturating_add(usize::try_from(more).unwrap_or(usize::MAX))
     }
 
     /// Domains that hold all the places they may: all but one, and few if they are slow.
@@ -171,7 +192,7 @@ impl Places {
         self.taken_at = Some(Instant::now());
         self.sent_at = sent_at.max(self.sent_at);
         let is_calm = self.changed_at.is_none_or(|at| at.elapsed() > RAISE_AFTER);
-        (self.limit < MOST && is_calm).then(|| self.set_limit(self.limit + 1))
+        (self.limit < MOST_CONNECTIONS && is_calm).then(|| self.set_limit(self.limit + 1))
     }
 
     /// Notes that the relay refused a connection. Returns the new limit if it serves others meanwhile and one fewer may
@@ -193,6 +214,13 @@ impl Places {
         self.unclear >= UNCLEAR_IN_A_ROW
     }
 
+    /// Begins with what the relay bore before.
+    pub fn begin_with(&mut self, connections: usize) {
+        if connections < MOST_CONNECTIONS {
+            self.set_limit(connections.max(1));
+        }
+    }
+
     fn set_limit(&mut self, limit: usize) -> usize {
         self.changed_at = Some(Instant::now());
         self.limit = limit;
@@ -201,7 +229,7 @@ impl Places {
 
     /// Emails that take long and hold no place. A relay that bears few connections has no room beside them.
     fn beside(&self) -> usize {
-        if self.limit < MOST {
+        if self.limit < MOST_CONNECTIONS {
             return 0;
         }
         let long = self.under_way.values().filter(|one| one.since.elapsed() > LONG);
@@ -221,6 +249,7 @@ mod tests {
         for (id, domain) in (0..).zip(all) {
             places.enter(id, domain);
         }
+        places.busy_since = Instant::now().checked_sub(LONG);
         places
     }
 
@@ -239,6 +268,15 @@ mod tests {
         assert_eq!(free(&with(&[("a.example", 8)])), (true, true));
         assert_eq!(free(&with(&[("a.example", 9)])), (true, false));
         assert_eq!(free(&with(&[("a.example", 10)])), (false, false));
+    }
+
+    #[test]
+    fn a_few_emails_need_few_connections() {
+        let mut places = with(&[("a.example", AT_FIRST)]);
+        places.busy_since = Some(Instant::now());
+        assert!(!places.free().urgent);
+        places.busy_since = Instant::now().checked_sub(NEXT_AFTER);
+        assert!(places.free().urgent, "one more");
     }
 
     #[test]
@@ -283,7 +321,8 @@ mod tests {
 
     #[test]
     fn while_the_relay_fails_one_email_asks_it() {
-        let mut places = with(&[]);
+        let mut places = with(&[("a.example", 1)]);
+        places.leave(0);
         places.note_failing();
         assert!(places.free().other);
         places.enter(1, "a.example");

@@ -9,7 +9,7 @@ use super::schedule::{RELAY_WAITS, with_jitter};
 /// How the relay is, for those who look after it.
 #[derive(Clone, Debug, Serialize)]
 pub struct RelayState {
-    /// Failures since it last took a mail; 0 where it serves.
+    /// Failures since it last answered for a mail; 0 while it serves.
     pub failures: i32,
     /// Since when it fails.
     #[serde(with = "time::serde::rfc3339::option")]

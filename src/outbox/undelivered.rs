@@ -31,7 +31,7 @@ pub struct Undelivered {
     pub purpose: Purpose,
     /// Its subject.
     pub subject: String,
-    /// How often it was handed to the relay.
+    /// How often it was claimed. Makes the Message-ID of a second notice differ.
     pub claims: i32,
     /// Why.
     pub why: Why,

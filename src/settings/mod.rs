@@ -160,7 +160,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let database = self.database(data_dir.clone());
         let transport = self.transport(purpose, data_dir);
         let mail_from = self.mail_from();
-        let bounce_address = self.bounce_address();
+        let must_be = "an ASCII address with one * before the @, like bounce+*@npoc.org";
+        let bounce_address = self.optional("NPOC_BOUNCE_ADDRESS", must_be, |_| true);
         let staff_email = self.staff_email();
         let trusted_proxies = self.trusted_proxies();
         let rate_limit = self.parsed("NPOC_RATE_LIMIT", "30", "a whole number, 0 for no limit");
@@ -325,19 +326,6 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             self.fault(
                 "NPOC_STAFF_EMAIL",
                 "an e-mail address with an ASCII mailbox, like info@npoc.org",
-            )
-        })
-    }
-
-    #[expect(clippy::option_option, reason = "not set is a value, and a fault is none")]
-    fn bounce_address(&mut self) -> Option<Option<BounceAddress>> {
-        let Some(value) = self.value("NPOC_BOUNCE_ADDRESS") else {
-            return Some(None);
-        };
-        BounceAddress::parse(&value).map(Some).or_else(|| {
-            self.fault(
-                "NPOC_BOUNCE_ADDRESS",
-                "an ASCII address with one * before the @, like bounce+*@npoc.org",
             )
         })
     }

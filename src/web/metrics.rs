@@ -45,6 +45,7 @@ pub struct Metrics {
     oldest_unsent: Gauge<f64, AtomicU64>,
     relay_failures: Gauge,
     relay_connections: Gauge,
+    bounce_reports: Family<Reports, Gauge>,
 }
 
 /// One kind of answer. Few values each, whatever clients send.
@@ -71,6 +72,12 @@ const BUILD: Build = Build {
     version: env!("CARGO_PKG_VERSION"),
 };
 
+/// Mails that came to the bounce address, by what they said.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reports {
+    verdict: String,
+}
+
 /// Mails in one state.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Mails {
@@ -92,6 +99,7 @@ impl Default for Metrics {
             oldest_unsent: Gauge::default(),
             relay_failures: Gauge::default(),
             relay_connections: Gauge::default(),
+            bounce_reports: Family::default(),
         }
     }
 }
@@ -148,7 +156,7 @@ impl Metrics {
 
     /// Without a database its figures stay as they were, and `npoc_database_up` says so.
     async fn look(&self, pool: &Pool) {
-        let Ok(Ok((applications, standing, relay))) = tokio::time::timeout(PATIENCE, ask(pool)).await else {
+        let Ok(Ok((applications, standing, relay, reports))) = tokio::time::timeout(PATIENCE, ask(pool)).await else {
             self.is_database_up.set(0);
             return;
         };
@@ -156,6 +164,9 @@ impl Metrics {
         self.applications.set(applications);
         self.oldest_unsent.set(standing.oldest_waits.as_seconds_f64());
         self.relay_failures.set(relay.failures.into());
+        for (verdict, count) in reports {
+            self.bounce_reports.get_or_create(&Reports { verdict }).set(count);
+        }
         self.relay_connections.set(relay.connections.into());
         for (state, mails) in [
             ("waiting", standing.waiting),
@@ -209,19 +220,24 @@ impl Metrics {
         );
         registry.register(
             "outbox_mails",
-            "Mails that were not sent, by state; of those that wait, those that the relay refuses because of us; and those \
+            "Mails that were not sent, by state; of those that wait, those that the relay refuses because of our side; and those \
              that came back within 30 days",
             self.mails.clone(),
         );
         registry.register(
             "relay_failures",
-            "Failures of the relay since it last took a mail; 0 while it serves",
+            "Failures of the relay since it last answered for a mail; 0 while it serves",
             self.relay_failures.clone(),
         );
         registry.register(
             "relay_connections",
             "Connections at a time that the relay bears, as far as it has said",
             self.relay_connections.clone(),
+        );
+        registry.register(
+            "bounce_reports",
+            "Mails that came to the bounce address, by what they said",
+            self.bounce_reports.clone(),
         );
         registry.register_with_unit(
             "outbox_oldest_unsent",
@@ -232,10 +248,11 @@ impl Metrics {
     }
 }
 
-async fn ask(pool: &Pool) -> sqlx::Result<(i64, QueueStats, RelayState)> {
+async fn ask(pool: &Pool) -> sqlx::Result<(i64, QueueStats, RelayState, Vec<(String, i64)>)> {
     let mut session = pool.session().await?;
     let applications = membership::count(&mut *session).await?;
     let relay = outbox::relay_state(&mut *session).await?;
+    let reports = outbox::bounce_reports(&mut *session).await?;
     session.end().await?;
-    Ok((applications, outbox::standing(pool).await?, relay))
+    Ok((applications, outbox::standing(pool).await?, relay, reports))
 }

@@ -45,7 +45,7 @@ fetch() { # FOLDER PACKAGE [OPTION…]: with all that it needs and that is not h
     mkdir -p "$1"/{lists,archives}/partial
     "${get[@]}" || { apt "$1" "${@:3}" update && "${get[@]}"; } || not_tried "no package $2: $(grep '^E:' "$work/log" | tail -n 1)"
 }
-for package in postfix sasl2-bin exim4-daemon-light; do fetch "$cache/own" "$package"; done
+for package in postfix sasl2-bin libsasl2-modules exim4-daemon-light; do fetch "$cache/own" "$package"; done
 
 # Debian 12's OpenSMTPD fails at every TLS handshake, so it comes from the release after, with all that it needs.
 # shellcheck disable=SC2016 # apt's variables

@@ -133,7 +133,7 @@ async fn staff_are_told_of_a_mail_that_was_given_up_and_why() {
     let (_, told) = taken_for(&relay, "info@npoc.org");
     assert_eq!(
         told.subject,
-        format!("[NPOC membership] A mail could not be delivered {reference}")
+        format!("[NPOC membership] A mail could not be delivered: {reference}")
     );
     for said in [
         &format!("Reference: {reference}"),

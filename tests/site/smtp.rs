@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
-use npoc::mailer::{Blame, Mailer, Relay as RelayClient, SmtpLimits, Transport};
+use npoc::mailer::{Mailer, Relay as RelayClient, SmtpLimits, Transport};
 use npoc::outbox::{self, EmailFilter, Outbox, Step};
 use npoc::settings::Settings;
 use std::sync::Arc;
@@ -202,7 +202,7 @@ impl Fault {
 const LONG: Duration = Duration::from_mins(1);
 
 /// A relay that says nothing has little time.
-const SHORT: Duration = Duration::from_millis(300);
+const SHORT: Duration = Duration::from_secs(2);
 
 fn outbox_to(site: &TestSite, url: &str, limit: Duration) -> Outbox {
     let settings: Settings = settings(&[("HOME", "/"), ("SMTP_URL", url)]);
@@ -215,23 +215,23 @@ fn outbox_to(site: &TestSite, url: &str, limit: Duration) -> Outbox {
     Outbox::new(site.connections.clone(), mailer, Arc::new(site.head.clone()))
 }
 
-async fn assert_survives(fault: &Fault) {
+async fn assert_survives(site: &TestSite, fault: &Fault) {
     let relay = Relay::playing(fault.part).await;
-    let site = TestSite::new().await;
+    site.sql("DELETE FROM outbox").await;
     let reference = site.apply(&[]).await;
     let limit = if fault.is_silent() { SHORT } else { LONG };
-    let outbox = outbox_to(&site, &(fault.url)(&relay.url), limit);
+    let outbox = outbox_to(site, &(fault.url)(&relay.url), limit);
     // Staff's is queued first, so tried first.
     let steps = [
         outbox.deliver_next().await.unwrap(),
         outbox.deliver_next().await.unwrap(),
     ];
     assert_eq!(steps, [fault.staff, fault.applicant], "{}", fault.what);
-    assert_blame(&site, fault).await;
+    assert_blame(site, fault).await;
 
     relay.play(Part::Accepts);
     outbox::retry(&site.pool, None).await.unwrap();
-    let outbox = outbox_to(&site, &relay.url, LONG);
+    let outbox = outbox_to(site, &relay.url, LONG);
     while outbox.deliver_next().await.unwrap() != Step::Nothing {}
     assert!(outbox::unsent(&site.pool).await.unwrap().is_empty(), "{}", fault.what);
     assert_arrived(&relay, &reference, fault);
@@ -293,10 +293,15 @@ fn assert_arrived(relay: &Relay, reference: &str, fault: &Fault) {
 
 #[tokio::test]
 async fn no_fault_of_a_mail_server_loses_a_mail_or_sends_it_twice_unseen() {
+    // Four at a time, each with a site of its own: a busy machine takes its time over more.
     let faults = faults();
-    // Not all at once: a machine that is busy would take too long to store the application of each.
-    let survive = stream::iter(&faults).map(assert_survives).buffer_unordered(6);
-    survive.collect::<()>().await;
+    let survive = stream::iter(faults.chunks(faults.len().div_ceil(4))).map(async |faults| {
+        let site = TestSite::new().await;
+        for fault in faults {
+            assert_survives(&site, fault).await;
+        }
+    });
+    survive.buffer_unordered(4).collect::<()>().await;
 }
 
 /// Every code of RFC 3463, and two of later RFCs, at RCPT and after the message.
@@ -347,7 +352,6 @@ async fn a_relay_that_is_not_there_is_tried_again() {
     site.apply(&[]).await;
     let outbox = outbox_to(&site, "smtp://127.0.0.1:9", LONG);
     assert_eq!(outbox.deliver_next().await.unwrap(), Step::Later);
-    assert!(matches!(settings(&[("HOME", "/")]).transport, Transport::Folder(_)));
 }
 
 #[tokio::test]
@@ -365,7 +369,9 @@ async fn a_mail_that_nobody_answers_delays_no_other() {
         .await
         .unwrap()
         .is_empty()
-    {}
+    {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     assert_eq!(
         outbox_to(&site, &accepting.url, LONG).deliver_next().await.unwrap(),
         Step::Sent
@@ -413,5 +419,4 @@ async fn a_mail_to_a_recipient_who_is_slow_gives_way() {
     assert_eq!(outbox.deliver_next().await.unwrap(), Step::Later);
     let listed = outbox::with_state(&site.pool, EmailFilter::Waiting).await.unwrap();
     assert_eq!((listed[0].blame.as_deref(), listed[0].attempts), (Some("slow"), 0));
-    assert_eq!(npoc::mailer::Failure::new(Blame::Slow, "x").code, None);
 }

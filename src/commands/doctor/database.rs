@@ -7,7 +7,7 @@ use super::machine::CLOCK;
 use super::{Finding, PATIENCE};
 use crate::database::{Database, Inspection, Migrations, beside, embedded, inspect, migrations};
 use crate::membership::in_utc;
-use crate::outbox::{self, QueueStats, RelayState};
+use crate::outbox::{self, MOST_CONNECTIONS, QueueStats, RelayState};
 use crate::settings::{DatabaseChoice, Settings};
 use crate::watch::TOO_LONG as WAITS;
 use crate::{error_chain, single_line};
@@ -204,7 +204,7 @@ fn refused(stats: &QueueStats) -> Option<Finding> {
     (stats.refused > 0).then(|| {
         Finding::bad(
             MAIL,
-            format!("the relay refuses {} because of us, not because of their readers.", stats.refused),
+            format!("the relay refuses {} because of our login, sender or reputation.", stats.refused),
             "sudo npoc mail list --state refused says why. The mails wait, and none loses a try. After the repair: sudo npoc \
              mail retry.",
         )
@@ -233,11 +233,12 @@ fn failing(relay: &RelayState) -> Option<Finding> {
             "the relay bears {} connections at a time, and is given no more.",
             relay.connections
         );
-        return (relay.connections < 10).then(|| Finding::good(MAIL, says));
+        return (usize::try_from(relay.connections).unwrap_or_default() < MOST_CONNECTIONS)
+            .then(|| Finding::good(MAIL, says));
     };
     let why = relay.last_error.as_deref().unwrap_or("no reason is known");
-    let says = format!("no mail goes out since {}: {}.", in_utc(since), single_line(why));
-    let advice = "The lines on the relay below say what to do. No mail loses a try meanwhile.";
+    let says = format!("no mail has gone out since {}: {}.", in_utc(since), single_line(why));
+    let advice = "The lines on the relay below say what to do. Mail waits and keeps all its tries.";
     Some(Finding::bad(MAIL, says, advice))
 }
 

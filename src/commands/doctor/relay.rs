@@ -60,9 +60,8 @@ fn no_way_in(relay: &Relay, error: &SmtpError) -> Finding {
 
 /// What to do about a conversation that does not begin, by the step at which it ended.
 fn advice(error: &SmtpError) -> &'static str {
-    let wants_tls = matches!(&error.cause, Cause::Refused(reply) if reply.text().to_uppercase().contains("STARTTLS"));
     match (error.stage, &error.cause) {
-        _ if wants_tls => "The relay wants TLS: add ?tls=required to SMTP_URL.",
+        _ if wants_tls(error) => WANTS_TLS,
         (_, Cause::NoTls) => {
             "Use smtps:// if the relay has TLS from the first octet (port 465), or another relay. Leave ?tls=required out \
              only if nobody can read on the way."
@@ -149,35 +148,44 @@ fn scripts(conversation: &Conversation) -> Finding {
     Finding::doubtful(
         RELAY,
         "it has no SMTPUTF8: applicants whose mailbox is outside ASCII get no mail, and staff are told.",
-        "Ask whoever runs it (Postfix: smtputf8_enable = yes), or use another.",
+        "Ask the people who run it (Postfix: smtputf8_enable = yes), or use another.",
     )
 }
 
 fn refused(error: &SmtpError, words: &str, settings: &Settings) -> Finding {
-    let is_of_recipient = Failure::of_smtp(error, false).blame == Blame::Recipient;
-    let wants = |words: &str| {
-        error
-            .cause
-            .reply()
-            .is_some_and(|reply| reply.text().to_uppercase().contains(words))
-    };
-    let advice = if wants("STARTTLS") {
-        "The relay wants TLS first: add ?tls=required to SMTP_URL."
-    } else if wants("AUTH")
-        || error
-            .cause
-            .reply()
-            .is_some_and(|reply| matches!(reply.code.value(), 530 | 535))
-    {
+    let says = format!("it would not {words}: {error}.");
+    let later = error.cause.reply().is_some_and(|reply| !reply.code.is_permanent());
+    if later {
+        let advice = "The relay asks to try later. Run npoc doctor again in ten minutes.";
+        return Finding::doubtful(RELAY, says, advice);
+    }
+    Finding::bad(RELAY, says, advice_on_refusal(error, settings))
+}
+
+fn advice_on_refusal(error: &SmtpError, settings: &Settings) -> &'static str {
+    let blame = Failure::of_smtp(error, false).blame;
+    let wants_login = error
+        .cause
+        .reply()
+        .is_some_and(|reply| matches!(reply.code.value(), 530 | 535));
+    if wants_tls(error) {
+        WANTS_TLS
+    } else if wants_login {
         "The relay wants a login first: add user:password@ to SMTP_URL."
-    } else if is_of_recipient {
-        "Look at NPOC_STAFF_EMAIL, and whether that mailbox is there."
+    } else if matches!(blame, Blame::Recipient | Blame::RecipientForNow) {
+        "Look at NPOC_STAFF_EMAIL, and whether that mailbox exists and has room."
     } else if error.stage == Stage::Sender && settings.bounce_address.is_some() {
         "Look at NPOC_MAIL_FROM and NPOC_BOUNCE_ADDRESS: many relays take only senders that belong to the login."
     } else if error.stage == Stage::Sender {
         "Look at NPOC_MAIL_FROM: many relays take only senders that belong to the login."
     } else {
         "The relay takes no mail from us for this address: ask the people who run it, with its words."
-    };
-    Finding::bad(RELAY, format!("it would not {words}: {error}."), advice)
+    }
 }
+
+fn wants_tls(error: &SmtpError) -> bool {
+    let reply = error.cause.reply();
+    reply.is_some_and(|reply| reply.text().to_uppercase().contains("STARTTLS"))
+}
+
+const WANTS_TLS: &str = "The relay wants TLS first: add ?tls=required to SMTP_URL.";

@@ -66,6 +66,15 @@ impl BounceAddress {
     }
 }
 
+/// As [`BounceAddress::parse`] reads it.
+impl std::str::FromStr for BounceAddress {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Self::parse(text).ok_or(())
+    }
+}
+
 impl fmt::Display for BounceAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}*{}", self.before, self.after)

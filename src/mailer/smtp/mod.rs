@@ -35,6 +35,9 @@ const MAILS_A_CONNECTION: u32 = 100;
 /// How long an unused connection is kept for the next mail. Servers end such connections after some minutes.
 const IDLE_LIMIT: Duration = Duration::from_secs(5);
 
+/// How long a mail waits for the end of the connection before its own.
+const GOODBYE_LIMIT: Duration = Duration::from_secs(1);
+
 /// How long the relay may take.
 #[derive(Clone, Copy, Debug)]
 pub struct SmtpLimits {
@@ -146,12 +149,19 @@ impl Relay {
             deadline: began + self.limits.mail,
             recipient: began + self.limits.recipient,
         };
-        if let Some(mut used) = self.take_idle() {
-            let delivered = used.deliver(envelope, message, time).await;
-            if !is_stale(&delivered) {
-                self.keep(used, &delivered);
-                return delivered;
+        match self.take_idle() {
+            // Its end is waited for, so that the relay never has one connection more.
+            Some(spent) if spent.mails() >= MAILS_A_CONNECTION => {
+                drop(timeout_at(began + GOODBYE_LIMIT, spent.leave()).await);
             }
+            Some(mut used) => {
+                let delivered = used.deliver(envelope, message, time).await;
+                if !is_stale(&delivered) {
+                    self.keep(used, &delivered);
+                    return delivered;
+                }
+            }
+            None => {}
         }
         let mut new = self.converse().await?;
         let delivered = new.deliver(envelope, message, time).await;
@@ -159,23 +169,18 @@ impl Relay {
         delivered
     }
 
-    /// The connection that was used last, if the relay will still know it.
+    /// The connection that was used last, if the relay will still know it. Those that it may not know are ended.
     fn take_idle(&self) -> Option<Conversation> {
         let mut idle = self.idle();
-        while let Some(last) = idle.pop() {
-            if last.since.elapsed() < IDLE_LIMIT {
-                return Some(last.conversation);
-            }
-            leave(last.conversation);
-        }
-        None
+        let stale = idle.partition_point(|one| one.since.elapsed() >= IDLE_LIMIT);
+        idle.drain(..stale).for_each(|one| leave(one.conversation));
+        idle.pop().map(|last| last.conversation)
     }
 
     /// Keeps the connection for the next mail, unless it has to end.
     fn keep(&self, conversation: Conversation, delivered: &Result<(), SmtpError>) {
         match delivered {
             Err(error) if !can_go_on(error) => {}
-            _ if conversation.mails() >= MAILS_A_CONNECTION => leave(conversation),
             _ => self.idle().push(Idle {
                 conversation,
                 since: Instant::now(),

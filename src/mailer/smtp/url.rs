@@ -64,11 +64,18 @@ impl RelayAddress {
         // A name that no certificate can hold is no host.
         ServerName::try_from(host.as_str()).ok()?;
         let (encryption, usual_port) = encryption(&url)?;
+        let login = match url.password() {
+            None => None,
+            Some(password) => Some(Login {
+                user: decoded(url.username())?,
+                password: decoded(password)?,
+            }),
+        };
         let name = url.path().trim_matches('/');
         Some(Self {
             port: url.port().unwrap_or(usual_port),
             encryption,
-            login: login(&url)?,
+            login,
             hello_name: hello_name(name)?,
             host,
         })
@@ -94,24 +101,10 @@ fn encryption(url: &Url) -> Option<(Encryption, u16)> {
     })
 }
 
-/// `Some(None)` where the relay asks for no password; `None` where it cannot be read.
-#[expect(
-    clippy::option_option,
-    reason = "no password and an unreadable one are different answers"
-)]
-fn login(url: &Url) -> Option<Option<Login>> {
-    // A NUL would end the password of AUTH PLAIN early.
-    let decoded = |text| {
-        let text = percent_decode_str(text).decode_utf8().ok()?;
-        (!text.contains(['\0', '\r', '\n'])).then(|| text.into_owned())
-    };
-    let Some(password) = url.password() else {
-        return Some(None);
-    };
-    Some(Some(Login {
-        user: decoded(url.username())?,
-        password: decoded(password)?,
-    }))
+/// User or password as it is meant. Characters that would end it early on the wire are refused.
+fn decoded(text: &str) -> Option<String> {
+    let text = percent_decode_str(text).decode_utf8().ok()?;
+    (!text.contains(['\0', '\r', '\n'])).then(|| text.into_owned())
 }
 
 /// The name from the URL, else this machine's if it is one that others can look up, else its address on the loopback

@@ -15,7 +15,7 @@ pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// A connection with what was read from it and not yet understood: never more than one line.
+/// A connection with what was read from it and not yet understood: at most `LINE_LIMIT` octets.
 pub struct Wire {
     stream: Box<dyn Stream>,
     unread: Vec<u8>,
@@ -106,20 +106,20 @@ impl Wire {
     /// Fails if the relay has already said something, or hung up. A 421 may come at any time: it ends the conversation.
     fn expect_silence(&mut self) -> Result<(), Cause> {
         if self.unread.is_empty() {
-            self.look()?;
+            self.read_arrived()?;
         }
-        match self.unread.split(|octet| *octet == b'\n').next() {
-            None | Some([]) if self.unread.is_empty() => Ok(()),
-            Some(line) if line.starts_with(b"421") => match ReplyParser::default().take(line) {
-                Ok(Some(reply)) => Err(Cause::Refused(reply)),
-                _ => Err(Cause::HungUp),
-            },
+        if self.unread.is_empty() {
+            return Ok(());
+        }
+        let line = self.unread.split(|octet| *octet == b'\n').next().unwrap_or_default();
+        match ReplyParser::default().take(line) {
+            Ok(Some(reply)) if reply.code.ends_conversation() => Err(Cause::Refused(reply)),
             _ => Err(Cause::Early),
         }
     }
 
     /// Takes what has arrived without waiting for more.
-    fn look(&mut self) -> Result<(), Cause> {
+    fn read_arrived(&mut self) -> Result<(), Cause> {
         let mut octets = [0; 512];
         let mut arrived = ReadBuf::new(&mut octets);
         let mut context = Context::from_waker(Waker::noop());

@@ -62,8 +62,8 @@ const FAULTS: [Part; 10] = [
     Part::Cuts(At::Quit),
 ];
 
-/// Mails that one process sends at the same time, any of which a blow may cut from its note.
-const WORKERS: usize = 4;
+/// Mails that one process sends at the same time, any of which a blow may cut from its record.
+const AT_A_TIME: usize = 20;
 
 /// Everything that a blow can fall on.
 struct Storm {
@@ -80,8 +80,17 @@ struct Storm {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes its time: .ci/faults runs it"]
 async fn in_a_storm_no_acknowledged_application_and_no_mail_is_lost_and_nothing_is_stored_twice() {
+    assert_nothing_is_lost(Relay::playing_at_random(&FAULTS).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes its time: .ci/faults runs it"]
+async fn in_a_storm_with_a_relay_that_bears_two_connections_nothing_is_lost_or_given_up() {
+    assert_nothing_is_lost(Relay::playing(Part::Serves(2)).await).await;
+}
+
+async fn assert_nothing_is_lost(relay: Relay) {
     let began = Instant::now();
-    let relay = Relay::playing_at_random(&FAULTS).await;
     let storm = Storm::brew(Measure::of_environment(), &relay);
     tokio::task::block_in_place(|| storm.rage());
     let raged = began.elapsed();
@@ -125,7 +134,7 @@ async fn in_a_storm_no_acknowledged_application_and_no_mail_is_lost_and_nothing_
     );
     let blows = storm.measure.kills + storm.measure.crashes;
     assert!(
-        again <= unacknowledged + WORKERS * blows,
+        again <= unacknowledged + AT_A_TIME * blows,
         "not more than the faults explain: {again}"
     );
     storm.clear();
@@ -226,10 +235,19 @@ impl Storm {
             .execute(pool)
             .await
             .unwrap();
+            sqlx::query("UPDATE relay_state SET retry_at = NULL")
+                .execute(pool)
+                .await
+                .unwrap();
             tokio::time::sleep(Duration::from_millis(250)).await;
             unsent = npoc::outbox::unsent(pool).await.unwrap().len();
         }
         assert_eq!(unsent, 0, "mails unsent");
+        let given_up: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox WHERE given_up_at IS NOT NULL")
+            .fetch_one(pool)
+            .await
+            .unwrap();
+        assert_eq!(given_up, 0, "no mail is given up");
     }
 
     fn clear(self) {
