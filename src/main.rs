@@ -21,6 +21,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+/// How long a stop may take over what was begun. systemd and people wait ten seconds.
+const STOP_LIMIT: Duration = Duration::from_secs(8);
+
 /// The signal for a file that would grow beyond its limit; the same on every kind of Linux that Rust runs on, but for MIPS.
 const SIGXFSZ: i32 = 25;
 
@@ -60,8 +63,8 @@ async fn run(said: CommandLine) -> anyhow::Result<ExitCode> {
 
 async fn serve(settings: Settings) -> anyhow::Result<()> {
     start_log(&settings);
-    let (stop, stopping) = watch::channel(false);
-    let stopped = tokio::spawn(stop_on_signal(stop)?);
+    let (stop_all, stopping) = watch::channel(false);
+    let stopped = tokio::spawn(stop_on_signal(stop_all.clone())?);
     let listener = listen(settings.listen, "NPOC_LISTEN").await?;
     let monitor = match settings.metrics_listen {
         Some(address) => Some(listen(address, "NPOC_METRICS_LISTEN").await?),
@@ -89,13 +92,15 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     if let Some(monitor) = monitor {
         tokio::spawn(web::serve_metrics(Arc::clone(&site), monitor, stopping.clone()));
     }
+    let last_moment = tokio::spawn(last_moment(stopping.clone()));
     let result = tokio::select! {
         () = web::serve(site, listener, stopping) => Ok(()),
         error = failure(&mut delivery) => Err(error),
         () = database.lost() => Err(anyhow::anyhow!("The embedded PostgreSQL ended by itself; see its log")),
     };
     stopped.abort();
-    finish(delivery).await;
+    stop_all.send_replace(true);
+    finish(delivery, last_moment).await;
     database.close().await;
     tracing::info!("stopped");
     result
@@ -148,11 +153,21 @@ async fn failure(delivery: &mut JoinHandle<anyhow::Result<()>>) -> anyhow::Error
     }
 }
 
-/// A mail that is being sent is finished, as long as that is soon; otherwise it becomes due again.
-async fn finish<T>(mut delivery: JoinHandle<T>) {
-    let limit = Duration::from_secs(1);
-    if !delivery.is_finished() && tokio::time::timeout(limit, &mut delivery).await.is_err() {
-        delivery.abort();
+/// Returns when a stop has taken as long as it may.
+async fn last_moment(mut stopping: watch::Receiver<bool>) {
+    if stopping.wait_for(|is_stopping| *is_stopping).await.is_ok() {
+        tokio::time::sleep(STOP_LIMIT).await;
+    }
+}
+
+/// Mails that are being sent are finished: the relay may have them already. Those that take longer become due again.
+async fn finish<T>(mut delivery: JoinHandle<T>, last_moment: JoinHandle<()>) {
+    if delivery.is_finished() {
+        return;
+    }
+    tokio::select! {
+        _ = &mut delivery => {}
+        _ = last_moment => delivery.abort(),
     }
 }
 

@@ -36,7 +36,12 @@ pub(super) async fn run(settings: &Settings, path: Option<&Path>) -> anyhow::Res
         None => read.map_err(|error| error.context(NotNow))?,
         Some(_) => read?,
     };
-    Ok(writeln!(io::stdout(), "{}", sum.in_words())?)
+    let written = writeln!(io::stdout(), "{}", sum.in_words());
+    match path {
+        // The mail server would return the mail for it, and what was recorded stays.
+        None => Ok(()),
+        Some(_) => Ok(written?),
+    }
 }
 
 fn at_most(mut reader: impl Read) -> anyhow::Result<Vec<u8>> {
@@ -103,6 +108,9 @@ impl Reader<'_> {
         let entries = std::fs::read_dir(&new).with_context(|| format!("{} cannot be read", new.display()))?;
         for entry in entries {
             let entry = entry?;
+            if !entry.file_type()?.is_file() {
+                continue;
+            }
             let mail = at_most(std::fs::File::open(entry.path())?)?;
             self.read_one(&mail).await?;
             let mut name = entry.file_name();
@@ -113,7 +121,7 @@ impl Reader<'_> {
     }
 }
 
-/// The mails of an mbox file: each begins after a line that begins with `From `.
+/// The mails of an mbox file: each begins after a line that begins with `From `. A file without any is one mail.
 fn in_mbox(octets: &[u8]) -> Vec<&[u8]> {
     let mut begins = Vec::new();
     let mut at = 0;
@@ -122,6 +130,9 @@ fn in_mbox(octets: &[u8]) -> Vec<&[u8]> {
             begins.push((at, at + line.len()));
         }
         at += line.len();
+    }
+    if begins.is_empty() {
+        begins.push((0, 0));
     }
     let ends = begins.iter().skip(1).map(|(from, _)| *from).chain([octets.len()]);
     let limit = usize::try_from(MAIL_LIMIT).unwrap_or(usize::MAX);
@@ -149,9 +160,7 @@ mod tests {
 
     #[test]
     fn an_mbox_is_read_mail_by_mail() {
-        let none: Vec<&[u8]> = Vec::new();
-        assert_eq!(in_mbox(b""), none);
-        assert_eq!(in_mbox(b"no mbox"), none);
+        assert_eq!(in_mbox(b"Subject: one\n\nmail"), [b"Subject: one\n\nmail"]);
         let two = b"From a Thu\nSubject: a\n\n>From here\n\nFrom b Thu\r\nSubject: b\r\n\r\nend";
         assert_eq!(
             in_mbox(two),

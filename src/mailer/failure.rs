@@ -1,7 +1,7 @@
 //! A try that failed, and whom the failure speaks of: this recipient, us, or the relay as a whole. Only what speaks of
 //! the recipient may end the trying.
 
-use super::smtp::{Cause, Code, Reply, SmtpError, Stage};
+use super::smtp::{Cause, Reply, SmtpError, Stage};
 use crate::{error_chain, single_line};
 
 /// Whom a failure speaks of.
@@ -35,31 +35,36 @@ pub struct Failure {
     pub reason: String,
 }
 
-/// How words begin by which servers say, without an enhanced code, that they refuse us and not the recipient.
-const SPEAKS_OF_US: [&str; 22] = [
-    "relay",
-    "sender",
-    "sending",
-    "client",
-    "block",
-    "blacklist",
-    "denylist",
-    "spam",
-    "polic",
-    "authent",
-    "login",
-    "helo",
-    "ehlo",
-    "rate",
-    "limit",
-    "reputation",
-    "spf",
-    "dkim",
-    "dmarc",
-    "reverse",
-    "ptr",
-    "ip",
+/// Words by which servers say, without an enhanced code, that the mailbox is the reason.
+const SPEAKS_OF_MAILBOX: [&str; 24] = [
+    "no such",
+    "user unknown",
+    "unknown user",
+    "unknown recipient",
+    "recipient unknown",
+    "unknown mailbox",
+    "mailbox unknown",
+    "unknown address",
+    "address unknown",
+    "unknown local",
+    "does not exist",
+    "doesn't exist",
+    "not exist",
+    "unrouteable",
+    "unroutable",
+    "mailbox unavailable",
+    "not found",
+    "invalid recipient",
+    "invalid mailbox",
+    "no mailbox",
+    "mailbox disabled",
+    "mailbox full",
+    "mailbox is full",
+    "mailbox busy",
 ];
+
+/// Words by which they say the same of us.
+const SPEAKS_OF_US: [&str; 4] = ["sender", "from address", "client", "helo"];
 
 impl Failure {
     /// A failure outside any conversation.
@@ -90,11 +95,29 @@ impl Failure {
         }
     }
 
-    /// Whether the relay asks for fewer connections: it answered 421, or ended this one before any mail.
+    /// Whether the relay asks for fewer connections: it answered 421 before it heard of a
+    /// recipient, or ended this one before any mail.
     #[must_use]
     pub fn asks_for_fewer_connections(&self) -> bool {
-        let before_any_mail = self.stage.is_some_and(|stage| stage <= Stage::Hello);
-        self.blame == Blame::Relay && (self.code == Some(421) || before_any_mail)
+        let is_within = |last: Stage| self.stage.is_some_and(|stage| stage <= last);
+        self.blame == Blame::Relay && (is_within(Stage::Hello) || self.code == Some(421) && is_within(Stage::Sender))
+    }
+
+    /// Whether one recipient may have brought the relay to this: it ended the conversation after it heard of them.
+    #[must_use]
+    pub fn may_be_of_recipient(&self) -> bool {
+        self.stage.is_some_and(|stage| stage >= Stage::Recipient)
+    }
+
+    /// The reason without a word that may quote a recipient, for what is shown of the relay.
+    #[must_use]
+    pub fn reason_without_recipient(&self) -> String {
+        match (self.stage, self.code) {
+            (Some(stage), Some(code)) if stage >= Stage::Recipient => {
+                format!("the relay answered {} with {code}", stage.name())
+            }
+            _ => self.reason.clone(),
+        }
     }
 }
 
@@ -114,7 +137,7 @@ fn blame(error: &SmtpError) -> Blame {
 }
 
 /// From the recipient on a refusal may speak of anybody. The enhanced code says of whom (RFC 3463); without one, the
-/// reply code has its meaning at RCPT alone (RFC 5321, 4.2.3). What is not known speaks of us: such a mail waits.
+/// reply code has its meaning at RCPT alone, and with words that say the same. What is not known speaks of us: such a mail waits.
 fn of_refusal(reply: &Reply, stage: Stage) -> Blame {
     let is_of_recipient = match &reply.enhanced {
         Some(enhanced) if reply.code.is_permanent() => matches!(
@@ -126,7 +149,7 @@ fn of_refusal(reply: &Reply, stage: Stage) -> Blame {
         Some(enhanced) => {
             matches!(enhanced.subject, 1 | 2 | 4 | 6) && !matches!((enhanced.subject, enhanced.detail), (1, 7 | 8))
         }
-        None => stage == Stage::Recipient && speaks_of_mailbox(reply.code) && !speaks_of_us(reply),
+        None => stage == Stage::Recipient && speaks_of_mailbox(reply),
     };
     match (is_of_recipient, reply.code.is_permanent()) {
         (false, _) => Blame::Us,
@@ -135,12 +158,9 @@ fn of_refusal(reply: &Reply, stage: Stage) -> Blame {
     }
 }
 
-fn speaks_of_mailbox(code: Code) -> bool {
-    matches!(code.value(), 450 | 550..=553)
-}
-
-fn speaks_of_us(reply: &Reply) -> bool {
-    let text = reply.text().to_lowercase();
-    let mut words = text.split(|c: char| !c.is_alphabetic());
-    words.any(|word| SPEAKS_OF_US.iter().any(|beginning| word.starts_with(beginning)))
+/// A code has its meaning only with words that say the same: 550 is also the answer to a client that is blocked.
+fn speaks_of_mailbox(reply: &Reply) -> bool {
+    let text = reply.text.to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|words| text.contains(words));
+    matches!(reply.code.value(), 450 | 550..=553) && says(&SPEAKS_OF_MAILBOX) && !says(&SPEAKS_OF_US)
 }

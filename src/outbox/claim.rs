@@ -30,21 +30,32 @@ pub struct ClaimedEmail {
 /// Which emails may be claimed.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The newest one to staff or that was never tried, before all others.
-    pub first_newest: bool,
+    /// Which one goes before all others.
+    pub first: First,
     /// The one that has been due longest.
     pub then_oldest: bool,
-    /// Domains of recipients that get no more at present.
+    /// Domains that get no more at present, with the names below them. Those of staff are not asked for.
     pub busy_domains: Vec<String>,
     /// Whether the relay's wait counts.
     pub waits_for_relay: bool,
+}
+
+/// Which email goes before those that have been due longest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum First {
+    /// None.
+    Oldest,
+    /// The newest that was never tried.
+    New,
+    /// The newest that was never tried or that goes to staff, whatever the domain of staff.
+    NewOrToStaff,
 }
 
 impl Request {
     /// The one that has been due longest, whatever the relay is like.
     pub fn oldest() -> Self {
         Self {
-            first_newest: false,
+            first: First::Oldest,
             then_oldest: true,
             busy_domains: Vec::new(),
             waits_for_relay: false,
@@ -67,9 +78,35 @@ impl ClaimedEmail {
 /// Claims one email. While the relay waits, an email that was never tried may ask every five seconds, so that a new
 /// application's mail goes out soon after the relay is back.
 ///
+/// An email whose row cannot be read is put off, so that it holds no other.
+///
 /// # Errors
-/// The database's.
+/// [`sqlx::Error`] if the database fails.
 pub async fn claim(pool: &Pool, request: &Request) -> sqlx::Result<Option<ClaimedEmail>> {
+    while let Some(row) = claim_row(pool, request).await? {
+        let id = row.id;
+        match ClaimedEmail::try_from(row) {
+            Ok(claimed) => return Ok(Some(claimed)),
+            Err(error) => put_off(pool, id, &error).await?,
+        }
+    }
+    Ok(None)
+}
+
+async fn put_off(pool: &Pool, id: i64, error: &sqlx::Error) -> sqlx::Result<()> {
+    tracing::error!(id, %error, "a mail cannot be read from the outbox");
+    let mut session = pool.session().await?;
+    sqlx::query!(
+        "UPDATE outbox SET due_at = now() + interval '1 hour', leased_until = NULL, failed_at = now(), blame = 'us',
+            last_error = 'the row of this mail cannot be read' WHERE id = $1",
+        id
+    )
+    .execute(&mut *session)
+    .await?;
+    session.end().await
+}
+
+async fn claim_row(pool: &Pool, request: &Request) -> sqlx::Result<Option<Row>> {
     let mut session = pool.session().await?;
     let row = sqlx::query_as!(
         Row,
@@ -84,29 +121,32 @@ pub async fn claim(pool: &Pool, request: &Request) -> sqlx::Result<Option<Claime
             CASE WHEN $2 THEN (
                 SELECT id FROM outbox
                 WHERE sent_at IS NULL AND given_up_at IS NULL AND due_at <= now()
-                    AND (claims = 0 OR NOT refusal_is_final)
-                    AND lower(substring(recipient FROM '@([^@]*)$')) <> ALL ($5)
+                    AND (NOT refusal_is_final AND $6 OR claims = 0 AND refusal_is_final AND NOT EXISTS (
+                        SELECT FROM unnest($5::text[]) AS busy WHERE lower(recipient) LIKE '%@' || busy
+                            OR lower(recipient) LIKE '%.' || busy))
                     AND NOT coalesce((SELECT waits AND NOT (may_ask AND claims = 0) FROM relay), false)
                 ORDER BY due_at DESC LIMIT 1 FOR UPDATE SKIP LOCKED) END,
             CASE WHEN $3 AND NOT coalesce((SELECT waits FROM relay), false) THEN (
                 SELECT id FROM outbox
                 WHERE sent_at IS NULL AND given_up_at IS NULL AND due_at <= now()
-                    AND lower(substring(recipient FROM '@([^@]*)$')) <> ALL ($5)
+                    AND NOT EXISTS (SELECT FROM unnest($5::text[]) AS busy WHERE refusal_is_final
+                        AND (lower(recipient) LIKE '%@' || busy OR lower(recipient) LIKE '%.' || busy))
                 ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED) END)
         RETURNING id, attempts, postponements, claims, failed_at, owed_at, token AS "token!", message_id, in_reply_to,
             reference, recipient, reply_to, subject, body_text, body_html,
             coalesce(purpose, CASE WHEN refusal_is_final THEN 'arrival' ELSE 'application' END) AS "purpose!",
             coalesce((SELECT failures FROM relay_state), 0) AS "relay_failures!""#,
         LEASE.as_secs_f64(),
-        request.first_newest,
+        request.first != First::Oldest,
         request.then_oldest,
         request.waits_for_relay,
-        &request.busy_domains
+        &request.busy_domains,
+        request.first == First::NewOrToStaff
     )
     .fetch_optional(&mut *session)
     .await?;
     session.end().await?;
-    row.map(ClaimedEmail::try_from).transpose()
+    Ok(row)
 }
 
 /// The row of an email that was claimed.

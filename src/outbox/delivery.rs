@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use time::OffsetDateTime;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::claim::{ClaimedEmail, Request, claim};
+use super::claim::{ClaimedEmail, First, Request, claim};
+use super::places::Free;
 use super::schedule::{Next, next};
 use super::{DATABASE_LIMIT, Outbox, SENDING_LIMIT, Step, record, relay_state};
 use crate::database::within;
@@ -24,6 +26,10 @@ const RECIPIENT_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long an email may wait in vain for one to another domain than the busy ones, before the table is searched again.
 const SEARCH_AGAIN: Duration = Duration::from_secs(1);
+
+/// How often it is tried again to record that an email was sent, and how long after.
+const RECORD_TRIES: u32 = 10;
+const RECORD_PAUSE: Duration = Duration::from_secs(1);
 
 /// When a refused connection is made up for.
 const REFUSED_WAIT: f64 = 1.0;
@@ -53,6 +59,8 @@ pub(super) struct Delivery {
     /// When the table was last searched in vain, for an urgent email or beside the busy domains.
     nothing_urgent: Option<Instant>,
     nothing_beside: Option<Instant>,
+    /// How long such a search counts. One that took long is not repeated soon.
+    search_again: Duration,
 }
 
 impl Delivery {
@@ -63,6 +71,7 @@ impl Delivery {
             look_at: Instant::now(),
             nothing_urgent: None,
             nothing_beside: None,
+            search_again: SEARCH_AGAIN,
         }
     }
 
@@ -89,7 +98,10 @@ impl Delivery {
             if *stop.borrow() {
                 break;
             }
-            match within(DATABASE_LIMIT, claim(&self.outbox.pool, &request)).await {
+            let began = Instant::now();
+            let claimed = within(DATABASE_LIMIT, claim(&self.outbox.pool, &request)).await;
+            self.search_again = SEARCH_AGAIN.max(began.elapsed() * 10);
+            match claimed {
                 Ok(Some(claimed)) => self.send(claimed, &request),
                 Ok(None) => return self.found_nothing(&request),
                 Err(error) => {
@@ -106,17 +118,23 @@ impl Delivery {
     fn request(&self) -> Option<Request> {
         let places = self.outbox.places();
         let (free, busy_domains) = (places.free(), places.busy_domains());
-        let is_recent = |search: Option<Instant>| search.is_some_and(|at| at.elapsed() < SEARCH_AGAIN);
+        let is_recent = |search: Option<Instant>| search.is_some_and(|at| at.elapsed() < self.search_again);
         if !busy_domains.is_empty() && is_recent(self.nothing_beside) {
             return None;
         }
+        let first = match free {
+            _ if is_recent(self.nothing_urgent) => First::Oldest,
+            Free { staff: true, .. } => First::NewOrToStaff,
+            Free { urgent: true, .. } => First::New,
+            Free { .. } => First::Oldest,
+        };
         let request = Request {
-            first_newest: free.urgent && !is_recent(self.nothing_urgent),
+            first,
             then_oldest: free.other,
             busy_domains,
             waits_for_relay: true,
         };
-        (request.first_newest || request.then_oldest).then_some(request)
+        (first != First::Oldest || request.then_oldest).then_some(request)
     }
 
     /// What is queued is safe, and somebody waits for a receipt.
@@ -127,7 +145,7 @@ impl Delivery {
     }
 
     fn send(&mut self, claimed: ClaimedEmail, request: &Request) {
-        if request.first_newest && !claimed.is_urgent() {
+        if request.first != First::Oldest && !claimed.is_urgent() {
             self.nothing_urgent = Some(Instant::now());
         }
         let outbox = Arc::clone(&self.outbox);
@@ -156,7 +174,14 @@ impl Delivery {
             self.outbox.mailer.rest();
         }
         let due = self.look_at.saturating_duration_since(now);
-        if due.is_zero() { POLL } else { due.min(POLL) }
+        let rest = if due.is_zero() { POLL } else { due.min(POLL) };
+        // A place that was kept for what is urgent may soon be one for others.
+        let change = self.outbox.places().next_change();
+        if request.then_oldest {
+            rest
+        } else {
+            change.unwrap_or(rest).min(rest)
+        }
     }
 
     fn note(&mut self, ended: Result<Option<Duration>, tokio::task::JoinError>) {
@@ -190,11 +215,12 @@ impl Outbox {
     /// Takes a place. The recipients of a domain that is not known to be slow have little time each.
     fn begin(&self, claimed: &ClaimedEmail) -> Patience {
         let mut places = self.places();
-        places.enter(claimed.id, claimed.domain());
+        places.enter(claimed.id, claimed.domain(), claimed.email.purpose.is_to_staff());
         if claimed.relay_failures > 0 {
             places.note_failing();
         }
-        if places.is_slow(claimed.domain()) {
+        // Where the relay is slow for everybody, nobody would go before.
+        if places.is_slow(claimed.domain()) || !places.is_quick() {
             Patience::Full
         } else {
             Patience::Little
@@ -235,7 +261,7 @@ impl Outbox {
     }
 
     async fn record_sent(&self, claimed: &ClaimedEmail) -> sqlx::Result<Delivered> {
-        let sent_at = record::record_sent(&self.pool, claimed).await?;
+        let sent_at = self.record_sent_for_certain(claimed).await?;
         tracing::info!(
             message_id = claimed.email.message_id,
             attempt = claimed.claims,
@@ -250,13 +276,23 @@ impl Outbox {
         })
     }
 
+    /// Tries again while there is time: what is not recorded is sent again.
+    async fn record_sent_for_certain(&self, claimed: &ClaimedEmail) -> sqlx::Result<Option<OffsetDateTime>> {
+        let mut tries = 0;
+        loop {
+            match record::record_sent(&self.pool, claimed).await {
+                Err(error) if tries < RECORD_TRIES => {
+                    tracing::warn!(%error, "that a mail was sent cannot be recorded; trying again");
+                    tries += 1;
+                    tokio::time::sleep(RECORD_PAUSE).await;
+                }
+                recorded => return recorded,
+            }
+        }
+    }
+
     async fn record_failure(&self, claimed: &ClaimedEmail, failure: &Failure) -> sqlx::Result<Delivered> {
-        let is_for_all = match failure.blame {
-            Blame::Relay => true,
-            Blame::Unclear => self.places().note_unclear(),
-            _ => false,
-        };
-        if !is_for_all {
+        if !self.is_of_the_relay(claimed, failure) {
             return self.record_own_failure(claimed, failure).await;
         }
         if failure.asks_for_fewer_connections() {
@@ -269,6 +305,17 @@ impl Outbox {
         self.places().note_failing();
         let wait = record::record_relay_failure(&self.pool, claimed, failure).await?;
         Ok(Delivered::again(wait))
+    }
+
+    /// Whether a failure is the relay's as a whole, so that all wait for it.
+    fn is_of_the_relay(&self, claimed: &ClaimedEmail, failure: &Failure) -> bool {
+        let mut places = self.places();
+        match failure.blame {
+            Blame::Relay => !(failure.may_be_of_recipient() && places.serves()),
+            Blame::Unclear => places.note_broken(claimed.id),
+            Blame::Us => places.note_refused_email(claimed.id),
+            Blame::Slow | Blame::RecipientForNow | Blame::Recipient => false,
+        }
     }
 
     /// The relay answered for an email, yes or no: whoever waits for it can go.
@@ -287,7 +334,7 @@ impl Outbox {
     /// A failure that speaks of this email alone.
     async fn record_own_failure(&self, claimed: &ClaimedEmail, failure: &Failure) -> sqlx::Result<Delivered> {
         if failure.blame == Blame::Slow {
-            self.places().remember_slow(claimed.domain().to_owned());
+            self.places().remember_slow(claimed.domain());
         }
         if failure.blame != Blame::Unclear {
             self.relay_answered(claimed).await?;
@@ -385,7 +432,7 @@ fn log(claimed: &ClaimedEmail, failure: &Failure, delivered: Delivered) {
             code = failure.code,
             "mail to staff is refused; see NPOC_STAFF_EMAIL and the relay"
         );
-    } else if failure.blame == Blame::Us {
+    } else if failure.blame == Blame::Us && claimed.relay_failures == 0 {
         tracing::error!(
             message_id = claimed.email.message_id,
             code = failure.code,

@@ -37,7 +37,7 @@ use delivery::Delivery;
 use places::Places;
 
 /// How long one try may take before it is ended from outside. The mailer's own limits are shorter, and the lease longer.
-const SENDING_LIMIT: Duration = Duration::from_secs(150);
+const SENDING_LIMIT: Duration = Duration::from_secs(130);
 
 /// How long the database may take over a claim or a record, so that a network that swallows its answer ends no delivery.
 const DATABASE_LIMIT: Duration = Duration::from_secs(30);

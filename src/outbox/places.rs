@@ -1,7 +1,7 @@
 //! How many emails are sent at a time, and to whom: enough to be quick, as few connections as the relay asks for, and
 //! always a place for what is urgent.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
@@ -25,14 +25,19 @@ const SERVES: Duration = Duration::from_secs(10);
 /// After this time without a refused connection one more is tried.
 const RAISE_AFTER: Duration = Duration::from_secs(30);
 
-/// For how long a domain counts as slow after it was.
+/// For how long a domain counts as slow after it was, unless an email to it is quick.
 const SLOW_FOR: Duration = Duration::from_mins(10);
+
+/// Only beside a relay that was quick within this time can a domain be slow.
+const QUICK_WITHIN: Duration = Duration::from_mins(1);
 
 /// Slow domains that are remembered.
 const SLOW_DOMAINS: usize = 1_000;
 
-/// Unclear failures in a row after which the relay itself is the likely reason.
-const UNCLEAR_IN_A_ROW: u32 = 3;
+/// Emails in a row that failed without a word of their recipients, after which the relay is the likely reason: their
+/// conversations broke, or the relay does not take them from us.
+const BROKEN_IN_A_ROW: usize = 3;
+const REFUSED_IN_A_ROW: usize = 5;
 
 /// The places, with what was learned from the emails in them.
 #[derive(Debug)]
@@ -43,7 +48,9 @@ pub struct Places {
     /// The same by the database's clock.
     sent_at: Option<OffsetDateTime>,
     is_failing: bool,
-    unclear: u32,
+    broken: HashSet<i64>,
+    refused: HashSet<i64>,
+    quick_at: Option<Instant>,
     /// Since when emails have been sent without a pause.
     busy_since: Option<Instant>,
     under_way: HashMap<i64, UnderWay>,
@@ -52,13 +59,17 @@ pub struct Places {
 
 #[derive(Debug)]
 struct UnderWay {
+    /// The domain that somebody registered; names below it are theirs.
     domain: String,
+    is_to_staff: bool,
     since: Instant,
 }
 
 /// Which places are free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Free {
+    /// For an email to staff, whose domain does not count. They hold all places but one.
+    pub staff: bool,
     /// For an urgent email.
     pub urgent: bool,
     /// For any other.
@@ -73,7 +84,9 @@ impl Default for Places {
             taken_at: None,
             sent_at: None,
             is_failing: false,
-            unclear: 0,
+            broken: HashSet::new(),
+            refused: HashSet::new(),
+            quick_at: None,
             busy_since: None,
             under_way: HashMap::new(),
             slow_domains: HashMap::new(),
@@ -83,18 +96,33 @@ impl Default for Places {
 
 impl Places {
     /// Takes a place for an email to this domain.
-    pub fn enter(&mut self, id: i64, domain: &str) {
-        let (domain, since) = (domain.to_owned(), Instant::now());
+    pub fn enter(&mut self, id: i64, domain: &str, is_to_staff: bool) {
+        let since = Instant::now();
         self.busy_since.get_or_insert(since);
-        self.under_way.insert(id, UnderWay { domain, since });
+        self.under_way.insert(
+            id,
+            UnderWay {
+                domain: registered(domain).to_owned(),
+                is_to_staff,
+                since,
+            },
+        );
     }
 
-    /// Gives the place back; remembers a domain that took long.
+    /// Gives the place back. A domain that took long is slow if the relay was quick for others; one that was quick is not.
     pub fn leave(&mut self, id: i64) {
         let Some(left) = self.under_way.remove(&id) else { return };
-        if left.since.elapsed() > LONG {
-            self.remember_slow(left.domain);
+        if left.since.elapsed() <= LONG {
+            self.quick_at = Some(Instant::now());
+            self.slow_domains.remove(&left.domain);
+        } else if self.is_quick() {
+            self.remember_slow(&left.domain);
         }
+    }
+
+    /// Whether the relay was quick lately.
+    pub fn is_quick(&self) -> bool {
+        self.quick_at.is_some_and(|at| at.elapsed() < QUICK_WITHIN)
     }
 
     /// Whether nothing is being sent. Nothing is due either when this is asked, so the next work begins with few.
@@ -114,7 +142,9 @@ impl Places {
             self.limit.min(self.at_present())
         };
         let free = most.saturating_sub(self.under_way.len() - self.beside());
+        let to_staff = self.under_way.values().filter(|one| one.is_to_staff).count();
         Free {
+            staff: free > 0 && (to_staff + 1 < most || most == 1),
             urgent: free > 0,
             other: free > 1 || (free == 1 && most == 1),
         }
@@ -137,12 +167,17 @@ impl Places {
         AT_FIRST.saturating_add(usize::try_from(more).unwrap_or(usize::MAX))
     }
 
-    /// Domains that hold all the places they may: all but one, and few if they are slow.
+    /// Domains that hold all the places they may: all but one, and few if they are slow. Slow domains together hold half.
     pub fn busy_domains(&self) -> Vec<String> {
         let mut held: HashMap<&str, usize> = HashMap::new();
-        for one in self.under_way.values() {
+        for one in self.under_way.values().filter(|one| !one.is_to_staff) {
             *held.entry(&one.domain).or_default() += 1;
         }
+        let slow: usize = held
+            .iter()
+            .filter(|(domain, _)| self.is_slow(domain))
+            .map(|(_, held)| held)
+            .sum();
         let most = |domain: &str| {
             if self.is_slow(domain) {
                 self.limit / 5
@@ -151,29 +186,30 @@ impl Places {
             }
         };
         let busy = held.into_iter().filter(|(domain, held)| *held >= most(domain).max(1));
-        busy.map(|(domain, _)| domain.to_owned()).collect()
+        let mut busy: Vec<String> = busy.map(|(domain, _)| domain.to_owned()).collect();
+        if slow >= (self.limit / 2).max(1) {
+            busy.extend(self.slow_domains.keys().cloned());
+        }
+        busy
     }
 
     /// Whether emails to this domain took long lately, or one does now.
     pub fn is_slow(&self, domain: &str) -> bool {
+        let domain = registered(domain);
         let was = self
             .slow_domains
             .get(domain)
             .is_some_and(|since| since.elapsed() < SLOW_FOR);
-        was || self
-            .under_way
-            .values()
-            .any(|one| one.domain == domain && one.since.elapsed() > LONG)
+        let is = |one: &UnderWay| one.domain == domain && one.since.elapsed() > LONG;
+        was || (self.is_quick() && self.under_way.values().any(is))
     }
 
     /// Remembers that a domain is slow.
-    pub fn remember_slow(&mut self, domain: String) {
+    pub fn remember_slow(&mut self, domain: &str) {
         if self.slow_domains.len() >= SLOW_DOMAINS {
-            self.slow_domains.retain(|_, since| since.elapsed() < SLOW_FOR);
+            self.slow_domains.clear();
         }
-        if self.slow_domains.len() < SLOW_DOMAINS {
-            self.slow_domains.insert(domain, Instant::now());
-        }
+        self.slow_domains.insert(registered(domain).to_owned(), Instant::now());
     }
 
     /// Whether the relay took any email after this one failed, by the database's clock.
@@ -183,7 +219,7 @@ impl Places {
 
     /// Notes that the relay answered for an email, yes or no: it serves. Returns whether it had failed before.
     pub fn note_answered(&mut self) -> bool {
-        self.unclear = 0;
+        self.broken.clear();
         std::mem::take(&mut self.is_failing)
     }
 
@@ -191,6 +227,7 @@ impl Places {
     pub fn note_taken(&mut self, sent_at: Option<OffsetDateTime>) -> Option<usize> {
         self.taken_at = Some(Instant::now());
         self.sent_at = sent_at.max(self.sent_at);
+        self.refused.clear();
         let is_calm = self.changed_at.is_none_or(|at| at.elapsed() > RAISE_AFTER);
         (self.limit < MOST_CONNECTIONS && is_calm).then(|| self.set_limit(self.limit + 1))
     }
@@ -198,7 +235,7 @@ impl Places {
     /// Notes that the relay refused a connection. Returns the new limit if it serves others meanwhile and one fewer may
     /// do; `None` where it serves nobody.
     pub fn note_refused(&mut self) -> Option<usize> {
-        let serves = self.taken_at.is_some_and(|at| at.elapsed() < SERVES);
+        let serves = self.serves();
         let fewer = self.limit.min(self.under_way.len()).saturating_sub(1);
         (serves && fewer > 0).then(|| self.set_limit(fewer))
     }
@@ -208,10 +245,21 @@ impl Places {
         self.is_failing = true;
     }
 
-    /// Notes a conversation that broke within an email. Returns whether it is one of many in a row.
-    pub fn note_unclear(&mut self) -> bool {
-        self.unclear = self.unclear.saturating_add(1);
-        self.unclear >= UNCLEAR_IN_A_ROW
+    /// Whether the relay took an email a moment ago.
+    pub fn serves(&self) -> bool {
+        self.taken_at.is_some_and(|at| at.elapsed() < SERVES)
+    }
+
+    /// Notes an email whose conversation broke. Returns whether so many others did that the relay is the reason.
+    pub fn note_broken(&mut self, id: i64) -> bool {
+        self.broken.insert(id);
+        self.broken.len() >= BROKEN_IN_A_ROW
+    }
+
+    /// Notes an email that the relay does not take from us. Returns whether it takes none.
+    pub fn note_refused_email(&mut self, id: i64) -> bool {
+        self.refused.insert(id);
+        self.refused.len() >= REFUSED_IN_A_ROW
     }
 
     /// Begins with what the relay bore before.
@@ -229,12 +277,17 @@ impl Places {
 
     /// Emails that take long and hold no place. A relay that bears few connections has no room beside them.
     fn beside(&self) -> usize {
-        if self.limit < MOST_CONNECTIONS {
+        if self.is_failing || self.limit < MOST_CONNECTIONS {
             return 0;
         }
         let long = self.under_way.values().filter(|one| one.since.elapsed() > LONG);
         long.count().min(EXTRA)
     }
+}
+
+/// The part of a name that somebody registered, where the Public Suffix List tells it.
+fn registered(domain: &str) -> &str {
+    psl::domain_str(domain).unwrap_or(domain)
 }
 
 #[cfg(test)]
@@ -247,8 +300,9 @@ mod tests {
             .iter()
             .flat_map(|(domain, times)| std::iter::repeat_n(domain, *times));
         for (id, domain) in (0..).zip(all) {
-            places.enter(id, domain);
+            places.enter(id, domain, false);
         }
+        places.quick_at = Some(Instant::now());
         places.busy_since = Instant::now().checked_sub(LONG);
         places
     }
@@ -300,10 +354,69 @@ mod tests {
         let mut places = grown_old(with(&[("a.example", 2)]));
         places.leave(0);
         places.leave(1);
-        places.enter(2, "a.example");
-        places.enter(3, "a.example");
+        places.enter(2, "a.example", false);
+        places.enter(3, "a.example", false);
         assert_eq!(places.busy_domains(), ["a.example"]);
         assert!(!places.is_slow("b.example"));
+    }
+
+    #[test]
+    fn names_below_one_domain_are_one_domain_and_slow_domains_hold_half() {
+        let mut places = with(&[("a.slow.example", 1), ("b.slow.example", 1)]);
+        places.remember_slow("c.slow.example");
+        assert_eq!(places.busy_domains(), ["slow.example"]);
+        let mut places = with(&[
+            ("a.example", 1),
+            ("b.example", 1),
+            ("c.example", 1),
+            ("d.example", 1),
+            ("e.example", 1),
+        ]);
+        for domain in [
+            "a.example",
+            "b.example",
+            "c.example",
+            "d.example",
+            "e.example",
+            "f.example",
+        ] {
+            places.remember_slow(domain);
+        }
+        assert!(
+            places.busy_domains().contains(&"f.example".to_owned()),
+            "no further slow one"
+        );
+    }
+
+    #[test]
+    fn a_domain_is_not_slow_where_the_relay_is_slow_for_all_or_after_it_was_quick() {
+        let mut places = grown_old(with(&[("a.example", 1)]));
+        places.quick_at = None;
+        assert!(!places.is_slow("a.example"));
+        places.leave(0);
+        assert!(!places.is_slow("a.example"));
+        places.remember_slow("a.example");
+        places.enter(1, "a.example", false);
+        places.leave(1);
+        assert!(!places.is_slow("a.example"));
+    }
+
+    #[test]
+    fn mail_to_staff_finds_a_place_whatever_its_domain_holds() {
+        let mut places = with(&[("npoc.org", 9)]);
+        assert!(places.free().staff);
+        for id in 100..109 {
+            places.leave(id - 100);
+            places.enter(id, "npoc.org", true);
+        }
+        assert!(!places.free().staff && places.free().urgent, "and leaves one to others");
+    }
+
+    #[test]
+    fn one_email_again_and_again_is_not_the_relays_fault() {
+        let mut places = with(&[]);
+        assert!((0..10).all(|_| !places.note_broken(1)));
+        assert!(!places.note_broken(2) && places.note_broken(3));
     }
 
     #[test]
@@ -325,7 +438,7 @@ mod tests {
         places.leave(0);
         places.note_failing();
         assert!(places.free().other);
-        places.enter(1, "a.example");
+        places.enter(1, "a.example", false);
         assert!(!places.free().urgent);
         assert!(places.note_answered());
         assert!(places.free().urgent);

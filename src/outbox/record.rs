@@ -61,15 +61,20 @@ pub async fn record_retry(
 /// The database's.
 pub async fn record_relay_failure(pool: &Pool, claimed: &ClaimedEmail, failure: &Failure) -> sqlx::Result<f64> {
     let mut transaction = pool.transaction().await?;
-    relay_state::record_failure(&mut *transaction, &failure.reason).await?;
+    relay_state::record_failure(&mut *transaction, &failure.reason_without_recipient()).await?;
     let wait = sqlx::query_scalar!(
         r#"UPDATE outbox SET due_at = coalesce((SELECT retry_at FROM relay_state), now() + interval '5 seconds'),
-            leased_until = NULL, failed_at = now(), last_error = $3, blame = 'relay'
+            leased_until = NULL, failed_at = now(), last_error = $3, blame = $4
          WHERE id = $1 AND claims = $2 AND sent_at IS NULL
          RETURNING extract(epoch FROM due_at - now())::double precision AS "wait!""#,
         claimed.id,
         claimed.claims,
-        failure.reason
+        failure.reason,
+        blame_name(if failure.blame == Blame::Us {
+            Blame::Us
+        } else {
+            Blame::Relay
+        })
     )
     .fetch_optional(&mut *transaction)
     .await?;

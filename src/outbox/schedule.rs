@@ -64,11 +64,24 @@ pub enum Next {
     GiveUp,
 }
 
-/// What follows a failure of this email. `is_proved`: the relay took other emails since this one's last failure, so an
-/// unclear failure is this email's own.
+impl Next {
+    fn at_least(self, shortest: Duration) -> Self {
+        match self {
+            Self::Again { wait, is_charged } => Self::Again {
+                wait: wait.max(shortest),
+                is_charged,
+            },
+            Self::GiveUp => Self::GiveUp,
+        }
+    }
+}
+
+/// What follows a failure of this email. `is_proved`: the relay took other emails since this one's last failure, so a
+/// conversation that breaks, or that is slow again, is this email's own fault.
 pub fn next(tries: Tries, blame: Blame, is_to_staff: bool, is_proved: bool) -> Next {
     match blame {
-        Blame::Slow => postponed(SLOW),
+        Blame::Slow if is_proved && tries.postponed > 0 => charged(tries, is_to_staff),
+        Blame::Slow => uncharged(tries, LONGEST_UNCLEAR).at_least(SLOW),
         Blame::Relay | Blame::Us => uncharged(tries, LONGEST_FOR_US),
         Blame::Unclear if !is_proved => uncharged(tries, LONGEST_UNCLEAR),
         Blame::Recipient if is_to_staff => uncharged(tries, LONGEST_FOR_US),
@@ -152,7 +165,7 @@ mod tests {
 
     #[test]
     fn what_speaks_of_us_or_of_the_relay_costs_no_try() {
-        for blame in [Blame::Relay, Blame::Us, Blame::Slow] {
+        for blame in [Blame::Relay, Blame::Us] {
             for tries in [NEW, after(14, 0), after(3, 1_000_000), after(i32::MAX, i32::MAX)] {
                 let (wait, is_charged) = wait(next(tries, blame, false, true)).unwrap();
                 assert!(
@@ -161,6 +174,18 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_slow_recipient_is_charged_when_slow_again_while_others_go() {
+        let first = wait(next(NEW, Blame::Slow, false, true)).unwrap();
+        assert!(!first.1 && first.0 >= Duration::from_mins(1), "{first:?}");
+        assert!(wait(next(after(0, 1), Blame::Slow, false, true)).unwrap().1);
+        assert!(
+            !wait(next(after(0, 1), Blame::Slow, false, false)).unwrap().1,
+            "nobody knows"
+        );
+        assert_eq!(next(after(14, 1), Blame::Slow, false, true), Next::GiveUp);
     }
 
     #[test]

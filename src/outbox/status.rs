@@ -195,7 +195,8 @@ pub async fn standing(pool: &Pool) -> sqlx::Result<QueueStats> {
 pub async fn mailed(executor: impl PgExecutor<'_>, from: OffsetDateTime, to: OffsetDateTime) -> sqlx::Result<i64> {
     sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM outbox WHERE sent_at >= $1 AND sent_at < $2
-            AND purpose IN ('application', 'arrival')"#,
+            AND (purpose IN ('application', 'arrival')
+                OR purpose IS NULL AND reference IS NOT NULL AND message_id NOT LIKE '%.given-up-%')"#,
         from,
         to
     )

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use npoc::mailer::Relay as RelayClient;
+use npoc::mailer::{Email, Mailer, Purpose, Relay as RelayClient, Stamp};
 use npoc::outbox::{self, Step};
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -241,6 +241,79 @@ async fn what_a_relay_says_is_bounded_and_matched_to_its_command() {
         let error = client.converse().await.err().unwrap().to_string();
         assert!(error.contains(words), "{part:?}: {error}");
     }
+}
+
+#[tokio::test]
+async fn a_relay_that_takes_one_mail_a_connection_gets_a_connection_for_each() {
+    let relay = Relay::playing(Part::RefusesSecondMail("452 4.5.3 one mail a connection")).await;
+    let site = site_with(&relay).await;
+    owe(&site, 30).await;
+    let _delivering = delivering(&site);
+    wait_until("every mail goes", async || unsent(&site).await == 0).await;
+    assert_eq!(relay.taken().len(), 30, "each once");
+    let state = outbox::relay_state(&site.pool).await.unwrap();
+    assert_eq!(state.failures, 0);
+}
+
+#[tokio::test]
+async fn a_relay_that_takes_no_mail_from_us_is_not_asked_by_each_mail() {
+    let relay = Relay::playing(Part::Says(At::Rcpt, "450 4.7.1 quota used up")).await;
+    let site = site_with(&relay).await;
+    owe(&site, 200).await;
+    let stop = delivering(&site);
+    let failures = async || outbox::relay_state(&site.pool).await.unwrap().failures;
+    wait_until("all wait together", async || failures().await >= 2).await;
+    let asked = relay.said().iter().filter(|line| line.starts_with("RCPT")).count();
+    assert!(asked <= 30, "{asked} mails asked");
+    stop.send_replace(true);
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_holds_no_other_mail() {
+    let relay = Relay::playing(Part::Accepts).await;
+    let site = site_with(&relay).await;
+    owe(&site, 10).await;
+    site.sql("UPDATE outbox SET recipient = 'no address' WHERE id % 2 = 0")
+        .await;
+    assert_eq!(site.deliver_all().await, [Step::Sent; 5]);
+    let listed = outbox::unsent(&site.pool).await.unwrap();
+    assert!(
+        listed
+            .iter()
+            .all(|mail| mail.last_error.as_ref().unwrap().contains("cannot be read"))
+    );
+}
+
+#[tokio::test]
+async fn a_slow_greeting_is_not_a_slow_recipient() {
+    let relay = Relay::playing(Part::Takes(Duration::from_millis(100))).await;
+    let site = site_with(&relay).await;
+    site.apply(&[]).await;
+    let settings = crate::support::settings(&[("HOME", "/"), ("SMTP_URL", &relay.url)]);
+    // Less than greeting, EHLO, MAIL and RCPT take together, and much more than RCPT alone on a busy machine.
+    let mailer = Mailer::new(settings.sender(), settings.transport.clone());
+    let email = Email {
+        message_id: "<a@npoc.org>".into(),
+        in_reply_to: None,
+        reference: None,
+        recipient: site.head.staff.clone(),
+        reply_to: None,
+        subject: "s".into(),
+        text: "t".into(),
+        html: "h".into(),
+        purpose: Purpose::Application,
+        is_held: false,
+    };
+    let began = std::time::Instant::now();
+    mailer.send(&email, &Stamp::now()).await.unwrap();
+    // A new connection, since the one before may be kept: greeting, EHLO and MAIL come first.
+    mailer.rest();
+    let limit = began.elapsed().max(Duration::from_millis(700)) * 2 / 3;
+    mailer
+        .with_recipient_limit(limit)
+        .send(&email, &Stamp::now())
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

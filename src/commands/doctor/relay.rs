@@ -185,7 +185,7 @@ fn advice_on_refusal(error: &SmtpError, settings: &Settings) -> &'static str {
 
 fn wants_tls(error: &SmtpError) -> bool {
     let reply = error.cause.reply();
-    reply.is_some_and(|reply| reply.text().to_uppercase().contains("STARTTLS"))
+    reply.is_some_and(|reply| reply.text.to_uppercase().contains("STARTTLS"))
 }
 
 const WANTS_TLS: &str = "The relay wants TLS first: add ?tls=required to SMTP_URL.";

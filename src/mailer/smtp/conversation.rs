@@ -22,11 +22,22 @@ const LEAVING_LIMIT: Duration = Duration::from_secs(10);
 /// What the relay offers in its answer to EHLO; nothing where it only knows HELO.
 #[derive(Debug, Default)]
 struct Extensions {
-    /// Keywords, in capitals.
-    keywords: Vec<String>,
-    /// Kinds of login, in capitals.
-    logins: Vec<String>,
+    /// Those of [`KEYWORDS`].
+    keywords: Vec<&'static str>,
+    /// Those of [`LOGINS`].
+    logins: Vec<&'static str>,
+    /// The kinds of login as the relay wrote them, for an error: the beginning.
+    offered_logins: String,
 }
+
+/// The keywords that matter to us. Nothing else is kept, however much a relay says.
+const KEYWORDS: [&str; 4] = ["STARTTLS", "PIPELINING", "SMTPUTF8", "8BITMIME"];
+
+/// The kinds of login that we know.
+const LOGINS: [&str; 2] = ["PLAIN", "LOGIN"];
+
+/// How much of the other kinds is told.
+const OFFERED: usize = 100;
 
 /// A relay that has greeted us and knows who we are.
 pub struct Conversation {
@@ -44,8 +55,8 @@ pub struct Conversation {
 pub struct MailTime {
     /// For the whole mail.
     pub deadline: Instant,
-    /// For the recipient, before the message is handed over: after this others go first.
-    pub recipient: Instant,
+    /// For its recipient, before the message is handed over: after this others go first.
+    pub recipient: Duration,
 }
 
 /// One command of a mail: what is said, and which codes say yes.
@@ -137,7 +148,7 @@ impl Conversation {
     pub async fn would_deliver(&mut self, envelope: &Envelope) -> Result<(), SmtpError> {
         let time = MailTime {
             deadline: self.wire.deadline,
-            recipient: self.wire.deadline,
+            recipient: Duration::MAX,
         };
         self.needs_reset = true;
         self.name(steps(envelope, false, false), time).await
@@ -191,7 +202,7 @@ impl Conversation {
         if !self.is_encrypted && encryption == Encryption::Opportunistic {
             return Err(fails(Cause::PlainTextLogin));
         }
-        let offers = |name: &str| self.extensions.logins.iter().any(|offered| offered == name);
+        let offers = |name: &str| self.extensions.logins.contains(&name);
         let (user, password) = (BASE64.encode(&login.user), BASE64.encode(&login.password));
         let answers = if offers("PLAIN") {
             let both = BASE64.encode(format!("\0{}\0{}", login.user, login.password));
@@ -199,7 +210,7 @@ impl Conversation {
         } else if offers("LOGIN") {
             vec!["AUTH LOGIN".to_owned(), user, password]
         } else {
-            return Err(fails(Cause::NoLogin(self.extensions.logins.join(" "))));
+            return Err(fails(Cause::NoLogin(self.extensions.offered_logins.clone())));
         };
         self.answer_login(&answers)
             .await
@@ -271,17 +282,17 @@ impl Conversation {
         self.wire.reply(Stage::Data).await.map(drop)
     }
 
+    /// The recipient has its own time, which begins when the relay is asked for it.
     async fn reply_to(&mut self, step: &Step, time: MailTime) -> Result<Reply, SmtpError> {
-        let is_slow_before = self.wire.deadline;
-        if step.stage == Stage::Recipient {
-            self.wire.deadline = time.recipient.min(time.deadline);
+        if step.stage != Stage::Recipient {
+            return self.wire.reply(step.stage).await;
         }
+        let enough = Instant::now().checked_add(time.recipient).unwrap_or(time.deadline);
+        self.wire.deadline = enough.min(time.deadline);
         let reply = self.wire.reply(step.stage).await;
-        self.wire.deadline = is_slow_before;
+        self.wire.deadline = time.deadline;
         reply.map_err(|error| match error.cause {
-            Cause::TimedOut if step.stage == Stage::Recipient && time.recipient < time.deadline => {
-                at(step.stage)(Cause::Slow)
-            }
+            Cause::TimedOut => at(step.stage)(Cause::Slow),
             _ => error,
         })
     }
@@ -312,20 +323,28 @@ impl Extensions {
     /// Keywords count in any case, and `AUTH=LOGIN` as some old servers write it.
     fn of(reply: &Reply) -> Self {
         let mut extensions = Self::default();
-        for line in reply.lines.iter().skip(1) {
-            let line = line.to_ascii_uppercase();
-            let mut words = line.split([' ', '\t', '=']).filter(|word| !word.is_empty());
-            match words.next() {
-                Some("AUTH") => extensions.logins.extend(words.map(str::to_owned)),
-                Some(keyword) => extensions.keywords.push(keyword.to_owned()),
-                None => {}
+        for line in reply.lines().skip(1) {
+            let (keyword, rest) = line.split_once([' ', '\t', '=']).unwrap_or((line, ""));
+            if keyword.eq_ignore_ascii_case("AUTH") {
+                extensions.add_logins(rest);
             }
+            let known = KEYWORDS.iter().find(|known| known.eq_ignore_ascii_case(keyword));
+            extensions.keywords.extend(known.filter(|known| !extensions.has(known)));
         }
         extensions
     }
 
+    fn add_logins(&mut self, offered: &str) {
+        for login in offered.split([' ', '\t', '=']) {
+            let known = LOGINS.iter().find(|known| known.eq_ignore_ascii_case(login));
+            self.logins.extend(known.filter(|known| !self.logins.contains(known)));
+        }
+        let room = OFFERED.saturating_sub(self.offered_logins.len());
+        self.offered_logins.extend(offered.chars().take(room));
+    }
+
     fn has(&self, keyword: &str) -> bool {
-        self.keywords.iter().any(|offered| offered == keyword)
+        self.keywords.contains(&keyword)
     }
 }
 
@@ -403,11 +422,9 @@ fn without_secrets(error: SmtpError, login: &Login, answers: &[String]) -> SmtpE
     secrets.push(&login.password);
     secrets.retain(|secret| !secret.is_empty() && *secret != "AUTH LOGIN");
     let cleaned = |mut reply: Reply| {
-        for line in &mut reply.lines {
-            *line = secrets
-                .iter()
-                .fold(line.clone(), |line, secret| line.replace(secret, "***"));
-        }
+        reply.text = secrets
+            .iter()
+            .fold(reply.text, |text, secret| text.replace(secret, "***"));
         reply
     };
     let cause = match error.cause {

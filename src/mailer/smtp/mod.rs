@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use lettre::AsyncTransport;
 use lettre::address::Envelope;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring;
@@ -25,7 +25,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 pub use self::conversation::Conversation;
 use self::conversation::{MailTime, can_go_on};
 pub use self::error::{Cause, SmtpError, Stage};
-pub use self::reply::{Code, Reply};
+pub use self::reply::Reply;
 use self::url::{Encryption, RelayAddress};
 use self::wire::at;
 
@@ -34,6 +34,9 @@ const MAILS_A_CONNECTION: u32 = 100;
 
 /// How long an unused connection is kept for the next mail. Servers end such connections after some minutes.
 const IDLE_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long one address of the relay may take to accept a connection.
+const ADDRESS_LIMIT: Duration = Duration::from_secs(8);
 
 /// How long a mail waits for the end of the connection before its own.
 const GOODBYE_LIMIT: Duration = Duration::from_secs(1);
@@ -125,15 +128,29 @@ impl Relay {
     /// An [`SmtpError`] before the stage of the sender.
     pub async fn converse(&self) -> Result<Conversation, SmtpError> {
         let deadline = Instant::now() + self.limits.opening.min(self.limits.mail);
-        let server = (self.address.host.as_str(), self.address.port);
-        let fails = at(Stage::Connect);
-        let stream = match timeout_at(deadline, TcpStream::connect(server)).await {
-            Ok(connected) => connected.map_err(|error| fails(Cause::Io(error)))?,
-            Err(_) => return Err(fails(Cause::TimedOut)),
-        };
+        let stream = self.connect(deadline).await.map_err(at(Stage::Connect))?;
         // Each command would otherwise wait for the acknowledgement of the one before.
-        stream.set_nodelay(true).map_err(|error| fails(Cause::Io(error)))?;
+        stream
+            .set_nodelay(true)
+            .map_err(|error| at(Stage::Connect)(Cause::Io(error)))?;
         Conversation::begin(Box::new(stream), &self.address, &self.tls, deadline).await
+    }
+
+    /// Tries the addresses of the relay one after the other: one that swallows everything leaves time for the next.
+    async fn connect(&self, deadline: Instant) -> Result<TcpStream, Cause> {
+        let server = (self.address.host.as_str(), self.address.port);
+        let looking = timeout_at(deadline, lookup_host(server));
+        let addresses = looking.await.map_err(|_| Cause::TimedOut)?.map_err(Cause::Io)?;
+        let mut failed = Cause::Io(std::io::Error::other("the name has no address"));
+        for address in addresses {
+            let enough = deadline.min(Instant::now() + ADDRESS_LIMIT);
+            match timeout_at(enough, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(error)) => failed = Cause::Io(error),
+                Err(_) => failed = Cause::TimedOut,
+            }
+        }
+        Err(failed)
     }
 
     /// Ends the connections that nobody uses.
@@ -147,7 +164,7 @@ impl Relay {
         let began = Instant::now();
         let time = MailTime {
             deadline: began + self.limits.mail,
-            recipient: began + self.limits.recipient,
+            recipient: self.limits.recipient,
         };
         match self.take_idle() {
             // Its end is waited for, so that the relay never has one connection more.
@@ -156,7 +173,7 @@ impl Relay {
             }
             Some(mut used) => {
                 let delivered = used.deliver(envelope, message, time).await;
-                if !is_stale(&delivered) {
+                if !is_of_old_connection(&delivered) {
                     self.keep(used, &delivered);
                     return delivered;
                 }
@@ -181,6 +198,7 @@ impl Relay {
     fn keep(&self, conversation: Conversation, delivered: &Result<(), SmtpError>) {
         match delivered {
             Err(error) if !can_go_on(error) => {}
+            Err(error) if error.stage == Stage::Sender => leave(conversation),
             _ => self.idle().push(Idle {
                 conversation,
                 since: Instant::now(),
@@ -213,17 +231,15 @@ impl AsyncTransport for Relay {
     }
 }
 
-/// Whether what is known of a kept connection may be out of date: it has ended, or the relay offered less when it began.
-/// Nothing was said of this mail, so a new connection gets it.
-fn is_stale(delivered: &Result<(), SmtpError>) -> bool {
+/// Whether a failure may come from the age of a kept connection: it has ended, has carried as many mails as the relay
+/// takes on one, or began when the relay offered less. Nothing was said of this mail, so a new connection gets it.
+fn is_of_old_connection(delivered: &Result<(), SmtpError>) -> bool {
     let Err(error) = delivered else { return false };
-    let has_ended = match &error.cause {
-        Cause::NoSmtputf8 => return true,
-        Cause::HungUp | Cause::Io(_) | Cause::Early => true,
-        Cause::Refused(reply) => reply.code.ends_conversation(),
+    match &error.cause {
+        Cause::NoSmtputf8 => true,
+        Cause::HungUp | Cause::Io(_) | Cause::Early | Cause::Refused(_) => error.stage == Stage::Sender,
         _ => false,
-    };
-    error.stage == Stage::Sender && has_ended
+    }
 }
 
 /// In the background: nobody waits for a goodbye, and a relay that never answers it must not keep a mail unsent.

@@ -32,8 +32,8 @@ pub struct Reply {
     pub code: Code,
     /// The enhanced code at the beginning of the text, if the server gives one that fits the code.
     pub enhanced: Option<Enhanced>,
-    /// The text of each line, without the codes.
-    pub lines: Vec<String>,
+    /// The text of all lines, without the codes, a line feed between two.
+    pub text: String,
 }
 
 /// Octets that are no reply.
@@ -57,7 +57,7 @@ pub enum BadReply {
 #[derive(Debug, Default)]
 pub struct ReplyParser {
     code: Option<Code>,
-    lines: Vec<String>,
+    text: String,
     octets: usize,
 }
 
@@ -77,9 +77,11 @@ impl ReplyParser {
         if self.code.is_some_and(|first| first != code) {
             return Err(BadReply::TwoCodes);
         }
-        self.code = Some(code);
-        self.lines.push(String::from_utf8_lossy(text).into_owned());
-        Ok(is_last.then(|| Reply::new(code, std::mem::take(&mut self.lines))))
+        if self.code.replace(code).is_some() {
+            self.text.push('\n');
+        }
+        self.text.push_str(&String::from_utf8_lossy(text));
+        Ok(is_last.then(|| Reply::new(code, std::mem::take(&mut self.text))))
     }
 }
 
@@ -128,9 +130,20 @@ impl Code {
 }
 
 impl Enhanced {
+    /// Reads a code that is marked as one anywhere in the text, as qmail does: `(#5.1.1)`.
+    fn read_marked(text: &str, code: Code) -> Option<Self> {
+        let mut marked = text.split('#').skip(1);
+        marked.find_map(|rest| {
+            let end = rest
+                .find(|c: char| c != '.' && !c.is_ascii_digit())
+                .unwrap_or(rest.len());
+            Self::read(rest.get(..end)?, code)
+        })
+    }
+
     /// Reads the first word of a reply's text.
     fn read(text: &str, code: Code) -> Option<Self> {
-        let word = text.split([' ', '\t']).next()?;
+        let word = text.split([' ', '\t', '\n']).next()?;
         let mut numbers = word.split('.').map(number);
         let (class, subject, detail) = (numbers.next()??, numbers.next()??, numbers.next()??);
         let is_code = numbers.next().is_none() && class == code.value() / 100;
@@ -145,23 +158,21 @@ fn number(text: &str) -> Option<u16> {
 }
 
 impl Reply {
-    fn new(code: Code, lines: Vec<String>) -> Self {
-        let enhanced = lines.first().and_then(|line| Enhanced::read(line, code));
-        Self { code, enhanced, lines }
+    fn new(code: Code, text: String) -> Self {
+        let enhanced = Enhanced::read(&text, code).or_else(|| Enhanced::read_marked(&text, code));
+        Self { code, enhanced, text }
     }
 
-    /// The text as one line.
-    #[must_use]
-    pub fn text(&self) -> String {
-        self.lines.join(" ")
+    /// The text of each line.
+    pub fn lines(&self) -> impl Iterator<Item = &str> {
+        self.text.split('\n')
     }
 }
 
 /// One line that is safe on a terminal.
 impl fmt::Display for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = single_line(&self.text());
-        write!(f, "{} {text}", self.code.value())
+        write!(f, "{} {}", self.code.value(), single_line(&self.text))
     }
 }
 
@@ -187,14 +198,14 @@ mod tests {
             (b"250 \r\n", 250, ""),
             (b"250\n", 250, ""),
             (b"250 ok\n", 250, "ok"),
-            (b"250-\r\n250\r\n", 250, " "),
-            (b"250-a\n250-b\r\n250 c\n", 250, "a b c"),
+            (b"250-\r\n250\r\n", 250, "\n"),
+            (b"250-a\n250-b\r\n250 c\n", 250, "a\nb\nc"),
             (b"250 re\xe7u\r\n", 250, "re\u{fffd}u"),
             (b"220 \0\0\r\n", 220, "\0\0"),
             (b"554 5.7.1 no\r\n", 554, "5.7.1 no"),
         ] {
             let reply = read(octets).unwrap().unwrap();
-            assert_eq!((reply.code.value(), reply.text().as_str()), (code, text), "{octets:?}");
+            assert_eq!((reply.code.value(), reply.text.as_str()), (code, text), "{octets:?}");
         }
         assert_eq!(read(b"250-more\r\n"), Ok(None));
     }
@@ -229,8 +240,11 @@ mod tests {
         assert_eq!(enhanced(b"550 5.1.1 no such user\r\n"), Some((5, 1, 1)));
         assert_eq!(enhanced(b"556 5.1.10 null MX\r\n"), Some((5, 1, 10)));
         assert_eq!(enhanced(b"450-4.2.2\r\n450 full\r\n"), Some((4, 2, 2)));
+        assert_eq!(enhanced(b"553 sorry, not in my list (#5.7.1)\r\n"), Some((5, 7, 1)));
+        assert_eq!(enhanced(b"550 #5.7.1 no access\r\n"), Some((5, 7, 1)));
         for without in [
-            &b"550 4.1.1 no such user\r\n"[..],
+            &b"550 ticket #4.1.1\r\n"[..],
+            b"550 4.1.1 no such user\r\n",
             b"550 5.1 no\r\n",
             b"550 5.1.1000 no\r\n",
             b"550 5.1.1.1 no\r\n",

@@ -57,6 +57,8 @@ pub enum Part {
     Serves(usize),
     /// Serves so many mails on one connection, then ends it.
     ServesMails(usize),
+    /// Takes one mail on a connection, and gives this reply to MAIL of the next.
+    RefusesSecondMail(&'static str),
     /// Takes this long for each answer.
     Takes(Duration),
 }
@@ -247,6 +249,7 @@ impl Conversation {
             Part::NeverEnds(there) if there == at => return self.say_without_end().await,
             Part::Cuts(there) if there == at => return None,
             Part::Silent(there) if there == at => std::future::pending().await,
+            Part::RefusesSecondMail(reply) if at == At::Mail && self.mails > 1 => line(reply),
             Part::ServesMails(most) if at == At::Mail && self.mails > most => {
                 drop(self.writing.write_all(b"421 4.7.0 enough on this connection\r\n").await);
                 return None;
