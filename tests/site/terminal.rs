@@ -22,6 +22,8 @@ fn on_terminal(site: &TestSite, width: usize, arguments: &str, more: &[(&str, &s
         .env_clear()
         .env("PATH", std::env::var("PATH").unwrap())
         .env("TERM", "xterm")
+        // An ordinary user has no other place for mail.
+        .env("HOME", std::env::temp_dir())
         .env("DATABASE_URL", database::url(&site.pool.connect_options()))
         .envs(more.iter().copied());
     let output = script.output().unwrap();
