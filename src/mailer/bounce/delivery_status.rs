@@ -31,6 +31,12 @@ pub fn details(status: Option<&str>, said: Option<&str>) -> BounceDetails {
         .filter(|code| is_specific(code))
         .or_else(|| said.and_then(enhanced_code))
         .or(reported);
+    details_with_code(code, said)
+}
+
+/// Returns the details from the enhanced code, if there is one, and from the server's words, in which no further code
+/// is looked for.
+pub fn details_with_code(code: Option<&str>, said: Option<&str>) -> BounceDetails {
     let class = match code.filter(|code| is_specific(code)) {
         Some(code) => class_of_code(code),
         None => class_of_words(said.unwrap_or_default()),
@@ -52,6 +58,23 @@ pub fn enhanced_code(text: &str) -> Option<&str> {
         let is_detail = numbers.next().is_some_and(|n| n.len() <= 3 && is_number(n));
         is_class && is_subject && is_detail && numbers.next().is_none()
     })
+}
+
+/// Returns the first enhanced code that no date looks like: `#5.1.1`, or directly behind a reply code of the same class
+/// (`550 5.1.1`, `550-5.1.1`).
+pub fn marked_code(text: &str) -> Option<&str> {
+    text.match_indices(['#', ' ', '-']).find_map(|(at, mark)| {
+        let (before, after) = text.split_at_checked(at)?;
+        let code = words(after.strip_prefix(mark)?).next().and_then(enhanced_code)?;
+        (mark == "#" || reply_code_at_end(before).is_some_and(|reply| reply.get(..1) == code.get(..1))).then_some(code)
+    })
+}
+
+/// The reply code that the text ends with. In a longer number or name it is none.
+fn reply_code_at_end(text: &str) -> Option<&str> {
+    let (before, end) = text.split_at_checked(text.len().checked_sub(3)?)?;
+    let continues = |c: char| c.is_alphanumeric() || matches!(c, '.' | '+');
+    reply_code(end).filter(|_| !before.ends_with(continues))
 }
 
 /// Returns the first SMTP reply code of a failure or delay, such as `550`.
@@ -223,6 +246,40 @@ mod tests {
         }
         assert_eq!(reply_code("host mx [192.0.2.1]: 550-5.1.1 no"), Some("550"));
         assert_eq!(reply_code("port 587, 4.5.0, 1550"), None);
+    }
+
+    #[test]
+    fn finds_marked_codes() {
+        for (text, code) in [
+            ("550 5.1.1 no", "5.1.1"),
+            ("550-5.1.1 no", "5.1.1"),
+            ("(#5.1.1)", "5.1.1"),
+            ("550 #5.1.1.", "5.1.1"),
+            ("[192.0.2.1]:550 5.1.1", "5.1.1"),
+            ("since 5.1.27 it says 450 4.2.1, 550 5.1.1", "4.2.1"),
+        ] {
+            assert_eq!(marked_code(text), Some(code), "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_are_no_marked_codes() {
+        for text in [
+            "5.1.27",
+            "bis 5.1.27.",
+            "(5.1.27)",
+            "- 5.1.27",
+            "550, 5.1.27",
+            "550  5.1.27",
+            "#",
+            "",
+        ] {
+            assert_eq!(marked_code(text), None, "{text}");
+        }
+        for before in ["450", "556", "1550", "x550", "ü50", "3.550", "+550"] {
+            assert_eq!(marked_code(&format!("{before} 5.1.27")), None, "{before}");
+        }
+        assert_eq!(marked_code("550 5.1.27日"), None);
     }
 
     #[test]

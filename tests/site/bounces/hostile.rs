@@ -98,6 +98,8 @@ fn one_endless_line() {
     let start = "From: mailer-daemon\nSubject: failure notice\n\n";
     fast_repeated(start, "bounce+");
     fast_repeated(start, "5.");
+    fast_repeated(start, "550 5.1.");
+    fast_repeated(start, "#5.");
     fast_repeated(start, "-");
     fast_repeated("Content-Type: multipart/mixed; boundary=-\n\n", "-");
     fast_repeated("Content-Transfer-Encoding: quoted-printable\n\n", "=");
