@@ -7,6 +7,7 @@
 //! A failure counts only against whom it speaks of ([`Blame`](crate::mailer::Blame)): the recipient's may end the tries
 //! of that email; ours and the relay's cost no email a try, and while the relay fails all wait together.
 
+mod attempt;
 mod bounces;
 mod claim;
 mod delivery;

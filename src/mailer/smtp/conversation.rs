@@ -11,33 +11,15 @@ use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
+use super::data::with_end;
 use super::error::{Cause, SmtpError, Stage};
+use super::extensions::Extensions;
 use super::reply::Reply;
 use super::url::{Encryption, Login, RelayAddress};
 use super::wire::{Stream, Wire, at};
 
 /// Time for the relay to say goodbye.
 const LEAVING_LIMIT: Duration = Duration::from_secs(10);
-
-/// What the relay offers in its answer to EHLO; nothing where it only knows HELO.
-#[derive(Debug, Default)]
-struct Extensions {
-    /// Those of [`KEYWORDS`].
-    keywords: Vec<&'static str>,
-    /// Those of [`LOGINS`].
-    logins: Vec<&'static str>,
-    /// The kinds of login as the relay wrote them, for an error: the beginning.
-    offered_logins: String,
-}
-
-/// The keywords that matter to us. Nothing else is kept, however much a relay says.
-const KEYWORDS: [&str; 4] = ["STARTTLS", "PIPELINING", "SMTPUTF8", "8BITMIME"];
-
-/// The kinds of login that we know.
-const LOGINS: [&str; 2] = ["PLAIN", "LOGIN"];
-
-/// How much of the other kinds is told.
-const OFFERED: usize = 100;
 
 /// A relay that has greeted us and knows who we are.
 pub struct Conversation {
@@ -319,35 +301,6 @@ impl RelayAddress {
     }
 }
 
-impl Extensions {
-    /// Keywords count in any case, and `AUTH=LOGIN` as some old servers write it.
-    fn of(reply: &Reply) -> Self {
-        let mut extensions = Self::default();
-        for line in reply.lines().skip(1) {
-            let (keyword, rest) = line.split_once([' ', '\t', '=']).unwrap_or((line, ""));
-            if keyword.eq_ignore_ascii_case("AUTH") {
-                extensions.add_logins(rest);
-            }
-            let known = KEYWORDS.iter().find(|known| known.eq_ignore_ascii_case(keyword));
-            extensions.keywords.extend(known.filter(|known| !extensions.has(known)));
-        }
-        extensions
-    }
-
-    fn add_logins(&mut self, offered: &str) {
-        for login in offered.split([' ', '\t', '=']) {
-            let known = LOGINS.iter().find(|known| known.eq_ignore_ascii_case(login));
-            self.logins.extend(known.filter(|known| !self.logins.contains(known)));
-        }
-        let room = OFFERED.saturating_sub(self.offered_logins.len());
-        self.offered_logins.extend(offered.chars().take(room));
-    }
-
-    fn has(&self, keyword: &str) -> bool {
-        self.keywords.contains(&keyword)
-    }
-}
-
 /// MAIL, one RCPT for each recipient and, for a mail that is really sent, DATA. Nothing is asked for that is not needed:
 /// the relay would have to ask the next one for it.
 fn steps(envelope: &Envelope, needs_utf8: bool, with_data: bool) -> Vec<Step> {
@@ -441,90 +394,4 @@ fn line(command: &str) -> String {
 
 fn is_ascii(address: &Address) -> bool {
     AsRef::<str>::as_ref(address).is_ascii()
-}
-
-/// The message as it goes over the wire: lines end in CRLF and nothing else, so that no server can take a part of it for
-/// the end or for commands; a dot at the beginning of a line is doubled; then the end. All in one write: written apart,
-/// the end would wait for the relay's acknowledgement of what came before.
-fn with_end(message: &[u8]) -> Vec<u8> {
-    let mut octets = Vec::with_capacity(message.len() + message.len() / 50 + 5);
-    let mut rest = message;
-    while !rest.is_empty() {
-        let length = rest
-            .iter()
-            .position(|octet| matches!(octet, b'\r' | b'\n'))
-            .unwrap_or(rest.len());
-        let (line, end) = rest.split_at(length);
-        if line.starts_with(b".") {
-            octets.push(b'.');
-        }
-        octets.extend_from_slice(line);
-        octets.extend_from_slice(b"\r\n");
-        rest = match end {
-            [b'\r', b'\n', rest @ ..] | [_, rest @ ..] => rest,
-            [] => end,
-        };
-    }
-    octets.extend_from_slice(b".\r\n");
-    octets
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_in_a_message_can_end_it_early() {
-        for (message, octets) in [
-            (&b"a\r\nb\r\n"[..], &b"a\r\nb\r\n.\r\n"[..]),
-            (b"a", b"a\r\n.\r\n"),
-            (b"", b".\r\n"),
-            (b".\r\n", b"..\r\n.\r\n"),
-            (b"a\r\n.\r\nQUIT\r\n", b"a\r\n..\r\nQUIT\r\n.\r\n"),
-            (b"a\n.\nQUIT", b"a\r\n..\r\nQUIT\r\n.\r\n"),
-            (b"a\r.\rQUIT", b"a\r\n..\r\nQUIT\r\n.\r\n"),
-            (b"a\r\r\n.", b"a\r\n\r\n..\r\n.\r\n"),
-        ] {
-            assert_eq!(with_end(message), octets, "{message:?}");
-        }
-    }
-
-    #[test]
-    fn extensions_are_known_in_any_spelling() {
-        let reply = |lines: &[&str]| {
-            let mut parser = super::super::reply::ReplyParser::default();
-            for line in lines {
-                parser.take(format!("250-{line}\r\n").as_bytes()).unwrap();
-            }
-            parser.take(b"250 HELP\r\n").unwrap().unwrap()
-        };
-        let all = Extensions::of(&reply(&[
-            "relay",
-            "starttls",
-            "Pipelining",
-            "8bitmime",
-            "SmtpUtf8",
-            "AUTH=login",
-            "auth PLAIN",
-        ]));
-        assert!(
-            ["STARTTLS", "PIPELINING", "SMTPUTF8", "8BITMIME"]
-                .iter()
-                .all(|keyword| all.has(keyword))
-        );
-        assert_eq!(all.logins, ["LOGIN", "PLAIN"]);
-        let none = Extensions::of(&reply(&[
-            "STARTTLS PIPELINING",
-            "",
-            " ",
-            "AUTHENTICATE PLAIN",
-            "X-SMTPUTF8",
-        ]));
-        assert!(
-            ["STARTTLS", "PIPELINING", "SMTPUTF8"]
-                .iter()
-                .all(|keyword| !none.has(keyword))
-                && none.logins.is_empty()
-        );
-    }
 }

@@ -4,7 +4,9 @@
 //! lettre's believes too much. `README.md` lists what lettre would need for its own transport to come back.
 
 mod conversation;
+mod data;
 mod error;
+mod extensions;
 mod reply;
 mod url;
 mod wire;

@@ -1,0 +1,48 @@
+//! A message as it goes over the wire (RFC 5321, 4.5.2).
+
+/// The message as it goes over the wire: lines end in CRLF and nothing else, so that no server can take a part of it for
+/// the end or for commands; a dot at the beginning of a line is doubled; then the end. All in one write: written apart,
+/// the end would wait for the relay's acknowledgement of what came before.
+pub fn with_end(message: &[u8]) -> Vec<u8> {
+    let mut octets = Vec::with_capacity(message.len() + message.len() / 50 + 5);
+    let mut rest = message;
+    while !rest.is_empty() {
+        let length = rest
+            .iter()
+            .position(|octet| matches!(octet, b'\r' | b'\n'))
+            .unwrap_or(rest.len());
+        let (line, end) = rest.split_at(length);
+        if line.starts_with(b".") {
+            octets.push(b'.');
+        }
+        octets.extend_from_slice(line);
+        octets.extend_from_slice(b"\r\n");
+        rest = match end {
+            [b'\r', b'\n', rest @ ..] | [_, rest @ ..] => rest,
+            [] => end,
+        };
+    }
+    octets.extend_from_slice(b".\r\n");
+    octets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_message_can_end_it_early() {
+        for (message, octets) in [
+            (&b"a\r\nb\r\n"[..], &b"a\r\nb\r\n.\r\n"[..]),
+            (b"a", b"a\r\n.\r\n"),
+            (b"", b".\r\n"),
+            (b".\r\n", b"..\r\n.\r\n"),
+            (b"a\r\n.\r\nQUIT\r\n", b"a\r\n..\r\nQUIT\r\n.\r\n"),
+            (b"a\n.\nQUIT", b"a\r\n..\r\nQUIT\r\n.\r\n"),
+            (b"a\r.\rQUIT", b"a\r\n..\r\nQUIT\r\n.\r\n"),
+            (b"a\r\r\n.", b"a\r\n\r\n..\r\n.\r\n"),
+        ] {
+            assert_eq!(with_end(message), octets, "{message:?}");
+        }
+    }
+}
