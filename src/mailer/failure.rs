@@ -1,7 +1,7 @@
 //! A try that failed, and whom the failure speaks of: this recipient, us, or the relay as a whole. Only what speaks of
 //! the recipient may end the trying.
 
-use super::smtp::{Cause, Reply, SmtpError, Stage};
+use super::smtp::{Cause, Enhanced, Reply, SmtpError, Stage};
 use crate::{error_chain, single_line};
 
 /// Whom a failure speaks of.
@@ -31,12 +31,14 @@ pub struct Failure {
     pub stage: Option<Stage>,
     /// The SMTP reply code, if there was one. Fit for a log, unlike the reason.
     pub code: Option<u16>,
+    /// The enhanced code (RFC 3463), if there was one.
+    pub enhanced: Option<Enhanced>,
     /// What happened, as one line for the operator. May quote the relay, so it is kept out of the log.
     pub reason: String,
 }
 
 /// Words by which servers say, without an enhanced code, that the mailbox is the reason.
-const SPEAKS_OF_MAILBOX: [&str; 24] = [
+const SPEAKS_OF_MAILBOX: [&str; 25] = [
     "no such",
     "user unknown",
     "unknown user",
@@ -61,6 +63,7 @@ const SPEAKS_OF_MAILBOX: [&str; 24] = [
     "mailbox full",
     "mailbox is full",
     "mailbox busy",
+    "has moved",
 ];
 
 /// Words by which they say the same of us.
@@ -74,6 +77,7 @@ impl Failure {
             blame,
             stage: None,
             code: None,
+            enhanced: None,
             reason: single_line(reason),
         }
     }
@@ -91,6 +95,7 @@ impl Failure {
             blame,
             stage: Some(error.stage),
             code: error.cause.reply().map(|reply| reply.code.value()),
+            enhanced: error.cause.reply().and_then(|reply| reply.enhanced),
             reason: single_line(&error_chain(error)),
         }
     }

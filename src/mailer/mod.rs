@@ -17,7 +17,7 @@ use lettre::{Address, AsyncTransport as _, Message};
 pub use bounce::{BounceAddress, BounceClass, BounceDetails, BounceReport, BounceVerdict, read_bounce};
 pub use email::{Email, Purpose, Stamp};
 pub use failure::{Blame, Failure};
-pub use smtp::{Cause, Conversation, Relay, SmtpError, SmtpLimits, Stage};
+pub use smtp::{Cause, Conversation, Enhanced, Relay, SmtpError, SmtpLimits, Stage};
 
 /// Who sends.
 #[derive(Clone, Debug)]

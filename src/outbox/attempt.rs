@@ -151,7 +151,7 @@ impl Outbox {
         match failure.blame {
             Blame::Relay => !(failure.may_be_of_recipient() && places.serves()),
             Blame::Unclear => places.note_broken(claimed.id),
-            Blame::Us => places.note_refused_email(claimed.id),
+            Blame::Us => places.note_refused_email(claimed.id, (failure.code, failure.enhanced)),
             Blame::Slow | Blame::RecipientForNow | Blame::Recipient => false,
         }
     }

@@ -53,7 +53,7 @@ impl Delivery {
             tokio::select! {
                 Some(ended) = self.tasks.join_next() => self.note(ended),
                 () = self.outbox.owed.notified() => self.note_news(),
-                () = tokio::time::sleep(rest) => self.note_news(),
+                () = tokio::time::sleep(rest) => {}
                 _ = stop.changed() => {}
             }
         }

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 
+use crate::mailer::Enhanced;
+
 /// Connections at a time, at most.
 pub const MOST_CONNECTIONS: usize = 10;
 
@@ -50,6 +52,7 @@ pub struct Places {
     is_failing: bool,
     broken: HashSet<i64>,
     refused: HashSet<i64>,
+    refused_with: (Option<u16>, Option<Enhanced>),
     quick_at: Option<Instant>,
     /// Since when emails have been sent without a pause.
     busy_since: Option<Instant>,
@@ -86,6 +89,7 @@ impl Default for Places {
             is_failing: false,
             broken: HashSet::new(),
             refused: HashSet::new(),
+            refused_with: (None, None),
             quick_at: None,
             busy_since: None,
             under_way: HashMap::new(),
@@ -256,8 +260,13 @@ impl Places {
         self.broken.len() >= BROKEN_IN_A_ROW
     }
 
-    /// Notes an email that the relay does not take from us. Returns whether it takes none.
-    pub fn note_refused_email(&mut self, id: i64) -> bool {
+    /// Notes an email that the relay does not take from us, with its codes. Returns whether so many others were refused
+    /// in the same way that it takes none.
+    pub fn note_refused_email(&mut self, id: i64, codes: (Option<u16>, Option<Enhanced>)) -> bool {
+        if self.refused_with != codes {
+            self.refused.clear();
+            self.refused_with = codes;
+        }
         self.refused.insert(id);
         self.refused.len() >= REFUSED_IN_A_ROW
     }
@@ -410,6 +419,16 @@ mod tests {
             places.enter(id, "npoc.org", true);
         }
         assert!(!places.free().staff && places.free().urgent, "and leaves one to others");
+    }
+
+    #[test]
+    fn a_relay_that_refuses_many_in_the_same_way_takes_none() {
+        let mut places = with(&[]);
+        assert!((0..20).all(|id| !places.note_refused_email(id, (Some(550 + u16::try_from(id % 2).unwrap()), None))));
+        let quota = (Some(450), None);
+        assert!((0..4).all(|id| !places.note_refused_email(id, quota)) && places.note_refused_email(4, quota));
+        places.note_taken(None);
+        assert!(!places.note_refused_email(5, quota));
     }
 
     #[test]

@@ -27,7 +27,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 pub use self::conversation::Conversation;
 use self::conversation::{MailTime, can_go_on};
 pub use self::error::{Cause, SmtpError, Stage};
-pub use self::reply::Reply;
+pub use self::reply::{Enhanced, Reply};
 use self::url::{Encryption, RelayAddress};
 use self::wire::at;
 
