@@ -67,6 +67,11 @@ impl Outbox {
 
     pub(super) async fn deliver(&self, claimed: &ClaimedEmail, patience: Patience) -> sqlx::Result<Delivered> {
         let outcome = self.send(claimed, patience).await;
+        if outcome.is_ok() {
+            // The next email need not wait until this one is recorded.
+            self.places().leave(claimed.id);
+            self.freed.notify_one();
+        }
         within(DATABASE_LIMIT, self.record(claimed, outcome)).await
     }
 

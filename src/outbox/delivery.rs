@@ -52,6 +52,7 @@ impl Delivery {
             let rest = self.fill_places(&stop).await;
             tokio::select! {
                 Some(ended) = self.tasks.join_next() => self.note(ended),
+                () = self.outbox.freed.notified() => {}
                 () = self.outbox.owed.notified() => self.note_news(),
                 () = tokio::time::sleep(rest) => {}
                 _ = stop.changed() => {}

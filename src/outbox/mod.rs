@@ -135,6 +135,8 @@ pub struct Outbox {
     mailer: Mailer,
     notices: Arc<dyn NoticeWriter>,
     owed: Notify,
+    /// Says that a place is free.
+    freed: Notify,
     precedence: Precedence,
     places: Mutex<Places>,
 }
@@ -159,6 +161,7 @@ impl Outbox {
             mailer,
             notices,
             owed: Notify::new(),
+            freed: Notify::new(),
             precedence: Precedence::default(),
             places: Mutex::default(),
         }
