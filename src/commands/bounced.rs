@@ -12,7 +12,7 @@ use crate::mailer::{BounceAddress, read_bounce};
 use crate::outbox::{self, BounceOutcome, NoticeWriter};
 use crate::settings::Settings;
 
-/// More of one mail is not read. A report stands at its beginning.
+/// Octets of one mail that are read. A report is at its beginning.
 const MAIL_LIMIT: u64 = 1_024 * 1_024;
 
 /// How many mails led to what.

@@ -6,7 +6,7 @@ use crate::settings::Faults;
 
 const FAILED: u8 = 1;
 const NOT_FOUND: u8 = 3;
-/// `EX_TEMPFAIL` of sysexits.h: whoever hands a mail over keeps it and comes again.
+/// `EX_TEMPFAIL` of sysexits.h: the mail server keeps the mail and tries again.
 pub const TRY_AGAIN: u8 = 75;
 /// `EX_UNAVAILABLE` of sysexits.h.
 const UNAVAILABLE: u8 = 69;

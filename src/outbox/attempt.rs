@@ -161,7 +161,7 @@ impl Outbox {
         }
     }
 
-    /// The relay answered for an email, yes or no: whoever waits for it can go.
+    /// The relay answered for an email, yes or no, so waiting emails can go.
     async fn relay_answered(&self, claimed: &ClaimedEmail) -> sqlx::Result<()> {
         let was_failing = self.places().note_answered() || claimed.relay_failures > 0;
         if was_failing {

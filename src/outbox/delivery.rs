@@ -1,4 +1,4 @@
-//! Sends what is due, many at a time: claims an email when a place is free, and learns from what becomes of it.
+//! Sends what is due, many at a time: claims an email when a place is free, and learns from each outcome.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -8,7 +8,7 @@ use super::relay_state;
 use crate::database::Pool;
 use crate::mailer::{Blame, Email, Failure};
 
-/// Records that an email was sent, whoever holds the lease by now. Returns when, by the database's clock.
+/// Records that an email was sent, even if the lease has gone to another. Returns when, by the database's clock.
 ///
 /// # Errors
 /// The database's.
