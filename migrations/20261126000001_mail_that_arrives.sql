@@ -1,5 +1,5 @@
--- "Sent" must mean that somebody took the mail, and whatever stands in the way of one mail must not stand in the way of
--- the others. So the outbox knows whom a failure speaks of, how the relay is, and which mail came back.
+-- "Sent" must mean that somebody took the mail, and what blocks one mail must not block the others. So the outbox knows
+-- whom a failure speaks of, how the relay is, and which mail came back.
 
 ALTER TABLE outbox
     -- What the mail is for; NULL in rows that an earlier release wrote, which knew only refusal_is_final.

@@ -184,8 +184,8 @@ impl StaffEmail<'_> {
         format!("Complete: every required answer is given. {registered} {eligible}{cautions}")
     }
 
-    /// How a reply finds its way. An address outside ASCII stands in no header of this mail, which servers without
-    /// SMTPUTF8 would return.
+    /// Says where a reply goes. No header names an address outside ASCII, because servers without SMTPUTF8 return such a
+    /// mail.
     fn reply_line(&self) -> &'static str {
         if self.application.representative_email().needs_smtputf8() {
             "To answer, write a new mail to the representative. A reply to this mail does not reach them:"

@@ -64,7 +64,7 @@ struct Writer {
 }
 
 impl Intake {
-    /// With so many places, into this database, with emails of this head. Its writers run as long as it is there.
+    /// Takes at most `places` applications at a time and stores them in this database. Its writers run until it is dropped.
     ///
     /// # Panics
     /// Outside a Tokio runtime.

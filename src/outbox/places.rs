@@ -244,7 +244,7 @@ impl Places {
         (serves && fewer > 0).then(|| self.set_limit(fewer))
     }
 
-    /// Notes that the relay fails, until it takes an email.
+    /// Notes that the relay fails, until it answers for an email.
     pub fn note_failing(&mut self) {
         self.is_failing = true;
     }
@@ -254,14 +254,14 @@ impl Places {
         self.taken_at.is_some_and(|at| at.elapsed() < SERVES)
     }
 
-    /// Notes an email whose conversation broke. Returns whether so many others did that the relay is the reason.
+    /// Counts an email whose conversation broke. Returns whether three emails in a row did: then the relay is the reason.
     pub fn note_broken(&mut self, id: i64) -> bool {
         self.broken.insert(id);
         self.broken.len() >= BROKEN_IN_A_ROW
     }
 
-    /// Notes an email that the relay does not take from us, with its codes. Returns whether so many others were refused
-    /// in the same way that it takes none.
+    /// Counts an email that the relay does not take from us. Returns whether five emails in a row were refused with the
+    /// same codes: then the relay takes none.
     pub fn note_refused_email(&mut self, id: i64, codes: (Option<u16>, Option<Enhanced>)) -> bool {
         if self.refused_with != codes {
             self.refused.clear();

@@ -87,7 +87,7 @@ is_shown() {
     npoc applications show "$reference" >shown &&
         grep -q "^    例え財団$" shown && grep -q "^    $mailbox@例え.テスト$" shown
 }
-lists_unsent() { # MAILS [PATTERN]: so many wait, and the relay fails for this reason
+lists_unsent() { # COUNT [PATTERN]: this number of mails waits, and the relay fails for this reason
     npoc mail list >unsent && cat unsent && grep -q "^$1 unsent mails$" unsent &&
         { [ -z "${2:-}" ] || grep -A 1 '^The relay has failed' unsent | grep -q "^    .*$2"; }
 }

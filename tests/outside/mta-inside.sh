@@ -200,7 +200,7 @@ many_apply() { for number in {1..12}; do applies "suzuki$number" || return; done
 
 # ---- What became of a mail
 
-lists_unsent() { # MAILS [PATTERN]: so many wait, and this is said of them
+lists_unsent() { # COUNT [PATTERN]: this number of mails waits, and the list says this
     npoc mail list >unsent && cat unsent && grep -q "^$1 unsent mails$" unsent && grep -q "${2:-}" unsent
 }
 stands() { # STANDING: the applicant's mail, in the list

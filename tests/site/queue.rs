@@ -1,4 +1,4 @@
-//! Nothing stands in the way of a mail: no slow domain, no backlog, no relay that wants fewer connections or was away.
+//! Nothing blocks a mail: no slow domain, no backlog, no relay that wants fewer connections or was away.
 
 use std::process::Command;
 use std::sync::Arc;

@@ -169,7 +169,7 @@ async fn every_address_that_is_taken_is_stored_mailed_and_exported_as_it_is() {
         taken.iter().map(pair).collect::<BTreeSet<_>>()
     };
     assert_eq!(to, expected(str::to_owned));
-    // An address outside ASCII stands in the body alone: staff's mail goes through every server.
+    // Only the body names an address outside ASCII, so that staff's mail goes through every server.
     let in_a_header = expected(|_| "info@npoc.org".to_owned()).into_iter();
     let in_a_header = in_a_header.map(|(rcpt, wire)| (rcpt, wire.filter(|address| address.is_ascii())));
     assert_eq!(reply_to, in_a_header.collect());

@@ -53,9 +53,9 @@ pub enum Part {
     Cuts(At),
     /// Hangs up in the middle of the message.
     CutsWithin,
-    /// Serves so many connections at a time, and tells the others to come later.
+    /// Serves this number of connections at a time, and answers 421 to the others.
     Serves(usize),
-    /// Serves so many mails on one connection, then ends it.
+    /// Takes this number of mails on one connection, then ends it.
     ServesMails(usize),
     /// Takes one mail on a connection, and gives this reply to MAIL of the next.
     RefusesSecondMail(&'static str),
