@@ -9,11 +9,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Parser as _;
 use npoc::commands::{Command, CommandLine};
-use npoc::database::{self, Database, Pool, is_away};
+use npoc::database::{self, Database, DatabaseChoice, Pool};
 use npoc::mailer::{Mailer, Transport};
 use npoc::membership::MailIdentity;
 use npoc::outbox::Outbox;
-use npoc::settings::{self, DatabaseChoice, Purpose, Settings};
+use npoc::settings::{self, Purpose, Settings};
 use npoc::web;
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
@@ -70,7 +70,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
         Some(address) => Some(listen(address, "NPOC_METRICS_LISTEN").await?),
         None => None,
     };
-    let database = Database::at(&settings.database).await?;
+    let database = Database::at(&settings.database, settings.database_connections).await?;
     announce(&settings, &listener);
     let is_up_to_date = migrate_now(&database.pool).await?;
     tell_supervisor(NotifyState::Ready);
@@ -116,7 +116,7 @@ async fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListene
 async fn migrate_now(pool: &Pool) -> anyhow::Result<bool> {
     match tokio::time::timeout(FIRST_TRY, database::migrate(pool)).await {
         Ok(Ok(())) => Ok(true),
-        Ok(Err(error)) if !is_away(&error) => Err(database::not_up_to_date(error)),
+        Ok(Err(error)) if !error.is_away() => Err(database::not_up_to_date(error)),
         _ => {
             tracing::info!("the database is not up to date yet; pages are served, and it is gone on with");
             Ok(false)
@@ -137,6 +137,7 @@ async fn deliver(
         let migrated = database::migrate_when_it_answers(&pool).await;
         migrated.map_err(database::not_up_to_date)?;
     }
+    database::adapt(&pool).await;
     tokio::join!(
         Arc::clone(&outbox).run(stopping.clone()),
         npoc::watch::run(&pool, &outbox, &head, retention_days, stopping)
@@ -212,7 +213,7 @@ fn announce(settings: &Settings, listener: &TcpListener) {
     tracing::info!("the site is at {} (listening on {listening})", settings.public_url);
     match &settings.database {
         DatabaseChoice::Embedded(home) => tracing::info!("its database is embedded, in {}", home.display()),
-        DatabaseChoice::Url { options, .. } => tracing::info!("its database is at {}", options.get_host()),
+        DatabaseChoice::Url(address) => tracing::info!("its database is at {}", address.host_names()),
     }
     match &settings.transport {
         Transport::Folder(folder) => tracing::info!("its mails are files in {}", folder.display()),

@@ -57,7 +57,7 @@ fn at_most(mut reader: impl Read) -> anyhow::Result<Vec<u8>> {
 }
 
 async fn read_all(settings: &Settings, address: &BounceAddress, path: Option<&Path>) -> anyhow::Result<Sum> {
-    let database = Database::open_beside(&settings.database).await?;
+    let database = Database::open(&settings.database).await?;
     let identity = settings.mail_identity();
     let mut reader = Reader {
         pool: &database.pool,

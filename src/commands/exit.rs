@@ -1,7 +1,7 @@
 //! How a command ends that could not do what was asked, for scripts and supervisors.
 //! [`EXIT_STATUS`](super::command_line::EXIT_STATUS) tells people.
 
-use crate::database::{FromNewer, is_away};
+use crate::database::{Unsuitable, is_away};
 use crate::settings::Faults;
 
 const FAILED: u8 = 1;
@@ -23,11 +23,16 @@ pub struct NotFound(pub String);
 #[error("The mail could not be processed now. Deliver it again later")]
 pub struct NotNow;
 
+/// Whether somebody has to change the database or the settings.
+fn is_for_people(why: &Unsuitable) -> bool {
+    !matches!(why, Unsuitable::Empty | Unsuitable::Behind)
+}
+
 /// The exit status for this error.
 #[must_use]
 pub fn status(error: &anyhow::Error) -> u8 {
     let of = |cause: &(dyn std::error::Error + 'static)| {
-        if cause.is::<Faults>() || cause.is::<FromNewer>() {
+        if cause.is::<Faults>() || cause.downcast_ref().is_some_and(is_for_people) {
             Some(CONFIG)
         } else if cause.is::<NotFound>() {
             Some(NOT_FOUND)

@@ -36,8 +36,8 @@ pub async fn run(command: StoredCommand, settings: &Settings) -> anyhow::Result<
     }
     let opening = async {
         match command {
-            StoredCommand::Migrate => Database::open_or_create_beside(&settings.database).await,
-            _ => Database::open_beside(&settings.database).await,
+            StoredCommand::Migrate => Database::open_and_migrate(&settings.database).await,
+            _ => Database::open(&settings.database).await,
         }
     };
     let database = waited_for("The database is brought up to date", opening).await?;

@@ -1,38 +1,58 @@
 //! The database: a server of the operator's, or the site's own. Either way PostgreSQL, brought up
 //! to date before it is used.
 
+mod address;
+mod availability;
 pub mod embedded;
 mod inspection;
 mod migration;
 mod pool;
+mod prelude;
+mod primary;
 mod reserved;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use embedded::{Durability, Embedded};
-use sqlx::PgConnection;
-use sqlx::migrate::MigrateError;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
 
-use crate::settings::DatabaseChoice;
-pub use inspection::{Inspection, Migrations, inspect, migrations};
-pub use migration::{MIGRATOR, migrate, migrate_when_it_answers};
-pub use pool::{Pool, Session, is_away, within};
-pub use reserved::Reserved;
+pub use address::{AddressError, DatabaseAddress};
+pub use availability::{is_away, within};
+pub use inspection::{HostAnswer, HostInspection, Inspection, Migrations, inspect, inspect_hosts, migrations};
+pub use migration::{MIGRATOR, NotMigrated, Unsuitable, check, migrate, migrate_when_it_answers};
+pub use pool::{Pool, Session};
+pub use prelude::confirm;
+pub use primary::HostRole;
+pub use reserved::{Opened, Reserved};
 
 /// The oldest major version of PostgreSQL that will do: still supported by its makers when this was written.
 pub const OLDEST: u32 = 14;
 
-/// Connections of the pool of one process, beside those that were reserved. Well below PostgreSQL's default of 100,
-/// so that several instances and an operator's psql fit beside each other.
-const CONNECTIONS: u32 = 16;
+/// Connections that store, which are not the pool's.
+pub const STORING: u32 = 2;
 
-/// How long a request waits for a connection before it says that the database is away.
-const ACQUIRE_LIMIT: Duration = Duration::from_secs(3);
+/// Connections of one process, unless a setting says otherwise. Well below PostgreSQL's default of 100, so that several
+/// instances and an operator's psql fit beside each other.
+pub const CONNECTIONS: u32 = 18;
+
+/// Connections that a site leaves to commands at a terminal, where it has few.
+const OF_TERMINAL: u32 = 1;
+
+/// Connections of a command, of which those that store are never opened.
+pub const OF_COMMAND: u32 = STORING + OF_TERMINAL;
 
 /// How long an orderly end waits for queries under way.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+
+/// Where applications are kept.
+#[derive(Clone, Debug)]
+pub enum DatabaseChoice {
+    /// A server of the operator's, or several.
+    Url(Box<DatabaseAddress>),
+    /// The site's own, below this directory.
+    Embedded(PathBuf),
+}
 
 /// A pool, with the server it talks to where that is our own.
 pub struct Database {
@@ -42,49 +62,40 @@ pub struct Database {
 }
 
 impl Database {
-    /// The way to the database, starting the embedded server if that is the choice. Nothing is
+    /// Makes the way to the database, of at most `connections`, and starts the embedded server if that is the choice. Nothing is
     /// connected yet: a site can serve its pages while an operator's server is away.
     ///
     /// # Errors
     /// A sentence for the operator.
-    pub async fn at(choice: &DatabaseChoice) -> anyhow::Result<Self> {
-        let (options, is_pooled, server) = match choice {
-            DatabaseChoice::Url { options, is_pooled } => ((**options).clone(), *is_pooled, None),
+    pub async fn at(choice: &DatabaseChoice, connections: u32) -> anyhow::Result<Self> {
+        let (address, server) = match choice {
+            DatabaseChoice::Url(address) => ((**address).clone(), None),
             DatabaseChoice::Embedded(home) => {
                 let (options, server) = start(home).await?;
-                (options, false, Some(server))
+                (DatabaseAddress::of(options), Some(server))
             }
         };
         Ok(Self {
-            pool: Pool::new(pool_options().connect_lazy_with(options), is_pooled),
+            pool: Pool::at(&address, connections.saturating_sub(STORING).max(1)),
             server,
         })
     }
 
-    /// As [`Self::at`], connected and brought up to date.
+    /// Opens the database for a command that brings it up to date. A server that a running site has up is used as it is.
     ///
     /// # Errors
     /// A sentence for the operator.
-    pub async fn open(choice: &DatabaseChoice) -> anyhow::Result<Self> {
-        let database = Self::at(choice).await?;
+    pub async fn open_and_migrate(choice: &DatabaseChoice) -> anyhow::Result<Self> {
+        let database = Self::at(&beside(choice), OF_COMMAND).await?;
         migrate(&database.pool).await.map_err(not_up_to_date)?;
         Ok(database)
     }
 
-    /// As [`Self::open`], for a command: a server that a running site has up is used as it is.
+    /// Opens the database for a command that needs it as it is: its tables are neither made nor changed.
     ///
     /// # Errors
     /// A sentence for the operator.
-    pub async fn open_or_create_beside(choice: &DatabaseChoice) -> anyhow::Result<Self> {
-        Self::open(&beside(choice)).await
-    }
-
-    /// As [`Self::open_or_create_beside`], for a command that reads: where there is no database, a
-    /// new and empty one would be a wrong answer.
-    ///
-    /// # Errors
-    /// A sentence for the operator.
-    pub async fn open_beside(choice: &DatabaseChoice) -> anyhow::Result<Self> {
+    pub async fn open(choice: &DatabaseChoice) -> anyhow::Result<Self> {
         if let DatabaseChoice::Embedded(home) = choice {
             let is_there = home.join("postgres").is_dir();
             anyhow::ensure!(
@@ -93,7 +104,9 @@ impl Database {
                 home.display()
             );
         }
-        Self::open_or_create_beside(choice).await
+        let database = Self::at(&beside(choice), OF_COMMAND).await?;
+        check(&database.pool).await.map_err(not_up_to_date)?;
+        Ok(database)
     }
 
     /// Returns when the embedded server has ended by itself; never for a server that is not ours.
@@ -120,48 +133,49 @@ impl Database {
 pub fn beside(choice: &DatabaseChoice) -> DatabaseChoice {
     let running = match choice {
         DatabaseChoice::Embedded(home) => embedded::running(home),
-        DatabaseChoice::Url { .. } => None,
+        DatabaseChoice::Url(_) => None,
     };
     running.map_or_else(
         || choice.clone(),
-        |socket| DatabaseChoice::Url {
-            options: Box::new(options(&socket)),
-            is_pooled: false,
-        },
+        |socket| DatabaseChoice::Url(Box::new(DatabaseAddress::of(options(&socket)))),
     )
 }
 
-/// Why the database cannot be used, for the operator.
+/// Explains to the operator why the database cannot be used.
 #[must_use]
-pub fn not_up_to_date(error: sqlx::Error) -> anyhow::Error {
-    if matches!(&error, sqlx::Error::Migrate(why) if matches!(**why, MigrateError::VersionMissing(_))) {
-        return anyhow::Error::new(FromNewer);
+pub fn not_up_to_date(error: NotMigrated) -> anyhow::Error {
+    match error {
+        NotMigrated::Unsuitable(why) => why.into(),
+        NotMigrated::Database(error) if is_away(&error) => {
+            anyhow::Error::from(error).context("The database does not answer; see DATABASE_URL")
+        }
+        NotMigrated::Database(error) => anyhow::Error::from(error).context("The database cannot be used"),
     }
-    let sentence = if is_away(&error) {
-        "The database does not answer; see DATABASE_URL"
-    } else {
-        "The database cannot be brought up to date"
+}
+
+/// Takes no more connections than the server leaves to the site, and logs what about the server may cost applications.
+pub async fn adapt(pool: &Pool) {
+    let inspecting = async {
+        let mut session = pool.session().await?;
+        let inspection = inspect(&mut session).await?;
+        session.end().await?;
+        Ok::<_, sqlx::Error>(inspection)
     };
-    anyhow::Error::from(error).context(sentence)
-}
-
-/// A newer program has changed the database. To start this one again cannot help.
-#[derive(Debug, thiserror::Error)]
-#[error("A newer npoc has changed this database; install that version again, or restore a backup from before")]
-pub struct FromNewer;
-
-/// Without the pool's own test before a connection is used, which waits without end.
-fn pool_options() -> PgPoolOptions {
-    PgPoolOptions::new()
-        .max_connections(CONNECTIONS)
-        .acquire_timeout(ACQUIRE_LIMIT)
-        .test_before_acquire(false)
-        .before_acquire(|connection, _| Box::pin(is_usable(connection)))
-        .after_release(|connection, _| Box::pin(is_usable(connection)))
-}
-
-async fn is_usable(connection: &mut PgConnection) -> sqlx::Result<bool> {
-    pool::answers(connection).await.map(|()| true)
+    let Ok(inspection) = inspecting.await else { return };
+    if let Some(limit) = inspection.connection_limit {
+        let limit = u32::try_from(limit).unwrap_or_default();
+        pool.shrink_to(limit.saturating_sub(STORING + OF_TERMINAL));
+    }
+    if !inspection.not_durable.is_empty() {
+        let settings = inspection.not_durable.join(", ");
+        tracing::warn!(
+            settings,
+            "a crash of the database may cost stored applications; see npoc doctor"
+        );
+    }
+    if inspection.collation_changed {
+        tracing::warn!("the collation of the database has changed; see npoc doctor");
+    }
 }
 
 async fn start(home: &Path) -> anyhow::Result<(PgConnectOptions, Embedded)> {

@@ -4,26 +4,31 @@
 //! transaction may be executed on another connection, which does not know it. So there each use is
 //! a transaction; straight to PostgreSQL that would only cost round trips.
 
-use std::io::ErrorKind;
 use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use sqlx::pool::PoolConnection;
-use sqlx::{Connection as _, PgConnection, PgPool, Postgres, Transaction};
+use sqlx::pool::{PoolConnection, PoolConnectionMetadata};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use tokio::time::Instant;
 
-use super::reserved::Reserved;
+use super::address::DatabaseAddress;
+use super::availability::{takes_writes, within};
+use super::prelude::{self, BEGIN_POOLED};
+use super::primary::{HostRole, Primary, close_idle};
 
-/// What a statement ends with that took too long (PostgreSQL, appendix A).
-const QUERY_CANCELED: &str = "57014";
-
-/// How long a server may take to say that it is there.
-const PING_LIMIT: Duration = Duration::from_secs(1);
+/// How long a request waits for a connection before it says that the database is away.
+const ACQUIRE_LIMIT: Duration = Duration::from_secs(3);
 
 /// Connections of this process.
 #[derive(Clone, Debug)]
 pub struct Pool {
-    connections: PgPool,
+    /// Replaced by a smaller one where the server leaves fewer connections than were meant.
+    connections: Arc<RwLock<PgPool>>,
     is_pooled: bool,
+    /// With several servers.
+    primary: Option<Arc<Primary>>,
 }
 
 /// A connection for statements that belong together.
@@ -31,60 +36,195 @@ pub struct Pool {
 pub enum Session {
     /// Straight to PostgreSQL: each statement commits by itself.
     Connection(PoolConnection<Postgres>),
-    /// Through a pooler: all commit together.
+    /// All commit together.
     Transaction(Transaction<'static, Postgres>),
 }
 
 impl Pool {
-    /// Of these connections; `is_pooled` where a pooler stands between.
+    /// Makes a pool of these connections; `is_pooled` where a pooler stands between.
     #[must_use]
     pub fn new(connections: PgPool, is_pooled: bool) -> Self {
-        Self { connections, is_pooled }
+        Self {
+            connections: Arc::new(RwLock::new(connections)),
+            is_pooled,
+            primary: None,
+        }
     }
 
-    /// For one statement, or for some that read. What it changes is certain when [`Session::end`]
+    /// Makes a pool of at most `most` connections to the server at this address that takes writes. Nothing is connected
+    /// yet, unless there are several servers.
+    pub(super) fn at(address: &DatabaseAddress, most: u32) -> Self {
+        let primary = (address.hosts.len() > 1).then(|| Primary::among(address.hosts.clone()));
+        let options = options(most, address.is_pooled, primary.clone());
+        let pool = Self {
+            primary,
+            ..Self::new(options.connect_lazy_with(address.hosts[0].clone()), address.is_pooled)
+        };
+        if let Some(primary) = pool.primary.clone() {
+            tokio::spawn(primary.follow(pool.clone()));
+        }
+        pool
+    }
+
+    /// The connections as they are now.
+    pub(super) fn connections(&self) -> PgPool {
+        self.connections.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes a connection for one statement, or for some that read. What it changes is certain when [`Session::end`]
     /// has returned.
     ///
     /// # Errors
-    /// The database's.
+    /// The database's error.
     pub async fn session(&self) -> sqlx::Result<Session> {
         if self.is_pooled {
-            Ok(Session::Transaction(self.transaction().await?))
-        } else {
-            Ok(Session::Connection(self.connections.acquire().await?))
+            return self.transaction().await;
         }
+        self.wait_for_server().await?;
+        let acquired = self.connections().acquire().await;
+        self.noticed(acquired).map(Session::Connection)
     }
 
-    /// For statements that change together.
+    /// Takes a connection for statements that change together.
     ///
     /// # Errors
-    /// The database's.
-    pub async fn transaction(&self) -> sqlx::Result<Transaction<'static, Postgres>> {
-        if self.is_pooled {
-            // Of statements that others of us prepared on this connection, by names that come again.
-            self.connections.begin_with("BEGIN; DEALLOCATE ALL").await
+    /// The database's error.
+    pub async fn transaction(&self) -> sqlx::Result<Session> {
+        self.wait_for_server().await?;
+        let connections = self.connections();
+        let begun = if self.is_pooled {
+            connections.begin_with(BEGIN_POOLED).await
         } else {
-            self.connections.begin().await
+            connections.begin().await
+        };
+        self.noticed(begun).map(Session::Transaction)
+    }
+
+    async fn wait_for_server(&self) -> sqlx::Result<()> {
+        let Some(primary) = &self.primary else { return Ok(()) };
+        let found = tokio::time::timeout(ACQUIRE_LIMIT, primary.found()).await;
+        found.map(drop).map_err(|_| sqlx::Error::PoolTimedOut)
+    }
+
+    fn noticed<T>(&self, got: sqlx::Result<T>) -> sqlx::Result<T> {
+        if got.is_err() {
+            self.doubt();
+        }
+        got
+    }
+
+    /// Uses no more than `most` connections from now on, at least one.
+    pub(super) fn shrink_to(&self, most: u32) {
+        let mut connections = self.connections.write().unwrap_or_else(PoisonError::into_inner);
+        let options = connections.options().clone();
+        if most >= options.get_max_connections() {
+            return;
+        }
+        let address = (*connections.connect_options()).clone();
+        let smaller = options.max_connections(most.max(1)).connect_lazy_with(address);
+        let larger = std::mem::replace(&mut *connections, smaller);
+        tokio::spawn(async move { larger.close().await });
+    }
+
+    /// Ends the connections that nobody uses, so that the server has some to spare.
+    pub(super) async fn close_idle(&self) {
+        close_idle(&self.connections()).await;
+    }
+
+    /// Waits for the server that takes writes, and returns how to reach it and since when it is in use, if there are several.
+    pub(super) async fn server(&self) -> (PgConnectOptions, Option<Instant>) {
+        match &self.primary {
+            None => ((*self.connections().connect_options()).clone(), None),
+            Some(primary) => {
+                let (options, since) = primary.found().await;
+                (options, Some(since))
+            }
         }
     }
 
-    /// A connection beside these, to the same database.
-    #[must_use]
-    pub fn reserve(&self) -> Reserved {
-        Reserved::new(self.connections.connect_options(), self.is_pooled)
+    /// Returns since when the server in use is in use, if there are several.
+    pub(super) fn server_since(&self) -> Option<Instant> {
+        self.primary.as_ref().and_then(|primary| primary.since())
     }
 
-    /// Ends every connection but those that were reserved.
-    pub async fn close(&self) {
-        self.connections.close().await;
+    /// Has the servers asked again, where there are several.
+    pub(super) fn doubt(&self) {
+        if let Some(primary) = &self.primary {
+            primary.doubt();
+        }
     }
+
+    pub(super) fn is_pooled(&self) -> bool {
+        self.is_pooled
+    }
+
+    /// Asks each server for its role, where there are several.
+    pub async fn host_roles(&self) -> Vec<HostRole> {
+        match &self.primary {
+            Some(primary) => primary.roles().await,
+            None => Vec::new(),
+        }
+    }
+
+    /// Returns how often another server came into use.
+    #[must_use]
+    pub fn failovers(&self) -> u64 {
+        self.primary.as_ref().map_or(0, |primary| primary.failovers())
+    }
+
+    /// Ends every connection but those that store.
+    pub async fn close(&self) {
+        self.connections().close().await;
+        // Has the search for another server end.
+        self.doubt();
+    }
+}
+
+/// Without the pool's own test before a connection is used, which waits without end.
+fn options(most: u32, is_pooled: bool, primary: Option<Arc<Primary>>) -> PgPoolOptions {
+    let after = primary.clone();
+    PgPoolOptions::new()
+        .max_connections(most)
+        .acquire_timeout(ACQUIRE_LIMIT)
+        .test_before_acquire(false)
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                if is_pooled {
+                    return Ok(());
+                }
+                within(ACQUIRE_LIMIT, prelude::prepare(connection)).await
+            })
+        })
+        .before_acquire(move |connection, meta| Box::pin(is_usable(connection, meta, primary.clone())))
+        .after_release(move |connection, meta| Box::pin(is_usable(connection, meta, after.clone())))
+}
+
+/// Whether a connection leads to a server that takes writes, and to the one that is in use.
+async fn is_usable(
+    connection: &mut PgConnection,
+    meta: PoolConnectionMetadata,
+    primary: Option<Arc<Primary>>,
+) -> sqlx::Result<bool> {
+    let is_newer = |since: Instant| since.elapsed() >= meta.age;
+    if !primary
+        .as_ref()
+        .and_then(|primary| primary.since())
+        .is_none_or(is_newer)
+    {
+        return Ok(false);
+    }
+    let answer = takes_writes(connection).await;
+    if let Some(primary) = primary.filter(|_| !matches!(answer, Ok(true))) {
+        primary.doubt();
+    }
+    answer
 }
 
 impl Session {
     /// Commits, where that is still to be done.
     ///
     /// # Errors
-    /// The database's: whether it was stored is not known.
+    /// The database's error: whether it was stored is not known.
     pub async fn end(self) -> sqlx::Result<()> {
         match self {
             Self::Connection(_) => Ok(()),
@@ -110,35 +250,5 @@ impl DerefMut for Session {
             Self::Connection(connection) => connection,
             Self::Transaction(transaction) => transaction,
         }
-    }
-}
-
-/// Asks the server whether it is there: where a network swallows what is sent, nothing else would end the wait.
-pub(super) async fn answers(connection: &mut PgConnection) -> sqlx::Result<()> {
-    within(PING_LIMIT, connection.ping()).await
-}
-
-/// What the database does in time.
-///
-/// # Errors
-/// Its own, or that it did not.
-pub async fn within<T>(limit: Duration, doing: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
-    let done = tokio::time::timeout(limit, doing).await;
-    done.unwrap_or_else(|_| Err(sqlx::Error::Io(ErrorKind::TimedOut.into())))
-}
-
-/// Whether the database is not there at present, so that waiting can help: no connection, or one
-/// that ends; starting, stopping, or with no connection to spare (PostgreSQL, appendix A: classes
-/// 08, 53 and 57, but for what took too long).
-#[must_use]
-pub fn is_away(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => true,
-        // A socket that nobody may open is for the operator to repair.
-        sqlx::Error::Io(error) => error.kind() != ErrorKind::PermissionDenied,
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            code != QUERY_CANCELED && ["08", "53", "57"].iter().any(|class| code.starts_with(class))
-        }),
-        _ => false,
     }
 }

@@ -1,83 +1,155 @@
-//! A connection for one who stores: nothing else can use it up, and no pool tests it between two uses.
+//! A connection that stores: nothing else can use it up, and no pool tests it between two uses.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection};
 
-use super::pool::answers;
+use super::availability::{is_away, is_full, takes_writes, within};
+use super::pool::Pool;
+use super::prelude::{self, BEGIN_POOLED_TO_STORE};
 
 /// For how long a connection that was not used is believed to be there.
 const FRESH: Duration = Duration::from_secs(10);
 
+/// How long connecting and logging in may take.
+const CONNECT_LIMIT: Duration = Duration::from_secs(2);
+
 /// One connection, opened when it is needed.
 #[derive(Debug)]
 pub struct Reserved {
-    options: Arc<PgConnectOptions>,
-    is_pooled: bool,
-    kept: Option<(PgConnection, Instant)>,
+    pool: Pool,
+    kept: Option<Kept>,
 }
 
-/// What the server ends by itself: a wait for what somebody else's transaction holds, and whatever goes on for one
-/// who has been gone for seconds.
-macro_rules! limits {
-    ($set:literal) => {
-        concat!(
-            $set,
-            " lock_timeout = '250ms'; ",
-            $set,
-            " statement_timeout = '3s'; ",
-            $set,
-            " idle_in_transaction_session_timeout = '3s'"
-        )
-    };
+#[derive(Debug)]
+struct Kept {
+    connection: PgConnection,
+    used_at: Instant,
+    /// Since when its server is in use, if there are several.
+    server_since: Option<tokio::time::Instant>,
+}
+
+/// Whether a connection that stores is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opened {
+    /// It is.
+    Yes,
+    /// The server has none to spare, though the pool has given its idle ones back.
+    ServerIsFull,
+    /// The server cannot be reached, or does not let us in.
+    Failed,
 }
 
 impl Reserved {
-    pub(super) fn new(options: Arc<PgConnectOptions>, is_pooled: bool) -> Self {
-        let kept = None;
+    /// Makes a connection beside those of a pool, to the same server.
+    #[must_use]
+    pub fn beside(pool: &Pool) -> Self {
         Self {
-            options,
-            is_pooled,
-            kept,
+            pool: pool.clone(),
+            kept: None,
+        }
+    }
+
+    /// Opens it before it is needed, so that nothing else takes the server's last connection.
+    pub async fn open(&mut self) -> Opened {
+        if self.kept.is_some() {
+            return Opened::Yes;
+        }
+        match self.connect().await {
+            Ok(kept) => {
+                self.kept = Some(kept);
+                Opened::Yes
+            }
+            Err(error) if is_full(&error) => Opened::ServerIsFull,
+            Err(_) => Opened::Failed,
         }
     }
 
     /// Runs statements that belong together, and commits them. What is dropped on the way takes its connection with
-    /// it, since nobody knows what is still to come through it; so does what fails, unless the server said so.
+    /// it, since nobody knows what is still to come through it. So does what fails, unless the server said so and stays available.
     ///
     /// # Errors
-    /// The database's: nothing is stored, or nobody knows.
+    /// The database's error: nothing is stored, or nobody knows.
     pub async fn run<T>(
         &mut self,
         statements: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
     ) -> sqlx::Result<T> {
-        let mut connection = self.take().await?;
-        let done = if self.is_pooled {
-            in_transaction(&mut connection, statements).await
+        let mut doubt = Doubt::of(self.pool.clone());
+        let mut kept = self.take().await?;
+        let done = if self.pool.is_pooled() {
+            in_transaction(&mut kept.connection, statements).await
         } else {
-            statements(&mut connection).await
+            statements(&mut kept.connection).await
         };
-        if matches!(done, Ok(_) | Err(sqlx::Error::Database(_))) {
-            self.kept = Some((connection, Instant::now()));
+        let is_sound = match &done {
+            Ok(_) => true,
+            Err(error @ sqlx::Error::Database(_)) => !is_away(error),
+            Err(_) => false,
+        };
+        if is_sound {
+            kept.used_at = Instant::now();
+            self.kept = Some(kept);
+            doubt.is_over = true;
         }
         done
     }
 
-    async fn take(&mut self) -> sqlx::Result<PgConnection> {
-        if let Some((mut connection, used_at)) = self.kept.take()
-            && (used_at.elapsed() < FRESH || answers(&mut connection).await.is_ok())
+    async fn take(&mut self) -> sqlx::Result<Kept> {
+        if let Some(mut kept) = self.kept.take()
+            && kept.server_since == self.pool.server_since()
+            && (kept.used_at.elapsed() < FRESH || takes_writes(&mut kept.connection).await.is_ok_and(|takes| takes))
         {
-            return Ok(connection);
+            return Ok(kept);
         }
-        let mut connection = PgConnection::connect_with(&self.options).await?;
-        if !self.is_pooled {
-            // The same few statements come again and again: they are planned once.
-            let prelude = concat!("SET plan_cache_mode = force_generic_plan; ", limits!("SET"));
-            sqlx::raw_sql(prelude).execute(&mut connection).await?;
+        self.connect().await
+    }
+
+    async fn connect(&self) -> sqlx::Result<Kept> {
+        let connected = self.connect_once().await;
+        match connected {
+            Err(error) if is_full(&error) => {
+                self.pool.close_idle().await;
+                self.connect_once().await
+            }
+            connected => connected,
         }
-        Ok(connection)
+    }
+
+    async fn connect_once(&self) -> sqlx::Result<Kept> {
+        let connecting = async {
+            let (options, server_since) = self.pool.server().await;
+            let mut connection = PgConnection::connect_with(&options).await?;
+            if !self.pool.is_pooled() {
+                prelude::prepare_to_store(&mut connection).await?;
+            }
+            Ok(Kept {
+                connection,
+                used_at: Instant::now(),
+                server_since,
+            })
+        };
+        within(CONNECT_LIMIT, connecting).await
+    }
+}
+
+/// Has the servers asked again where a use does not end well, also if it is dropped.
+struct Doubt {
+    pool: Pool,
+    is_over: bool,
+}
+
+impl Doubt {
+    fn of(pool: Pool) -> Self {
+        let is_over = false;
+        Self { pool, is_over }
+    }
+}
+
+impl Drop for Doubt {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.pool.doubt();
+        }
     }
 }
 
@@ -85,8 +157,7 @@ async fn in_transaction<T>(
     connection: &mut PgConnection,
     statements: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
 ) -> sqlx::Result<T> {
-    let begin = concat!("BEGIN; DEALLOCATE ALL; ", limits!("SET LOCAL"));
-    let mut transaction = connection.begin_with(begin).await?;
+    let mut transaction = connection.begin_with(BEGIN_POOLED_TO_STORE).await?;
     let done = statements(&mut transaction).await?;
     transaction.commit().await?;
     Ok(done)

@@ -18,12 +18,16 @@ use super::question::Field as F;
 use super::reference;
 use super::store::Receipt;
 use super::suspicion::Suspicions;
-use crate::database::{Reserved, is_away};
+use crate::database::{Reserved, confirm, is_away};
 use crate::mailer::Email;
 use crate::outbox::Columns;
 
 /// How long to wait before a database that was away is tried again.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// A commit that took longer may have waited for a standby until somebody broke the wait off, which PostgreSQL reports as
+/// success.
+const LONG_COMMIT: Duration = Duration::from_millis(500);
 
 /// What a wait ends with that took too long (PostgreSQL, appendix A).
 const LOCK_NOT_AVAILABLE: &str = "55P03";
@@ -138,7 +142,11 @@ async fn insert_new(
         }));
     }
     let rows: Vec<_> = prepared.iter().flatten().collect();
+    let began = Instant::now();
     let stored = insert_rows(connection, &rows, &owed).await?;
+    if stored.len() < rows.len() || began.elapsed() > LONG_COMMIT {
+        confirm(connection).await?;
+    }
     receipts(connection, prepared, &stored).await
 }
 

@@ -15,7 +15,7 @@ use tracing::Span;
 use super::emails::MailIdentity;
 use super::insert::{NotStored, Submission, insert};
 use super::store::Receipt;
-use crate::database::{Pool, Reserved};
+use crate::database::{Opened, Pool, Reserved};
 use crate::outbox::{Outbox, Precedence};
 
 /// Statements under way at a time: one is prepared while another is committed. More would each hold fewer.
@@ -53,6 +53,9 @@ struct Waiting {
     _place: Place,
 }
 
+/// How long a writer waits before it asks a server that is full for a connection again.
+const FULL_PAUSE: Duration = Duration::from_secs(1);
+
 type Receipts = Result<Vec<anyhow::Result<Receipt>>, NotStored>;
 
 /// Stores what comes through the queue, by a connection of its own.
@@ -75,7 +78,7 @@ impl Intake {
         for _ in 0..WRITERS {
             let writer = Writer {
                 queue: Arc::clone(&waiting),
-                connection: pool.reserve(),
+                connection: Reserved::beside(pool),
                 head: head.clone(),
                 outbox: Arc::clone(outbox),
             };
@@ -130,12 +133,21 @@ impl Intake {
 impl Writer {
     async fn work(mut self) {
         loop {
+            self.wait_for_connection().await;
             let mut together = Vec::with_capacity(TOGETHER);
             if self.queue.lock().await.recv_many(&mut together, TOGETHER).await == 0 {
                 return;
             }
             // A panic is the failure of these and not the end of the writer.
             drop(AssertUnwindSafe(self.settle(together)).catch_unwind().await);
+        }
+    }
+
+    /// Leaves the applications to the other writer while the server has no connection for this one. Any other failure is
+    /// told to the applicants at once.
+    async fn wait_for_connection(&mut self) {
+        while self.connection.open().await == Opened::ServerIsFull {
+            tokio::time::sleep(FULL_PAUSE).await;
         }
     }
 
@@ -167,6 +179,7 @@ impl Writer {
 
     fn answer(&self, together: Vec<Waiting>, receipts: Receipts) {
         let nobodys = |error: NotStored| together.iter().map(|_| Err(anyhow!("{error}"))).collect();
+        let is_stored = receipts.is_ok();
         let receipts = receipts.unwrap_or_else(nobodys);
         for (waiting, receipt) in together.into_iter().zip(receipts) {
             let _request = waiting.request.enter();
@@ -180,6 +193,8 @@ impl Writer {
                 );
             }
         }
-        self.outbox.wake();
+        if is_stored {
+            self.outbox.wake();
+        }
     }
 }

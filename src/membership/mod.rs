@@ -32,5 +32,5 @@ pub use record::Record;
 pub use report::owe_report;
 pub use search::Search;
 pub use slip::Slip;
-pub use store::{Filter, Receipt, State, count, find, history, receipt, receipt_of_key, records, release};
+pub use store::{Filter, Receipt, State, can_store, count, find, history, receipt, receipt_of_key, records, release};
 pub use suspicion::Suspicions;

@@ -79,7 +79,7 @@ async fn queue(pool: &Pool, day: Date, email: Email) -> sqlx::Result<bool> {
     if is_new {
         outbox::queue(&mut transaction, [email]).await?;
     }
-    transaction.commit().await?;
+    transaction.end().await?;
     Ok(is_new)
 }
 

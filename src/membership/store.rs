@@ -12,6 +12,7 @@ use super::answers::Answers;
 use super::question::Field as F;
 use super::record::Record;
 use super::search::Search;
+use crate::database::{Pool, confirm};
 use crate::values::Country;
 
 /// What an applicant gets back.
@@ -25,18 +26,44 @@ pub struct Receipt {
     pub received_at: OffsetDateTime,
 }
 
-/// The receipt of what a submission key stored, if it stored anything.
+/// Returns the receipt of what a submission key stored, if it stored anything, once a synchronous standby has it too.
 ///
 /// # Errors
-/// The database's.
-pub async fn receipt_of_key(executor: impl PgExecutor<'_>, key: Uuid) -> sqlx::Result<Option<Receipt>> {
-    sqlx::query_as!(
+/// The database's error.
+pub async fn receipt_of_key(pool: &Pool, key: Uuid) -> sqlx::Result<Option<Receipt>> {
+    let mut session = pool.session().await?;
+    let receipt = sqlx::query_as!(
         Receipt,
         "SELECT reference, receipt_secret AS secret, received_at FROM applications WHERE submission_key = $1",
         key
     )
-    .fetch_optional(executor)
-    .await
+    .fetch_optional(&mut *session)
+    .await?;
+    if receipt.is_some() {
+        confirm(&mut session).await?;
+    }
+    session.end().await?;
+    Ok(receipt)
+}
+
+/// Returns whether an application could be stored now: writes a message that no table holds and commits it, which waits for a
+/// synchronous standby as storing does.
+///
+/// # Errors
+/// The database's error.
+pub async fn can_store(pool: &Pool) -> sqlx::Result<bool> {
+    let mut session = pool.session().await?;
+    let is_written = sqlx::query_scalar!(
+        r#"SELECT CASE WHEN current_setting('transaction_read_only') = 'off'
+                AND has_table_privilege('applications', 'SELECT') AND has_table_privilege('applications', 'INSERT')
+                AND has_table_privilege('application_history', 'INSERT')
+                AND has_table_privilege('outbox', 'SELECT') AND has_table_privilege('outbox', 'INSERT')
+            THEN pg_logical_emit_message(true, 'npoc', '') IS NOT NULL ELSE false END AS "is_written!""#
+    )
+    .fetch_one(&mut *session)
+    .await?;
+    session.end().await?;
+    Ok(is_written)
 }
 
 /// The receipt at an address, if there is one.

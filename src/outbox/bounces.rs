@@ -40,7 +40,7 @@ pub async fn record_bounce(
             break;
         }
     }
-    transaction.commit().await?;
+    transaction.end().await?;
     Ok(outcome)
 }
 

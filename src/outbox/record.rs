@@ -78,7 +78,7 @@ pub async fn record_relay_failure(pool: &Pool, claimed: &ClaimedEmail, failure: 
     )
     .fetch_optional(&mut *transaction)
     .await?;
-    transaction.commit().await?;
+    transaction.end().await?;
     Ok(wait.unwrap_or_default())
 }
 
@@ -107,7 +107,7 @@ pub async fn record_given_up(
     if given_up.rows_affected() > 0 {
         super::queue(&mut transaction, notice).await?;
     }
-    transaction.commit().await
+    transaction.end().await
 }
 
 /// Its name in the database.

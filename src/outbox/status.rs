@@ -188,6 +188,22 @@ pub async fn standing(pool: &Pool) -> sqlx::Result<QueueStats> {
     })
 }
 
+/// Returns for how long the oldest email that is to be sent has waited.
+///
+/// # Errors
+/// The database's error.
+pub async fn oldest_wait(pool: &Pool) -> sqlx::Result<time::Duration> {
+    let mut session = pool.session().await?;
+    let seconds = sqlx::query_scalar!(
+        r#"SELECT greatest(coalesce(extract(epoch FROM now() - min(owed_at)), 0), 0)::double precision AS "wait!"
+        FROM outbox WHERE sent_at IS NULL AND given_up_at IS NULL"#
+    )
+    .fetch_one(&mut *session)
+    .await?;
+    session.end().await?;
+    Ok(time::Duration::seconds_f64(seconds))
+}
+
 /// How many emails about applications were sent in a span of time, its end not included.
 ///
 /// # Errors

@@ -12,12 +12,12 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 use lettre::message::Mailbox;
-use sqlx::postgres::PgConnectOptions;
 use url::Url;
 
 pub use file::file_named;
 pub use table::{SETTINGS, Setting};
 
+use crate::database::{AddressError, CONNECTIONS, DatabaseChoice, STORING};
 use crate::mailer::{BounceAddress, Relay, Sender, Transport};
 use crate::membership::MailIdentity;
 use crate::values::EmailAddress;
@@ -31,20 +31,6 @@ pub enum Purpose {
     Command,
 }
 
-/// Where applications are kept.
-#[derive(Clone, Debug)]
-pub enum DatabaseChoice {
-    /// A server of the operator's.
-    Url {
-        /// How to reach it.
-        options: Box<PgConnectOptions>,
-        /// Whether a pooler stands in between that gives a connection to each transaction.
-        is_pooled: bool,
-    },
-    /// The site's own, below this directory.
-    Embedded(PathBuf),
-}
-
 /// All settings, checked.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -56,6 +42,8 @@ pub struct Settings {
     pub profiles: Vec<Url>,
     /// `DATABASE_URL`, or the embedded one in `NPOC_DATA_DIR`.
     pub database: DatabaseChoice,
+    /// `NPOC_DATABASE_CONNECTIONS`: connections to it, at most.
+    pub database_connections: u32,
     /// `SMTP_URL`, or the folder of mails in `NPOC_DATA_DIR`.
     pub transport: Transport,
     /// `NPOC_MAIL_FROM`.
@@ -158,6 +146,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let data_dir = self.data_dir();
         let profiles = self.profiles();
         let database = self.database(data_dir.clone());
+        let database_connections = self.database_connections();
         let transport = self.transport(purpose, data_dir);
         let mail_from = self.mail_from();
         let must_be = "an ASCII address with one * before the @, like bounce+*@npoc.org";
@@ -176,6 +165,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             public_url: public_url?,
             profiles: profiles?,
             database: database?,
+            database_connections: database_connections?,
             transport: transport?,
             mail_from: mail_from?,
             bounce_address: bounce_address?,
@@ -268,15 +258,17 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             return self.needed(data_dir).map(DatabaseChoice::Embedded);
         };
         match url.parse() {
-            Ok(options) if url.starts_with("postgres") => Some(DatabaseChoice::Url {
-                options: Box::new(options),
-                is_pooled: keeps_no_statements(&url),
-            }),
-            _ => self.fault(
-                "DATABASE_URL",
-                "a PostgreSQL address, like postgres://npoc:password@localhost/npoc",
-            ),
+            Ok(address) => Some(DatabaseChoice::Url(Box::new(address))),
+            Err(error) => self.fault::<DatabaseChoice>("DATABASE_URL", &AddressError::to_string(&error)),
         }
+    }
+
+    /// One for the pool beside those that store.
+    fn database_connections(&mut self) -> Option<u32> {
+        let must_be = "a whole number of connections, from 3 to 1000";
+        let enough = |connections: &u32| (STORING + 1..=1000).contains(connections);
+        let connections = self.optional("NPOC_DATABASE_CONNECTIONS", must_be, enough)?;
+        Some(connections.unwrap_or(CONNECTIONS))
     }
 
     fn transport(&mut self, purpose: Purpose, data_dir: Option<PathBuf>) -> Option<Transport> {
@@ -366,15 +358,6 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             Some(_) => self.fault("NPOC_LOG_FORMAT", "text or json"),
         }
     }
-}
-
-/// Whoever has a pooler says that prepared statements are not to be kept, in the words of sqlx.
-fn keeps_no_statements(url: &str) -> bool {
-    let url = Url::parse(url);
-    url.is_ok_and(|url| {
-        url.query_pairs()
-            .any(|(name, value)| name == "statement-cache-capacity" && value == "0")
-    })
 }
 
 fn ascii_mailbox(text: &str) -> Option<EmailAddress> {

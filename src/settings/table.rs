@@ -18,11 +18,12 @@ const fn is(name: &'static str, default: &'static str, meaning: &'static str) ->
 
 /// Every setting.
 #[rustfmt::skip]
-pub const SETTINGS: [Setting; 19] = [
+pub const SETTINGS: [Setting; 20] = [
     is("NPOC_LISTEN", "127.0.0.1:8080", "Address and port that the site listens on."),
     is("NPOC_PUBLIC_URL", "http:// and NPOC_LISTEN", "How the world reaches the site, without a path, like https://npoc.org."),
     is("NPOC_PROFILES", "https://x.com/NPOC_ICANN", "NPOC's own pages in social networks, with commas between; none for none."),
-    is("DATABASE_URL", "an embedded database", "PostgreSQL 14 or later, like postgres://user:password@host/database; by a socket, postgres:///database?host=/run/postgresql&user=user."),
+    is("DATABASE_URL", "an embedded database", "PostgreSQL 14 or later, like postgres://user:password@host/database; by a socket, postgres:///database?host=/run/postgresql&user=user. With several hosts, postgres://user@a,b/database, the site uses the one that takes writes."),
+    is("NPOC_DATABASE_CONNECTIONS", "18", "Connections to the database, at most, 3 to 1000; two of them store applications."),
     is("NPOC_DATA_DIR", "$XDG_STATE_HOME/npoc, or /var/lib/npoc for root, or ~/.local/state/npoc", "Where the embedded database and the mail folder live."),
     is("SMTP_URL", "mail becomes files in the mail folder", "The relay that mail goes to, like smtps://user:password@host or smtp://user:password@host:587?tls=required."),
     is("NPOC_MAIL", "mail goes to SMTP_URL", "folder, where mail into the folder is meant though DATABASE_URL is set."),

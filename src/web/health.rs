@@ -5,12 +5,65 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::Site;
-use crate::outbox;
+use crate::database::{Pool, within};
+use crate::{membership, outbox};
 
-/// How long the database may take to say that it is there.
+/// How long the database may take over one check.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// For how long the answer of one check serves everybody who asks.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// Whether an application could be stored, as of a moment ago.
+#[derive(Debug)]
+pub struct Readiness {
+    pool: Pool,
+    /// Locked during a check: those who ask meanwhile wait for its answer.
+    last: Mutex<Option<(Instant, Answer)>>,
+}
+
+/// What one check found.
+#[derive(Clone, Copy, Debug)]
+enum Answer {
+    /// An application could be stored. For how long the oldest unsent mail has waited.
+    Ready(time::Duration),
+    /// None could be.
+    NotReady,
+}
+
+impl Readiness {
+    /// Of this database.
+    pub fn new(pool: Pool) -> Self {
+        Self {
+            pool,
+            last: Mutex::new(None),
+        }
+    }
+
+    /// However many ask, the database is asked once a second.
+    async fn answer(&self) -> Answer {
+        let mut last = self.last.lock().await;
+        if let Some((at, answer)) = *last
+            && at.elapsed() < FRESH
+        {
+            return answer;
+        }
+        let answer = within(PATIENCE, self.ask()).await.unwrap_or(Answer::NotReady);
+        *last = Some((Instant::now(), answer));
+        answer
+    }
+
+    async fn ask(&self) -> sqlx::Result<Answer> {
+        if !membership::can_store(&self.pool).await? {
+            return Ok(Answer::NotReady);
+        }
+        Ok(Answer::Ready(outbox::oldest_wait(&self.pool).await?))
+    }
+}
 
 /// 200 as long as the process answers.
 pub async fn live() -> &'static str {
@@ -20,15 +73,14 @@ pub async fn live() -> &'static str {
 /// 200 when an application could be stored now, else 503. Mail that waits is told and no reason to
 /// send visitors elsewhere: another instance has the same mail.
 pub async fn ready(State(site): State<Arc<Site>>) -> (StatusCode, String) {
-    let asked = tokio::time::timeout(PATIENCE, outbox::standing(&site.pool)).await;
-    match asked {
-        Ok(Ok(standing)) => {
-            let seconds = standing.oldest_waits.whole_seconds();
+    match site.readiness.answer().await {
+        Answer::Ready(wait) => {
+            let seconds = wait.whole_seconds();
             (StatusCode::OK, format!("ready\noldest unsent mail: {seconds} s\n"))
         }
-        _ => (
+        Answer::NotReady => (
             StatusCode::SERVICE_UNAVAILABLE,
-            "not ready: the database does not answer\n".into(),
+            "not ready: no application can be stored now\n".into(),
         ),
     }
 }

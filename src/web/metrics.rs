@@ -20,7 +20,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::database::Pool;
+use crate::database::{HostRole, Pool};
 use crate::membership;
 use crate::outbox::{self, QueueStats, RelayState};
 
@@ -40,6 +40,8 @@ pub struct Metrics {
     times: Family<Route, Histogram>,
     started_at: Gauge<f64, AtomicU64>,
     is_database_up: Gauge,
+    database_hosts: Family<Hosts, Gauge>,
+    database_failovers: Counter,
     applications: Gauge,
     mails: Family<Mails, Gauge>,
     oldest_unsent: Gauge<f64, AtomicU64>,
@@ -72,6 +74,12 @@ const BUILD: Build = Build {
     version: env!("CARGO_PKG_VERSION"),
 };
 
+/// Servers of the database, where there are several, by what they are at the moment.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Hosts {
+    role: &'static str,
+}
+
 /// Mails that came to the bounce address, by what they said.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Reports {
@@ -94,6 +102,8 @@ impl Default for Metrics {
             times: Family::new_with_constructor(|| Histogram::new(TIMES)),
             started_at,
             is_database_up: Gauge::default(),
+            database_hosts: Family::default(),
+            database_failovers: Counter::default(),
             applications: Gauge::default(),
             mails: Family::default(),
             oldest_unsent: Gauge::default(),
@@ -156,6 +166,7 @@ impl Metrics {
 
     /// Without a database its figures stay as they were, and `npoc_database_up` says so.
     async fn look(&self, pool: &Pool) {
+        self.look_at_hosts(pool).await;
         let Ok(Ok((applications, standing, relay, reports))) = tokio::time::timeout(PATIENCE, ask(pool)).await else {
             self.is_database_up.set(0);
             return;
@@ -176,6 +187,25 @@ impl Metrics {
             ("held", standing.held),
         ] {
             self.mails.get_or_create(&Mails { state }).set(mails);
+        }
+    }
+
+    async fn look_at_hosts(&self, pool: &Pool) {
+        self.database_failovers
+            .inner()
+            .store(pool.failovers(), std::sync::atomic::Ordering::Relaxed);
+        let roles = pool.host_roles().await;
+        if roles.is_empty() {
+            return;
+        }
+        for (name, role) in [
+            ("primary", HostRole::Primary),
+            ("read_only", HostRole::ReadOnly),
+            ("unreachable", HostRole::Unreachable),
+        ] {
+            let hosts = roles.iter().filter(|found| **found == role).count();
+            let hosts = i64::try_from(hosts).unwrap_or(i64::MAX);
+            self.database_hosts.get_or_create(&Hosts { role: name }).set(hosts);
         }
     }
 
@@ -212,6 +242,16 @@ impl Metrics {
             "database_up",
             "Whether the database answers",
             self.is_database_up.clone(),
+        );
+        registry.register(
+            "database_hosts",
+            "Servers that DATABASE_URL names, where it names several, by what they are",
+            self.database_hosts.clone(),
+        );
+        registry.register(
+            "database_failovers",
+            "How often another server became the one that takes writes",
+            self.database_failovers.clone(),
         );
         registry.register(
             "applications",

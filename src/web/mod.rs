@@ -48,6 +48,7 @@ use body::Bodies;
 use client::Limit;
 use constant::{Constant, Constants};
 use failure::Failure;
+use health::Readiness;
 use layout::Frame;
 use metrics::Metrics;
 pub use page::Page;
@@ -60,6 +61,7 @@ const PERMISSIONS: &str = "camera=(), microphone=(), geolocation=(), payment=(),
 /// What handlers share.
 pub struct Site {
     pool: Pool,
+    readiness: Readiness,
     intake: Intake,
     bodies: Bodies,
     limit: Limit,
@@ -91,6 +93,7 @@ impl Site {
             constants: Arc::new(constants(&frame, &security)?),
             security,
             frame,
+            readiness: Readiness::new(pool.clone()),
             pool,
         }))
     }

@@ -8,6 +8,7 @@
 )]
 
 mod acceptance;
+mod availability;
 mod bounces;
 mod browser;
 mod commands;
@@ -15,6 +16,7 @@ mod delivery;
 mod doctor;
 mod doubts;
 mod erasure;
+mod failover;
 mod failure;
 mod faults;
 mod fuzz;

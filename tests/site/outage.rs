@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use npoc::database::Database;
+use npoc::database::DatabaseChoice;
 use npoc::database::embedded::{Durability, Embedded};
-use npoc::settings::DatabaseChoice;
 use uuid::Uuid;
 
 use crate::support::gate::{Gate, Way};
@@ -123,9 +123,8 @@ async fn a_pool_whose_connections_were_all_swallowed_has_others() {
     let options = database::empty_options().await;
     let server = options.get_socket().unwrap().clone();
     let gate = Gate::at(Way::To(server.clone())).await;
-    let options = Box::new(gate.url(options.get_database().unwrap()).parse().unwrap());
-    let is_pooled = false;
-    let database = Database::at(&DatabaseChoice::Url { options, is_pooled }).await.unwrap();
+    let address = Box::new(gate.url(options.get_database().unwrap()).parse().unwrap());
+    let database = Database::at(&DatabaseChoice::Url(address), 18).await.unwrap();
     let mut sessions = Vec::new();
     while let Ok(session) = database.pool.session().await {
         sessions.push(session);

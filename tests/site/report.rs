@@ -110,17 +110,14 @@ async fn readiness_tells_for_how_long_the_oldest_mail_has_waited() {
     assert_eq!(site.get("/health/ready").await.body, "ready\noldest unsent mail: 0 s\n");
     site.apply(&[]).await;
     site.sql("UPDATE outbox SET owed_at = now() - interval '1 hour'").await;
-    let ready = site.get("/health/ready").await;
-    let seconds = ready
-        .body
-        .strip_prefix("ready\noldest unsent mail: ")
-        .unwrap()
-        .trim_end_matches(" s\n");
-    assert!(
-        (3600..3660).contains(&seconds.parse::<i64>().unwrap()),
-        "{}",
-        ready.body
-    );
+    // An answer serves for a second.
+    let mut body = String::from("ready\noldest unsent mail: 0 s\n");
+    while body == "ready\noldest unsent mail: 0 s\n" {
+        body = site.get("/health/ready").await.body;
+    }
+    let seconds = body.strip_prefix("ready\noldest unsent mail: ").unwrap();
+    let seconds: i64 = seconds.trim_end_matches(" s\n").parse().unwrap();
+    assert!((3600..4200).contains(&seconds), "{body}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

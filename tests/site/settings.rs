@@ -1,7 +1,8 @@
 //! Settings are all checked before anything starts, and complain in one message.
 
+use npoc::database::DatabaseChoice;
 use npoc::mailer::Transport;
-use npoc::settings::{DatabaseChoice, Purpose, SETTINGS, Settings};
+use npoc::settings::{Purpose, SETTINGS, Settings};
 
 use crate::support::process::run;
 use crate::support::{read_settings, settings};

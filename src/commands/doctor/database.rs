@@ -4,15 +4,17 @@ use sqlx::{Connection as _, PgConnection};
 use time::OffsetDateTime;
 
 use super::machine::CLOCK;
-use super::{Finding, PATIENCE};
-use crate::database::{Database, Inspection, Migrations, beside, embedded, inspect, migrations};
+use super::{Finding, PATIENCE, server};
+use crate::database::{
+    Database, DatabaseChoice, Migrations, OF_COMMAND, beside, embedded, inspect, inspect_hosts, migrations,
+};
 use crate::membership::in_utc;
 use crate::outbox::{self, MOST_CONNECTIONS, QueueStats, RelayState};
-use crate::settings::{DatabaseChoice, Settings};
+use crate::settings::Settings;
 use crate::watch::TOO_LONG as WAITS;
 use crate::{error_chain, single_line};
 
-const DATABASE: &str = "Database";
+pub(super) const DATABASE: &str = "Database";
 const MIGRATIONS: &str = "Migrations";
 const MAIL: &str = "Mail";
 
@@ -28,11 +30,18 @@ pub(super) async fn all(settings: &Settings) -> Vec<Finding> {
     let looking = async {
         match &choice {
             DatabaseChoice::Embedded(home) => Ok(vec![not_running(home)]),
-            DatabaseChoice::Url { options, .. } => {
-                // The pool would wait, and not say why.
-                PgConnection::connect_with(options).await?.close().await?;
-                look(&choice).await
-            }
+            DatabaseChoice::Url(address) => match address.hosts() {
+                [only] => {
+                    // The pool would wait, and not say why.
+                    PgConnection::connect_with(only).await?.close().await?;
+                    look(&choice, settings).await
+                }
+                several => {
+                    let mut findings = server::hosts(&inspect_hosts(several).await);
+                    findings.extend(look(&choice, settings).await?);
+                    Ok(findings)
+                }
+            },
         }
     };
     match tokio::time::timeout(PATIENCE, looking).await {
@@ -61,8 +70,9 @@ fn not_running(home: &std::path::Path) -> Finding {
     }
 }
 
-/// What a role may not (PostgreSQL, appendix A).
+/// What a role may not, and what a server or a role has no more of (PostgreSQL, appendix A).
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
+const TOO_MANY_CONNECTIONS: &str = "53300";
 
 fn unusable(error: &anyhow::Error) -> Finding {
     let database = error.downcast_ref().and_then(sqlx::Error::as_database_error);
@@ -73,6 +83,10 @@ fn unusable(error: &anyhow::Error) -> Finding {
             format!("it does not let us: {}.", error_chain(error.as_ref())),
             advice,
         );
+    }
+    if database.is_some_and(|error| error.code().is_some_and(|code| code == TOO_MANY_CONNECTIONS)) {
+        let says = format!("it has no connection left for us: {}.", error_chain(error.as_ref()));
+        return Finding::bad(DATABASE, says, server::FEW_CONNECTIONS);
     }
     unreachable(&error_chain(error.as_ref()))
 }
@@ -86,13 +100,14 @@ fn unreachable(why: &str) -> Finding {
     )
 }
 
-async fn look(choice: &DatabaseChoice) -> anyhow::Result<Vec<Finding>> {
-    let database = Database::at(choice).await?;
+async fn look(choice: &DatabaseChoice, settings: &Settings) -> anyhow::Result<Vec<Finding>> {
+    let database = Database::at(choice, OF_COMMAND).await?;
     let mut session = database.pool.session().await?;
     let inspection = inspect(&mut session).await?;
     let migrations = migrations(&mut session).await?;
     session.end().await?;
-    let mut findings = vec![server(&inspection), clock(&inspection), up_to_date(&migrations)];
+    let mut findings = server::server(&inspection, settings.database_connections);
+    findings.extend([clock(inspection.now), up_to_date(&migrations)]);
     if matches!(migrations, Migrations::All(_)) {
         let mut session = database.pool.session().await?;
         let relay = outbox::relay_state(&mut *session).await?;
@@ -103,35 +118,8 @@ async fn look(choice: &DatabaseChoice) -> anyhow::Result<Vec<Finding>> {
     Ok(findings)
 }
 
-fn server(found: &Inspection) -> Finding {
-    let says = |what: &str| format!("PostgreSQL {} answers{what}.", found.version);
-    if !found.will_do {
-        Finding::bad(DATABASE, says(" and is too old"), "Version 14 or later is needed.")
-    } else if !found.is_utf8 {
-        let advice = "Make it anew: createdb --encoding=UTF8 --template=template0 --owner=npoc npoc";
-        Finding::bad(DATABASE, says(", but this database is not in UTF-8"), advice)
-    } else if found.is_standby {
-        Finding::bad(
-            DATABASE,
-            says(", but it is a standby, which only reads"),
-            "Set DATABASE_URL to the primary.",
-        )
-    } else if found.is_read_only {
-        let advice = "Look at default_transaction_read_only there; some providers set it when a disk is full.";
-        Finding::bad(DATABASE, says(", but takes no changes"), advice)
-    } else if !found.may_store {
-        let advice = "Make the user of DATABASE_URL the owner of the tables: REASSIGN OWNED BY … TO npoc";
-        Finding::bad(DATABASE, says(", but its user may store nothing there"), advice)
-    } else if !found.may_create {
-        let advice = "Make its user the owner: ALTER DATABASE npoc OWNER TO npoc";
-        Finding::bad(DATABASE, says(", but its user may make no tables there"), advice)
-    } else {
-        Finding::good(DATABASE, says(""))
-    }
-}
-
-fn clock(found: &Inspection) -> Finding {
-    let apart = (OffsetDateTime::now_utc() - found.now).whole_seconds().abs();
+fn clock(of_database: OffsetDateTime) -> Finding {
+    let apart = (OffsetDateTime::now_utc() - of_database).whole_seconds().abs();
     if apart > APART {
         let says = format!("this machine and the database are {apart} seconds apart.");
         return Finding::bad(
@@ -160,6 +148,11 @@ fn up_to_date(migrations: &Migrations) -> Finding {
             MIGRATIONS,
             "a newer npoc has brought the database further than this one knows.",
             "Install that version again, or restore the backup from before.",
+        ),
+        Migrations::OtherProgram => Finding::bad(
+            MIGRATIONS,
+            "another program keeps its tables in this database.",
+            "Set DATABASE_URL to a database of the site's own.",
         ),
         Migrations::Changed => Finding::bad(
             MIGRATIONS,
@@ -247,45 +240,6 @@ mod tests {
     use super::super::Verdict;
     use super::*;
 
-    fn usual() -> Inspection {
-        Inspection {
-            version: "15.14".into(),
-            will_do: true,
-            is_utf8: true,
-            is_standby: false,
-            is_read_only: false,
-            may_create: true,
-            may_store: true,
-            now: OffsetDateTime::now_utc(),
-        }
-    }
-
-    /// What is found of a server that lacks something.
-    fn found(lacking: impl Fn(&mut Inspection)) -> (Verdict, String) {
-        let mut inspection = usual();
-        lacking(&mut inspection);
-        let found = server(&inspection);
-        (
-            found.verdict,
-            format!("{} {}", found.says, found.advice.unwrap_or_default()),
-        )
-    }
-
-    #[test]
-    fn a_server_is_good_that_has_all_we_need_and_bad_that_lacks_any_of_it() {
-        assert_eq!(found(|_| ()).0, Verdict::Good);
-        for ((verdict, whole), words) in [
-            (found(|server| server.will_do = false), "14"),
-            (found(|server| server.is_utf8 = false), "UTF-8"),
-            (found(|server| server.is_standby = true), "standby"),
-            (found(|server| server.is_read_only = true), "no changes"),
-            (found(|server| server.may_create = false), "no tables"),
-            (found(|server| server.may_store = false), "store nothing"),
-        ] {
-            assert!(verdict == Verdict::Bad && whole.contains(words), "{whole}");
-        }
-    }
-
     #[test]
     fn clocks_that_are_apart_are_bad_either_way() {
         for (seconds, verdict) in [
@@ -295,7 +249,7 @@ mod tests {
             (-60, Verdict::Bad),
         ] {
             let now = OffsetDateTime::now_utc() + time::Duration::seconds(seconds);
-            assert_eq!(clock(&Inspection { now, ..usual() }).verdict, verdict, "{seconds}");
+            assert_eq!(clock(now).verdict, verdict, "{seconds}");
         }
     }
 }

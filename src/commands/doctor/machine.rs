@@ -7,8 +7,9 @@ use std::time::{Duration, SystemTime};
 use tokio::process::Command;
 
 use super::{Finding, PATIENCE};
+use crate::database::DatabaseChoice;
 use crate::mailer::Transport;
-use crate::settings::{DatabaseChoice, Settings};
+use crate::settings::Settings;
 
 const DISK: &str = "Disk";
 pub(super) const CLOCK: &str = "Clock";

@@ -4,6 +4,7 @@
 mod database;
 mod machine;
 mod relay;
+mod server;
 mod site;
 
 use std::io::{self, Write};

@@ -191,11 +191,7 @@ fn give_back(site: &Site, submission: &Submission, notice: Notice, status: Statu
 
 /// Over the limit. What the key has stored before is stored all the same.
 async fn hold(site: &Site, submission: &Submission<'_>) -> Result<Response, Failure> {
-    let looking = async {
-        let mut session = site.pool.session().await?;
-        membership::receipt_of_key(&mut *session, submission.key).await
-    };
-    match soon(looking).await {
+    match soon(membership::receipt_of_key(&site.pool, submission.key)).await {
         Ok(Some(receipt)) => Ok(see_receipt(&receipt)),
         Ok(None) => give_back(site, submission, Notice::TooMany, StatusCode::TOO_MANY_REQUESTS),
         Err(error) => not_stored(site, submission, &error),

@@ -17,6 +17,8 @@ pub enum Way {
     Silent,
     /// As [`Self::To`], but what was connected before is swallowed and never ended.
     Anew(PathBuf),
+    /// As [`Self::To`], but what was connected before stays where it is: a name or a proxy that follows the primary late.
+    NewTo(PathBuf),
 }
 
 /// A port of its own, in front of a server.
@@ -54,14 +56,22 @@ async fn pass(mut client: TcpStream, mut way: watch::Receiver<Way>) {
     let now = way.borrow_and_update().clone();
     let passing = async {
         match now {
-            Way::To(directory) | Way::Anew(directory) => drop(connect(&mut client, &directory).await),
+            Way::To(directory) | Way::Anew(directory) | Way::NewTo(directory) => {
+                drop(connect(&mut client, &directory).await);
+            }
             Way::Closed => {}
             Way::Silent => std::future::pending().await,
         }
     };
-    tokio::select! { () = passing => return, _ = way.changed() => {} }
-    if matches!(*way.borrow(), Way::Anew(_)) {
-        std::future::pending::<()>().await;
+    tokio::pin!(passing);
+    loop {
+        tokio::select! { () = &mut passing => return, _ = way.changed() => {} }
+        let new = way.borrow().clone();
+        match new {
+            Way::NewTo(_) => {}
+            Way::Anew(_) => std::future::pending().await,
+            _ => return,
+        }
     }
 }
 

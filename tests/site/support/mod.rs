@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod database;
 pub mod gate;
+pub mod pair;
 pub mod process;
 pub mod relay;
 
