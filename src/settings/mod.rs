@@ -344,7 +344,9 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     }
 
     fn log_filter(&mut self) -> Option<String> {
-        let value = self.value("NPOC_LOG").unwrap_or_else(|| "info,sqlx=warn".to_owned());
+        let value = self
+            .value("NPOC_LOG")
+            .unwrap_or_else(|| "info,sqlx=warn,sqlx::postgres::notice=off".to_owned());
         match tracing_subscriber::EnvFilter::try_new(&value) {
             Ok(_) => Some(value),
             Err(_) => self.fault("NPOC_LOG", "a filter, like info or npoc=debug,sqlx=warn"),

@@ -34,7 +34,7 @@ pub const SETTINGS: [Setting; 20] = [
     is("NPOC_RATE_LIMIT", "30", "Applications a minute that one client network may send; 0 for no limit, and none on mails to one address."),
     is("NPOC_RETENTION_DAYS", "kept until somebody erases them", "After how many days applications are erased, 30 to 36500."),
     is("NPOC_METRICS_LISTEN", "off", "Address and port of /metrics, for a monitor."),
-    is("NPOC_LOG", "info,sqlx=warn", "What is logged, as a filter of tracing."),
+    is("NPOC_LOG", "info,sqlx=warn,sqlx::postgres::notice=off", "What is logged, as a filter of tracing."),
     is("NPOC_LOG_FORMAT", "text", "How it is logged: text or json."),
     is("NPOC_SETTINGS", ".env", "The file of settings, as --settings has it. Not read from a file."),
     is("SSL_CERT_FILE", "those of the machine", "PEM file of the authorities to trust for SMTP, PostgreSQL and the public address."),

@@ -339,3 +339,23 @@ async fn a_role_that_may_not_make_tables_starts_on_a_database_that_is_up_to_date
     let site = TestSite::new().await;
     assert_eq!(site.get("/health/ready").await.status, 200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collation_that_changed_is_said_once_with_what_to_do() {
+    let options = database::fresh_options().await;
+    let mut connection = PgConnection::connect_with(&options).await.unwrap();
+    if connection.server_version_num().unwrap() < 150_000 {
+        return; // PostgreSQL 14 does not remember it.
+    }
+    let changed = "UPDATE pg_database SET datcollversion = '0' WHERE datname = current_database()";
+    sqlx::query(changed).execute(&mut connection).await.unwrap();
+    let settings = [("DATABASE_URL", &*database::url(&options)), ("NPOC_MAIL", "folder")];
+    let site = Process::start(&settings);
+    until(|| is_ready(&site));
+    until(|| send(&site, Uuid::now_v7()) == 303);
+    let log = site.log();
+    assert_eq!(log.matches("collation").count(), 1, "{log}");
+    let doctor = run(&["doctor", "--json"], &settings);
+    let doctor = String::from_utf8_lossy(&doctor.stdout).into_owned();
+    assert!(doctor.contains("REFRESH COLLATION VERSION"), "{doctor}");
+}
