@@ -18,6 +18,8 @@
 //! environment in [`settings`]. The one statement of [`membership::Intake`] also fills the outbox,
 //! because "stored and owed" is one promise.
 
+#![warn(clippy::print_stderr)] // It panics where standard error is gone.
+
 pub mod commands;
 pub mod database;
 pub mod mailer;
@@ -25,6 +27,8 @@ pub mod membership;
 pub mod outbox;
 mod plain_text;
 pub mod settings;
+pub mod signals;
+pub mod standard_error;
 pub mod values;
 pub mod watch;
 pub mod web;

@@ -1,7 +1,7 @@
 //! How a command ends that could not do what was asked, for scripts and supervisors.
 //! [`EXIT_STATUS`](super::command_line::EXIT_STATUS) tells people.
 
-use crate::database::{FromNewer, is_away};
+use crate::database::{FromNewer, embedded, is_away};
 use crate::settings::Faults;
 
 const FAILED: u8 = 1;
@@ -27,7 +27,8 @@ pub struct NotNow;
 #[must_use]
 pub fn status(error: &anyhow::Error) -> u8 {
     let of = |cause: &(dyn std::error::Error + 'static)| {
-        if cause.is::<Faults>() || cause.is::<FromNewer>() {
+        let embedded = cause.downcast_ref::<embedded::Error>();
+        if cause.is::<Faults>() || cause.is::<FromNewer>() || embedded.is_some_and(embedded::Error::is_final) {
             Some(CONFIG)
         } else if cause.is::<NotFound>() {
             Some(NOT_FOUND)

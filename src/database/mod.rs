@@ -7,13 +7,13 @@ mod migration;
 mod pool;
 mod reserved;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use embedded::{Durability, Embedded};
+use embedded::{First, Keeper};
 use sqlx::PgConnection;
 use sqlx::migrate::MigrateError;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 
 use crate::settings::DatabaseChoice;
 pub use inspection::{Inspection, Migrations, inspect, migrations};
@@ -38,21 +38,25 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 pub struct Database {
     /// Connections.
     pub pool: Pool,
-    server: Option<Embedded>,
+    server: Option<Keeper>,
 }
 
 impl Database {
     /// The way to the database, starting the embedded server if that is the choice. Nothing is
-    /// connected yet: a site can serve its pages while an operator's server is away.
+    /// connected yet: a site can serve its pages while the server is away, its own too.
     ///
     /// # Errors
     /// A sentence for the operator.
     pub async fn at(choice: &DatabaseChoice) -> anyhow::Result<Self> {
+        Self::reach(choice, First::MayWait).await
+    }
+
+    async fn reach(choice: &DatabaseChoice, first: First) -> anyhow::Result<Self> {
         let (options, is_pooled, server) = match choice {
             DatabaseChoice::Url { options, is_pooled } => ((**options).clone(), *is_pooled, None),
             DatabaseChoice::Embedded(home) => {
-                let (options, server) = start(home).await?;
-                (options, false, Some(server))
+                let (socket, server) = Keeper::start(home, first).await?;
+                (options(&socket), false, Some(server))
             }
         };
         Ok(Self {
@@ -66,7 +70,7 @@ impl Database {
     /// # Errors
     /// A sentence for the operator.
     pub async fn open(choice: &DatabaseChoice) -> anyhow::Result<Self> {
-        let database = Self::at(choice).await?;
+        let database = Self::reach(choice, First::MustRun).await?;
         migrate(&database.pool).await.map_err(not_up_to_date)?;
         Ok(database)
     }
@@ -94,15 +98,6 @@ impl Database {
             );
         }
         Self::open_or_create_beside(choice).await
-    }
-
-    /// Returns when the embedded server has ended by itself; never for a server that is not ours.
-    pub async fn lost(&self) {
-        let Some(server) = &self.server else {
-            return std::future::pending().await;
-        };
-        let watch = server.watch();
-        drop(tokio::task::spawn_blocking(move || watch.wait()).await);
     }
 
     /// Closes the connections, then stops the server where it is ours.
@@ -164,17 +159,16 @@ async fn is_usable(connection: &mut PgConnection) -> sqlx::Result<bool> {
     pool::answers(connection).await.map(|()| true)
 }
 
-async fn start(home: &Path) -> anyhow::Result<(PgConnectOptions, Embedded)> {
-    let home: PathBuf = home.to_owned();
-    let server = tokio::task::spawn_blocking(move || Embedded::start(&home, Durability::Full)).await??;
-    Ok((options(server.socket_dir()), server))
-}
-
-/// How to reach an embedded server: only through its socket.
+/// How to reach an embedded server: only through its socket, whatever the environment says of other servers.
 #[must_use]
 pub fn options(socket_dir: &Path) -> PgConnectOptions {
     PgConnectOptions::new_without_pgpass()
+        .host("localhost")
+        .port(5432)
         .socket(socket_dir)
         .username(embedded::USER)
+        .password("")
         .database(embedded::DATABASE)
+        .ssl_mode(PgSslMode::Disable)
+        .application_name("npoc")
 }
