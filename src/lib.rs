@@ -22,6 +22,7 @@
 
 pub mod commands;
 pub mod database;
+mod directory;
 pub mod mailer;
 pub mod membership;
 pub mod outbox;

@@ -49,11 +49,6 @@ impl Account {
         Self(None)
     }
 
-    /// Whether the server runs as somebody else than this process.
-    pub(super) fn is_other(self) -> bool {
-        self.0.is_some()
-    }
-
     /// A command as that account, in surroundings that do not depend on ours: no `PG…` variable, no
     /// terminal that sends its signals along, no directory that may be unreadable or in the way.
     pub(super) fn command(self, program: &Path) -> Command {

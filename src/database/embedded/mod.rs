@@ -26,9 +26,9 @@ mod log;
 mod postmaster;
 mod socket;
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -38,6 +38,8 @@ use cluster::Cluster;
 use halt::Halt;
 use lifeline::{Remover, Server};
 use postmaster::PidFile;
+
+use crate::directory;
 
 pub use error::{Error, MOVING};
 pub use keeper::{First, Keeper};
@@ -202,22 +204,13 @@ fn prepare(home: &Path, account: Account) -> Result<PathBuf, Error> {
     };
     let path = std::path::absolute(home).map_err(failed)?;
     account.check_reach(&path)?;
-    make(&path, if account.is_other() { 0o711 } else { 0o700 }).map_err(failed)?;
+    directory::make(&path, directory::mode_of_home()).map_err(failed)?;
     let path = path.canonicalize().map_err(failed)?;
     account.check_reach(&path)?;
     if path.as_os_str().as_bytes().contains(&b'\n') {
         return Err(Error::LineBreak(path));
     }
     Ok(path)
-}
-
-/// Makes a directory and those above it that are missing, each with this mode whatever the umask.
-fn make(path: &Path, mode: u32) -> std::io::Result<()> {
-    let missing: Vec<_> = path.ancestors().take_while(|path| !path.exists()).collect();
-    missing.into_iter().rev().try_for_each(|path| {
-        DirBuilder::new().mode(0o700).create(path)?;
-        fs::set_permissions(path, Permissions::from_mode(mode))
-    })
 }
 
 /// The right to everything in `home`, until the file is closed. It is never handed to a child, so
