@@ -1,7 +1,9 @@
 //! The embedded database: what ends it, what keeps it from starting, and who may see its files.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -197,13 +199,13 @@ fn variables_meant_for_other_servers_do_not_reach_it() {
     ];
     let site = Process::start(&settings);
     assert_eq!(apply(&site).0, 303);
-    let beside = said(run(&["applications", "list"], &settings));
-    assert_eq!(beside.lines().count(), 1);
+    let listed = || said(run(&["applications", "list"], &settings));
+    let reference = |list: String| list.split_once('\t').unwrap().0.to_owned();
+    let beside = reference(listed());
     site.terminate();
     until(|| site.log().contains("stopped"));
     drop(site);
-    let alone = said(run(&["applications", "list"], &settings));
-    assert_eq!(alone, beside);
+    assert_eq!(reference(listed()), beside, "and without a site");
 }
 
 #[test]
@@ -228,6 +230,62 @@ fn what_starting_again_cannot_help_ends_with_78() {
     let nowhere = run(&[], &[setting, ("PG_BINDIR", "/nowhere")]);
     assert_eq!(nowhere.status.code(), Some(78));
     assert!(String::from_utf8_lossy(&nowhere.stderr).contains("PG_BINDIR names /nowhere"));
+}
+
+/// A directory with programs that say they are of this version.
+fn programs(place: &Place, major: u32) -> PathBuf {
+    let directory = place.path.join(format!("programs {major}"));
+    fs::create_dir(&directory).unwrap();
+    for name in ["postgres", "initdb", "pg_ctl"] {
+        let program = directory.join(name);
+        fs::write(&program, format!("#!/bin/sh\necho '{name} (PostgreSQL) {major}.1'\n")).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    directory
+}
+
+#[test]
+fn the_doctor_tells_of_newer_programs_while_the_old_are_there() {
+    let place = Place::new();
+    let home = place.home();
+    fs::create_dir_all(home.join("postgres")).unwrap();
+    let path = std::env::join_paths([programs(&place, 97), programs(&place, 98)]).unwrap();
+    let found = |version: &str| {
+        fs::write(home.join("postgres/PG_VERSION"), version).unwrap();
+        let settings = [
+            ("NPOC_DATA_DIR", home.to_str().unwrap()),
+            ("PATH", path.to_str().unwrap()),
+            ("PG_BINDIR", ""),
+        ];
+        String::from_utf8(run(&["doctor", "--json"], &settings).stdout).unwrap()
+    };
+    let of_old = found("97\n");
+    assert!(
+        of_old.contains("belong to PostgreSQL 97, and the newest programs here are 98") && of_old.contains("DEPLOY.md"),
+        "{of_old}"
+    );
+    let of_new = found("98\n");
+    assert!(of_new.contains("PostgreSQL 98 is there for it"), "{of_new}");
+    assert!(!of_new.contains("the newest programs"), "{of_new}");
+}
+
+#[test]
+fn a_directory_that_a_link_leads_to_may_be_refused() {
+    let place = Place::new();
+    for odd in [&b"line\nbreak"[..], b"octet\xff"] {
+        let directory = place.path.join(OsStr::from_bytes(odd));
+        fs::create_dir(&directory).unwrap();
+        let link = place.path.join("link");
+        std::os::unix::fs::symlink(&directory, &link).unwrap();
+        let ended = run(&[], &[("NPOC_DATA_DIR", link.to_str().unwrap())]);
+        assert_eq!(ended.status.code(), Some(78));
+        let told = String::from_utf8_lossy(&ended.stderr);
+        assert!(
+            told.contains("has a line break in it, or is no text in UTF-8"),
+            "{told}"
+        );
+        fs::remove_file(link).unwrap();
+    }
 }
 
 /// The same program below a shell with this umask.

@@ -69,9 +69,12 @@ pub enum Error {
     #[error("The embedded database needs /proc, which is not there. Mount it, or set DATABASE_URL.")]
     NoProcesses,
 
-    /// Files of PostgreSQL that name their directory have one line for it.
-    #[error("The path of the data directory has a line break in it: {:?}. Use another directory.", .0.display())]
-    LineBreak(PathBuf),
+    /// Files of PostgreSQL that name their directory have one line for it, of text. A link may lead to such a path.
+    #[error(
+        "The path of the data directory has a line break in it, or is no text in UTF-8: {:?}. Use another directory.",
+        .0
+    )]
+    OddPath(PathBuf),
 
     /// A file or directory of ours could not be made, read or changed.
     #[error("The data directory cannot be used: {}: {source}", .path.display())]
@@ -142,7 +145,7 @@ impl Error {
                 | Self::ClosedAncestor(_)
                 | Self::NoAccount
                 | Self::NoProcesses
-                | Self::LineBreak(_)
+                | Self::OddPath(_)
                 | Self::SocketPath(_)
         )
     }

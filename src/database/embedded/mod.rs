@@ -27,7 +27,6 @@ mod postmaster;
 mod socket;
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
@@ -207,10 +206,10 @@ fn prepare(home: &Path, account: Account) -> Result<PathBuf, Error> {
     directory::make(&path, directory::mode_of_home()).map_err(failed)?;
     let path = path.canonicalize().map_err(failed)?;
     account.check_reach(&path)?;
-    if path.as_os_str().as_bytes().contains(&b'\n') {
-        return Err(Error::LineBreak(path));
+    match path.to_str() {
+        Some(text) if !text.contains('\n') => Ok(path),
+        _ => Err(Error::OddPath(path)),
     }
-    Ok(path)
 }
 
 /// The right to everything in `home`, until the file is closed. It is never handed to a child, so
