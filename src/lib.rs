@@ -18,13 +18,18 @@
 //! environment in [`settings`]. The one statement of [`membership::Intake`] also fills the outbox,
 //! because "stored and owed" is one promise.
 
+#![warn(clippy::print_stderr)] // It panics where standard error is gone.
+
 pub mod commands;
 pub mod database;
+mod directory;
 pub mod mailer;
 pub mod membership;
 pub mod outbox;
 mod plain_text;
 pub mod settings;
+pub mod signals;
+pub mod standard_error;
 pub mod values;
 pub mod watch;
 pub mod web;

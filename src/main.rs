@@ -1,6 +1,8 @@
 //! Command line → settings → log → database → serve and deliver → orderly stop.
 
-use std::io::IsTerminal as _;
+#![warn(clippy::print_stderr)] // It panics where standard error is gone.
+
+use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,79 +10,176 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use npoc::commands::{Command, CommandLine};
+use npoc::commands::{Command, CommandLine, StoredCommand};
 use npoc::database::{self, Database, DatabaseChoice, Pool};
 use npoc::mailer::{Mailer, Transport};
 use npoc::membership::MailIdentity;
 use npoc::outbox::Outbox;
-use npoc::settings::{self, Purpose, Settings};
+use npoc::settings::{self, Faults, Purpose, Settings};
+use npoc::signals::{self, Stops};
+use npoc::standard_error::StandardError;
 use npoc::web;
+use rustix::fs::Mode;
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// How long a stop may take over what was begun. systemd and people wait ten seconds.
 const STOP_LIMIT: Duration = Duration::from_secs(8);
 
-/// The signal for a file that would grow beyond its limit; the same on every kind of Linux that Rust runs on, but for MIPS.
-const SIGXFSZ: i32 = 25;
-
 /// How long a start waits for the database before it serves pages without it.
 const FIRST_TRY: Duration = Duration::from_secs(4);
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    // A file that may not grow is an error of its writer, and not the end of the process.
-    let _full = signal(SignalKind::from_raw(SIGXFSZ));
-    match run(CommandLine::parse()).await {
-        Ok(ended) => ended,
-        Err(error) if npoc::commands::is_unread(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("npoc: {}", npoc::error_chain(error.as_ref()));
-            ExitCode::from(npoc::commands::status(&error))
-        }
+/// How long the end of the site waits for the reader of its log.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+fn main() -> ExitCode {
+    // What this program writes is for its own user alone, whatever its surroundings are used to.
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    let ended = match CommandLine::try_parse() {
+        Ok(said) => run(said),
+        Err(told) => print(&told),
+    };
+    ended.unwrap_or_else(|error| {
+        // Where standard error cannot be written, the status still tells.
+        drop(writeln!(io::stderr(), "{}", sentence(&error)));
+        ExitCode::from(npoc::commands::status(&error))
+    })
+}
+
+/// Help and version go to standard output, what is wrong with the command line to standard error.
+fn print(told: &clap::Error) -> anyhow::Result<ExitCode> {
+    let printed = told.print();
+    if told.use_stderr() {
+        return Ok(ExitCode::from(2));
+    }
+    let printed = printed.and_then(|()| io::stdout().flush());
+    written(printed.context("Standard output cannot be written"))
+}
+
+/// How what was written ends: a reader that leaves is no failure.
+fn written(written: anyhow::Result<()>) -> anyhow::Result<ExitCode> {
+    match written {
+        Err(error) if !npoc::commands::is_unread(&error) => Err(error),
+        _ => Ok(ExitCode::SUCCESS),
     }
 }
 
-async fn run(said: CommandLine) -> anyhow::Result<ExitCode> {
+fn sentence(error: &anyhow::Error) -> String {
+    format!("npoc: {}", npoc::error_chain(error.as_ref()))
+}
+
+fn run(said: CommandLine) -> anyhow::Result<ExitCode> {
+    let command = said.command.unwrap_or(Command::Serve);
+    let purpose = match command {
+        Command::Stored(_) => Purpose::Command,
+        _ => Purpose::Serve,
+    };
+    // Before there are threads: what is read from a file goes into the environment.
     let file = settings::file_named(said.settings);
-    let settings = |purpose| Settings::from_environment(purpose, file.as_deref());
-    match said.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve(settings(Purpose::Serve)?).await?,
-        Command::Doctor { json } => {
-            let is_well = npoc::commands::doctor(settings(Purpose::Serve), file.as_deref(), json).await?;
-            return Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    let settings = Settings::from_environment(purpose, file.as_deref());
+    let runtime = Runtime::new().context("The system has no threads for the program")?;
+    let ended = runtime.block_on(async {
+        signals::ignore_file_size_limit();
+        match command {
+            Command::Serve => serve(settings?).await,
+            Command::Doctor { json } => match npoc::commands::doctor(settings, file.as_deref(), json).await {
+                Ok(false) => Ok(ExitCode::FAILURE),
+                examined => written(examined.map(drop)),
+            },
+            Command::Stored(command) => written(run_command(command, settings).await),
         }
-        Command::Stored(command) => {
-            let settings = settings(Purpose::Command).map_err(|faults| command.without_settings(faults))?;
-            npoc::commands::run(command, &settings).await?;
-        }
-    }
-    Ok(ExitCode::SUCCESS)
+    });
+    // What still blocks, such as a name that is looked up, is not waited for.
+    runtime.shutdown_background();
+    ended
 }
 
-async fn serve(settings: Settings) -> anyhow::Result<()> {
-    start_log(&settings);
-    let (stop_all, stopping) = watch::channel(false);
-    let stopped = tokio::spawn(stop_on_signal(stop_all.clone())?);
+async fn run_command(command: StoredCommand, settings: Result<Settings, Faults>) -> anyhow::Result<()> {
+    let settings = settings.map_err(|faults| command.without_settings(faults))?;
+    npoc::commands::run(command, &settings).await
+}
+
+/// Serves until told to stop. Why it ended is said here, since a standard error that nobody reads must not hold the
+/// process.
+async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
+    let log = StandardError::start()?;
+    start_log(&settings, &log);
+    let ended = serve_until_stopped(settings, &log).await;
+    let status = match &ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log.say(&sentence(error));
+            ExitCode::from(npoc::commands::status(error))
+        }
+    };
+    log.flush(LAST_WORDS);
+    Ok(status)
+}
+
+async fn serve_until_stopped(settings: Settings, log: &StandardError) -> anyhow::Result<()> {
+    let (stop_all, mut stopping) = watch::channel(false);
+    let stopped = tokio::spawn(stop_on_signal(Stops::take()?, stop_all.clone(), log.clone()));
+    let started = tokio::select! {
+        started = start(&settings) => Some(started?),
+        _ = stopping.wait_for(|is_stopping| *is_stopping) => None,
+    };
+    let result = match started {
+        Some(started) => serve_started(&settings, started, &stop_all, stopping).await,
+        None => Ok(()),
+    };
+    stopped.abort();
+    tracing::info!("stopped");
+    result
+}
+
+/// What a site needs before it serves.
+struct Started {
+    listener: TcpListener,
+    monitor: Option<TcpListener>,
+    database: Database,
+    is_up_to_date: bool,
+}
+
+async fn start(settings: &Settings) -> anyhow::Result<Started> {
     let listener = listen(settings.listen, "NPOC_LISTEN").await?;
     let monitor = match settings.metrics_listen {
         Some(address) => Some(listen(address, "NPOC_METRICS_LISTEN").await?),
         None => None,
     };
     let database = Database::at(&settings.database, settings.database_connections).await?;
-    announce(&settings, &listener);
+    announce(settings, &listener);
     let is_up_to_date = migrate_now(&database.pool).await?;
     tell_supervisor(NotifyState::Ready);
+    Ok(Started {
+        listener,
+        monitor,
+        database,
+        is_up_to_date,
+    })
+}
+
+async fn serve_started(
+    settings: &Settings,
+    started: Started,
+    stop_all: &watch::Sender<bool>,
+    stopping: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
+    let Started {
+        listener,
+        monitor,
+        database,
+        is_up_to_date,
+    } = started;
     let mailer = Mailer::new(settings.sender(), settings.transport.clone());
     let outbox = Arc::new(Outbox::new(
         database.pool.clone(),
         mailer,
         Arc::new(settings.mail_identity()),
     ));
-    let site = web::Site::new(&settings, database.pool.clone(), &outbox, web::Limits::default())?;
+    let site = web::Site::new(settings, database.pool.clone(), &outbox, web::Limits::default())?;
     let mut delivery = tokio::spawn(deliver(
         database.pool.clone(),
         outbox,
@@ -96,13 +195,10 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     let result = tokio::select! {
         () = web::serve(site, listener, stopping) => Ok(()),
         error = failure(&mut delivery) => Err(error),
-        () = database.lost() => Err(anyhow::anyhow!("The embedded PostgreSQL ended by itself; see its log")),
     };
-    stopped.abort();
     stop_all.send_replace(true);
     finish(delivery, last_moment).await;
     database.close().await;
-    tracing::info!("stopped");
     result
 }
 
@@ -172,21 +268,15 @@ async fn finish<T>(mut delivery: JoinHandle<T>, last_moment: JoinHandle<()>) {
     }
 }
 
-/// Ctrl-C and SIGTERM stop in order; a second one stops at once.
-fn stop_on_signal(stop: watch::Sender<bool>) -> anyhow::Result<impl Future<Output = ()>> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        for attempt in 0.. {
-            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
-            if attempt > 0 {
-                std::process::exit(1);
-            }
-            tracing::info!("stopping");
-            tell_supervisor(NotifyState::Stopping);
-            stop.send_replace(true);
-        }
-    })
+/// The first signal stops in order; a second one stops at once.
+async fn stop_on_signal(mut stops: Stops, stop: watch::Sender<bool>, log: StandardError) {
+    stops.next().await;
+    tracing::info!("stopping");
+    tell_supervisor(NotifyState::Stopping);
+    stop.send_replace(true);
+    stops.next().await;
+    log.flush(LAST_WORDS);
+    std::process::exit(1);
 }
 
 /// systemd, where that has started us and waits for it.
@@ -196,16 +286,21 @@ fn tell_supervisor(state: NotifyState) {
     }
 }
 
-fn start_log(settings: &Settings) {
-    let log = tracing_subscriber::fmt()
+/// Logs to standard error, panics too.
+fn start_log(settings: &Settings, log: &StandardError) {
+    let lines = tracing_subscriber::fmt()
         .with_env_filter(&settings.log_filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
+        .with_ansi(io::stderr().is_terminal())
+        .log_internal_errors(false)
+        .with_writer(log.clone());
     if settings.log_json {
-        log.json().init();
+        lines.json().init();
     } else {
-        log.init();
+        lines.init();
     }
+    std::panic::set_hook(Box::new(|panic| {
+        tracing::error!("{}", npoc::single_line(&panic.to_string()));
+    }));
 }
 
 fn announce(settings: &Settings, listener: &TcpListener) {

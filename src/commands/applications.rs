@@ -209,7 +209,7 @@ pub(super) async fn erase_older_than(pool: &Pool, days: u16, yes: bool, out: &mu
 /// By a person: a script says `--yes`.
 fn is_confirmed(what: &str) -> anyhow::Result<bool> {
     anyhow::ensure!(io::stdin().is_terminal(), "This would erase {what} for good; say --yes");
-    eprint!("Erase {what} for good? Type yes: ");
+    write!(io::stderr(), "Erase {what} for good? Type yes: ")?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
     Ok(answer.trim().eq_ignore_ascii_case("yes"))

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use super::exit::NotNow;
-use super::terminal::counted;
+use super::terminal::{Output, counted};
 use crate::database::{Database, Pool};
 use crate::mailer::{BounceAddress, read_bounce};
 use crate::outbox::{self, BounceOutcome, NoticeWriter};
@@ -27,7 +27,10 @@ struct Sum {
 pub(super) async fn run(settings: &Settings, path: Option<&Path>) -> anyhow::Result<()> {
     let Some(address) = &settings.bounce_address else {
         // With another status the mail server would return the mail, a bounce for a bounce.
-        writeln!(io::stderr(), "NPOC_BOUNCE_ADDRESS is not set: the mail was ignored")?;
+        drop(writeln!(
+            io::stderr(),
+            "NPOC_BOUNCE_ADDRESS is not set: the mail was ignored"
+        ));
         return Ok(());
     };
     let read = read_all(settings, address, path).await;
@@ -36,7 +39,7 @@ pub(super) async fn run(settings: &Settings, path: Option<&Path>) -> anyhow::Res
         None => read.map_err(|error| error.context(NotNow))?,
         Some(_) => read?,
     };
-    let written = writeln!(io::stdout(), "{}", sum.in_words());
+    let written = writeln!(Output::lock(), "{}", sum.in_words());
     match path {
         // The mail server would return the mail for it, and what was recorded stays.
         None => Ok(()),

@@ -22,7 +22,8 @@ pub const EXIT_STATUS: &str = "\
 3 nothing has that reference
 69 the database does not answer
 75 npoc mail bounced could not process the mail now; deliver it again later
-78 a setting cannot be used, or a newer npoc has changed the database";
+78 starting again cannot help: a setting cannot be used, a newer npoc has changed the database, or the embedded \
+   database cannot run on this machine as it is";
 
 /// The site of NPOC, ICANN's Not-for-Profit Organizations Constituency.
 ///

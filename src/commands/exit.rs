@@ -1,7 +1,7 @@
 //! How a command ends that could not do what was asked, for scripts and supervisors.
 //! [`EXIT_STATUS`](super::command_line::EXIT_STATUS) tells people.
 
-use crate::database::{Unsuitable, is_away};
+use crate::database::{Unsuitable, embedded, is_away};
 use crate::settings::Faults;
 
 const FAILED: u8 = 1;
@@ -32,7 +32,9 @@ fn is_for_people(why: &Unsuitable) -> bool {
 #[must_use]
 pub fn status(error: &anyhow::Error) -> u8 {
     let of = |cause: &(dyn std::error::Error + 'static)| {
-        if cause.is::<Faults>() || cause.downcast_ref().is_some_and(is_for_people) {
+        let embedded = cause.downcast_ref::<embedded::Error>();
+        let is_final = embedded.is_some_and(embedded::Error::is_final);
+        if is_final || cause.is::<Faults>() || cause.downcast_ref().is_some_and(is_for_people) {
             Some(CONFIG)
         } else if cause.is::<NotFound>() {
             Some(NOT_FOUND)

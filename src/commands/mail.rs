@@ -1,9 +1,9 @@
 //! What an operator does about mail.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use super::exit::NotFound;
-use super::terminal::counted;
+use super::terminal::{Output, counted};
 use crate::database::Pool;
 use crate::mailer::{Email, Mailer, Purpose, Stamp};
 use crate::membership::in_utc;
@@ -104,7 +104,11 @@ pub(super) async fn send_test(settings: &Settings, address: &str) -> anyhow::Res
     let email = test_email(recipient, &settings.public_url, settings.mail_from.email.domain());
     let mailer = Mailer::new(settings.sender(), settings.transport.clone());
     match mailer.send(&email, &Stamp::now()).await {
-        Ok(()) => Ok(writeln!(io::stdout(), "The test mail was taken: {}", email.message_id)?),
+        Ok(()) => Ok(writeln!(
+            Output::lock(),
+            "The test mail was taken: {}",
+            email.message_id
+        )?),
         Err(failure) => anyhow::bail!("The test mail was not taken: {}", failure.reason),
     }
 }

@@ -19,7 +19,7 @@ pub use command_line::{
 };
 pub use doctor::doctor;
 pub use exit::status;
-use terminal::waited_for;
+use terminal::{Output, waited_for};
 
 use crate::database::{Database, Pool};
 use crate::settings::Settings;
@@ -41,9 +41,11 @@ pub async fn run(command: StoredCommand, settings: &Settings) -> anyhow::Result<
         }
     };
     let database = waited_for("The database is brought up to date", opening).await?;
-    let done = with_database(command, &database.pool, &mut io::stdout().lock()).await;
+    let mut out = Output::lock();
+    let done = with_database(command, &database.pool, &mut out).await;
     database.close().await;
-    done
+    // What does not end with a line would be lost unseen.
+    done.and_then(|()| Ok(out.flush()?))
 }
 
 async fn with_database(command: StoredCommand, pool: &Pool, out: &mut impl Write) -> anyhow::Result<()> {
@@ -90,7 +92,7 @@ pub fn is_unread(error: &anyhow::Error) -> bool {
         let csv = cause.downcast_ref().and_then(of_csv);
         cause.downcast_ref().map(io::Error::kind).or(json).or(csv)
     };
-    error
-        .chain()
-        .any(|cause| kind(cause) == Some(io::ErrorKind::BrokenPipe))
+    let is_of_database = error.chain().any(<dyn std::error::Error>::is::<sqlx::Error>);
+    let mut causes = error.chain();
+    !is_of_database && causes.any(|cause| kind(cause) == Some(io::ErrorKind::BrokenPipe))
 }

@@ -1,7 +1,7 @@
 //! What standard output leads to: a terminal, where a person reads lines that fit, or another program, which gets
 //! everything. Widths are columns of a terminal: an ideograph has two, a combining mark none.
 
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, StdoutLock, Write};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -25,6 +25,33 @@ pub struct Terminal {
     /// Columns; none where it is no terminal.
     pub width: Option<usize>,
     has_colours: bool,
+}
+
+/// Standard output, whose errors say where they happened.
+#[derive(Debug)]
+pub struct Output(StdoutLock<'static>);
+
+impl Output {
+    /// That of this process.
+    #[must_use]
+    pub fn lock() -> Self {
+        Self(io::stdout().lock())
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes).map_err(unwritable)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush().map_err(unwritable)
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "as map_err hands it over")]
+fn unwritable(error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("Standard output cannot be written: {error}"))
 }
 
 /// What a word is about.

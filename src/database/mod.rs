@@ -14,8 +14,8 @@ mod reserved;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use embedded::{Durability, Embedded};
-use sqlx::postgres::PgConnectOptions;
+use embedded::{First, Keeper};
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 pub use address::{AddressError, DatabaseAddress};
 pub use availability::{is_away, within};
@@ -58,21 +58,25 @@ pub enum DatabaseChoice {
 pub struct Database {
     /// Connections.
     pub pool: Pool,
-    server: Option<Embedded>,
+    server: Option<Keeper>,
 }
 
 impl Database {
     /// Makes the way to the database, of at most `connections`, and starts the embedded server if that is the choice. Nothing is
-    /// connected yet: a site can serve its pages while an operator's server is away.
+    /// connected yet: a site can serve its pages while the server is away, its own too.
     ///
     /// # Errors
     /// A sentence for the operator.
     pub async fn at(choice: &DatabaseChoice, connections: u32) -> anyhow::Result<Self> {
+        Self::reach(choice, connections, First::MayWait).await
+    }
+
+    async fn reach(choice: &DatabaseChoice, connections: u32, first: First) -> anyhow::Result<Self> {
         let (address, server) = match choice {
             DatabaseChoice::Url(address) => ((**address).clone(), None),
             DatabaseChoice::Embedded(home) => {
-                let (options, server) = start(home).await?;
-                (DatabaseAddress::of(options), Some(server))
+                let (socket, server) = Keeper::start(home, first).await?;
+                (DatabaseAddress::of(options(&socket)), Some(server))
             }
         };
         Ok(Self {
@@ -86,7 +90,7 @@ impl Database {
     /// # Errors
     /// A sentence for the operator.
     pub async fn open_and_migrate(choice: &DatabaseChoice) -> anyhow::Result<Self> {
-        let database = Self::at(&beside(choice), OF_COMMAND).await?;
+        let database = Self::reach(&beside(choice), OF_COMMAND, First::MustRun).await?;
         migrate(&database.pool).await.map_err(not_up_to_date)?;
         Ok(database)
     }
@@ -104,18 +108,9 @@ impl Database {
                 home.display()
             );
         }
-        let database = Self::at(&beside(choice), OF_COMMAND).await?;
+        let database = Self::reach(&beside(choice), OF_COMMAND, First::MustRun).await?;
         check(&database.pool).await.map_err(not_up_to_date)?;
         Ok(database)
-    }
-
-    /// Returns when the embedded server has ended by itself; never for a server that is not ours.
-    pub async fn lost(&self) {
-        let Some(server) = &self.server else {
-            return std::future::pending().await;
-        };
-        let watch = server.watch();
-        drop(tokio::task::spawn_blocking(move || watch.wait()).await);
     }
 
     /// Closes the connections, then stops the server where it is ours.
@@ -178,17 +173,16 @@ pub async fn adapt(pool: &Pool) {
     }
 }
 
-async fn start(home: &Path) -> anyhow::Result<(PgConnectOptions, Embedded)> {
-    let home: PathBuf = home.to_owned();
-    let server = tokio::task::spawn_blocking(move || Embedded::start(&home, Durability::Full)).await??;
-    Ok((options(server.socket_dir()), server))
-}
-
-/// How to reach an embedded server: only through its socket.
+/// How to reach an embedded server: only through its socket, whatever the environment says of other servers.
 #[must_use]
 pub fn options(socket_dir: &Path) -> PgConnectOptions {
     PgConnectOptions::new_without_pgpass()
+        .host("localhost")
+        .port(5432)
         .socket(socket_dir)
         .username(embedded::USER)
+        .password("")
         .database(embedded::DATABASE)
+        .ssl_mode(PgSslMode::Disable)
+        .application_name("npoc")
 }

@@ -1,10 +1,11 @@
 //! Mail as files, for a site at home: what a relay would get, to be opened by any mail program.
 
-use std::fs::{DirBuilder, File};
+use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use crate::directory;
 
 /// How the name of a file ends that is not whole yet.
 const UNFINISHED: &str = ".part";
@@ -20,7 +21,10 @@ const LONGER_THAN_A_WRITE: Duration = Duration::from_mins(10);
 /// # Errors
 /// Whatever the last write, the disk or the folder said: full, over quota, read-only, broken.
 pub fn save(folder: &Path, message_id: &str, message: &[u8]) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    if let Some(home) = folder.parent() {
+        directory::make(home, directory::mode_of_home())?;
+    }
+    directory::make(folder, directory::PRIVATE)?;
     // Readable by the site's own user alone; removed when anything fails before it gets its name.
     let mut file = tempfile::Builder::new()
         .prefix(".")

@@ -1,6 +1,9 @@
 //! Settings that stand in a file, as lines of `NAME=value`.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::{Faults, SETTINGS};
@@ -12,32 +15,54 @@ pub fn file_named(said: Option<PathBuf>) -> Option<PathBuf> {
     said.or_else(|| set().map(PathBuf::from))
 }
 
-/// Takes the file into the environment, or `.env` where none is named and there is one. What stands in the environment
-/// already is left as it is.
+/// The largest file that is read, in octets: more are no settings.
+const LARGEST: u64 = 1 << 20;
+
+/// Takes the file into the environment, or `.env` in the working directory where none is named and there is one. What
+/// stands in the environment already is left as it is.
 ///
 /// # Errors
 /// Why it cannot be read, or what in it would be read otherwise than it looks.
-pub(super) fn take_in(file: Option<&Path>) -> Result<(), Faults> {
-    let Some(file) = file else {
-        return match dotenvy::dotenv() {
-            Err(error) if !error.not_found() => Err(unreadable(Path::new(".env"), error)),
-            _ => Ok(()),
-        };
+pub(super) fn take_in(named: Option<&Path>) -> Result<(), Faults> {
+    let file = named.unwrap_or(Path::new(".env"));
+    let text = match read(file) {
+        Err(error) if named.is_none() && error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(unreadable(file, &error)),
+        Ok(text) => text,
     };
-    check(file).and_then(|()| dotenvy::from_path(file).map_err(|error| unreadable(file, error)))
+    if named.is_some() {
+        check(file, &text)?;
+    }
+    dotenvy::from_read(text.as_bytes()).map_err(|_| unreadable(file, &wrong_line(&text)))
 }
 
-/// The lines themselves may hold a password.
-fn unreadable(file: &Path, error: dotenvy::Error) -> Faults {
-    let why = match error {
-        dotenvy::Error::Io(error) => error.to_string(),
-        _ => wrong_line(file),
-    };
+/// Has a setting be empty from now on, whatever the environment says.
+pub(super) fn empty(name: &str) {
+    // A name and an equals sign are a line that can be read.
+    drop(dotenvy::from_read_override(format!("{name}=\n").as_bytes()));
+}
+
+/// The text without a byte order mark, which some editors write.
+fn read(file: &Path) -> io::Result<String> {
+    let mut octets = Vec::new();
+    File::open(file)?.take(LARGEST + 1).read_to_end(&mut octets)?;
+    if octets.len() as u64 > LARGEST {
+        return Err(io::Error::other("it is larger than 1 MB"));
+    }
+    let text = String::from_utf8(octets).map_err(|_| io::Error::other("it is no text in UTF-8"))?;
+    if text.contains('\0') {
+        return Err(io::Error::other("it has a zero octet in it"));
+    }
+    Ok(text.trim_start_matches('\u{feff}').to_owned())
+}
+
+/// Without any line, which may hold a password.
+fn unreadable(file: &Path, why: &impl Display) -> Faults {
     Faults(vec![format!("{} cannot be read: {why}.", file.display())])
 }
 
-fn wrong_line(file: &Path) -> String {
-    let lines = dotenvy::from_path_iter(file).into_iter().flatten();
+fn wrong_line(text: &str) -> String {
+    let lines = dotenvy::from_read_iter(text.as_bytes());
     let last = lines.map_while(Result::ok).last();
     let place = last.map_or_else(
         || "the first setting".into(),
@@ -48,8 +73,7 @@ fn wrong_line(file: &Path) -> String {
 
 /// What one would not notice: of two lines for one setting the first would count, a dollar sign would stand for another
 /// setting, and a name that nobody reads means nothing.
-fn check(file: &Path) -> Result<(), Faults> {
-    let text = std::fs::read_to_string(file).map_err(|error| unreadable(file, dotenvy::Error::Io(error)))?;
+fn check(file: &Path, text: &str) -> Result<(), Faults> {
     let mut seen = BTreeSet::new();
     let lines = text.lines().filter_map(|line| line.split_once('='));
     let settings = lines.map(|(name, value)| (name.trim().trim_start_matches("export "), value.trim()));

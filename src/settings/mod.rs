@@ -1,18 +1,20 @@
 //! Every setting, typed, from the environment, read once; all faults in one message. The only
 //! module that knows how settings are spelled.
 
+mod data_dir;
+mod environment;
 mod file;
 mod table;
 
-use std::env;
 use std::net::SocketAddr;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use ipnet::IpNet;
 use lettre::message::Mailbox;
 use url::Url;
+
+use environment::Environment;
 
 pub use file::file_named;
 pub use table::{SETTINGS, Setting};
@@ -111,10 +113,13 @@ impl Settings {
     /// All [`Faults`] at once.
     pub fn from_environment(purpose: Purpose, file: Option<&Path>) -> Result<Self, Faults> {
         file::take_in(file)?;
-        Self::read(purpose, is_root(), |name| {
-            // What is no UTF-8 is no value that any setting takes: better refused than unseen.
-            env::var_os(name).map(|value| value.to_string_lossy().into_owned())
-        })
+        let environment = Environment::default();
+        let settings = Self::read(purpose, is_root(), |name| environment.value(name));
+        let settings = environment.checked(settings)?;
+        if matches!(settings.database, DatabaseChoice::Embedded(_)) {
+            environment::forget_options_of_other_servers();
+        }
+        Ok(settings)
     }
 
     /// Reads from any lookup; an empty value counts as not set. Root's data stand elsewhere.
@@ -143,11 +148,11 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             "an address and a port, like 127.0.0.1:8080",
         );
         let public_url = self.public_url(listen);
-        let data_dir = self.data_dir();
+        let data_dir = data_dir::find(self.is_root, &self.lookup);
         let profiles = self.profiles();
-        let database = self.database(data_dir.clone());
+        let database = self.database(&data_dir);
         let database_connections = self.database_connections();
-        let transport = self.transport(purpose, data_dir);
+        let transport = self.transport(purpose, &data_dir);
         let mail_from = self.mail_from();
         let must_be = "an ASCII address with one * before the @, like bounce+*@npoc.org";
         let bounce_address = self.optional("NPOC_BOUNCE_ADDRESS", must_be, |_| true);
@@ -236,24 +241,16 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         })
     }
 
-    /// None where nothing says where; a fault only for what needs it.
-    fn data_dir(&self) -> Option<PathBuf> {
-        let given = self.value("NPOC_DATA_DIR").map(PathBuf::from);
-        let state = self
-            .value("XDG_STATE_HOME")
-            .map(|state| PathBuf::from(state).join("npoc"));
-        let system = self.is_root.then(|| PathBuf::from("/var/lib/npoc"));
-        let own = self
-            .value("HOME")
-            .map(|home| PathBuf::from(home).join(".local/state/npoc"));
-        std::path::absolute(given.or(state).or(system).or(own)?).ok()
+    fn needed(&mut self, data_dir: &Result<PathBuf, String>) -> Option<PathBuf> {
+        if let Err(fault) = data_dir
+            && !self.faults.contains(fault)
+        {
+            self.faults.push(fault.clone());
+        }
+        data_dir.as_ref().ok().cloned()
     }
 
-    fn needed(&mut self, data_dir: Option<PathBuf>) -> Option<PathBuf> {
-        data_dir.or_else(|| self.fault("NPOC_DATA_DIR", "set, since neither XDG_STATE_HOME nor HOME is"))
-    }
-
-    fn database(&mut self, data_dir: Option<PathBuf>) -> Option<DatabaseChoice> {
+    fn database(&mut self, data_dir: &Result<PathBuf, String>) -> Option<DatabaseChoice> {
         let Some(url) = self.value("DATABASE_URL") else {
             return self.needed(data_dir).map(DatabaseChoice::Embedded);
         };
@@ -271,7 +268,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         Some(connections.unwrap_or(CONNECTIONS))
     }
 
-    fn transport(&mut self, purpose: Purpose, data_dir: Option<PathBuf>) -> Option<Transport> {
+    fn transport(&mut self, purpose: Purpose, data_dir: &Result<PathBuf, String>) -> Option<Transport> {
         let mail = self.value("NPOC_MAIL");
         let wants_folder = mail.as_deref() == Some("folder");
         if mail.is_some() && !wants_folder {
@@ -375,5 +372,5 @@ fn network(text: &str) -> Option<IpNet> {
 }
 
 fn is_root() -> bool {
-    std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+    rustix::process::geteuid().is_root()
 }

@@ -5,9 +5,8 @@ use time::OffsetDateTime;
 
 use super::machine::CLOCK;
 use super::{Finding, PATIENCE, server};
-use crate::database::{
-    Database, DatabaseChoice, Migrations, OF_COMMAND, beside, embedded, inspect, inspect_hosts, migrations,
-};
+use crate::database::embedded::{self, Versions};
+use crate::database::{Database, DatabaseChoice, Migrations, OF_COMMAND, beside, inspect, inspect_hosts, migrations};
 use crate::membership::in_utc;
 use crate::outbox::{self, MOST_CONNECTIONS, QueueStats, RelayState};
 use crate::settings::Settings;
@@ -44,25 +43,37 @@ pub(super) async fn all(settings: &Settings) -> Vec<Finding> {
             },
         }
     };
-    match tokio::time::timeout(PATIENCE, looking).await {
+    let mut findings = match tokio::time::timeout(PATIENCE, looking).await {
         Ok(Ok(findings)) => findings,
         Ok(Err(error)) => vec![unusable(&error)],
         Err(_) => vec![unreachable("it does not answer")],
+    };
+    if let DatabaseChoice::Embedded(home) = &settings.database {
+        findings.extend(newer_programs(home));
     }
+    findings
+}
+
+/// Data that are opened by the programs of their own version alone. A system that is upgraded may lose these.
+fn newer_programs(home: &std::path::Path) -> Option<Finding> {
+    let Versions { used, newest } = embedded::versions(home).ok()?;
+    (used < newest).then(|| {
+        let says = format!(
+            "the data belong to PostgreSQL {used}, and the newest programs here are {newest}. Without those of {used} the \
+             site does not start."
+        );
+        let advice = format!("Keep them until the data are moved. DEPLOY.md says how: \"{}\".", embedded::MOVING);
+        Finding::doubtful(DATABASE, says, advice)
+    })
 }
 
 fn not_running(home: &std::path::Path) -> Finding {
-    let programs = embedded::version(home);
-    match programs {
-        Err(error) => Finding::bad(
-            DATABASE,
-            format!("{error}."),
-            "Install that PostgreSQL (Debian: sudo apt-get install postgresql), or set DATABASE_URL.",
-        ),
-        Ok(version) => Finding::doubtful(
+    match embedded::versions(home) {
+        Err(error) => Finding::bad(DATABASE, error.to_string(), "Until then the site does not start."),
+        Ok(Versions { used, .. }) => Finding::doubtful(
             DATABASE,
             format!(
-                "the embedded one in {} is not running; PostgreSQL {version} is there for it.",
+                "the embedded one in {} is not running; PostgreSQL {used} is there for it.",
                 home.display()
             ),
             "Start the site and look again: it starts and makes the database by itself.",

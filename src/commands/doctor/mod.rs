@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::terminal::{Terminal, Tone};
+use super::terminal::{Output, Terminal, Tone};
 use super::write_json;
 use crate::settings::{Faults, Settings};
 
@@ -122,6 +122,7 @@ impl<W: Write> Chart<W> {
                 self.bad, self.doubtful
             )?;
         }
+        self.out.flush()?;
         Ok(self.bad == 0)
     }
 }
@@ -138,7 +139,7 @@ const DEEPER: &str = "       ";
 /// That standard output cannot be written.
 pub async fn doctor(settings: Result<Settings, Faults>, file: Option<&Path>, json: bool) -> anyhow::Result<bool> {
     let mut chart = Chart {
-        out: io::stdout().lock(),
+        out: Output::lock(),
         terminal: Terminal::of_stdout(),
         json,
         bad: 0,

@@ -27,11 +27,10 @@ impl Account {
     /// Data that exist keep their owner, whose number may have changed hands between two images of
     /// one container.
     pub(super) fn choose(data: &Path) -> Result<Self, Error> {
-        let own = fs::metadata("/proc/self").map_err(|source| Error::Home {
-            path: "/proc/self".into(),
-            source,
-        })?;
-        if own.uid() != 0 {
+        if !Path::new("/proc/self/stat").exists() {
+            return Err(Error::NoProcesses);
+        }
+        if !rustix::process::geteuid().is_root() {
             return Ok(Self(None));
         }
         let owner = fs::metadata(data).ok().map(|found| Ids {
@@ -48,11 +47,6 @@ impl Account {
     /// The account of this process.
     pub(super) fn own_account() -> Self {
         Self(None)
-    }
-
-    /// Whether the server runs as somebody else than this process.
-    pub(super) fn is_other(self) -> bool {
-        self.0.is_some()
     }
 
     /// A command as that account, in surroundings that do not depend on ours: no `PG…` variable, no

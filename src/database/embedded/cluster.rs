@@ -5,13 +5,16 @@ use std::fs::{self, DirBuilder, File};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::account::Account;
 use super::binaries::Binaries;
 use super::error::Error;
+use super::halt::Halt;
 use super::log::Log;
 use super::postmaster::{self, Holder, PidFile};
 use super::{DATABASE, PAUSE, USER};
@@ -28,6 +31,13 @@ const LOCALES: [&str; 2] = ["C.UTF-8", "C"];
 /// How long the lifeline of a killed site is given to stop its server before we do.
 const LIFELINE_PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a child is given to clean up when it is not wanted any more.
+const CHILD_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Less than this many octets on a disk are no room for a cluster, which has 40 MB and as much of a log that it writes
+/// ahead.
+const NO_ROOM: u64 = 64 << 20;
+
 /// A cluster, and what is needed to run programs on it.
 #[derive(Clone)]
 pub(super) struct Cluster {
@@ -38,7 +48,7 @@ pub(super) struct Cluster {
 
 impl Cluster {
     /// The cluster in `home`, which is made if there is none. The lock has to be held.
-    pub(super) fn open(home: &Path, account: Account) -> Result<Self, Error> {
+    pub(super) fn open(home: &Path, account: Account, halt: &Halt) -> Result<Self, Error> {
         sweep(home);
         let data = home.join(DIRECTORY);
         let version = version(&data)?;
@@ -50,7 +60,7 @@ impl Cluster {
             binaries,
         };
         if version.is_none() {
-            cluster.create(home)?;
+            cluster.create(home, halt)?;
         }
         Ok(cluster)
     }
@@ -62,16 +72,16 @@ impl Cluster {
 
     /// Makes the cluster under another name and moves it into place when it is complete. So a kill
     /// leaves nothing half made, and an initdb that outlives us writes where nobody looks.
-    fn create(&self, home: &Path) -> Result<(), Error> {
+    fn create(&self, home: &Path, halt: &Halt) -> Result<(), Error> {
         tracing::info!(version = self.binaries.major, "creating the data of PostgreSQL");
         let log = Log::open(home)?;
         let place = home.join(unfinished_name());
-        LOCALES
-            .iter()
-            .try_fold(false, |done, locale| Ok(done || self.initdb(&place, locale, &log)?))?
-            .then_some(())
-            .ok_or_else(|| failed(&log))?;
-        self.create_database(&place, &log)?;
+        let made = self.fill(&place, &log, halt);
+        if made.is_err() {
+            // Its space is needed.
+            let _ = fs::remove_dir_all(&place);
+        }
+        made?;
         // A rename that a crash of the machine undoes would take all later data along.
         let moved = fs::rename(&place, &self.data).and_then(|()| File::open(home)?.sync_all());
         moved.map_err(|source| Error::Home {
@@ -80,7 +90,16 @@ impl Cluster {
         })
     }
 
-    fn initdb(&self, place: &Path, locale: &str, log: &Log) -> Result<bool, Error> {
+    fn fill(&self, place: &Path, log: &Log, halt: &Halt) -> Result<(), Error> {
+        LOCALES
+            .iter()
+            .try_fold(false, |done, locale| Ok(done || self.initdb(place, locale, log, halt)?))?
+            .then_some(())
+            .ok_or_else(|| failed(log))?;
+        self.create_database(place, log, halt)
+    }
+
+    fn initdb(&self, place: &Path, locale: &str, log: &Log, halt: &Halt) -> Result<bool, Error> {
         // initdb removes the contents of a directory that it could not finish, not the directory.
         let _ = fs::remove_dir(place);
         let made = DirBuilder::new().mode(0o700).create(place);
@@ -95,16 +114,13 @@ impl Cluster {
             .arg(place)
             .args(["-U", USER, "-A", "trust", "--encoding=UTF8", "--no-instructions"]);
         command.arg(format!("--locale={locale}"));
-        let status = command
-            .stdin(Stdio::null())
-            .stdout(log.stdio()?)
-            .stderr(log.stdio()?)
-            .status();
-        Ok(status.map_err(|source| self.unstarted("initdb", source))?.success())
+        command.stdin(Stdio::null()).stdout(log.stdio()?).stderr(log.stdio()?);
+        let child = command.spawn().map_err(|source| self.unstarted("initdb", source))?;
+        Ok(self.end_of(child, "initdb", halt)?.success())
     }
 
     /// In single-user mode, which needs no socket and whose end is the end of its work.
-    fn create_database(&self, place: &Path, log: &Log) -> Result<(), Error> {
+    fn create_database(&self, place: &Path, log: &Log, halt: &Halt) -> Result<(), Error> {
         let mut command = self.command("postgres");
         command
             .arg("--single")
@@ -117,18 +133,41 @@ impl Cluster {
             .stdin
             .take()
             .map(|mut stdin| writeln!(stdin, "CREATE DATABASE {DATABASE};"));
-        let ended = child.wait().map_err(|source| self.unstarted("postgres", source))?;
+        let ended = self.end_of(child, "postgres", halt)?;
         match told {
             Some(Ok(())) if ended.success() => Ok(()),
             _ => Err(failed(log)),
         }
     }
 
+    /// Waits for the end of a child. Where somebody does not want it any more, it is ended, with its children.
+    fn end_of(&self, mut child: Child, program: &str, halt: &Halt) -> Result<ExitStatus, Error> {
+        let group = Pid::from_child(&child);
+        let mut patience = None;
+        loop {
+            if let Some(status) = child.try_wait().map_err(|source| self.unstarted(program, source))? {
+                return halt.check().map(|()| status);
+            }
+            if halt.is_told() {
+                let until = *patience.get_or_insert_with(|| Instant::now() + CHILD_PATIENCE);
+                let signal = if Instant::now() < until {
+                    Signal::TERM
+                } else {
+                    Signal::KILL
+                };
+                // It may have ended just now.
+                let _ = kill_process_group(group, signal);
+            }
+            sleep(PAUSE);
+        }
+    }
+
     /// Waits until no server of an earlier run works on the data, and stops one whom its lifeline
     /// does not.
-    pub(super) fn settle(&self) -> Result<(), Error> {
+    pub(super) fn settle(&self, halt: &Halt) -> Result<(), Error> {
         let patience = Instant::now() + LIFELINE_PATIENCE;
         while let Some(pid) = self.server() {
+            halt.check()?;
             if Instant::now() > patience {
                 return self.halt(pid);
             }
@@ -211,7 +250,17 @@ fn sweep(home: &Path) {
     }
 }
 
+/// How many octets the disk of a directory has left, as far as it can be told.
+pub(super) fn room(directory: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(directory).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
 fn failed(log: &Log) -> Error {
+    let home = log.path.parent().unwrap_or(Path::new("/"));
+    if room(home).is_some_and(|room| room < NO_ROOM) {
+        return Error::NoRoom(home.to_owned());
+    }
     Error::Create {
         path: log.path.clone(),
         log: log.end(),

@@ -1,7 +1,22 @@
 //! What an operator is told when the embedded server cannot be had.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
+
+/// The section of DEPLOY.md on data that belong to another version.
+pub const MOVING: &str = "The embedded database in a new version of PostgreSQL";
+
+/// What a start says that may succeed later, with nobody changing anything: no room, no memory, no files to be opened,
+/// or a server that is still ending.
+const PASSING: [&str; 7] = [
+    "No space left on device",
+    "Disk quota exceeded",
+    "Cannot allocate memory",
+    "out of memory",
+    "Too many open files",
+    "is still in use",
+    "already exists",
+];
 
 /// Why the embedded server could not be started, and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -21,8 +36,8 @@ pub enum Error {
 
     /// A cluster can only be opened by the major version that made it.
     #[error(
-        "The data in {} belong to PostgreSQL {needed}, but only version {found} is installed. Install version {needed} \
-         (Debian: apt-get install postgresql-{needed}), or move the data with pg_dumpall and psql.",
+        "The data in {} belong to PostgreSQL {needed}, but only version {found} is installed. DEPLOY.md says how to go \
+         on: \"{MOVING}\".",
         .path.display()
     )]
     Version {
@@ -49,6 +64,17 @@ pub enum Error {
     /// We are root, and the machine has no user to run the server as.
     #[error("PostgreSQL does not run as root, and there is neither a user postgres nor a user nobody to run it as.")]
     NoAccount,
+
+    /// Without `/proc` nothing can be told of processes, so neither of servers of earlier runs.
+    #[error("The embedded database needs /proc, which is not there. Mount it, or set DATABASE_URL.")]
+    NoProcesses,
+
+    /// Files of PostgreSQL that name their directory have one line for it, of text. A link may lead to such a path.
+    #[error(
+        "The path of the data directory has a line break in it, or is no text in UTF-8: {:?}. Use another directory.",
+        .0
+    )]
+    OddPath(PathBuf),
 
     /// A file or directory of ours could not be made, read or changed.
     #[error("The data directory cannot be used: {}: {source}", .path.display())]
@@ -82,6 +108,10 @@ pub enum Error {
         log: String,
     },
 
+    /// The new cluster could not be made, and there is little room for it.
+    #[error("There is no room left on the disk of {}, so PostgreSQL could not create its data there.", .0.display())]
+    NoRoom(PathBuf),
+
     /// The server ended before it was ready.
     #[error("PostgreSQL did not start. The end of {}:\n{log}", .path.display())]
     Server {
@@ -94,4 +124,60 @@ pub enum Error {
     /// A server of an earlier run works on our data and does not stop.
     #[error("An earlier PostgreSQL server (process {0}) still runs on the data and does not stop. Stop it by hand.")]
     OldServer(u32),
+    /// The server ended, and nobody had told it to.
+    #[error("PostgreSQL ended by itself; see {}", .0.display())]
+    Ended(PathBuf),
+
+    /// Whoever wanted the server does not want it any more.
+    #[error("The start was stopped.")]
+    Halted,
+}
+
+impl Error {
+    /// Whether starting again cannot help until somebody has changed something.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(
+            self,
+            Self::NoServer
+                | Self::Bindir(_)
+                | Self::Version { .. }
+                | Self::ClosedAncestor(_)
+                | Self::NoAccount
+                | Self::NoProcesses
+                | Self::OddPath(_)
+                | Self::SocketPath(_)
+        )
+    }
+
+    /// Whether a server on data that exist may start later, with nobody changing anything.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            // A full disk keeps the log from saying why.
+            Self::Server { log, .. } => log.trim().is_empty() || PASSING.iter().any(|words| log.contains(words)),
+            Self::Home { source, .. } | Self::Spawn { source, .. } => matches!(
+                source.kind(),
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::OutOfMemory | ErrorKind::WouldBlock
+            ),
+            _ => false,
+        }
+    }
+
+    /// The error in one line.
+    pub(super) fn reason(&self) -> String {
+        let Self::Server { path, log } = self else {
+            return self.to_string();
+        };
+        let marks = ["FATAL:", "PANIC:"];
+        let said = |line: &str| {
+            marks
+                .iter()
+                .find_map(|mark| line.find(mark))
+                .map(|at| line[at..].to_owned())
+        };
+        match log.lines().rev().find_map(said) {
+            Some(said) => format!("PostgreSQL did not start: {said}; see {}", path.display()),
+            None => format!("PostgreSQL did not start; see {}", path.display()),
+        }
+    }
 }

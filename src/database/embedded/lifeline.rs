@@ -16,6 +16,7 @@ use std::thread::{self, sleep};
 use super::account::Account;
 use super::cluster::Cluster;
 use super::error::Error;
+use super::halt::Halt;
 use super::log::Log;
 use super::postmaster::PidFile;
 use super::{PAUSE, socket};
@@ -89,7 +90,7 @@ pub(super) struct Server {
 impl Server {
     /// Starts a server and waits until it accepts connections. With a `remover` nothing waits for
     /// the disk.
-    pub(super) fn start(cluster: &Cluster, home: &Path, remover: Option<&Remover>) -> Result<Self, Error> {
+    pub(super) fn start(cluster: &Cluster, home: &Path, remover: Option<&Remover>, halt: &Halt) -> Result<Self, Error> {
         let socket_dir = socket::directory(home, cluster.account)?;
         let log = Log::open(home)?;
         let mut command = shell(cluster.account, LIFELINE);
@@ -113,7 +114,7 @@ impl Server {
             cluster: cluster.clone(),
             socket_dir,
         };
-        server.await_ready(&log)?;
+        server.await_ready(&log, halt)?;
         Ok(server)
     }
 
@@ -127,15 +128,20 @@ impl Server {
         self.cluster.binaries.program(name)
     }
 
-    /// Set when the server has ended.
-    pub(super) fn ended(&self) -> Arc<OnceLock<()>> {
-        Arc::clone(&self.ended)
+    pub(super) fn await_end(&self) {
+        self.ended.wait();
+    }
+
+    /// Whether the server has ended. The thread that started it is unparked then.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.get().is_some()
     }
 
     /// Looks for our own child, since a server that a killed site had only just started may become
     /// ready too.
-    fn await_ready(&self, log: &Log) -> Result<(), Error> {
-        while self.ended.get().is_none() {
+    fn await_ready(&self, log: &Log, halt: &Halt) -> Result<(), Error> {
+        while !self.has_ended() {
+            halt.check()?;
             let file = PidFile::read(&self.cluster.data).filter(|file| file.is_child_of(self.shell));
             if file
                 .and_then(|file| file.ready_in)
@@ -157,7 +163,7 @@ impl Drop for Server {
         drop(self.pipe.take());
         self.ended.wait();
         // Only if somebody killed the shell is there something left to do.
-        if let Err(error) = self.cluster.settle() {
+        if let Err(error) = self.cluster.settle(&Halt::default()) {
             tracing::error!(%error, "PostgreSQL was not stopped");
         }
         // It is made anew at each start; one among the temporary directories should not stay there.
@@ -210,16 +216,18 @@ fn shell(account: Account, script: &str) -> Command {
     command
 }
 
-fn unstarted(source: io::Error) -> Error {
+pub(super) fn unstarted(source: io::Error) -> Error {
     Error::Spawn {
         program: SHELL.into(),
         source,
     }
 }
 
-/// Waits for the child in a thread of its own, and sets what it returns when the child has ended.
+/// Waits for the child in a thread of its own. When the child has ended, that sets what this returns, and unparks the
+/// thread that called this.
 fn reap(mut child: Child) -> Result<Arc<OnceLock<()>>, Error> {
     let ended = Arc::new(OnceLock::new());
+    let caller = thread::current();
     let set = Arc::clone(&ended);
     let wait = move || {
         if let Err(error) = child.wait() {
@@ -227,6 +235,7 @@ fn reap(mut child: Child) -> Result<Arc<OnceLock<()>>, Error> {
         }
         // It is set nowhere else.
         let _ = set.set(());
+        caller.unpark();
     };
     thread::Builder::new()
         .name("postgres".to_owned())

@@ -17,6 +17,11 @@ const LINES: usize = 12;
 /// What PostgreSQL says when an earlier server has not ended entirely.
 const LEFTOVERS: [&str; 2] = ["\"postmaster.pid\" already exists", "is still in use"];
 
+/// Where the log of the server in `home` is.
+pub(super) fn path(home: &Path) -> PathBuf {
+    home.join("postgres.log")
+}
+
 /// The log, as far as it is written from now on.
 pub(super) struct Log {
     pub(super) path: PathBuf,
@@ -26,7 +31,7 @@ pub(super) struct Log {
 
 impl Log {
     pub(super) fn open(home: &Path) -> Result<Self, Error> {
-        let path = home.join("postgres.log");
+        let path = path(home);
         let opened = OpenOptions::new()
             .create(true)
             .append(true)

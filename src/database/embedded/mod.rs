@@ -13,30 +13,35 @@
 //! home/socket/        the socket, unless the path is too long for one
 //! ```
 //!
-//! Everything here blocks; call it from a thread that may wait.
+//! Everything here but [`Keeper::start`] blocks; call it from a thread that may wait.
 
 mod account;
 mod binaries;
 mod cluster;
 mod error;
+mod halt;
+mod keeper;
 mod lifeline;
 mod log;
 mod postmaster;
 mod socket;
 
-use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use account::Account;
 use cluster::Cluster;
+use halt::Halt;
 use lifeline::{Remover, Server};
 use postmaster::PidFile;
 
-pub use error::Error;
+use crate::directory;
+
+pub use error::{Error, MOVING};
+pub use keeper::{First, Keeper};
 
 /// The superuser of the cluster, whom the site connects as.
 pub const USER: &str = "npoc";
@@ -65,12 +70,10 @@ pub enum Durability {
 }
 
 /// A running server. Dropping it stops the server and waits until it is gone.
-// The fields are dropped in this order: first the server, then its directory, last the right to
-// both.
+// The fields are dropped in this order: first the server, then the right to its home.
 pub struct Embedded {
     server: Server,
-    _remover: Option<Remover>,
-    _lock: File,
+    _home: Home,
 }
 
 impl Embedded {
@@ -81,21 +84,11 @@ impl Embedded {
     /// # Errors
     /// Each [`Error`] is a sentence for the operator. Nothing keeps running after one.
     pub fn start(home: &Path, durability: Durability) -> Result<Self, Error> {
-        let account = Account::choose(&home.join(cluster::DIRECTORY))?;
-        let home = prepare(home, &account)?;
-        let lock = lock(&home)?;
-        let remover = (durability == Durability::Disposable)
-            .then(|| Remover::start(&home))
-            .transpose()?;
-        let cluster = Cluster::open(&home, account)?;
-        cluster.settle()?;
-        let server = persist(|| Server::start(&cluster, &home, remover.as_ref()))?;
-        tracing::info!(home = %home.display(), version = cluster.binaries.major, "PostgreSQL is running");
-        Ok(Self {
-            server,
-            _remover: remover,
-            _lock: lock,
-        })
+        let halt = Halt::default();
+        let home = Home::open(home, durability, &halt)?;
+        let server = home.start(&halt)?;
+        home.announce();
+        Ok(Self { server, _home: home })
     }
 
     /// The directory that holds the socket `.s.PGSQL.5432`.
@@ -111,10 +104,9 @@ impl Embedded {
         self.server.program(name)
     }
 
-    /// Something to wait with for the server's end while this handle is kept elsewhere to stop it.
-    #[must_use]
-    pub fn watch(&self) -> Watch {
-        Watch(self.server.ended())
+    /// Blocks until the server has ended by itself; returns at once if it already has.
+    pub fn await_end(&self) {
+        self.server.await_end();
     }
 
     /// Ends every session, stops the server and waits until it is gone. Close the pool first.
@@ -123,15 +115,56 @@ impl Embedded {
     }
 }
 
-/// Waits for the end of a server; see [`Embedded::watch`].
-#[derive(Clone)]
-pub struct Watch(Arc<OnceLock<()>>);
+/// A home directory that is ours, with its cluster.
+// The fields are dropped in this order: first the directory, last the right to it.
+struct Home {
+    path: PathBuf,
+    cluster: Cluster,
+    remover: Option<Remover>,
+    _lock: File,
+}
 
-impl Watch {
-    /// Blocks until the server ended, by itself or because it was stopped; returns at once if it
-    /// already has.
-    pub fn wait(&self) {
-        self.0.wait();
+impl Home {
+    /// Makes it, and the cluster in it, where they are missing.
+    fn open(home: &Path, durability: Durability, halt: &Halt) -> Result<Self, Error> {
+        let account = Account::choose(&home.join(cluster::DIRECTORY))?;
+        let path = prepare(home, account)?;
+        let lock = lock(&path, halt)?;
+        let remover = (durability == Durability::Disposable)
+            .then(|| Remover::start(&path))
+            .transpose()?;
+        let cluster = Cluster::open(&path, account, halt)?;
+        Ok(Self {
+            path,
+            cluster,
+            remover,
+            _lock: lock,
+        })
+    }
+
+    /// Starts the server, once nothing of an earlier one is left.
+    fn start(&self, halt: &Halt) -> Result<Server, Error> {
+        self.cluster.settle(halt)?;
+        let start = || Server::start(&self.cluster, &self.path, self.remover.as_ref(), halt);
+        persist(start, halt)
+    }
+
+    /// Where a server listens, whether one runs or not.
+    fn socket_dir(&self) -> Result<PathBuf, Error> {
+        socket::path(&self.path, self.cluster.account)
+    }
+
+    fn log_path(&self) -> PathBuf {
+        log::path(&self.path)
+    }
+
+    /// How many octets the disk has left, as far as it can be told.
+    fn room(&self) -> Option<u64> {
+        cluster::room(&self.path)
+    }
+
+    fn announce(&self) {
+        tracing::info!(home = %self.path.display(), version = self.cluster.binaries.major, "PostgreSQL is running");
     }
 }
 
@@ -143,39 +176,52 @@ pub fn running(home: &Path) -> Option<PathBuf> {
     socket::accepts(&directory).then_some(directory)
 }
 
-/// The major version of the programs that the database in `home` would be started with, or made.
+/// The programs for the database in a home.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Versions {
+    /// The major version that it is started with, or made.
+    pub used: u32,
+    /// The newest that is installed.
+    pub newest: u32,
+}
+
+/// Which programs there are for the database in `home`.
 ///
 /// # Errors
 /// Where there are none that will do.
-pub fn version(home: &Path) -> Result<u32, Error> {
+pub fn versions(home: &Path) -> Result<Versions, Error> {
     let data = home.join(cluster::DIRECTORY);
     let needed = cluster::version(&data)?;
-    binaries::Binaries::find(&data, needed.as_deref()).map(|binaries| binaries.major)
+    let used = binaries::Binaries::find(&data, needed.as_deref())?;
+    let newest = binaries::Binaries::find(&data, None)?;
+    Ok(Versions {
+        used: used.major,
+        newest: newest.major,
+    })
 }
 
 /// Makes the home directory if it is missing, and returns its full path. Sees before and after that
 /// the server's account can reach it: before, so as not to leave an empty directory behind; after,
 /// since a link may have led elsewhere.
-fn prepare(home: &Path, account: &Account) -> Result<PathBuf, Error> {
+fn prepare(home: &Path, account: Account) -> Result<PathBuf, Error> {
     let failed = |source| Error::Home {
         path: home.to_owned(),
         source,
     };
     let path = std::path::absolute(home).map_err(failed)?;
     account.check_reach(&path)?;
-    if !path.exists() {
-        fs::create_dir_all(&path).map_err(failed)?;
-        let mode = Permissions::from_mode(if account.is_other() { 0o711 } else { 0o700 });
-        fs::set_permissions(&path, mode).map_err(failed)?;
-    }
+    directory::make(&path, directory::mode_of_home()).map_err(failed)?;
     let path = path.canonicalize().map_err(failed)?;
     account.check_reach(&path)?;
-    Ok(path)
+    match path.to_str() {
+        Some(text) if !text.contains('\n') => Ok(path),
+        _ => Err(Error::OddPath(path)),
+    }
 }
 
 /// The right to everything in `home`, until the file is closed. It is never handed to a child, so
 /// that no process that was left over can keep it.
-fn lock(home: &Path) -> Result<File, Error> {
+fn lock(home: &Path, halt: &Halt) -> Result<File, Error> {
     let path = home.join("lock");
     let failed = |source| Error::Home {
         path: path.clone(),
@@ -189,6 +235,7 @@ fn lock(home: &Path) -> Result<File, Error> {
         .map_err(failed)?;
     let patience = Instant::now() + LOCK_PATIENCE;
     loop {
+        halt.check()?;
         match file.try_lock() {
             Ok(()) => return Ok(file),
             Err(TryLockError::Error(source)) => return Err(failed(source)),
@@ -202,9 +249,10 @@ fn lock(home: &Path) -> Result<File, Error> {
 
 /// Tries again while the server refuses to start because of processes of an earlier one, which are
 /// about to end.
-fn persist(start: impl Fn() -> Result<Server, Error>) -> Result<Server, Error> {
+fn persist(start: impl Fn() -> Result<Server, Error>, halt: &Halt) -> Result<Server, Error> {
     let patience = Instant::now() + START_PATIENCE;
     loop {
+        halt.check()?;
         match start() {
             Err(Error::Server { log, .. }) if log::tells_of_leftovers(&log) && Instant::now() < patience => {
                 sleep(10 * PAUSE);

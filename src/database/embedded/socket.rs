@@ -18,9 +18,8 @@ const NAME: &str = ".s.PGSQL.5432";
 /// The longest address of a socket, in bytes: `sun_path` without its final zero, see unix(7).
 const LONGEST: usize = 107;
 
-/// A new, empty directory for the socket: in `home`, or among the temporary ones where that path
-/// does not fit. Call it only when no server is left over.
-pub(super) fn directory(home: &Path, account: Account) -> Result<PathBuf, Error> {
+/// Where the socket's directory is: in `home`, or among the temporary ones where that path does not fit.
+pub(super) fn path(home: &Path, account: Account) -> Result<PathBuf, Error> {
     let path = [home.join("socket"), substitute(home)]
         .into_iter()
         .find(|path| fits(path));
@@ -28,6 +27,12 @@ pub(super) fn directory(home: &Path, account: Account) -> Result<PathBuf, Error>
     if let Some(parent) = path.parent() {
         account.check_reach(parent)?;
     }
+    Ok(path)
+}
+
+/// A new, empty directory for the socket. Call it only when no server is left over.
+pub(super) fn directory(home: &Path, account: Account) -> Result<PathBuf, Error> {
+    let path = path(home, account)?;
     renew(&path)?;
     account.own(&path)?;
     Ok(path)
@@ -42,7 +47,9 @@ pub(super) fn accepts(directory: &Path) -> bool {
 fn substitute(home: &Path) -> PathBuf {
     let mut hasher = DefaultHasher::new();
     home.hash(&mut hasher);
-    std::env::temp_dir().join(format!("npoc-{:016x}", hasher.finish()))
+    // PostgreSQL works in another directory.
+    let parent = std::path::absolute(std::env::temp_dir()).unwrap_or_else(|_| "/tmp".into());
+    parent.join(format!("npoc-{:016x}", hasher.finish()))
 }
 
 /// PostgreSQL reads a list of directories, hence the comma and the quotation mark; its longest name

@@ -214,7 +214,7 @@ impl Storm {
                 let mut server = self.server.lock().unwrap();
                 let running = server.take().unwrap();
                 stop_immediately(&self.home);
-                running.watch().wait();
+                running.await_end();
                 drop(running);
                 *server = Some(Embedded::start(&self.home.join("server"), Durability::Full).unwrap());
             }

@@ -143,7 +143,8 @@ pub fn run(arguments: &[&str], settings: &[(&str, &str)]) -> Output {
     command(settings).args(arguments).output().unwrap()
 }
 
-fn command(settings: &[(&str, &str)]) -> Command {
+/// The program with these settings and none besides, yet to be started.
+pub fn command(settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_npoc"));
     // Away from any .env; with nothing of this environment but the way to the server's programs.
     command.current_dir(std::env::temp_dir()).env_clear();
