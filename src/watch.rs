@@ -1,12 +1,13 @@
-//! Someone notices: looks from time to time whether staff are owed their daily report and whether
+//! Someone notices: looks from time to time whether the clocks fit, whether staff are owed their daily report, whether
 //! mail has waited too long, and whose retention is over. Every instance looks; the database sees to it that one reports.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::clock::{Look, Trust};
 use crate::database::Pool;
-use crate::membership::{MailIdentity, erase_older_than, owe_report};
+use crate::membership::{MailIdentity, erase_announced, owe_report, take_back_reports};
 use crate::outbox::{self, Outbox};
 
 /// How often to look. Also how late after midnight (UTC) a report may be owed.
@@ -24,13 +25,7 @@ pub async fn run(
     mut stop: watch::Receiver<bool>,
 ) {
     while !*stop.borrow() {
-        let looking = async {
-            look(pool, outbox, head).await?;
-            match retention_days {
-                Some(days) => erase(pool, days).await,
-                None => Ok(()),
-            }
-        };
+        let looking = look(pool, outbox, head, retention_days);
         // A look that a network swallowed must not be the last.
         let looked = tokio::time::timeout(EVERY, looking).await;
         if let Err(error) = looked.map_err(Into::into).flatten() {
@@ -43,23 +38,43 @@ pub async fn run(
     }
 }
 
-async fn erase(pool: &Pool, days: u16) -> anyhow::Result<()> {
-    let erased = erase_older_than(pool, days, |_| ()).await?;
-    if erased > 0 {
-        tracing::info!(erased, "applications were erased, since their retention is over");
+/// One look: compares the clocks, brings back what lies in the future, owes the report if it is due, logs what has waited
+/// too long, and erases what was announced.
+///
+/// # Errors
+/// The database's, or a letter that cannot be rendered.
+pub async fn look(
+    pool: &Pool,
+    outbox: &Outbox,
+    head: &MailIdentity,
+    retention_days: Option<u16>,
+) -> anyhow::Result<()> {
+    let look = look_at_clocks(pool, outbox).await?;
+    if owe_report(pool, head, retention_days, &look).await? {
+        outbox.wake();
+        tracing::info!("the daily report is owed");
+    }
+    tell_what_waits(pool).await?;
+    if let (Some(days), Trust::Steady) = (retention_days, look.trust) {
+        erase(pool, outbox, days).await?;
     }
     Ok(())
 }
 
-/// One look: owes the report if it is due, and logs what has waited too long.
-///
-/// # Errors
-/// The database's, or a letter that cannot be rendered.
-pub async fn look(pool: &Pool, outbox: &Outbox, head: &MailIdentity) -> anyhow::Result<()> {
-    if owe_report(pool, head).await? {
+async fn look_at_clocks(pool: &Pool, outbox: &Outbox) -> sqlx::Result<Look> {
+    let mut session = pool.session().await?;
+    let look = outbox.clock().look(&mut session).await?;
+    if outbox.bring_back(&mut session, &look).await? > 0 {
         outbox.wake();
-        tracing::info!("the daily report is owed");
     }
+    if look.is_plausible {
+        take_back_reports(&mut *session).await?;
+    }
+    session.end().await?;
+    Ok(look)
+}
+
+async fn tell_what_waits(pool: &Pool) -> sqlx::Result<()> {
     let standing = outbox::standing(pool).await?;
     if standing.oldest_waits > TOO_LONG {
         tracing::warn!(
@@ -68,6 +83,14 @@ pub async fn look(pool: &Pool, outbox: &Outbox, head: &MailIdentity) -> anyhow::
             oldest_in_seconds = standing.oldest_waits.whole_seconds(),
             "mail has waited too long; see npoc mail list"
         );
+    }
+    Ok(())
+}
+
+async fn erase(pool: &Pool, outbox: &Outbox, days: u16) -> sqlx::Result<()> {
+    let erased = erase_announced(pool, outbox.clock(), days).await?;
+    if erased > 0 {
+        tracing::info!(erased, "applications were erased, since their retention is over");
     }
     Ok(())
 }

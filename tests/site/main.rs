@@ -10,6 +10,7 @@
 mod acceptance;
 mod bounces;
 mod browser;
+mod clocks;
 mod commands;
 mod delivery;
 mod doctor;

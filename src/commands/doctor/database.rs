@@ -4,7 +4,7 @@ use sqlx::{Connection as _, PgConnection};
 use time::OffsetDateTime;
 
 use super::machine::CLOCK;
-use super::{Finding, PATIENCE};
+use super::{Finding, PATIENCE, retention};
 use crate::database::{Database, Inspection, Migrations, beside, embedded, inspect, migrations};
 use crate::membership::in_utc;
 use crate::outbox::{self, MOST_CONNECTIONS, QueueStats, RelayState};
@@ -31,7 +31,7 @@ pub(super) async fn all(settings: &Settings) -> Vec<Finding> {
             DatabaseChoice::Url { options, .. } => {
                 // The pool would wait, and not say why.
                 PgConnection::connect_with(options).await?.close().await?;
-                look(&choice).await
+                look(&choice, settings.retention_days).await
             }
         }
     };
@@ -86,7 +86,7 @@ fn unreachable(why: &str) -> Finding {
     )
 }
 
-async fn look(choice: &DatabaseChoice) -> anyhow::Result<Vec<Finding>> {
+async fn look(choice: &DatabaseChoice, retention_days: Option<u16>) -> anyhow::Result<Vec<Finding>> {
     let database = Database::at(choice).await?;
     let mut session = database.pool.session().await?;
     let inspection = inspect(&mut session).await?;
@@ -96,6 +96,7 @@ async fn look(choice: &DatabaseChoice) -> anyhow::Result<Vec<Finding>> {
     if matches!(migrations, Migrations::All(_)) {
         let mut session = database.pool.session().await?;
         let relay = outbox::relay_state(&mut *session).await?;
+        findings.extend(retention::all(&mut session, retention_days).await?);
         session.end().await?;
         findings.extend(mails(&outbox::standing(&database.pool).await?, &relay));
     }

@@ -4,6 +4,7 @@
 mod database;
 mod machine;
 mod relay;
+mod retention;
 mod site;
 
 use std::io::{self, Write};
