@@ -34,7 +34,7 @@ struct Known {
 
 /// What the database remembers of the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Seen {
+struct Memory {
     /// The newest time that was believed.
     seen_at: OffsetDateTime,
     /// The time at the last look.
@@ -67,7 +67,7 @@ pub struct Look {
     pub is_plausible: bool,
     /// The database's time.
     pub now: OffsetDateTime,
-    seen: Seen,
+    memory: Memory,
 }
 
 /// What was brought back from the future since the last daily report.
@@ -107,7 +107,7 @@ impl Clock {
     pub async fn look(&self, connection: &mut PgConnection) -> sqlx::Result<Look> {
         let look = self.check(connection).await?;
         if !matches!(look.trust, Trust::Apart(_)) {
-            remember(connection, look.seen).await?;
+            remember(connection, look.memory).await?;
         }
         self.say(look.trust);
         Ok(look)
@@ -122,16 +122,16 @@ impl Clock {
             sqlx::query!(r#"SELECT clock_timestamp() AS "now!", seen_at, looked_at, steady_since FROM clock_state"#)
                 .fetch_one(connection)
                 .await?;
-        let seen = Seen {
+        let memory = Memory {
             seen_at: row.seen_at,
             looked_at: row.looked_at,
             steady_since: row.steady_since,
         };
         let site = self.of_this_machine();
-        let look = judge(site, row.now, seen);
+        let look = judge(site, row.now, memory);
         let mut known = self.known();
-        known.seen_at = Some(look.seen.seen_at);
-        known.correction = correction(site, row.now, seen.seen_at);
+        known.seen_at = Some(look.memory.seen_at);
+        known.correction = correction(site, row.now, memory.seen_at);
         Ok(look)
     }
 
@@ -181,14 +181,14 @@ impl Look {
 
 /// The rules. A clock that jumped is judged by the last look from then on, and the newest time that was believed stays
 /// until the new one is.
-fn judge(site: OffsetDateTime, database: OffsetDateTime, before: Seen) -> Look {
+fn judge(site: OffsetDateTime, database: OffsetDateTime, before: Memory) -> Look {
     let apart = (site - database).abs();
     if apart > APART {
         return Look {
             trust: Trust::Apart(apart),
             is_plausible: false,
             now: database,
-            seen: before,
+            memory: before,
         };
     }
     let passed = database - before.looked_at;
@@ -203,7 +203,7 @@ fn judge(site: OffsetDateTime, database: OffsetDateTime, before: Seen) -> Look {
         trust: until.map_or(Trust::Steady, |until| Trust::Jumped { until }),
         is_plausible: is_near(database, before.seen_at),
         now: database,
-        seen: Seen {
+        memory: Memory {
             seen_at: match steady_since {
                 Some(_) => before.seen_at,
                 None if before.seen_at - database > APART => database,
@@ -228,12 +228,12 @@ fn is_near(time: OffsetDateTime, seen_at: OffsetDateTime) -> bool {
     (time - seen_at).abs() <= LEAP
 }
 
-async fn remember(connection: &mut PgConnection, seen: Seen) -> sqlx::Result<()> {
+async fn remember(connection: &mut PgConnection, memory: Memory) -> sqlx::Result<()> {
     sqlx::query!(
         "UPDATE clock_state SET seen_at = $1, looked_at = $2, steady_since = $3",
-        seen.seen_at,
-        seen.looked_at,
-        seen.steady_since
+        memory.seen_at,
+        memory.looked_at,
+        memory.steady_since
     )
     .execute(connection)
     .await
@@ -274,8 +274,8 @@ mod tests {
     const NOW: OffsetDateTime = datetime!(2026-11-26 12:00 UTC);
     const BOOTED: OffsetDateTime = datetime!(1970-01-01 00:02 UTC);
 
-    fn seen(at: OffsetDateTime) -> Seen {
-        Seen {
+    fn seen(at: OffsetDateTime) -> Memory {
+        Memory {
             seen_at: at,
             looked_at: at,
             steady_since: None,
@@ -288,7 +288,7 @@ mod tests {
             for (site, database) in [(NOW, NOW + by), (NOW, NOW - by), (NOW + by, NOW), (BOOTED, NOW)] {
                 let look = judge(site, database, seen(NOW));
                 assert!(!look.agree() && !look.is_plausible, "{site} {database}");
-                assert_eq!(look.seen, seen(NOW), "{site} {database}");
+                assert_eq!(look.memory, seen(NOW), "{site} {database}");
             }
         }
     }
@@ -298,7 +298,7 @@ mod tests {
         for by in [Duration::minutes(5), Duration::days(6), -Duration::minutes(30)] {
             let look = judge(NOW + by, NOW + by, seen(NOW));
             assert_eq!(look.trust, Trust::Steady, "{by}");
-            assert_eq!(look.seen.seen_at, NOW.max(NOW + by), "{by}");
+            assert_eq!(look.memory.seen_at, NOW.max(NOW + by), "{by}");
         }
     }
 
@@ -310,17 +310,17 @@ mod tests {
             NOW - Duration::hours(2),
             BOOTED,
         ] {
-            let mut last = judge(there, there, seen(NOW)).seen;
+            let mut last = judge(there, there, seen(NOW)).memory;
             assert_eq!((last.seen_at, last.steady_since), (NOW, Some(there)), "{there}");
             for days in 1..7 {
                 let later = there + Duration::days(days);
                 let look = judge(later, later, last);
                 assert_eq!(look.trust, Trust::Jumped { until: there + STEADY }, "{there}");
-                last = look.seen;
+                last = look.memory;
             }
             let later = there + STEADY;
             let look = judge(later, later, last);
-            assert_eq!((look.trust, look.seen), (Trust::Steady, seen(later)), "{there}");
+            assert_eq!((look.trust, look.memory), (Trust::Steady, seen(later)), "{there}");
         }
     }
 
@@ -329,7 +329,7 @@ mod tests {
         let ahead = judge(NOW + Duration::days(400), NOW + Duration::days(400), seen(NOW));
         assert!(!ahead.is_plausible);
         let right = NOW + Duration::minutes(5);
-        let look = judge(right, right, ahead.seen);
+        let look = judge(right, right, ahead.memory);
         assert!(
             matches!(look.trust, Trust::Jumped { .. }) && look.is_plausible,
             "{look:?}"

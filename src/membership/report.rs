@@ -121,13 +121,13 @@ async fn notes(connection: &mut PgConnection, retention_days: Option<u16>, look:
     let mut notes = Vec::new();
     if told.mails_brought_back > 0 {
         notes.push(format!(
-            "A clock was ahead: {} mails had times in the future and were made due.",
+            "Mails with times in the future, made due since a clock was ahead: {}.",
             told.mails_brought_back
         ));
     }
     if told.reports_taken_back > 0 {
         notes.push(format!(
-            "A clock was ahead: the reports of {} days that had not come were taken back.",
+            "Reports of days to come, taken back since a clock was ahead: {}.",
             told.reports_taken_back
         ));
     }
@@ -212,6 +212,8 @@ fn in_words(day: Date) -> String {
 
 impl Report {
     async fn of(pool: &Pool, period: Period) -> sqlx::Result<Self> {
+        // Before another connection is held: all that look at once would wait for each other.
+        let standing = outbox::standing(pool).await?;
         let mut session = pool.session().await?;
         let (from, to) = (period.starts_at(), period.ends_at());
         let received = sqlx::query_scalar!(
@@ -236,7 +238,7 @@ impl Report {
             references,
             mailed: outbox::mailed(&mut *session, from, to).await?,
             bounced: outbox::bounced_between(&mut session, period.first, period.last + Duration::DAY).await?,
-            standing: outbox::standing(pool).await?,
+            standing,
             announcement: None,
             notes: Vec::new(),
         };
@@ -278,8 +280,12 @@ impl Report {
 }
 
 impl Announcement {
-    fn in_words(&self, day: &Date) -> String {
-        in_words(*day)
+    fn on(&self) -> String {
+        in_words(self.on)
+    }
+
+    fn before(&self) -> String {
+        in_words(self.before)
     }
 
     fn unnamed(&self) -> i64 {

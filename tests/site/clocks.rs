@@ -1,6 +1,7 @@
 //! No clock is believed alone: what cannot be undone waits, and what a wrong clock put out of sight comes back.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use npoc::clock::{Clock, Trust};
 use npoc::mailer::Mailer;
@@ -12,8 +13,8 @@ use time::{Duration, OffsetDateTime};
 use tokio::sync::watch::channel;
 use uuid::Uuid;
 
-use crate::support::process::{PATIENCE, said};
-use crate::support::{TestSite, settings};
+use crate::support::process::{PATIENCE, Process, said};
+use crate::support::{TestSite, database, settings};
 
 /// From now to the time of a machine that boots without a clock.
 fn to_1970() -> Duration {
@@ -227,7 +228,7 @@ async fn reports_of_days_to_come_are_taken_back_and_told() {
             .await
             .unwrap();
         assert!(
-            text.contains("the reports of 1 days that had not come were taken back"),
+            text.contains("Reports of days to come, taken back since a clock was ahead: 1."),
             "{text}"
         );
         // The day of the report that was taken back comes.
@@ -310,4 +311,41 @@ async fn erasing_by_hand_asks_the_clocks_unless_a_person_knows_better() {
         said(site.command(&[&erase[..], &["--despite-clock"]].concat())),
         "Erased: 1 application.\n"
     );
+}
+
+/// Of the test's own questions none is counted: they go to another database.
+async fn transactions(other: &sqlx::PgPool, database: &str) -> i64 {
+    sqlx::query_scalar("SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = $1")
+        .bind(database)
+        .fetch_one(other)
+        .await
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_site_rests_between_questions_to_its_database() {
+    let options = database::fresh_options().await;
+    let other = database::fresh().await;
+    let home = std::env::temp_dir().join(format!("npoc-idle-{}", Uuid::new_v4()));
+    let _site = Process::start(&[
+        ("DATABASE_URL", &database::url(&options)),
+        ("NPOC_DATA_DIR", home.to_str().unwrap()),
+        ("NPOC_MAIL", "folder"),
+        ("NPOC_RETENTION_DAYS", "30"),
+    ]);
+    let name = options.get_database().unwrap();
+    // Until it has looked after everything once, and that was counted.
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE * 2 {
+        let before = transactions(&other, name).await;
+        let then = Instant::now();
+        while transactions(&other, name).await < before + 3 {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        // Three more cannot come sooner, however fast the machine is.
+        if then.elapsed() > std::time::Duration::from_secs(8) {
+            return;
+        }
+    }
+    panic!("it asks again and again");
 }

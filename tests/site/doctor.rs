@@ -252,18 +252,13 @@ async fn the_doctor_says_what_clocks_did_and_what_is_erased_next() {
     site.sql("UPDATE reports SET day = day - 1").await;
     site.look(Some(30)).await;
     let unsent = examined(&url, &days).await;
-    finds(
-        &unsent,
-        "Retention",
-        "doubtful",
-        "1 are announced by a mail that was not sent yet",
-    );
+    finds(&unsent, "Retention", "doubtful", "not sent yet, so not erased: 1.");
     site.deliver_all().await;
     finds(
         &examined(&url, &days).await,
         "Retention",
         "good",
-        "1 are announced, and erased from ",
+        "Announced: 1, erased from ",
     );
     assert!(
         found(&examined(&url, &[]).await, "Retention").is_empty(),
@@ -272,7 +267,7 @@ async fn the_doctor_says_what_clocks_did_and_what_is_erased_next() {
 
     site.sql("UPDATE clock_state SET mails_brought_back = 7, reports_taken_back = 1")
         .await;
-    let ahead = "7 mails had times in the future and were made due, and 1 daily reports";
+    let ahead = "made due: 7. Reports of days to come that were taken back: 1.";
     finds(&examined(&url, &days).await, "Clock", "doubtful", ahead);
     site.sql("UPDATE clock_state SET seen_at = now() - interval '8 days', looked_at = now() - interval '8 days'")
         .await;

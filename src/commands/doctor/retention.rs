@@ -52,7 +52,10 @@ fn brought_back(news: News) -> Option<Finding> {
     (mails + reports > 0).then(|| {
         Finding::doubtful(
             CLOCK,
-            format!("it was ahead: {mails} mails had times in the future and were made due, and {reports} daily reports of days to come were taken back."),
+            format!(
+                "it was ahead. Mails with times in the future that were made due: {mails}. Reports of days to come that were \
+                 taken back: {reports}."
+            ),
             "Have the clock of the database's machine set by the network. The next daily mail says the same, and then this is gone.",
         )
     })
@@ -69,7 +72,7 @@ fn erased_next(announced: &[Announced], days: u16, trust: Trust) -> Finding {
     let Some(sent_at) = sent_at else {
         return Finding::doubtful(
             RETENTION,
-            format!("{period}. {applications} are announced by a mail that was not sent yet, so they stay."),
+            format!("{period}. Announced by a mail that was not sent yet, so not erased: {applications}."),
             "sudo npoc mail list says why it was not sent.",
         );
     };
@@ -80,7 +83,7 @@ fn erased_next(announced: &[Announced], days: u16, trust: Trust) -> Finding {
     Finding::good(
         RETENTION,
         format!(
-            "{period}. {applications} are announced, and erased from {} on. To keep them, raise or remove NPOC_RETENTION_DAYS \
+            "{period}. Announced: {applications}, erased from {} on. To keep them, raise or remove NPOC_RETENTION_DAYS \
              and start the site again before.",
             in_utc(from)
         ),
