@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::clock::{Look, Trust};
+use crate::clock::Look;
 use crate::database::Pool;
-use crate::membership::{MailIdentity, erase_announced, owe_report, take_back_reports};
+use crate::membership::{MailIdentity, erase_announced, is_anything_announced, owe_report, take_back_reports};
 use crate::outbox::{self, Outbox};
 
 /// How often to look. Also how late after midnight (UTC) a report may be owed.
@@ -49,29 +49,33 @@ pub async fn look(
     head: &MailIdentity,
     retention_days: Option<u16>,
 ) -> anyhow::Result<()> {
-    let look = look_at_clocks(pool, outbox).await?;
+    let (look, is_announced) = look_at_clocks(pool, outbox).await?;
     if owe_report(pool, head, retention_days, &look).await? {
         outbox.wake();
         tracing::info!("the daily report is owed");
     }
     tell_what_waits(pool).await?;
-    if let (Some(days), Trust::Steady) = (retention_days, look.trust) {
-        erase(pool, outbox, days).await?;
+    match retention_days {
+        Some(days) if is_announced => erase(pool, outbox, days).await?,
+        _ => {}
     }
     Ok(())
 }
 
-async fn look_at_clocks(pool: &Pool, outbox: &Outbox) -> sqlx::Result<Look> {
-    let mut session = pool.session().await?;
-    let look = outbox.clock().look(&mut session).await?;
-    if outbox.bring_back(&mut session, &look).await? > 0 {
+/// In one transaction, since an idle site asks for little. Says also whether anything was announced to be erased.
+async fn look_at_clocks(pool: &Pool, outbox: &Outbox) -> sqlx::Result<(Look, bool)> {
+    let mut transaction = pool.transaction().await?;
+    let look = outbox.clock().look(&mut transaction).await?;
+    let brought_back = outbox.bring_back(&mut transaction, &look).await?;
+    if look.is_plausible {
+        take_back_reports(&mut *transaction).await?;
+    }
+    let is_announced = is_anything_announced(&mut *transaction).await?;
+    transaction.commit().await?;
+    if brought_back > 0 {
         outbox.wake();
     }
-    if look.is_plausible {
-        take_back_reports(&mut *session).await?;
-    }
-    session.end().await?;
-    Ok(look)
+    Ok((look, is_announced))
 }
 
 async fn tell_what_waits(pool: &Pool) -> sqlx::Result<()> {

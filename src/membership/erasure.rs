@@ -197,7 +197,7 @@ async fn due(connection: &mut PgConnection, days: u16, most: i64) -> sqlx::Resul
 
 async fn count_as_erased(connection: &mut PgConnection, ids: &[i64]) -> sqlx::Result<()> {
     sqlx::query!(
-        "UPDATE erasure_notices SET erased = erased + told.count, erased_at = now()
+        "UPDATE erasure_notices SET erased = least(erased + told.count, applications), erased_at = now()
         FROM (SELECT notice_id, count(*) FROM announced_erasures WHERE application_id = ANY($1) GROUP BY notice_id) AS told
         WHERE id = notice_id",
         ids
@@ -308,6 +308,16 @@ async fn named(connection: &mut PgConnection, notice: i64) -> sqlx::Result<(Vec<
     .fetch_one(connection)
     .await?;
     Ok((references, more_follow))
+}
+
+/// Whether anything was announced that is not erased yet.
+///
+/// # Errors
+/// The database's.
+pub async fn is_anything_announced(executor: impl PgExecutor<'_>) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM announced_erasures) AS "it!""#)
+        .fetch_one(executor)
+        .await
 }
 
 /// What was announced and is not erased yet, oldest first.

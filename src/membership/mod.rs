@@ -24,7 +24,9 @@ pub mod wording;
 pub use answers::{Answers, ForPeople};
 pub use check::{Application, Problem, UnknownEnding, check};
 pub use emails::{Earlier, MailIdentity, NewApplication, emails, in_utc};
-pub use erasure::{Announced, Erase, announced, count_older_than, erase, erase_announced, erase_older_than};
+pub use erasure::{
+    Announced, Erase, announced, count_older_than, erase, erase_announced, erase_older_than, is_anything_announced,
+};
 pub use insert::Submission;
 pub use intake::{Intake, Place};
 pub use question::{Field, Group, QUESTIONS, Question, Rule};

@@ -82,17 +82,20 @@ impl Horizon {
         let (now, due_in) = within(DATABASE_LIMIT, ask(&outbox.pool)).await?;
         let after = Instant::now();
         let is_first = self.last.is_none();
-        if is_first || self.has_gone_back(before, now) {
-            if !is_first {
-                tracing::warn!("the database's clock went back");
-            }
-            outbox.note_that_time_went_back().await?;
+        if !is_first && !self.has_gone_back(before, now) {
             self.last = Some((after, now));
-            return Ok(Some(Duration::ZERO));
+            // What is too far away for a duration is as good as never.
+            return Ok(due_in.map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)));
         }
-        self.last = Some((after, now));
-        // What is too far away for a duration is as good as never.
-        Ok(due_in.map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)))
+        if !is_first {
+            tracing::warn!("the database's clock went back");
+        }
+        match outbox.note_that_time_went_back().await {
+            Ok(()) => self.last = Some((after, now)),
+            // Mail that is due is sent all the same.
+            Err(error) => tracing::warn!(%error, "nobody could look for mails with times in the future; trying again"),
+        }
+        Ok(Some(Duration::ZERO))
     }
 
     /// Between the last answer and this question at least so much has passed, however slow the database is.

@@ -84,7 +84,7 @@ impl Delivery {
         }
     }
 
-    /// How long nothing is due, at most [`POLL`]; nothing where something is, or where that cannot be told.
+    /// How long nothing is due, at most [`POLL`]; nothing where something is.
     async fn until_due(&mut self) -> Option<Duration> {
         match self.horizon.next_due(&self.outbox).await {
             Ok(due_in) => {
@@ -92,8 +92,8 @@ impl Delivery {
                 (!rest.is_zero()).then(|| rest + Duration::from_millis(1))
             }
             Err(error) => {
-                tracing::debug!(%error, "nobody knows when the next mail is due");
-                None
+                tracing::warn!(%error, "the outbox cannot be read; trying again");
+                Some(POLL)
             }
         }
     }
