@@ -16,7 +16,7 @@ const EVERY: Duration = Duration::from_mins(5);
 /// A mail that has waited longer is told of in the log, at each look.
 pub const TOO_LONG: time::Duration = time::Duration::minutes(15);
 
-/// Looks until told to stop; erases what is older than so many days, where that is set.
+/// Looks until told to stop; erases what is older than this many days, where that is set.
 pub async fn run(
     pool: &Pool,
     outbox: &Outbox,

@@ -18,7 +18,7 @@ const NAMED: i64 = 200;
 pub enum Erase<'a> {
     /// That of a reference, in either case.
     Of(&'a str),
-    /// Those that arrived more than so many days ago.
+    /// Those that arrived more than this many days ago.
     OlderThan(u16),
     /// Those with these keys.
     These(&'a [i64]),
@@ -90,7 +90,7 @@ pub async fn erase(executor: impl PgExecutor<'_>, which: Erase<'_>) -> sqlx::Res
     Ok(erased.rows_affected())
 }
 
-/// How many applications arrived more than so many days ago.
+/// How many applications arrived more than this many days ago.
 ///
 /// # Errors
 /// The database's.
@@ -103,7 +103,7 @@ pub async fn count_older_than(executor: impl PgExecutor<'_>, days: u16) -> sqlx:
     .await
 }
 
-/// Erases all that arrived more than so many days ago, telling how many after each statement. For a person: nothing is
+/// Erases all that arrived more than this many days ago, telling how many after each statement. For a person: nothing is
 /// announced, and no clock is asked. Returns how many in all.
 ///
 /// # Errors
@@ -122,7 +122,7 @@ pub async fn erase_older_than(pool: &Pool, days: u16, tell: impl Fn(u64)) -> sql
     }
 }
 
-/// Erases what is older than so many days and was announced under this period by a mail that was sent a day ago: at most
+/// Erases what is older than this many days and was announced under this period by a mail that was sent a day ago: at most
 /// a tenth of all applications within a day, and at least one. Nothing unless the clocks agree and are steady. Returns
 /// how many.
 ///
@@ -207,7 +207,7 @@ async fn count_as_erased(connection: &mut PgConnection, ids: &[i64]) -> sqlx::Re
     .map(drop)
 }
 
-/// Announces what will be older than so many days by the end of tomorrow, in the report of this day with this
+/// Announces what will be older than this many days by the end of tomorrow, in the report of this day with this
 /// Message-ID: at most a tenth of all applications, and at least one. Returns nothing where there is none.
 ///
 /// # Errors

@@ -49,7 +49,7 @@ struct ReportText<'a>(&'a Report);
 struct ReportHtml<'a>(&'a Report);
 
 /// Owes the report of the days that have ended, if no instance has owed it yet, with the announcement of what is then
-/// older than so many days. Nothing while the clocks are apart. Returns whether this one did.
+/// older than this many days. Nothing while the clocks are apart. Returns whether this one did.
 ///
 /// # Errors
 /// The database's, or an email that cannot be rendered.

@@ -10,7 +10,7 @@ use crate::membership::{Announced, announced, in_utc};
 
 const RETENTION: &str = "Retention";
 
-/// Of a database that is up to date, where applications are erased after so many days, or kept.
+/// Of a database that is up to date, where applications are erased after this many days, or kept.
 ///
 /// # Errors
 /// The database's.
