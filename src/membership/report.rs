@@ -19,6 +19,9 @@ use crate::outbox::{self, QueueStats};
 /// How many applications a report names; more would be no mail to read.
 const NAMED: i64 = 200;
 
+/// How many applications with a day in the future it names, in one line.
+const NAMED_AHEAD: i64 = 20;
+
 /// The days that have ended since the last report, in UTC by the database's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Period {
@@ -146,7 +149,7 @@ async fn ahead(connection: &mut PgConnection) -> sqlx::Result<Option<String>> {
     let references = sqlx::query_scalar!(
         "SELECT reference FROM applications WHERE received_at > now() + interval '1 day'
         ORDER BY received_at, id LIMIT $1",
-        NAMED
+        NAMED_AHEAD
     )
     .fetch_all(connection)
     .await?;

@@ -166,7 +166,7 @@ pub async fn standing(pool: &Pool) -> sqlx::Result<QueueStats> {
             given_up.held AS "held!", bounced.count AS "bounced!", bounced.staff AS "staff_bounced!",
             waiting.oldest AS oldest_owed_at,
             greatest(coalesce(extract(epoch FROM now() - waiting.oldest), 0), 0)::double precision AS "oldest_waits!"
-        FROM (SELECT count(*), count(*) FILTER (WHERE blame = 'us') AS refused, least(min(owed_at), now()) AS oldest
+        FROM (SELECT count(*), count(*) FILTER (WHERE blame = 'us') AS refused, min(least(owed_at, now())) AS oldest
                 FROM outbox WHERE sent_at IS NULL AND given_up_at IS NULL) waiting,
             (SELECT count(*) FILTER (WHERE NOT is_held) AS count, count(*) FILTER (WHERE is_held) AS held
                 FROM outbox WHERE given_up_at IS NOT NULL AND erased_at IS NULL) given_up,

@@ -92,6 +92,11 @@ async fn a_day_without_anything_is_reported_too_and_days_that_were_missed_togeth
         nothing.subject
     );
     assert!(nothing.text.contains("This mail comes every day") && !nothing.text.contains("npoc mail"));
+    assert!(
+        nothing.text.contains("Mails that wait now\n    0\n"),
+        "{}",
+        nothing.text
+    );
 
     site.sql("DELETE FROM outbox").await;
     site.sql("UPDATE reports SET day = day - 3").await;
