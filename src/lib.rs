@@ -13,13 +13,14 @@
 //! their daily report.
 //!
 //! Who may call whom: `main` → [`commands`], [`web`] → [`membership`] → [`outbox`] → [`mailer`];
-//! [`values`] lies under all, [`settings`] is read by `main` and handed down in pieces,
+//! [`values`] and [`clock`] lie under all, [`settings`] is read by `main` and handed down in pieces,
 //! [`database`] is opened by `main`, and its pool handed down. SQL stands with the table it serves, HTML in `templates/`, the
 //! environment in [`settings`]. The one statement of [`membership::Intake`] also fills the outbox,
 //! because "stored and owed" is one promise.
 
 #![warn(clippy::print_stderr)] // It panics where standard error is gone.
 
+pub mod clock;
 pub mod commands;
 pub mod database;
 mod directory;

@@ -179,6 +179,9 @@ async fn serve_started(
         mailer,
         Arc::new(settings.mail_identity()),
     ));
+    if is_up_to_date {
+        learn_time(&database.pool, &outbox).await;
+    }
     let site = web::Site::new(settings, database.pool.clone(), &outbox, web::Limits::default())?;
     let mut delivery = tokio::spawn(deliver(
         database.pool.clone(),
@@ -217,6 +220,18 @@ async fn migrate_now(pool: &Pool) -> anyhow::Result<bool> {
             tracing::info!("the database is not up to date yet; pages are served, and it is gone on with");
             Ok(false)
         }
+    }
+}
+
+/// Before the first application comes, since a machine that has just booted may not know the time.
+async fn learn_time(pool: &Pool, outbox: &Outbox) {
+    let learning = async {
+        let mut session = pool.session().await?;
+        outbox.clock().check(&mut session).await?;
+        session.end().await
+    };
+    if let Err(error) = database::within(FIRST_TRY, learning).await {
+        tracing::debug!(%error, "the database was not asked for the time");
     }
 }
 

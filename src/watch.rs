@@ -1,12 +1,13 @@
-//! Someone notices: looks from time to time whether staff are owed their daily report and whether
+//! Someone notices: looks from time to time whether the clocks fit, whether staff are owed their daily report, whether
 //! mail has waited too long, and whose retention is over. Every instance looks; the database sees to it that one reports.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::clock::Look;
 use crate::database::Pool;
-use crate::membership::{MailIdentity, erase_older_than, owe_report};
+use crate::membership::{MailIdentity, erase_announced, is_anything_announced, owe_report, take_back_reports};
 use crate::outbox::{self, Outbox};
 
 /// How often to look. Also how late after midnight (UTC) a report may be owed.
@@ -15,7 +16,7 @@ const EVERY: Duration = Duration::from_mins(5);
 /// A mail that has waited longer is told of in the log, at each look.
 pub const TOO_LONG: time::Duration = time::Duration::minutes(15);
 
-/// Looks until told to stop; erases what is older than so many days, where that is set.
+/// Looks until told to stop; erases what is older than this many days, where that is set.
 pub async fn run(
     pool: &Pool,
     outbox: &Outbox,
@@ -24,13 +25,7 @@ pub async fn run(
     mut stop: watch::Receiver<bool>,
 ) {
     while !*stop.borrow() {
-        let looking = async {
-            look(pool, outbox, head).await?;
-            match retention_days {
-                Some(days) => erase(pool, days).await,
-                None => Ok(()),
-            }
-        };
+        let looking = look(pool, outbox, head, retention_days);
         // A look that a network swallowed must not be the last.
         let looked = tokio::time::timeout(EVERY, looking).await;
         if let Err(error) = looked.map_err(Into::into).flatten() {
@@ -43,23 +38,47 @@ pub async fn run(
     }
 }
 
-async fn erase(pool: &Pool, days: u16) -> anyhow::Result<()> {
-    let erased = erase_older_than(pool, days, |_| ()).await?;
-    if erased > 0 {
-        tracing::info!(erased, "applications were erased, since their retention is over");
+/// One look: compares the clocks, brings back what lies in the future, owes the report if it is due, logs what has waited
+/// too long, and erases what was announced.
+///
+/// # Errors
+/// The database's, or a letter that cannot be rendered.
+pub async fn look(
+    pool: &Pool,
+    outbox: &Outbox,
+    head: &MailIdentity,
+    retention_days: Option<u16>,
+) -> anyhow::Result<()> {
+    let (look, is_announced) = look_at_clocks(pool, outbox).await?;
+    if owe_report(pool, head, retention_days, &look).await? {
+        outbox.wake();
+        tracing::info!("the daily report is owed");
+    }
+    tell_what_waits(pool).await?;
+    match retention_days {
+        Some(days) if is_announced => erase(pool, outbox, days).await?,
+        _ => {}
     }
     Ok(())
 }
 
-/// One look: owes the report if it is due, and logs what has waited too long.
-///
-/// # Errors
-/// The database's, or a letter that cannot be rendered.
-pub async fn look(pool: &Pool, outbox: &Outbox, head: &MailIdentity) -> anyhow::Result<()> {
-    if owe_report(pool, head).await? {
-        outbox.wake();
-        tracing::info!("the daily report is owed");
+/// In one transaction, since an idle site asks for little. Says also whether anything was announced to be erased.
+async fn look_at_clocks(pool: &Pool, outbox: &Outbox) -> sqlx::Result<(Look, bool)> {
+    let mut transaction = pool.transaction().await?;
+    let look = outbox.clock().look(&mut transaction).await?;
+    let brought_back = outbox.bring_back(&mut transaction, &look).await?;
+    if look.is_plausible {
+        take_back_reports(&mut *transaction).await?;
     }
+    let is_announced = is_anything_announced(&mut *transaction).await?;
+    transaction.end().await?;
+    if brought_back > 0 {
+        outbox.wake();
+    }
+    Ok((look, is_announced))
+}
+
+async fn tell_what_waits(pool: &Pool) -> sqlx::Result<()> {
     let standing = outbox::standing(pool).await?;
     if standing.oldest_waits > TOO_LONG {
         tracing::warn!(
@@ -68,6 +87,14 @@ pub async fn look(pool: &Pool, outbox: &Outbox, head: &MailIdentity) -> anyhow::
             oldest_in_seconds = standing.oldest_waits.whole_seconds(),
             "mail has waited too long; see npoc mail list"
         );
+    }
+    Ok(())
+}
+
+async fn erase(pool: &Pool, outbox: &Outbox, days: u16) -> sqlx::Result<()> {
+    let erased = erase_announced(pool, outbox.clock(), days).await?;
+    if erased > 0 {
+        tracing::info!(erased, "applications were erased, since their retention is over");
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use super::export::{Exported, region};
 use super::table::{Table, minute};
 use super::terminal::{Terminal, Tone, bar, counted};
 use super::{mail, write_json};
+use crate::clock::{Clock, Trust};
 use crate::database::Pool;
 use crate::membership::{self, Erase, Filter, Group, QUESTIONS, Record, in_utc, wording};
 use crate::outbox::{self, EmailStatus};
@@ -181,6 +182,25 @@ pub(super) async fn erase(pool: &Pool, reference: &str, yes: bool, out: &mut imp
         "Mail about it is still to be sent, so it was not erased; see npoc mail list"
     );
     Ok(writeln!(out, "It is erased.")?)
+}
+
+/// Fails where nobody knows what is old.
+pub(super) async fn trust_clock(pool: &Pool) -> anyhow::Result<()> {
+    let mut session = pool.session().await?;
+    let look = Clock::default().check(&mut session).await?;
+    session.end().await?;
+    let why = match look.trust {
+        Trust::Steady => return Ok(()),
+        Trust::Apart(by) => {
+            let minutes = by.whole_minutes();
+            format!("The clocks of this machine and of the database are {minutes} minutes apart")
+        }
+        Trust::Jumped { until } => format!("The clock jumped and is not believed before {}", in_utc(until)),
+    };
+    let now = in_utc(look.now);
+    anyhow::bail!(
+        "{why}, so nothing is erased by its age. If it is {now} now, as the database has it, say --despite-clock --yes"
+    )
 }
 
 /// Erases what is old, once that is confirmed.

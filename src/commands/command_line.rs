@@ -161,6 +161,9 @@ pub enum ApplicationsCommand {
         /// Ask nothing first; needed where nobody can be asked
         #[arg(long)]
         yes: bool,
+        /// Erase by age although the clocks are apart, or jumped: the time of the database is right
+        #[arg(long, requires_all = ["older_than", "yes"])]
+        despite_clock: bool,
     },
     /// Write every application to standard output, or one, for its applicant to have
     Export {

@@ -67,8 +67,14 @@ async fn with_applications(command: ApplicationsCommand, pool: &Pool, out: &mut 
         Erase {
             older_than: Some(days),
             yes,
+            despite_clock,
             ..
-        } => applications::erase_older_than(pool, days, yes, out).await,
+        } => {
+            if !despite_clock {
+                applications::trust_clock(pool).await?;
+            }
+            applications::erase_older_than(pool, days, yes, out).await
+        }
         Erase { reference, yes, .. } => applications::erase(pool, &reference.unwrap_or_default(), yes, out).await,
         Export { format, reference } => export::export(pool, format, reference.as_deref(), out).await,
     }

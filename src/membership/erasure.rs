@@ -1,19 +1,55 @@
-//! Takes applications out of the database: one whose applicant asks for it, and those whose retention is over.
+//! Takes applications out of the database: one whose applicant asks for it, and those whose retention is over. The latter
+//! are announced to staff in the daily report, each by itself, and erased once that mail was sent a day ago.
 
-use sqlx::PgExecutor;
+use sqlx::{PgConnection, PgExecutor};
+use time::{Date, OffsetDateTime};
 
+use crate::clock::{Clock, Trust};
 use crate::database::Pool;
 
 /// Applications erased in one statement, so that none lasts long.
 const AT_ONCE: i64 = 1000;
+
+/// How many applications an announcement names; more would be no mail to read.
+const NAMED: i64 = 200;
 
 /// Which applications are erased.
 #[derive(Clone, Copy, Debug)]
 pub enum Erase<'a> {
     /// That of a reference, in either case.
     Of(&'a str),
-    /// Those that arrived more than so many days ago.
+    /// Those that arrived more than this many days ago.
     OlderThan(u16),
+    /// Those with these keys.
+    These(&'a [i64]),
+}
+
+/// What staff are told a day before it is erased.
+#[derive(Clone, Debug)]
+pub struct Announcement {
+    /// How many applications.
+    pub applications: i64,
+    /// The day, in UTC, before which all of them arrived.
+    pub before: Date,
+    /// The first day, in UTC, on which they are erased.
+    pub on: Date,
+    /// The period that ends.
+    pub days: u16,
+    /// The references of the oldest of them.
+    pub references: Vec<String>,
+    /// Whether others are due as well, so that they follow on later days.
+    pub more_follow: bool,
+}
+
+/// What was announced and is not erased yet.
+#[derive(Clone, Debug)]
+pub struct Announced {
+    /// How many applications.
+    pub applications: i64,
+    /// The period of the announcement, in days.
+    pub days: u16,
+    /// When the mail was sent, if it was.
+    pub sent_at: Option<OffsetDateTime>,
 }
 
 /// Erases applications, oldest first, with the words and addresses of their mails; the history keeps that it
@@ -22,18 +58,20 @@ pub enum Erase<'a> {
 /// # Errors
 /// The database's.
 pub async fn erase(executor: impl PgExecutor<'_>, which: Erase<'_>) -> sqlx::Result<u64> {
-    let (reference, days) = match which {
-        Erase::Of(reference) => (Some(reference.trim()), None),
-        Erase::OlderThan(days) => (None, Some(i32::from(days))),
+    let (reference, days, ids) = match which {
+        Erase::Of(reference) => (Some(reference.trim()), None, None),
+        Erase::OlderThan(days) => (None, Some(i32::from(days)), None),
+        Erase::These(ids) => (None, None, Some(ids)),
     };
     let erased = sqlx::query!(
         "WITH due AS (
             SELECT id FROM applications
             WHERE ($1::text IS NULL OR reference = upper($1))
                 AND ($2::integer IS NULL OR received_at < now() - make_interval(days => $2))
+                AND ($3::bigint[] IS NULL OR id = ANY($3))
                 AND NOT EXISTS (SELECT FROM outbox WHERE outbox.reference = applications.reference
                     AND sent_at IS NULL AND given_up_at IS NULL)
-            ORDER BY received_at, id LIMIT $3 FOR UPDATE SKIP LOCKED
+            ORDER BY received_at, id LIMIT $4 FOR UPDATE SKIP LOCKED
         ), erased AS (
             DELETE FROM applications USING due WHERE applications.id = due.id RETURNING reference
         ), mails AS (
@@ -44,6 +82,7 @@ pub async fn erase(executor: impl PgExecutor<'_>, which: Erase<'_>) -> sqlx::Res
         INSERT INTO application_history (reference, event) SELECT reference, 'erased' FROM erased",
         reference,
         days,
+        ids,
         AT_ONCE
     )
     .execute(executor)
@@ -51,7 +90,7 @@ pub async fn erase(executor: impl PgExecutor<'_>, which: Erase<'_>) -> sqlx::Res
     Ok(erased.rows_affected())
 }
 
-/// How many applications arrived more than so many days ago.
+/// How many applications arrived more than this many days ago.
 ///
 /// # Errors
 /// The database's.
@@ -64,7 +103,8 @@ pub async fn count_older_than(executor: impl PgExecutor<'_>, days: u16) -> sqlx:
     .await
 }
 
-/// Erases all that arrived more than so many days ago, telling how many after each statement. Returns how many in all.
+/// Erases all that arrived more than this many days ago, telling how many after each statement. For a person: nothing is
+/// announced, and no clock is asked. Returns how many in all.
 ///
 /// # Errors
 /// The database's; what was erased before stays so.
@@ -80,4 +120,222 @@ pub async fn erase_older_than(pool: &Pool, days: u16, tell: impl Fn(u64)) -> sql
             return Ok(all);
         }
     }
+}
+
+/// Erases what is older than this many days and was announced under this period by a mail that was sent a day ago: at most
+/// a tenth of all applications within a day, and at least one. Nothing unless the clocks agree and are steady. Returns
+/// how many.
+///
+/// # Errors
+/// The database's; what was erased before stays so.
+pub async fn erase_announced(pool: &Pool, clock: &Clock, days: u16) -> sqlx::Result<u64> {
+    let mut all = 0;
+    loop {
+        let mut transaction = pool.transaction().await?;
+        let erased = erase_some(&mut transaction, clock, days).await?;
+        transaction.end().await?;
+        all += erased;
+        if erased == 0 {
+            return Ok(all);
+        }
+    }
+}
+
+/// One instance at a time, since each counts what the others erased.
+async fn erase_some(connection: &mut PgConnection, clock: &Clock, days: u16) -> sqlx::Result<u64> {
+    sqlx::query!("SELECT is_only_row FROM clock_state FOR UPDATE")
+        .fetch_one(&mut *connection)
+        .await?;
+    if clock.check(connection).await?.trust != Trust::Steady {
+        return Ok(0);
+    }
+    let Some(left) = left_for_today(connection, days).await? else {
+        return Ok(0);
+    };
+    let ids = due(connection, days, left.min(AT_ONCE)).await?;
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    count_as_erased(connection, &ids).await?;
+    erase(connection, Erase::These(&ids)).await
+}
+
+/// How many more may be erased within this day, by the newest announcement that counts.
+async fn left_for_today(connection: &mut PgConnection, days: u16) -> sqlx::Result<Option<i64>> {
+    let left = sqlx::query_scalar!(
+        r#"SELECT at_most - (SELECT count(*) FROM application_history WHERE event = 'erased'
+                AND happened_at > now() - interval '1 day' AND happened_at < now() + interval '1 hour') AS "left!"
+        FROM erasure_notices JOIN outbox USING (message_id)
+        WHERE retention_days = $1 AND made_at > now() - interval '7 days'
+            AND sent_at <= now() - interval '1 day' AND bounced_at IS NULL
+        ORDER BY erasure_notices.id DESC LIMIT 1"#,
+        i32::from(days)
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(left.filter(|left| *left > 0))
+}
+
+async fn due(connection: &mut PgConnection, days: u16, most: i64) -> sqlx::Result<Vec<i64>> {
+    sqlx::query_scalar!(
+        "SELECT applications.id FROM erasure_notices
+            JOIN outbox ON outbox.message_id = erasure_notices.message_id
+            JOIN announced_erasures ON notice_id = erasure_notices.id
+            JOIN applications ON applications.id = application_id
+        WHERE retention_days = $1 AND made_at > now() - interval '7 days'
+            AND outbox.sent_at <= now() - interval '1 day' AND outbox.bounced_at IS NULL
+            AND received_at < least(cutoff, now() - make_interval(days => $1))
+            AND NOT EXISTS (SELECT FROM outbox AS mail WHERE mail.reference = applications.reference
+                AND mail.sent_at IS NULL AND mail.given_up_at IS NULL)
+        ORDER BY received_at, applications.id LIMIT $2 FOR UPDATE OF applications SKIP LOCKED",
+        i32::from(days),
+        most
+    )
+    .fetch_all(connection)
+    .await
+}
+
+async fn count_as_erased(connection: &mut PgConnection, ids: &[i64]) -> sqlx::Result<()> {
+    sqlx::query!(
+        "UPDATE erasure_notices SET erased = least(erased + told.count, applications), erased_at = now()
+        FROM (SELECT notice_id, count(*) FROM announced_erasures WHERE application_id = ANY($1) GROUP BY notice_id) AS told
+        WHERE id = notice_id",
+        ids
+    )
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// Announces what will be older than this many days by the end of tomorrow, in the report of this day with this
+/// Message-ID: at most a tenth of all applications, and at least one. Returns nothing where there is none.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn announce(
+    connection: &mut PgConnection,
+    day: Date,
+    days: u16,
+    message_id: &str,
+) -> sqlx::Result<Option<Announcement>> {
+    forget_what_does_not_count(connection, days).await?;
+    let notice = sqlx::query!(
+        r#"INSERT INTO erasure_notices (day, retention_days, cutoff, applications, at_most, message_id)
+        SELECT $1, $2, cutoff, 0, greatest((SELECT count(*) FROM applications) / 10, 1), $3
+        FROM (SELECT date_trunc('day', now(), 'UTC') + interval '2 days' - make_interval(days => $2)) AS days (cutoff)
+        WHERE EXISTS (SELECT FROM applications WHERE received_at < cutoff)
+        RETURNING id, cutoff, (now() AT TIME ZONE 'UTC')::date + 1 AS "on!""#,
+        day,
+        i32::from(days),
+        message_id
+    )
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(notice) = notice else { return Ok(None) };
+    let applications = mark(connection, notice.id).await?;
+    if applications == 0 {
+        return Ok(None);
+    }
+    let (references, more_follow) = named(connection, notice.id).await?;
+    Ok(Some(Announcement {
+        applications,
+        before: notice.cutoff.date(),
+        on: notice.on,
+        days,
+        references,
+        more_follow,
+    }))
+}
+
+/// What was announced under another period, longer than a week ago, or in a mail that came back, is announced again.
+async fn forget_what_does_not_count(connection: &mut PgConnection, days: u16) -> sqlx::Result<()> {
+    sqlx::query!(
+        "DELETE FROM announced_erasures USING erasure_notices LEFT JOIN outbox USING (message_id)
+        WHERE notice_id = erasure_notices.id AND (retention_days <> $1
+            OR made_at NOT BETWEEN now() - interval '7 days' AND now() + interval '1 hour' OR bounced_at IS NOT NULL)",
+        i32::from(days)
+    )
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// Marks what a notice is about, oldest first, but nothing that is announced already or about which mail is still to be
+/// sent. Returns how many; a notice of nothing is removed.
+async fn mark(connection: &mut PgConnection, notice: i64) -> sqlx::Result<i64> {
+    sqlx::query!(
+        "INSERT INTO announced_erasures (application_id, notice_id)
+        SELECT due.id, notice.id FROM erasure_notices AS notice, LATERAL (
+            SELECT applications.id FROM applications
+            WHERE received_at < cutoff
+                AND NOT EXISTS (SELECT FROM announced_erasures WHERE application_id = applications.id)
+                AND NOT EXISTS (SELECT FROM outbox WHERE outbox.reference = applications.reference
+                    AND sent_at IS NULL AND given_up_at IS NULL)
+            ORDER BY received_at, applications.id LIMIT at_most) AS due
+        WHERE notice.id = $1",
+        notice
+    )
+    .execute(&mut *connection)
+    .await?;
+    let marked = sqlx::query_scalar!(
+        "UPDATE erasure_notices SET applications = (SELECT count(*) FROM announced_erasures WHERE notice_id = $1)
+        WHERE id = $1 RETURNING applications",
+        notice
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    sqlx::query!("DELETE FROM erasure_notices WHERE id = $1 AND applications = 0", notice)
+        .execute(connection)
+        .await?;
+    Ok(marked)
+}
+
+/// The references that a notice is about, and whether others are due beside what is announced.
+async fn named(connection: &mut PgConnection, notice: i64) -> sqlx::Result<(Vec<String>, bool)> {
+    let references = sqlx::query_scalar!(
+        "SELECT reference FROM announced_erasures JOIN applications ON id = application_id
+        WHERE notice_id = $1 ORDER BY received_at, id LIMIT $2",
+        notice,
+        NAMED
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let more_follow = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM erasure_notices, applications WHERE erasure_notices.id = $1 AND received_at < cutoff
+            AND NOT EXISTS (SELECT FROM announced_erasures WHERE application_id = applications.id)) AS "it!""#,
+        notice
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok((references, more_follow))
+}
+
+/// Whether anything was announced that is not erased yet.
+///
+/// # Errors
+/// The database's.
+pub async fn is_anything_announced(executor: impl PgExecutor<'_>) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM announced_erasures) AS "it!""#)
+        .fetch_one(executor)
+        .await
+}
+
+/// What was announced and is not erased yet, oldest first.
+///
+/// # Errors
+/// The database's.
+pub async fn announced(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<Announced>> {
+    let rows = sqlx::query!(
+        r#"SELECT retention_days, sent_at, count(*) AS "applications!"
+        FROM announced_erasures JOIN erasure_notices ON erasure_notices.id = notice_id LEFT JOIN outbox USING (message_id)
+        GROUP BY notice_id, retention_days, sent_at ORDER BY notice_id"#
+    )
+    .fetch_all(executor)
+    .await?;
+    let announced = rows.into_iter().map(|row| Announced {
+        applications: row.applications,
+        days: u16::try_from(row.retention_days).unwrap_or_default(),
+        sent_at: row.sent_at,
+    });
+    Ok(announced.collect())
 }

@@ -324,8 +324,8 @@ async fn known(
     let found = sqlx::query!(
         r#"SELECT given.turn AS "turn!", found.reference AS "reference?", found.received_at AS "received_at?",
             (CASE WHEN $4::bigint IS NULL THEN false ELSE given.nth_of_mailbox + (SELECT count(*) FROM (
-                SELECT FROM outbox WHERE mailbox(recipient) = given.mailbox AND owed_at > now() - interval '1 day'
-                    AND refusal_is_final AND NOT is_held
+                SELECT FROM outbox WHERE mailbox(recipient) = given.mailbox AND refusal_is_final AND NOT is_held
+                    AND owed_at > now() - interval '1 day' AND owed_at < now() + interval '1 hour'
                 ORDER BY owed_at DESC LIMIT $4) AS owed) > $4 END
             OR EXISTS (SELECT FROM outbox WHERE mailbox(recipient) = given.mailbox AND complained_at IS NOT NULL)
             ) AS "mailbox_is_full!"

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use futures_util::FutureExt as _;
+use time::OffsetDateTime;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::Span;
@@ -100,6 +101,12 @@ impl Intake {
             _permit: permit,
             _precedence: self.outbox.precedence(),
         })
+    }
+
+    /// The time for what arrives now. No clock that is behind makes it look old.
+    #[must_use]
+    pub fn now(&self) -> OffsetDateTime {
+        self.outbox.clock().now()
     }
 
     /// Stores an application and owes both its mails, or returns the receipt of the one that the same key stored

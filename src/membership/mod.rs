@@ -24,12 +24,14 @@ pub mod wording;
 pub use answers::{Answers, ForPeople};
 pub use check::{Application, Problem, UnknownEnding, check};
 pub use emails::{Earlier, MailIdentity, NewApplication, emails, in_utc};
-pub use erasure::{Erase, count_older_than, erase, erase_older_than};
+pub use erasure::{
+    Announced, Erase, announced, count_older_than, erase, erase_announced, erase_older_than, is_anything_announced,
+};
 pub use insert::Submission;
 pub use intake::{Intake, Place};
 pub use question::{Field, Group, QUESTIONS, Question, Rule};
 pub use record::Record;
-pub use report::owe_report;
+pub use report::{owe_report, take_back_reports};
 pub use search::Search;
 pub use slip::Slip;
 pub use store::{Filter, Receipt, State, can_store, count, find, history, receipt, receipt_of_key, records, release};

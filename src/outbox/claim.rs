@@ -10,7 +10,7 @@ use crate::mailer::{Email, Purpose, Stamp};
 use crate::values::EmailAddress;
 
 /// How long an email may be held before another may take it. Longer than a try may last.
-const LEASE: Duration = Duration::from_mins(3);
+pub const LEASE: Duration = Duration::from_mins(3);
 
 /// An email that is being sent.
 #[derive(Clone, Debug)]

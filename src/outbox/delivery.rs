@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::ahead::Horizon;
 use super::claim::{ClaimedEmail, First, Request, claim};
 use super::places::Free;
 use super::{DATABASE_LIMIT, Outbox};
 use crate::database::within;
 
-/// How often the table is looked at when nobody says that something is due.
+/// How often the table is looked at when nobody says that something is due: another process may have queued an email.
 const POLL: Duration = Duration::from_secs(5);
 
 /// How long delivery gives way before each email while applications are being stored.
@@ -26,6 +27,9 @@ pub(super) struct Delivery {
     tasks: JoinSet<Option<Duration>>,
     /// When to look at the table again although nobody says so.
     look_at: Instant,
+    horizon: Horizon,
+    /// Whether nothing is being sent and nothing was due, so that it is enough to ask when the next email is.
+    is_quiet: bool,
     /// When the table was last searched in vain, for an urgent email or beside the busy domains.
     nothing_urgent: Option<Instant>,
     nothing_beside: Option<Instant>,
@@ -36,9 +40,11 @@ pub(super) struct Delivery {
 impl Delivery {
     pub(super) fn new(outbox: Arc<Outbox>) -> Self {
         Self {
+            horizon: Horizon::default(),
             outbox,
             tasks: JoinSet::new(),
             look_at: Instant::now(),
+            is_quiet: true,
             nothing_urgent: None,
             nothing_beside: None,
             search_again: SEARCH_AGAIN,
@@ -49,7 +55,7 @@ impl Delivery {
         self.outbox.mailer.tidy();
         self.outbox.remember_connections().await;
         while !*stop.borrow() {
-            let rest = self.fill_places(&stop).await;
+            let rest = self.deliver_what_is_due(&stop).await;
             tokio::select! {
                 Some(ended) = self.tasks.join_next() => self.note(ended),
                 () = self.outbox.freed.notified() => {}
@@ -60,6 +66,36 @@ impl Delivery {
         }
         while self.tasks.join_next().await.is_some() {}
         self.outbox.mailer.rest();
+    }
+
+    /// Returns how long to rest. Claims nothing while nothing is due.
+    async fn deliver_what_is_due(&mut self, stop: &watch::Receiver<bool>) -> Duration {
+        if self.is_quiet
+            && let Some(rest) = self.until_due().await
+        {
+            return rest;
+        }
+        self.is_quiet = false;
+        let rest = self.fill_places(stop).await;
+        if self.is_quiet {
+            self.until_due().await.unwrap_or(rest)
+        } else {
+            rest
+        }
+    }
+
+    /// How long nothing is due, at most [`POLL`]; nothing where something is.
+    async fn until_due(&mut self) -> Option<Duration> {
+        match self.horizon.next_due(&self.outbox).await {
+            Ok(due_in) => {
+                let rest = due_in.map_or(POLL, |due_in| due_in.min(POLL));
+                (!rest.is_zero()).then(|| rest + Duration::from_millis(1))
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the outbox cannot be read; trying again");
+                Some(POLL)
+            }
+        }
     }
 
     /// Claims emails while places are free. Returns how long to rest.
@@ -143,6 +179,7 @@ impl Delivery {
         }
         if self.outbox.places().are_empty() {
             self.outbox.mailer.rest();
+            self.is_quiet = request.then_oldest;
         }
         let due = self.look_at.saturating_duration_since(now);
         let rest = if due.is_zero() { POLL } else { due.min(POLL) };
@@ -167,5 +204,6 @@ impl Delivery {
     fn note_news(&mut self) {
         self.nothing_urgent = None;
         self.nothing_beside = None;
+        self.is_quiet = false;
     }
 }

@@ -7,6 +7,7 @@
 //! A failure counts only against whom it speaks of ([`Blame`](crate::mailer::Blame)): the recipient's may end the tries
 //! of that email; ours and the relay's cost no email a try, and while the relay fails all wait together.
 
+mod ahead;
 mod attempt;
 mod bounces;
 mod claim;
@@ -24,6 +25,7 @@ use std::time::Duration;
 use sqlx::PgConnection;
 use tokio::sync::{Notify, watch};
 
+use crate::clock::Clock;
 use crate::database::Pool;
 use crate::mailer::{Email, Mailer};
 pub use bounces::{BounceOutcome, bounce_reports, bounced_between, record_bounce};
@@ -134,6 +136,7 @@ pub struct Outbox {
     pool: Pool,
     mailer: Mailer,
     notices: Arc<dyn NoticeWriter>,
+    clock: Arc<Clock>,
     owed: Notify,
     /// Says that a place is free.
     freed: Notify,
@@ -160,11 +163,25 @@ impl Outbox {
             pool,
             mailer,
             notices,
+            clock: Arc::default(),
             owed: Notify::new(),
             freed: Notify::new(),
             precedence: Precedence::default(),
             places: Mutex::default(),
         }
+    }
+
+    /// The same with another clock: for tests.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        let clock = Arc::new(clock);
+        Self { clock, ..self }
+    }
+
+    /// The clock of this process.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Says that an email is due now, so that nobody waits for the next look at the table.

@@ -236,6 +236,16 @@ impl Places {
         (self.limit < MOST_CONNECTIONS && is_calm).then(|| self.set_limit(self.limit + 1))
     }
 
+    /// The emails that are being sent.
+    pub fn ids(&self) -> Vec<i64> {
+        self.under_way.keys().copied().collect()
+    }
+
+    /// Forgets when the relay took an email last by the database's clock, since that clock went back.
+    pub fn forget_time(&mut self) {
+        self.sent_at = None;
+    }
+
     /// Notes that the relay refused a connection. Returns the new limit if it serves others meanwhile and one fewer may
     /// do; `None` where it serves nobody.
     pub fn note_refused(&mut self) -> Option<usize> {

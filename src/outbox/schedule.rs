@@ -8,7 +8,7 @@ use crate::mailer::Blame;
 
 /// The wait after each try that was charged, before jitter: 82 hours in all, so at least 74 with the shortest jitter.
 /// Then an email to an applicant is given up, and one to staff is tried on at the last pace.
-const WAITS: [Duration; 14] = [
+pub const WAITS: [Duration; 14] = [
     Duration::from_secs(5),
     Duration::from_secs(10),
     Duration::from_mins(1),
@@ -26,7 +26,7 @@ const WAITS: [Duration; 14] = [
 ];
 
 /// The longest wait for what somebody has to repair, so that the repair shows within the hour.
-const LONGEST_FOR_US: Duration = Duration::from_hours(1);
+pub const LONGEST_FOR_US: Duration = Duration::from_hours(1);
 
 /// The longest wait while nobody knows whether the email or the relay is the reason.
 const LONGEST_UNCLEAR: Duration = Duration::from_mins(5);
@@ -39,7 +39,7 @@ pub const RELAY_WAITS: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 60.0,
 
 /// Each wait is lengthened or shortened by up to this part, so that emails that failed together do not come back
 /// together.
-const JITTER: f64 = 0.1;
+pub const JITTER: f64 = 0.1;
 
 /// An email's tries so far.
 #[derive(Clone, Copy, Debug)]

@@ -149,7 +149,7 @@ pub struct QueueStats {
     pub bounced: i64,
     /// Of these, emails to staff.
     pub staff_bounced: i64,
-    /// Since when the oldest of those that wait is queued.
+    /// Since when the oldest of those that wait is queued; now, where that is later.
     pub oldest_owed_at: Option<OffsetDateTime>,
     /// For how long, by the database's clock; zero where none waits.
     pub oldest_waits: time::Duration,
@@ -166,7 +166,7 @@ pub async fn standing(pool: &Pool) -> sqlx::Result<QueueStats> {
             given_up.held AS "held!", bounced.count AS "bounced!", bounced.staff AS "staff_bounced!",
             waiting.oldest AS oldest_owed_at,
             greatest(coalesce(extract(epoch FROM now() - waiting.oldest), 0), 0)::double precision AS "oldest_waits!"
-        FROM (SELECT count(*), count(*) FILTER (WHERE blame = 'us') AS refused, min(owed_at) AS oldest
+        FROM (SELECT count(*), count(*) FILTER (WHERE blame = 'us') AS refused, min(least(owed_at, now())) AS oldest
                 FROM outbox WHERE sent_at IS NULL AND given_up_at IS NULL) waiting,
             (SELECT count(*) FILTER (WHERE NOT is_held) AS count, count(*) FILTER (WHERE is_held) AS held
                 FROM outbox WHERE given_up_at IS NOT NULL AND erased_at IS NULL) given_up,

@@ -234,3 +234,47 @@ fn the_doctor_names_settings_that_cannot_be_used_and_those_that_may_not_be_meant
         "{said}"
     );
 }
+
+#[tokio::test]
+async fn the_doctor_says_what_clocks_did_and_what_is_erased_next() {
+    let site = TestSite::new().await;
+    let url = database::url(&site.pool.connect_options());
+    let days = [("NPOC_RETENTION_DAYS", "30")];
+    finds(
+        &examined(&url, &days).await,
+        "Retention",
+        "good",
+        "Nothing is announced",
+    );
+    site.apply(&[]).await;
+    site.deliver_all().await;
+    site.sql("UPDATE applications SET received_at = now() - interval '31 days'")
+        .await;
+    site.sql("INSERT INTO reports (day) SELECT day + 400 FROM reports")
+        .await;
+    site.sql("UPDATE reports SET day = day - 1").await;
+    site.look(Some(30)).await;
+    let unsent = examined(&url, &days).await;
+    finds(&unsent, "Retention", "doubtful", "not sent yet, so not erased: 1.");
+    site.deliver_all().await;
+    finds(
+        &examined(&url, &days).await,
+        "Retention",
+        "good",
+        "Announced: 1, erased from ",
+    );
+    assert!(
+        found(&examined(&url, &[]).await, "Retention").is_empty(),
+        "where nothing is set"
+    );
+
+    site.sql("UPDATE clock_state SET mails_brought_back = 7, reports_taken_back = 1")
+        .await;
+    let ahead = "made due: 7. Reports of days to come that were taken back: 1.";
+    finds(&examined(&url, &days).await, "Clock", "doubtful", ahead);
+    site.sql("UPDATE clock_state SET seen_at = now() - interval '8 days', looked_at = now() - interval '8 days'")
+        .await;
+    let jumped = examined(&url, &days).await;
+    finds(&jumped, "Clock", "doubtful", "it jumped");
+    finds(&jumped, "Clock", "doubtful", "date -u");
+}

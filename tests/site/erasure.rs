@@ -1,7 +1,9 @@
 //! What is kept of an applicant can be taken out, and is when its time is over.
 
 use axum::http::StatusCode;
-use npoc::membership::erase_older_than;
+use futures_util::future::join_all;
+use npoc::clock::Clock;
+use npoc::membership::{erase_announced, erase_older_than};
 use npoc::outbox;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
@@ -94,6 +96,205 @@ async fn applications_are_erased_when_their_retention_is_over_and_not_while_mail
     assert_eq!(events(&site, &new).await, ["received"]);
     let (staff, _) = site.mails(&new);
     assert!(staff.text.contains("Afya Bora"), "others keep what is theirs");
+}
+
+/// Applications of which the first arrived 50 days ago and each later one a minute after. Returns their references.
+async fn store_old(site: &TestSite, applications: i32) -> Vec<String> {
+    site.apply(&[]).await;
+    site.deliver_all().await;
+    sqlx::query(
+        "WITH one AS (DELETE FROM applications RETURNING *)
+        INSERT INTO applications (reference, submission_key, receipt_secret, received_at, organization_name, domain_name,
+            domain_name_ascii, country, registered, registration_note, kind_of_work, statement, representative_name,
+            representative_role, representative_email, ncsg_status, not_eligible, authorised, publish, mailing_list)
+        SELECT 'NPOC-AAAA-' || translate(lpad(n::text, 4, '0'), '0123456789', 'ACDEFGHJKM'), gen_random_uuid(),
+            gen_random_uuid(), now() - interval '50 days' + make_interval(mins => n), organization_name, domain_name,
+            domain_name_ascii, country, registered, registration_note, kind_of_work, statement, representative_name,
+            representative_role, representative_email, ncsg_status, not_eligible, authorised, publish, mailing_list
+        FROM one, generate_series(1, $1) AS n",
+    )
+    .bind(applications)
+    .execute(&site.pool)
+    .await
+    .unwrap();
+    left(site).await
+}
+
+/// The references of those that are stored, oldest first.
+async fn left(site: &TestSite) -> Vec<String> {
+    sqlx::query_scalar("SELECT reference FROM applications ORDER BY received_at")
+        .fetch_all(&site.pool)
+        .await
+        .unwrap()
+}
+
+/// The daily report of the day that has just ended: its text, once it was sent.
+async fn next_report(site: &TestSite, days: u16) -> String {
+    site.sql("UPDATE reports SET day = day - 1").await;
+    site.look(Some(days)).await;
+    site.deliver_all().await;
+    sqlx::query_scalar("SELECT body_text FROM outbox WHERE purpose = 'daily-report' ORDER BY id DESC LIMIT 1")
+        .fetch_one(&site.pool)
+        .await
+        .unwrap()
+}
+
+/// As if the mails had been sent a day earlier, and what was erased had been erased then.
+async fn a_day_passes(site: &TestSite) {
+    site.sql("UPDATE outbox SET sent_at = sent_at - interval '1 day'").await;
+    site.sql("UPDATE application_history SET happened_at = happened_at - interval '1 day'")
+        .await;
+}
+
+#[tokio::test]
+async fn an_application_is_erased_a_day_after_staff_were_told_and_not_before() {
+    let site = TestSite::new().await;
+    let old = store_old(&site, 1).await;
+    let new = site.apply(&[]).await;
+    site.deliver_all().await;
+    site.look(Some(30)).await;
+    assert_eq!(site.count("applications").await, 2, "nobody was told");
+    let text = next_report(&site, 30).await;
+    assert!(
+        text.contains("To be erased tomorrow, on ") && text.contains("\n    1, which arrived before "),
+        "{text}"
+    );
+    assert!(
+        text.contains(&format!(
+            "NPOC_RETENTION_DAYS and starts the site again before:\n    {}\n",
+            old[0]
+        )),
+        "{text}"
+    );
+    site.sql("UPDATE outbox SET sent_at = sent_at - interval '23 hours 59 minutes'")
+        .await;
+    site.look(Some(30)).await;
+    assert_eq!(site.count("applications").await, 2, "not for a minute yet");
+    site.sql("UPDATE outbox SET sent_at = sent_at - interval '1 minute'")
+        .await;
+    site.look(None).await;
+    assert_eq!(site.count("applications").await, 2, "the period was taken away");
+    site.look(Some(30)).await;
+    assert_eq!(left(&site).await, [new]);
+    assert_eq!(events(&site, &old[0]).await, ["erased"]);
+    let text = next_report(&site, 30).await;
+    assert!(!text.contains("To be erased"), "{text}");
+}
+
+#[tokio::test]
+async fn at_most_a_tenth_is_erased_in_a_day_and_only_what_was_announced() {
+    let site = TestSite::new().await;
+    let old = store_old(&site, 30).await;
+    let text = next_report(&site, 30).await;
+    assert!(
+        old[..3].iter().all(|one| text.contains(one)) && !text.contains(&old[3]),
+        "{text}"
+    );
+    assert!(text.contains("Others follow on later days"), "{text}");
+    // One that nobody knew of comes to be older than all, as by a restored backup.
+    site.sql(
+        "UPDATE applications SET received_at = received_at - interval '1 year' WHERE reference = 'NPOC-AAAA-ACAA'",
+    )
+    .await;
+    a_day_passes(&site).await;
+    for _ in 0..3 {
+        site.look(Some(30)).await;
+    }
+    let now_left = left(&site).await;
+    assert!(
+        now_left.len() == 27 && old[..3].iter().all(|one| !now_left.contains(one)),
+        "{now_left:?}"
+    );
+
+    next_report(&site, 30).await;
+    site.sql("UPDATE outbox SET sent_at = sent_at - interval '1 day'").await;
+    site.look(Some(30)).await;
+    assert_eq!(left(&site).await.len(), 27, "the day of the first three is not over");
+    site.sql("UPDATE application_history SET happened_at = happened_at - interval '1 day'")
+        .await;
+    site.look(Some(30)).await;
+    assert_eq!(left(&site).await.len(), 25, "a tenth of those that were left");
+    assert!(!left(&site).await.contains(&"NPOC-AAAA-ACAA".to_owned()));
+}
+
+#[tokio::test]
+async fn instances_together_erase_no_more_than_one_alone() {
+    let site = TestSite::new().await;
+    store_old(&site, 40).await;
+    next_report(&site, 30).await;
+    a_day_passes(&site).await;
+    let clock = Clock::default();
+    let erased = join_all((0..6).map(|_| erase_announced(&site.connections, &clock, 30))).await;
+    let erased: u64 = erased.into_iter().map(Result::unwrap).sum();
+    assert_eq!((erased, site.count("applications").await), (4, 36));
+}
+
+#[tokio::test]
+async fn nothing_is_erased_without_a_mail_that_arrived_or_by_a_clock_that_is_not_believed() {
+    for doubt in [
+        "UPDATE outbox SET sent_at = NULL",
+        "UPDATE outbox SET bounced_at = now()",
+        "DELETE FROM outbox",
+        "UPDATE clock_state SET seen_at = now() - interval '8 days', looked_at = now() - interval '8 days'",
+        "UPDATE clock_state SET seen_at = now() + interval '1 day', looked_at = now() + interval '1 day'",
+        "UPDATE clock_state SET steady_since = now() - interval '6 days'",
+        "UPDATE erasure_notices SET made_at = now() - interval '8 days'",
+        "UPDATE applications SET received_at = now() - interval '29 days'",
+    ] {
+        let site = TestSite::new().await;
+        store_old(&site, 1).await;
+        next_report(&site, 30).await;
+        a_day_passes(&site).await;
+        sqlx::query(doubt).execute(&site.pool).await.unwrap();
+        site.look(Some(30)).await;
+        assert_eq!(site.count("applications").await, 1, "{doubt}");
+    }
+    for ahead in [
+        time::Duration::days(3000),
+        time::Duration::days(-3000),
+        time::Duration::hours(2),
+    ] {
+        let site = TestSite::at(Clock::ahead_by(ahead), npoc::web::Limits::default(), &[]).await;
+        let right = TestSite::new().await;
+        store_old(&right, 1).await;
+        next_report(&right, 30).await;
+        a_day_passes(&right).await;
+        let erased = erase_announced(&right.connections, site.outbox.clock(), 30)
+            .await
+            .unwrap();
+        assert_eq!(erased, 0, "{ahead}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_announced_under_another_period_is_announced_again() {
+    let site = TestSite::new().await;
+    let old = store_old(&site, 1).await;
+    next_report(&site, 30).await;
+    a_day_passes(&site).await;
+    site.look(Some(40)).await;
+    assert_eq!(site.count("applications").await, 1);
+    let text = next_report(&site, 40).await;
+    assert!(
+        text.contains(&old[0]) && text.contains("retention of 40 days"),
+        "{text}"
+    );
+    a_day_passes(&site).await;
+    site.look(Some(40)).await;
+    assert_eq!(site.count("applications").await, 0);
+}
+
+#[tokio::test]
+async fn staff_read_that_erasing_waits_for_a_clock_that_jumped() {
+    let site = TestSite::new().await;
+    let old = store_old(&site, 1).await;
+    site.sql("UPDATE clock_state SET seen_at = now() - interval '8 days', looked_at = now() - interval '8 days'")
+        .await;
+    let text = next_report(&site, 30).await;
+    assert!(
+        text.contains("no application is erased by its age before") && !text.contains(&old[0]),
+        "{text}"
+    );
 }
 
 #[tokio::test]

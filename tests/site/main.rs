@@ -11,6 +11,7 @@ mod acceptance;
 mod availability;
 mod bounces;
 mod browser;
+mod clocks;
 mod commands;
 mod delivery;
 mod doctor;

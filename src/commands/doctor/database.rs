@@ -4,7 +4,7 @@ use sqlx::{Connection as _, PgConnection};
 use time::OffsetDateTime;
 
 use super::machine::CLOCK;
-use super::{Finding, PATIENCE, server};
+use super::{Finding, PATIENCE, retention, server};
 use crate::database::embedded::{self, Versions};
 use crate::database::{Database, DatabaseChoice, Migrations, OF_COMMAND, beside, inspect, inspect_hosts, migrations};
 use crate::membership::in_utc;
@@ -122,6 +122,7 @@ async fn look(choice: &DatabaseChoice, settings: &Settings) -> anyhow::Result<Ve
     if matches!(migrations, Migrations::All(_)) {
         let mut session = database.pool.session().await?;
         let relay = outbox::relay_state(&mut *session).await?;
+        findings.extend(retention::all(&mut session, settings.retention_days).await?);
         session.end().await?;
         findings.extend(mails(&outbox::standing(&database.pool).await?, &relay));
     }

@@ -4,6 +4,7 @@
 mod database;
 mod machine;
 mod relay;
+mod retention;
 mod server;
 mod site;
 

@@ -15,7 +15,6 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use sha2::{Digest as _, Sha256};
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::failure::Failure;
@@ -203,7 +202,7 @@ async fn send(site: &Site, submission: &Submission<'_>, place: Place) -> Result<
         application: submission.application.clone(),
         key: submission.key,
         filled_in: age(submission.form_key),
-        received_at: OffsetDateTime::now_utc(),
+        received_at: site.intake.now(),
     };
     match soon(site.intake.submit(place, sent)).await {
         Ok(receipt) => Ok(see_receipt(&receipt)),

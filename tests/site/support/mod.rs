@@ -16,6 +16,7 @@ use axum::http::response::Parts;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use mail_parser::MessageParser;
+use npoc::clock::Clock;
 use npoc::database::Pool;
 use npoc::mailer::{Mailer, Transport};
 use npoc::membership::{Field, MailIdentity};
@@ -90,6 +91,11 @@ impl TestSite {
 
     /// Within these limits, with these settings besides.
     pub async fn within(limits: Limits, extra: &[(&str, &str)]) -> Self {
+        Self::at(Clock::default(), limits, extra).await
+    }
+
+    /// On a machine whose clock is set so, within these limits, with these settings besides.
+    pub async fn at(clock: Clock, limits: Limits, extra: &[(&str, &str)]) -> Self {
         let pool = database::fresh().await;
         let home = std::env::temp_dir().join(format!("npoc-test-{}", Uuid::new_v4()));
         let settings = settings(
@@ -101,11 +107,8 @@ impl TestSite {
         );
         let mailer = Mailer::new(settings.sender(), settings.transport.clone());
         let connections = Pool::new(pool.clone(), false);
-        let outbox = Arc::new(Outbox::new(
-            connections.clone(),
-            mailer,
-            Arc::new(settings.mail_identity()),
-        ));
+        let outbox = Outbox::new(connections.clone(), mailer, Arc::new(settings.mail_identity()));
+        let outbox = Arc::new(outbox.with_clock(clock));
         let site = web::Site::new(&settings, connections.clone(), &outbox, limits).unwrap();
         let folder = match &settings.transport {
             Transport::Folder(folder) => folder.clone(),
@@ -243,6 +246,12 @@ impl TestSite {
             _ => "SELECT count(*) FROM application_history",
         };
         sqlx::query_scalar(query).fetch_one(&self.pool).await.unwrap()
+    }
+
+    /// Looks after everything as a running site does from time to time.
+    pub async fn look(&self, retention_days: Option<u16>) {
+        let looked = npoc::watch::look(&self.connections, &self.outbox, &self.head, retention_days).await;
+        looked.unwrap();
     }
 
     /// Runs SQL as a test's way to move rows in time or to break the schema.
