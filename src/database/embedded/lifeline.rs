@@ -122,6 +122,11 @@ impl Server {
         &self.socket_dir
     }
 
+    /// The full path of one of PostgreSQL's programs.
+    pub(super) fn program(&self, name: &str) -> PathBuf {
+        self.cluster.binaries.program(name)
+    }
+
     /// Set when the server has ended.
     pub(super) fn ended(&self) -> Arc<OnceLock<()>> {
         Arc::clone(&self.ended)

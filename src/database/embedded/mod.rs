@@ -104,6 +104,13 @@ impl Embedded {
         self.server.socket_dir()
     }
 
+    /// The full path of one of PostgreSQL's programs, such as `pg_dump`, in the server's own version. Whether the
+    /// machine has it is not looked at: distributions package some of them apart.
+    #[must_use]
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.server.program(name)
+    }
+
     /// Something to wait with for the server's end while this handle is kept elsewhere to stop it.
     #[must_use]
     pub fn watch(&self) -> Watch {
