@@ -110,6 +110,8 @@ fn in_words(day: Date) -> String {
 
 impl Report {
     async fn of(pool: &Pool, period: Period) -> sqlx::Result<Self> {
+        // One session after the other: those who hold one and wait for a second can wait for each other.
+        let standing = outbox::standing(pool).await?;
         let mut session = pool.session().await?;
         let (from, to) = (period.starts_at(), period.ends_at());
         let received = sqlx::query_scalar!(
@@ -134,7 +136,7 @@ impl Report {
             references,
             mailed: outbox::mailed(&mut *session, from, to).await?,
             bounced: outbox::bounced_between(&mut session, period.first, period.last + Duration::DAY).await?,
-            standing: outbox::standing(pool).await?,
+            standing,
         };
         session.end().await?;
         Ok(report)
