@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// For a machine that is busy.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running site. Dropping it kills it.
 pub struct Process {
@@ -90,6 +90,18 @@ impl Process {
             body.len()
         );
         ask(address, &format!("POST /membership HTTP/1.1\r\n{head}"), body)
+    }
+
+    /// Posts an application, and again where storing has taken too long, as the page asks for it.
+    pub fn post_until_stored(address: SocketAddr, body: &str) -> Answer {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let answer = Self::post(address, body).unwrap();
+            if answer.status == 303 {
+                return answer;
+            }
+            assert!(answer.status == 503 && Instant::now() < deadline, "{}", answer.status);
+        }
     }
 
     /// Gets a page, or nothing if the site went away.
