@@ -34,7 +34,7 @@ async fn events(site: &TestSite, reference: &str) -> Vec<String> {
 #[tokio::test]
 async fn an_application_that_is_erased_leaves_nothing_of_what_was_typed_anywhere() {
     let site = TestSite::new().await;
-    let sent = site.send(&[], Uuid::now_v7()).await;
+    let sent = site.send_until_stored(&[], Uuid::now_v7()).await;
     let receipt = sent.location().to_owned();
     let reference = site.get(&receipt).await.text_of(".reference");
     let erase = ["applications", "erase", "--yes", &reference.to_lowercase()];

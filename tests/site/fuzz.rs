@@ -359,7 +359,7 @@ fn whatever_is_accepted_is_stored_and_read_back_the_same() {
         let Some(application) = accepted(&form) else { return };
         let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let stored = runtime.block_on(async {
-            let sent = site.send(&form, Uuid::now_v7()).await;
+            let sent = site.send_until_stored(&form, Uuid::now_v7()).await;
             let reference = site.get(sent.location()).await.text_of(".reference");
             let found = membership::records(&site.pool, Filter::of(&reference)).try_next().await;
             found.unwrap().unwrap()

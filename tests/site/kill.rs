@@ -22,7 +22,7 @@ const KILLED_AFTER: usize = 80;
 async fn every_application_that_got_its_receipt_survives_kill_9_with_both_its_mails() {
     let home = std::env::temp_dir().join(format!("npoc-kill-{}", std::process::id()));
     let settings = [("NPOC_DATA_DIR", home.to_str().unwrap()), ("NPOC_RATE_LIMIT", "0")];
-    let acknowledged = post_until_killed(Process::start(&settings));
+    let acknowledged = post_until_killed(Process::start(&settings).ready());
     assert!(
         (KILLED_AFTER..POSTS).contains(&acknowledged.len()),
         "killed in the middle: {}",

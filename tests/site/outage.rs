@@ -2,7 +2,7 @@
 //! and everything goes on when it returns, with no restart.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use npoc::database::Database;
 use npoc::database::DatabaseChoice;
@@ -10,7 +10,7 @@ use npoc::database::embedded::{Durability, Embedded};
 use uuid::Uuid;
 
 use crate::support::gate::{Gate, Way};
-use crate::support::process::{Answer, Process, mails_in};
+use crate::support::process::{Answer, PATIENCE, Process, mails_in, until};
 use crate::support::{Reply, database, encode, good_with};
 
 /// A site in a process of its own, behind a gate to its database.
@@ -47,9 +47,18 @@ impl Outage {
     }
 
     fn send(&self, key: Uuid) -> Answer {
-        let key = key.to_string();
-        let body = encode(&good_with(&[("step", "send"), ("submission_key", &key)]));
-        Process::post(self.site.address, &body).unwrap()
+        Process::post(self.site.address, &body(key)).unwrap()
+    }
+
+    /// No restart is needed: as soon as the database is there, it is stored.
+    fn send_until_stored(&self, key: Uuid) -> Answer {
+        Process::post_until_stored(self.site.address, &body(key))
+    }
+
+    /// The database is another one, or none, for all connections from now on.
+    async fn lead(&self, way: Way) {
+        self.gate.lead(way);
+        self.gate.led().await;
     }
 
     /// Pages, and the answers given back with the key.
@@ -71,21 +80,18 @@ impl Outage {
 
     /// As soon as the database is there; the time given is for a machine that is busy.
     fn assert_goes_on(&self, key: Uuid) {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        let stored = loop {
-            let answer = self.send(key);
-            if answer.status == 303 || Instant::now() > deadline {
-                break answer;
-            }
-        };
-        assert_eq!(stored.status, 303, "no restart is needed");
-        assert_eq!(self.send(key).location, stored.location, "and it is stored once");
-        assert_eq!(self.site.get("/health/ready").unwrap().status, 200);
-        while mails_in(&self.home) < 2 && Instant::now() < deadline {
-            std::thread::yield_now();
-        }
-        assert_eq!(mails_in(&self.home), 2, "and its mails go out");
+        let stored = self.send_until_stored(key);
+        let again = self.send_until_stored(key);
+        assert_eq!(again.location, stored.location, "and it is stored once");
+        until(|| self.site.is_ready());
+        // And its mails go out.
+        until(|| mails_in(&self.home) == 2);
     }
+}
+
+fn body(key: Uuid) -> String {
+    let key = key.to_string();
+    encode(&good_with(&[("step", "send"), ("submission_key", &key)]))
 }
 
 impl Drop for Outage {
@@ -99,23 +105,20 @@ async fn a_site_starts_before_its_database_and_goes_on_when_it_is_there() {
     let outage = Outage::beginning(|_| Way::Closed).await;
     let key = Uuid::now_v7();
     outage.assert_away(key);
-    outage.gate.lead(Way::To(outage.server.clone()));
+    outage.lead(Way::To(outage.server.clone())).await;
     outage.assert_goes_on(key);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_goes_away_and_returns_costs_no_answer_and_no_restart() {
     let outage = Outage::beginning(Way::To).await;
-    assert_eq!(outage.send(Uuid::now_v7()).status, 303);
+    outage.send_until_stored(Uuid::now_v7());
     for way in [Way::Closed, Way::Silent] {
-        outage.gate.lead(way);
+        outage.lead(way).await;
         outage.assert_away(Uuid::now_v7());
     }
-    outage.gate.lead(Way::To(outage.server.clone()));
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while outage.send(Uuid::now_v7()).status != 303 {
-        assert!(Instant::now() < deadline, "no restart is needed");
-    }
+    outage.lead(Way::To(outage.server.clone())).await;
+    outage.send_until_stored(Uuid::now_v7());
 }
 
 #[tokio::test]
@@ -131,34 +134,35 @@ async fn a_pool_whose_connections_were_all_swallowed_has_others() {
     }
     gate.lead(Way::Anew(server));
     drop(sessions);
-    assert!(database.pool.session().await.is_ok());
+    let deadline = Instant::now() + PATIENCE;
+    while database.pool.session().await.is_err() {
+        assert!(Instant::now() < deadline, "it has no others");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_the_network_swallows_are_replaced() {
     let outage = Outage::beginning(Way::To).await;
-    assert_eq!(outage.send(Uuid::now_v7()).status, 303);
-    assert_eq!(outage.site.get("/health/ready").unwrap().status, 200);
-    outage.gate.lead(Way::Anew(outage.server.clone()));
-    let deadline = Instant::now() + Duration::from_secs(30);
-    let goes_on = || {
-        let stored = outage.send(Uuid::now_v7()).status == 303;
-        stored && outage.site.get("/health/ready").unwrap().status == 200
-    };
-    while !goes_on() {
-        assert!(Instant::now() < deadline, "a swallowed connection is waited for");
-    }
+    outage.send_until_stored(Uuid::now_v7());
+    until(|| outage.site.is_ready());
+    outage.lead(Way::Anew(outage.server.clone())).await;
+    outage.send_until_stored(Uuid::now_v7());
+    until(|| outage.site.is_ready());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_site_goes_on_with_another_server_when_the_first_is_gone() {
     let outage = Outage::beginning(Way::To).await;
     let key = Uuid::now_v7();
-    let first = outage.send(key);
+    let first = outage.send_until_stored(key);
     let home = std::env::temp_dir().join(format!("npoc-standby-{}", Uuid::new_v4()));
     let standby = Embedded::start(&home, Durability::Disposable).unwrap();
     database::copy(&outage.database, &outage.server, standby.socket_dir());
-    outage.gate.lead(Way::To(standby.socket_dir().to_owned()));
+    outage.lead(Way::To(standby.socket_dir().to_owned())).await;
     outage.assert_goes_on(key);
-    assert_eq!(outage.send(key).location, first.location, "what was stored is there");
+    assert_eq!(
+        outage.send_until_stored(key).location,
+        first.location,
+        "what was stored is there"
+    );
 }

@@ -30,7 +30,7 @@ async fn wait_until(what: &str, is_so: impl AsyncFn() -> bool) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    let waited = tokio::time::timeout(PATIENCE * 2, waiting).await;
+    let waited = tokio::time::timeout(PATIENCE, waiting).await;
     assert!(waited.is_ok(), "{what}");
 }
 
@@ -286,12 +286,7 @@ async fn a_row_that_cannot_be_read_holds_no_other_mail() {
 
 #[tokio::test]
 async fn a_slow_greeting_is_not_a_slow_recipient() {
-    let relay = Relay::playing(Part::Takes(Duration::from_millis(100))).await;
-    let site = site_with(&relay).await;
-    site.apply(&[]).await;
-    let settings = crate::support::settings(&[("HOME", "/"), ("SMTP_URL", &relay.url)]);
-    // Less than greeting, EHLO, MAIL and RCPT take together, and much more than RCPT alone on a busy machine.
-    let mailer = Mailer::new(settings.sender(), settings.transport.clone());
+    let site = TestSite::new().await;
     let email = Email {
         message_id: "<a@npoc.org>".into(),
         in_reply_to: None,
@@ -304,16 +299,20 @@ async fn a_slow_greeting_is_not_a_slow_recipient() {
         purpose: Purpose::Application,
         is_held: false,
     };
-    let began = std::time::Instant::now();
-    mailer.send(&email, &Stamp::now()).await.unwrap();
-    // A new connection, since the one before may be kept: greeting, EHLO and MAIL come first.
-    mailer.rest();
-    let limit = began.elapsed().max(Duration::from_millis(700)) * 2 / 3;
-    mailer
-        .with_recipient_limit(limit)
-        .send(&email, &Stamp::now())
-        .await
-        .unwrap();
+    // Greeting, EHLO and MAIL take longer than the limit, and RCPT alone does not. A busy machine may keep RCPT that
+    // long: so the relay takes more and more time, and the limit is more and more.
+    let mut outcome = Ok(());
+    for milliseconds in [100, 400, 1_600, 6_400] {
+        let relay = Relay::playing(Part::Takes(Duration::from_millis(milliseconds))).await;
+        let settings = crate::support::settings(&[("HOME", "/"), ("SMTP_URL", &relay.url)]);
+        let mailer = Mailer::new(settings.sender(), settings.transport.clone());
+        let mailer = mailer.with_recipient_limit(Duration::from_millis(milliseconds * 5 / 2));
+        outcome = mailer.send(&email, &Stamp::now()).await;
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    outcome.unwrap();
 }
 
 #[tokio::test]
@@ -376,7 +375,7 @@ async fn a_mail_that_the_disk_does_not_keep_is_not_sent() {
     limit("--fsize=1024:unlimited");
     let key = Uuid::now_v7().to_string();
     let body = encode(&good_with(&[("step", "send"), ("submission_key", &key)]));
-    assert_eq!(Process::post(site.address, &body).unwrap().status, 303);
+    Process::post_until_stored(site.address, &body);
     let pool = sqlx::PgPool::connect(&url).await.unwrap();
     let failed = "SELECT count(*) FROM outbox WHERE last_error LIKE '%mail folder%'";
     let count = async |query: &'static str| sqlx::query_scalar::<_, i64>(query).fetch_one(&pool).await.unwrap();

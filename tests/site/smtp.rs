@@ -8,6 +8,7 @@ use npoc::outbox::{self, EmailFilter, Outbox, Step};
 use npoc::settings::Settings;
 use std::sync::Arc;
 
+use crate::support::process::PATIENCE;
 use crate::support::relay::{At, EMPTY_LINES, Part, Relay};
 use crate::support::{Mail, TestSite, settings};
 
@@ -223,17 +224,35 @@ fn outbox_to(site: &TestSite, url: &str, limit: Duration) -> Outbox {
     Outbox::new(site.connections.clone(), mailer, Arc::new(site.head.clone()))
 }
 
-async fn assert_survives(site: &TestSite, fault: &Fault) {
-    let relay = Relay::playing(fault.part).await;
+/// Applies anew, and tries both mails once, within this limit. Returns what became of each, and the reference.
+async fn first_tries(site: &TestSite, fault: &Fault, relay: &Relay, limit: Duration) -> ([Step; 2], String) {
     site.sql("DELETE FROM outbox").await;
     let reference = site.apply(&[]).await;
-    let limit = if fault.is_silent() { SHORT } else { LONG };
     let outbox = outbox_to(site, &(fault.url)(&relay.url), limit);
     // Staff's is queued first, so tried first.
     let steps = [
         outbox.deliver_next().await.unwrap(),
         outbox.deliver_next().await.unwrap(),
     ];
+    (steps, reference)
+}
+
+/// As [`first_tries`]. Where the relay is silent they have little time, which on a busy machine may be over before the
+/// relay is silent: then they have more.
+async fn first_tries_of(site: &TestSite, fault: &Fault) -> (Relay, [Step; 2], String) {
+    let mut limit = if fault.is_silent() { SHORT } else { LONG };
+    loop {
+        let relay = Relay::playing(fault.part).await;
+        let (steps, reference) = first_tries(site, fault, &relay, limit).await;
+        if !fault.is_silent() || relay.silences() == 2 || limit > LONG {
+            return (relay, steps, reference);
+        }
+        limit *= 4;
+    }
+}
+
+async fn assert_survives(site: &TestSite, fault: &Fault) {
+    let (relay, steps, reference) = first_tries_of(site, fault).await;
     assert_eq!(steps, [fault.staff, fault.applicant], "{}", fault.what);
     assert_blame(site, fault).await;
 
@@ -376,14 +395,12 @@ async fn a_mail_that_nobody_answers_delays_no_other() {
     site.apply(&[]).await;
     let outbox = outbox_to(&site, &silent.url, LONG);
     let waiting = tokio::spawn(async move { outbox.deliver_next().await });
-    while sqlx::query("SELECT FROM outbox WHERE leased_until > now()")
-        .fetch_all(&site.pool)
-        .await
-        .unwrap()
-        .is_empty()
-    {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let begun = async {
+        while silent.silences() == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, begun).await.unwrap();
     assert_eq!(
         outbox_to(&site, &accepting.url, LONG).deliver_next().await.unwrap(),
         Step::Sent

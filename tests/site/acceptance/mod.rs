@@ -222,7 +222,7 @@ async fn assert_shown(site: &TestSite, typed: &[(&str, &str)]) -> String {
     for line in typed.iter().flat_map(|(_, value)| value.lines()) {
         assert!(shown.iter().any(|shown| shown == line), "shown: {line}");
     }
-    let sent = site.send(typed, checked.submission_key()).await;
+    let sent = site.send_until_stored(typed, checked.submission_key()).await;
     site.get(sent.location()).await.text_of(".reference")
 }
 

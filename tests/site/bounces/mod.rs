@@ -227,7 +227,7 @@ async fn after_a_complaint_no_arrival_is_mailed_to_that_address() {
 #[tokio::test]
 async fn the_receipt_page_says_that_a_mail_came_back() {
     let site = TestSite::new().await;
-    let sent = site.send(&[], Uuid::now_v7()).await;
+    let sent = site.send_until_stored(&[], Uuid::now_v7()).await;
     site.deliver_all().await;
     let words = "An email to you came back";
     assert!(!site.get(sent.location()).await.body.contains(words));

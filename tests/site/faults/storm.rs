@@ -259,7 +259,7 @@ impl Storm {
 
 fn start(settings: &[(&'static str, String)]) -> Process {
     let settings: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    Process::start(&settings)
+    Process::start(&settings).ready()
 }
 
 /// PostgreSQL's immediate stop: no checkpoint, no goodbye; the next start recovers from the log.

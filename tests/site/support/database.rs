@@ -13,6 +13,8 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, Postgres, Transaction};
 use tokio::sync::OnceCell;
 
+use super::process::PATIENCE;
+
 /// The server lives as long as the process: its lifeline removes it, and its files, afterwards.
 static SERVER: OnceLock<Embedded> = OnceLock::new();
 /// The clause by which the server copies the template; see [`copying_files`].
@@ -133,7 +135,7 @@ pub async fn take_away(pool: &PgPool) {
     let name = options.get_database().unwrap();
     admin(format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")).await;
     admin(format!(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity WHERE datname = '{name}'"
     ))
     .await;
 }
@@ -154,10 +156,10 @@ pub async fn await_blocked(pool: &PgPool) {
         "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')";
     let waiting = async {
         while !sqlx::query_scalar::<_, bool>(blocked).fetch_one(pool).await.unwrap() {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap();
+    tokio::time::timeout(PATIENCE, waiting).await.unwrap();
 }
 
 /// Copies a database to another server, as a backup does, by PostgreSQL's own programs.

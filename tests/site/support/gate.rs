@@ -1,7 +1,7 @@
 //! A way to a PostgreSQL server that a test opens, closes and leads elsewhere: what a network does.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, Weak};
 
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
@@ -24,26 +24,53 @@ pub enum Way {
 /// A port of its own, in front of a server.
 pub struct Gate {
     pub port: u16,
-    way: Arc<watch::Sender<Way>>,
+    way: Arc<watch::Sender<Led>>,
+    /// Held by every connection that was led elsewhere before and has not noticed it yet.
+    late: Mutex<Weak<()>>,
+}
+
+/// A way, with what those hold whom it carries.
+#[derive(Clone)]
+struct Led {
+    way: Way,
+    carried: Arc<()>,
+}
+
+impl Led {
+    fn by(way: Way) -> Self {
+        Self {
+            way,
+            carried: Arc::default(),
+        }
+    }
 }
 
 impl Gate {
     pub async fn at(way: Way) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let way = Arc::new(watch::Sender::new(way));
+        let way = Arc::new(watch::Sender::new(Led::by(way)));
         let ways = Arc::clone(&way);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 tokio::spawn(pass(client, ways.subscribe()));
             }
         });
-        Self { port, way }
+        let late = Mutex::default();
+        Self { port, way, late }
     }
 
     /// Ends every connection, unless it is swallowed, and leads the next ones there.
     pub fn lead(&self, way: Way) {
-        self.way.send_replace(way);
+        let before = self.way.send_replace(Led::by(way));
+        *self.late.lock().unwrap() = Arc::downgrade(&before.carried);
+    }
+
+    /// Waits until no connection goes the way from before the last [`Self::lead`].
+    pub async fn led(&self) {
+        while self.late.lock().unwrap().strong_count() > 0 {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// As `DATABASE_URL` has it.
@@ -52,27 +79,34 @@ impl Gate {
     }
 }
 
-async fn pass(mut client: TcpStream, mut way: watch::Receiver<Way>) {
-    let now = way.borrow_and_update().clone();
-    let passing = async {
-        match now {
-            Way::To(directory) | Way::Anew(directory) | Way::NewTo(directory) => {
-                drop(connect(&mut client, &directory).await);
+async fn pass(mut client: TcpStream, mut way: watch::Receiver<Led>) {
+    let Led { way: now, carried } = way.borrow_and_update().clone();
+    let is_swallowed = {
+        let passing = async {
+            match now {
+                Way::To(directory) | Way::Anew(directory) | Way::NewTo(directory) => {
+                    drop(connect(&mut client, &directory).await);
+                }
+                Way::Closed => {}
+                Way::Silent => std::future::pending().await,
             }
-            Way::Closed => {}
-            Way::Silent => std::future::pending().await,
+        };
+        tokio::pin!(passing);
+        loop {
+            tokio::select! { () = &mut passing => break false, _ = way.changed() => {} }
+            match way.borrow().way {
+                Way::NewTo(_) => {}
+                Way::Anew(_) => break true,
+                _ => break false,
+            }
         }
     };
-    tokio::pin!(passing);
-    loop {
-        tokio::select! { () = &mut passing => return, _ = way.changed() => {} }
-        let new = way.borrow().clone();
-        match new {
-            Way::NewTo(_) => {}
-            Way::Anew(_) => std::future::pending().await,
-            _ => return,
-        }
+    if is_swallowed {
+        drop(carried);
+        return std::future::pending().await;
     }
+    // Before `carried`: where nobody is carried any more, every connection is closed.
+    drop(client);
 }
 
 async fn connect(client: &mut TcpStream, directory: &Path) -> std::io::Result<()> {

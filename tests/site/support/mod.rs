@@ -6,6 +6,7 @@ pub mod gate;
 pub mod pair;
 pub mod process;
 pub mod relay;
+mod sending;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -200,13 +201,6 @@ impl TestSite {
         let key = key.to_string();
         self.post(&[&good_with(changes)[..], &[("step", "send"), ("submission_key", &key)]].concat())
             .await
-    }
-
-    /// Sends with a key of its own and returns the reference on the receipt.
-    pub async fn apply(&self, changes: &[(&str, &str)]) -> String {
-        let sent = self.send(changes, Uuid::now_v7()).await;
-        assert_eq!(sent.status, StatusCode::SEE_OTHER, "{}", sent.body);
-        self.get(sent.location()).await.text_of(".reference")
     }
 
     /// Tries each mail once that is due, and those that are queued about it, and says what became of each. However slow

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// For a machine that is busy.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running site. Dropping it kills it.
 pub struct Process {
@@ -50,6 +50,17 @@ impl Process {
         Self { child, address, log }
     }
 
+    /// Waits until its database is up to date. A new database may take longer than a start waits for.
+    pub fn ready(self) -> Self {
+        until(|| self.is_ready());
+        self
+    }
+
+    /// Whether it says that an application could be stored now.
+    pub fn is_ready(&self) -> bool {
+        self.get("/health/ready").is_some_and(|answer| answer.status == 200)
+    }
+
     /// Its number in the system.
     pub fn id(&self) -> u32 {
         self.child.id()
@@ -81,6 +92,18 @@ impl Process {
         ask(address, &format!("POST /membership HTTP/1.1\r\n{head}"), body)
     }
 
+    /// Posts an application, and again where storing has taken too long, as the page asks for it.
+    pub fn post_until_stored(address: SocketAddr, body: &str) -> Answer {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let answer = Self::post(address, body).unwrap();
+            if answer.status == 303 {
+                return answer;
+            }
+            assert!(answer.status == 503 && Instant::now() < deadline, "{}", answer.status);
+        }
+    }
+
     /// Gets a page, or nothing if the site went away.
     pub fn get(&self, path: &str) -> Option<Answer> {
         get(self.address, path)
@@ -88,11 +111,12 @@ impl Process {
 }
 
 /// Waits, as long as it takes on a machine that is busy.
+#[track_caller]
 pub fn until(mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !is_so() {
         assert!(Instant::now() < deadline, "waited in vain");
-        std::thread::yield_now();
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
@@ -110,7 +134,7 @@ pub struct Answer {
 }
 
 fn ask(address: SocketAddr, head: &str, body: &str) -> Option<Answer> {
-    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5)).ok()?;
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE).ok()?;
     let request = format!("{head}Host: {address}\r\nConnection: close\r\n\r\n{body}");
     stream.set_read_timeout(Some(Duration::from_mins(1))).ok()?;
     stream.write_all(request.as_bytes()).ok()?;

@@ -88,6 +88,7 @@ struct Shared {
     connections: AtomicUsize,
     open: AtomicUsize,
     most_open: AtomicUsize,
+    silences: AtomicUsize,
 }
 
 impl Relay {
@@ -136,6 +137,13 @@ impl Relay {
     pub fn connections(&self) -> (usize, usize) {
         let read = |count: &AtomicUsize| count.load(Ordering::SeqCst);
         (read(&self.shared.connections), read(&self.shared.most_open))
+    }
+}
+
+impl Relay {
+    /// How many conversations came to where the relay is silent.
+    pub fn silences(&self) -> usize {
+        self.shared.silences.load(Ordering::SeqCst)
     }
 }
 
@@ -248,7 +256,10 @@ impl Conversation {
             Part::Adds(there, more) if there == at => [line(usual), line(more)].concat(),
             Part::NeverEnds(there) if there == at => return self.say_without_end().await,
             Part::Cuts(there) if there == at => return None,
-            Part::Silent(there) if there == at => std::future::pending().await,
+            Part::Silent(there) if there == at => {
+                self.shared.silences.fetch_add(1, Ordering::SeqCst);
+                std::future::pending().await
+            }
             Part::RefusesSecondMail(reply) if at == At::Mail && self.mails > 1 => line(reply),
             Part::ServesMails(most) if at == At::Mail && self.mails > most => {
                 drop(self.writing.write_all(b"421 4.7.0 enough on this connection\r\n").await);

@@ -1,0 +1,31 @@
+//! Applications that are to be stored, however busy the machine.
+
+use std::time::Instant;
+
+use axum::http::StatusCode;
+use uuid::Uuid;
+
+use super::process::PATIENCE;
+use super::{Reply, TestSite};
+
+impl TestSite {
+    /// Sends with a key of its own and returns the reference on the receipt.
+    pub async fn apply(&self, changes: &[(&str, &str)]) -> String {
+        let sent = self.send_until_stored(changes, Uuid::now_v7()).await;
+        self.get(sent.location()).await.text_of(".reference")
+    }
+
+    /// Sends again, as the page asks for it, where storing has taken too long: a busy machine may be slower than the
+    /// site's patience.
+    pub async fn send_until_stored(&self, changes: &[(&str, &str)], key: Uuid) -> Reply {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let sent = self.send(changes, key).await;
+            if sent.status == StatusCode::SEE_OTHER {
+                return sent;
+            }
+            let is_slow = sent.status == StatusCode::SERVICE_UNAVAILABLE && Instant::now() < deadline;
+            assert!(is_slow, "{}: {}", sent.status, sent.body);
+        }
+    }
+}
