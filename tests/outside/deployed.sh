@@ -172,10 +172,9 @@ refuses_in_our_words() { # what nginx itself refuses
         chmod 700 /var/lib/nginx/body && is_our_page 404 'Page not found' https://npoc.example/npoc-page/away.html
 }
 is_away() {
-    systemctl stop npoc
-    is_our_page 503 'away for a moment' --data a=b https://npoc.example/membership && grep -qi '^retry-after: 10' page.headers &&
-        is_our_page 503 'away for a moment' https://npoc.example/
-    systemctl start npoc && within 15 curl -fsS https://npoc.example/health/ready
+    systemctl stop npoc && is_our_page 503 'away for a moment' --data a=b https://npoc.example/membership &&
+        grep -qi '^retry-after: 10' page.headers && is_our_page 503 'away for a moment' https://npoc.example/ &&
+        systemctl start npoc && within 15 curl -fsS https://npoc.example/health/ready
 }
 has_hsts() { for host in npoc.example www.npoc.example; do is "$(curl -sS -o /dev/null -D - "https://$host/join" | grep -ci '^strict-transport-security: max-age=63072000')" 1 || return; done; }
 behind() { # PROXY: what holds behind each
@@ -195,9 +194,9 @@ applies_by_tls() {
 }
 # Also when the site is away, of which nginx would tell with all that it knows.
 tells_no_secret() {
-    systemctl stop npoc && is "$(curl -sS -o away -w '%{http_code}' "$url$(cat receipt)")" 503 && grep -q 'away for a moment' away
-    systemctl start npoc && within 15 curl -fsS $url/health/ready
-    grep -q "POST /membership" /var/log/nginx/npoc.log && ! grep -rqF -e "$(cat receipt)" -e 'client: ' /var/log/nginx
+    systemctl stop npoc && is "$(curl -sS -o away -w '%{http_code}' "$url$(cat receipt)")" 503 && grep -q 'away for a moment' away &&
+        systemctl start npoc && within 15 curl -fsS $url/health/ready &&
+        grep -q "POST /membership" /var/log/nginx/npoc.log && ! grep -rqF -e "$(cat receipt)" -e 'client: ' /var/log/nginx
 }
 check "a certificate is there" certificate proxy npoc.example www.npoc.example
 check "nginx passes requests on" has_nginx
@@ -262,7 +261,7 @@ behind Caddy
 # ---- HAProxy before two instances
 
 has_haproxy() {
-    install -d -m 700 /etc/haproxy/certs && cat proxy.crt proxy.key >/etc/haproxy/certs/npoc.example.pem
+    install -d -m 700 /etc/haproxy/certs && cat proxy.crt proxy.key >/etc/haproxy/certs/npoc.example.pem || return
     sed 's/npoc\.org/npoc.example/g; s/10\.0\.0\.11/127.0.0.1/; s/10\.0\.0\.12:8080/127.0.0.1:8081/' \
         /usr/share/doc/npoc/examples/haproxy.cfg >/etc/haproxy/haproxy.cfg
     haproxy -c -f /etc/haproxy/haproxy.cfg 2>haproxy.said && ! grep -i 'warning\|alert' haproxy.said || return
@@ -278,9 +277,8 @@ limits_posts() { # This client has posted before
         curl -fsS -o /dev/null https://npoc.example/membership
 }
 has_no_instance() {
-    systemctl stop npoc npoc-two
-    is_our_page 503 'away for a moment' https://npoc.example/
-    systemctl start npoc && within 15 curl -fsS https://npoc.example/health/ready
+    systemctl stop npoc npoc-two && is_our_page 503 'away for a moment' https://npoc.example/ &&
+        systemctl start npoc && within 15 curl -fsS https://npoc.example/health/ready
 }
 check "HAProxy passes requests on to two instances" has_haproxy
 apply tanaka

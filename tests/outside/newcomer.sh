@@ -34,9 +34,11 @@ trap 'exit 1' HUP INT TERM
 # ---- A clean Debian, the sources, and Rust
 
 root=$work/root
-debian "$codename" "$root" ca-certificates,curl,git
+debian "$codename" "$root" ca-certificates,curl,git,sudo
 git clone --quiet --no-hardlinks "$outside/../.." "$root/srv/npoc"
 chroot "$root" useradd --create-home newcomer
+chroot "$root" useradd --create-home administrator
+echo 'administrator ALL=(ALL) NOPASSWD: ALL' >"$root/etc/sudoers.d/administrator"
 # Crates that this machine has need not be fetched again.
 registry=${CARGO_HOME:-$HOME/.cargo}/registry
 mkdir -p "$root/srv/cargo/registry"
@@ -75,6 +77,8 @@ give_to root
 check "so is root where there is no apt" says "$please" without_apt .ci/start
 check "Rust is asked for where there is none" \
     says "Please install Rust, version $(sed -n 's/^rust-version = "\([0-9.]*\)".*/\1/p' "$outside/../../Cargo.toml") or later (https://rustup.rs), and see that cargo is in PATH." without_rust .ci/start
+installs_by_sudo() { as administrator .ci/install procps && [ -x "$root/bin/kill" ]; }
+check "a user who may use sudo has things installed" installs_by_sudo
 
 # ---- The two commands
 

@@ -9,6 +9,9 @@ import fcntl, itertools, os, pty, select, shlex, signal, struct, sys, tempfile, 
 PROGRAM = "/usr/lib/npoc/npoc"
 LIMIT = 60  # seconds
 
+# How a line ends on Ctrl-C: the shell says it of the program, or the program, where the shell left its place to it.
+INTERRUPTED = [130, -signal.SIGINT]
+
 # How root may run it: with which of its files at the terminal. Two of them write to files, and the last to no terminal.
 WAYS = ["", " >out", " <empty", " 2>errors", " | cat", " <empty >out", " <empty >out 2>&1"]
 
@@ -135,7 +138,7 @@ def asks(reference):
     terminal = Terminal(f"npoc applications erase {reference}")
     terminal.until("Type yes: ")
     terminal.types("\x03")
-    must(terminal.ended()[0] == 130, "not ended by Ctrl-C:", terminal.shown)
+    must(terminal.ended()[0] in INTERRUPTED, "not ended by Ctrl-C:", terminal.shown)
     status, shown = Terminal(f"npoc applications erase {reference} </dev/null").ended()
     must(status == 1 and "--yes" in shown, "asks nobody:", shown)
 
@@ -154,7 +157,7 @@ def keeps_status_and_streams():
         terminal = Terminal(in_its_place(f"npoc waits{way}"))
         terminal.until("Waits.")
         terminal.types("\x03")
-        must(terminal.ended()[0] == 130, f"npoc{way} is not ended by Ctrl-C:", terminal.shown)
+        must(terminal.ended()[0] in INTERRUPTED, f"npoc{way} is not ended by Ctrl-C:", terminal.shown)
 
 
 def waits():
