@@ -111,7 +111,7 @@ def is_safe_from_intruders():
         terminal.until("Shell read: ")
         terminal.until(".", after="Shell read: ")
         must("Shell read: typed by root." in terminal.shown, f"npoc{way}: root's shell was given", terminal.shown)
-        # Hangs up, which ends whoever is left.
+        # Hangs up, which ends the intruder that stayed.
         os.close(terminal.end)
 
 
