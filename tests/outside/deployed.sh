@@ -4,9 +4,11 @@
 #   tests/outside/deployed.sh OLDER.deb PACKAGE.deb
 #
 # deploy.sh runs it in a container. It changes the machine that it runs on for good.
+# shellcheck disable=SC2016 # what is to be expanded later, each time it is tried
 set -euo pipefail
 older=${1:?usage: tests/outside/deployed.sh OLDER.deb PACKAGE.deb} package=${2:?a package}
 outside=$(realpath "$(dirname "$0")")
+# shellcheck source=tests/outside/checks.sh
 . "$outside/checks.sh"
 work=$(mktemp -d)
 cd "$work"
@@ -66,10 +68,10 @@ check "and forgotten" forgets_embedded
 
 # ---- Database, settings, relay
 
-certificate() { # FILE NAME…: signed by itself, and trusted by this machine
+certificate() { # FILE NAME…: signed by itself, and trusted by this machine. With RSA, every suite of TLS 1.2 could be used
     local names
     names=$(printf ',DNS:%s' "${@:2}")
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$2" \
+    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=$2" \
         -addext "subjectAltName=${names#,}" -addext 'basicConstraints=critical,CA:FALSE' -keyout "$1.key" -out "$1.crt" &&
         cp "$1.crt" "/usr/local/share/ca-certificates/$1.crt" && update-ca-certificates
 }
@@ -125,6 +127,64 @@ has_nginx() {
     ln -s ../sites-available/npoc /etc/nginx/sites-enabled/ && rm /etc/nginx/sites-enabled/default
     systemctl stop caddy && nginx -t && systemctl restart nginx && within 10 curl -fsS https://npoc.example/health/ready
 }
+# What each proxy has to do, in $proxy's place before the site.
+takes() { openssl s_client -connect npoc.example:443 -servername npoc.example -CAfile /etc/ssl/certs/ca-certificates.crt "$@" </dev/null; }
+has_modern_tls() { # No RSA key exchange, no CBC, nothing before TLS 1.2, though this client would take anything
+    takes -tls1_3 && takes -tls1_2 && takes -tls1_2 -cipher ECDHE+AESGCM && ! takes -tls1_1 -cipher 'ALL:@SECLEVEL=0' &&
+        ! takes -tls1_2 -cipher 'kRSA:@SECLEVEL=0' && ! takes -tls1_2 -cipher 'AES:!AESGCM:!AESCCM:@SECLEVEL=0'
+}
+validator() { curl -sS --max-time 20 -o /dev/null -D - "$@" https://npoc.example/ | tr -d '\r' | sed -n 's/^etag: //ip'; }
+has_one_validator() { # HEAD, GET and GET again, for each coding that a client may want
+    local accepts etag
+    for accepts in 'X-None: 1' 'Accept-Encoding: '{identity,gzip,br,zstd,deflate,'gzip, deflate, br'}; do
+        etag=$(validator -H "$accepts")
+        [ -n "$etag" ] && is "$(validator -I -H "$accepts")" "$etag" &&
+            is "$(curl -sS -o /dev/null -w '%{http_code}' -H "$accepts" -H "If-None-Match: $etag" https://npoc.example/)" 304 || return
+    done
+}
+is_our_page() { # STATUS WORDS ARGUMENT…: what curl gets is a page in the site's looks, with all that the site says of itself
+    local header style
+    is "$(curl -sS --max-time 60 -o page -D page.headers -w '%{http_code}' "${@:3}" 2>curl.said)" "$1" && grep -q "$2" page &&
+        grep -q '<svg' page && grep -q 'info@npoc' page && ! grep -qi '<center>\|nginx\|caddy' page || return
+    for header in strict-transport-security content-security-policy x-content-type-options x-frame-options referrer-policy \
+        permissions-policy cross-origin-{embedder,opener,resource}-policy; do
+        is "$(grep -ci "^$header: ." page.headers)" 1 || return
+    done
+    is "$(grep -i '^cache-control' page.headers | tr -d '\r' | cut -d ' ' -f 2)" no-store || return
+    style=$(python3 -c "import base64, hashlib, re; print(base64.b64encode(hashlib.sha256(re.search('<style>(.*)</style>', open('page').read(), re.S)[1].encode()).digest()).decode())")
+    grep -qF "'sha256-$style'" page.headers
+}
+says_that_it_is_too_long() { # MEGABYTES: by the newer and the older HTTP
+    head -c "${1}000000" /dev/zero | tr '\0' a >body
+    is_our_page 413 'Your answers are too long to be read' --data-binary @body https://npoc.example/membership &&
+        is_our_page 413 'Your answers are too long to be read' --http1.1 --data-binary @body https://npoc.example/membership
+}
+refuses_in_our_words() { # what nginx itself refuses
+    local many
+    many=$(printf '%017000d' 0)
+    # nginx does not wait for the end of what it refuses, so the answer may be lost while the client still sends.
+    within 30 is_our_page 414 'could not be understood' --http1.1 "https://npoc.example/?$many" &&
+        within 30 is_our_page 400 'could not be understood' --http1.1 -H "Cookie: a=$many" https://npoc.example/ &&
+        curl -fsS -o /dev/null -H "Cookie: a=${many:0:15000}" -H "X-Other: ${many:0:15000}" https://npoc.example/ &&
+        is_our_page 400 'could not be understood' --http1.1 -H 'Host: a b' https://npoc.example/ &&
+        leads_to http://npoc.example:443/join https://npoc.example/join && within 30 leads_to "http://npoc.example/?$many" https://npoc.example/ &&
+        truncate -s 1M body && chmod 0 /var/lib/nginx/body && is_our_page 500 'went wrong on our side' --data-binary @body https://npoc.example/membership &&
+        chmod 700 /var/lib/nginx/body && is_our_page 404 'Page not found' https://npoc.example/npoc-page/away.html
+}
+is_away() {
+    systemctl stop npoc && is_our_page 503 'away for a moment' --data a=b https://npoc.example/membership &&
+        grep -qi '^retry-after: 10' page.headers && is_our_page 503 'away for a moment' https://npoc.example/ &&
+        systemctl start npoc && within 15 curl -fsS https://npoc.example/health/ready
+}
+has_hsts() { for host in npoc.example www.npoc.example; do is "$(curl -sS -o /dev/null -D - "https://$host/join" | grep -ci '^strict-transport-security: max-age=63072000')" 1 || return; done; }
+behind() { # PROXY: what holds behind each
+    check "TLS is as Mozilla's intermediate guideline has it" has_modern_tls
+    check "HEAD and GET have one validator, in every coding" has_one_validator
+    check "browsers are told to come by TLS only, and once" has_hsts
+    check "a form of 9 MB is refused by the site in its own words" says_that_it_is_too_long 9
+    check "one of 20 MB is refused in the same words" says_that_it_is_too_long 20
+    check "when the site is away, a page of ours says so" is_away
+}
 leads_to() { is "$(curl -sS -o /dev/null -w '%{redirect_url}' "$1")" "$2"; }
 applies_by_tls() {
     check "staff's mail came by TLS and login" within 15 applicant relayed relayed "$reference" staff
@@ -134,9 +194,9 @@ applies_by_tls() {
 }
 # Also when the site is away, of which nginx would tell with all that it knows.
 tells_no_secret() {
-    systemctl stop npoc && is "$(curl -sS -o away -w '%{http_code}' "$url$(cat receipt)")" 503 && grep -q 'away for a moment' away
-    systemctl start npoc && within 15 curl -fsS $url/health/ready
-    grep -q "POST /membership" /var/log/nginx/npoc.log && ! grep -rqF -e "$(cat receipt)" -e 'client: ' /var/log/nginx
+    systemctl stop npoc && is "$(curl -sS -o away -w '%{http_code}' "$url$(cat receipt)")" 503 && grep -q 'away for a moment' away &&
+        systemctl start npoc && within 15 curl -fsS $url/health/ready &&
+        grep -q "POST /membership" /var/log/nginx/npoc.log && ! grep -rqF -e "$(cat receipt)" -e 'client: ' /var/log/nginx
 }
 check "a certificate is there" certificate proxy npoc.example www.npoc.example
 check "nginx passes requests on" has_nginx
@@ -146,7 +206,15 @@ check "another name leads to the name" leads_to https://www.npoc.example/join ht
 url=https://npoc.example
 apply 田中
 applies_by_tls
+behind nginx
 check "nginx logs no receipt and no visitor, and has a page for when the site is away" tells_no_secret
+# What it cannot do at all, it logs with the visitor.
+check "what nginx refuses, it refuses in our words" refuses_in_our_words
+on_terminal() { "$python" "$outside/terminal.py" "$@"; }
+check "on root's terminal, no program of the site's user types or reads" on_terminal is_safe_from_intruders
+check "lists have its width and its colours" on_terminal fits "$reference"
+check "questions are asked there" on_terminal asks "$reference"
+check "files, pipes, exit status and Ctrl-C are as everywhere" on_terminal keeps_status_and_streams
 check "staff see the application" eval 'npoc applications list | grep -q "^$reference.*例え財団$"'
 
 # ---- Upgrade
@@ -181,10 +249,6 @@ restarts() {
     rm -f enough && asks_on statuses &
     systemctl restart npoc && within 15 curl -fsS $url/health/ready && touch enough && wait %+
 }
-is_away() {
-    systemctl stop npoc && is "$(curl -sS -o away -w '%{http_code}' --max-time 30 https://npoc.example/)" 503
-    systemctl start npoc && grep -q 'away for a moment' away
-}
 check "Caddy passes requests on" has_caddy
 check "the doctor finds nothing bad" finds_bad 0
 check "http leads to https" leads_to http://npoc.example/join https://npoc.example/join
@@ -192,7 +256,44 @@ apply tanaka
 applies_by_tls
 check "the site is started again" restarts
 check "and visitors got their pages all the while" only 200
-check "when it is away, a page says so" is_away
+behind Caddy
+
+# ---- HAProxy before two instances
+
+has_haproxy() {
+    install -d -m 700 /etc/haproxy/certs && cat proxy.crt proxy.key >/etc/haproxy/certs/npoc.example.pem || return
+    sed 's/npoc\.org/npoc.example/g; s/10\.0\.0\.11/127.0.0.1/; s/10\.0\.0\.12:8080/127.0.0.1:8081/' \
+        /usr/share/doc/npoc/examples/haproxy.cfg >/etc/haproxy/haproxy.cfg
+    haproxy -c -f /etc/haproxy/haproxy.cfg 2>haproxy.said && ! grep -i 'warning\|alert' haproxy.said || return
+    systemd-run --unit=npoc-two -p User=npoc -p Group=npoc -E NPOC_SETTINGS=$settings -E NPOC_LISTEN=127.0.0.1:8081 /usr/lib/npoc/npoc serve &&
+        within 30 curl -fsS http://127.0.0.1:8081/health/ready && systemctl stop caddy && systemctl restart haproxy &&
+        within 15 curl -fsS https://npoc.example/health/ready
+}
+posts() { # By one program over one connection, so that they come within a minute
+    curl -sS -o /dev/null -w '%{http_code}\n' -H 'X-Forwarded-For: 192.0.2.7' --data step=check 'https://npoc.example/membership?[1-61]' |
+        sort | uniq -c >posted && grep -q ' 429$' posted
+}
+limits_posts() {
+    within 60 posts && ! grep -qv ' \(422\|429\)$' posted &&
+        is_our_page 429 'Too many at once' --data step=check https://npoc.example/membership &&
+        grep -qi '^retry-after: 60' page.headers &&
+        curl -fsS -o /dev/null https://npoc.example/membership
+}
+has_no_instance() {
+    systemctl stop npoc npoc-two && is_our_page 503 'away for a moment' https://npoc.example/ &&
+        systemctl start npoc && within 15 curl -fsS https://npoc.example/health/ready
+}
+check "HAProxy passes requests on to two instances" has_haproxy
+apply tanaka
+applies_by_tls
+check "TLS is as Mozilla's intermediate guideline has it" has_modern_tls
+check "HEAD and GET have one validator, in every coding" has_one_validator
+check "browsers are told to come by TLS only, and once" has_hsts
+check "http leads to https" leads_to http://npoc.example/join https://npoc.example/join
+check "one instance is started again" restarts
+check "and visitors got their pages all the while" only 200
+check "of many posts of one network, some are refused for all instances" limits_posts
+check "when no instance is there, a page of ours says so" has_no_instance
 
 # ---- Backup, and going on with it
 
@@ -200,12 +301,26 @@ is_without_backup() { npoc doctor | grep -q 'Backup: there is none'; }
 backs_up() { systemctl start npoc-backup && is "$(find /var/backups/npoc -name 'npoc-*.dump' -user npoc -perm 600 | wc -l)" 1; }
 restores() {
     systemctl stop npoc && (cd / && runuser -u postgres -- dropdb npoc && runuser -u postgres -- createdb --owner=npoc --encoding=UTF8 --template=template0 npoc) &&
-        (cd /var/backups/npoc && runuser -u npoc -- pg_restore --no-owner --exit-on-error -d npoc <"$(ls npoc-*.dump | tail -n 1)") &&
+        (cd /var/backups/npoc && runuser -u npoc -- pg_restore --no-owner --exit-on-error -d npoc <"$(find . -name 'npoc-*.dump' | sort | tail -n 1)") &&
         systemctl start npoc && within 15 curl -fsS $url/health/ready && keeps_all
 }
 check "the doctor misses a backup" is_without_backup
 check "a backup is written" backs_up
-check "and restored, with all that was there" restores
+has_standby() {
+    bin=$(find /usr/lib/postgresql -name pg_ctl)
+    (cd / && runuser -u postgres -- pg_basebackup --write-recovery-conf --pgdata /var/lib/postgresql/standby &&
+        cp /etc/postgresql/*/main/pg_hba.conf /etc/postgresql/*/main/pg_ident.conf /var/lib/postgresql/standby &&
+        echo "port = 5499" >/var/lib/postgresql/standby/postgresql.conf && chown -R postgres: /var/lib/postgresql/standby &&
+        runuser -u postgres -- "$bin" -D /var/lib/postgresql/standby -w -t 60 -l /var/lib/postgresql/standby/log -o '-c unix_socket_directories=/run/postgresql' start </dev/null 3>&-)
+}
+leaves_it_to_the_primary() {
+    (cd / && runuser -u npoc -- env PGHOST=/run/postgresql PGPORT=5499 PGDATABASE=npoc /usr/lib/npoc/backup /var/backups/npoc) >skipped &&
+        grep -q 'this database server is a standby' skipped && is "$(find /var/backups/npoc -name 'npoc-*.dump' | wc -l)" 1 &&
+        runuser -u postgres -- "$bin" -D /var/lib/postgresql/standby -m immediate stop
+}
+check "a second server follows the first" has_standby
+check "a machine with a standby leaves the backup to the primary's" leaves_it_to_the_primary
+check "the backup is restored, with all that was there" restores
 
 # ---- Removed
 
@@ -213,7 +328,7 @@ stored() { (cd / && runuser -u postgres -- psql -qtAd npoc -c 'SELECT count(*) F
 says_that_it_is_down() { apt-get remove -qy npoc && install_package "$package" | grep -q 'installed and not running' && systemctl start npoc; }
 removes() { apt-get remove -qy npoc && is "$(property ActiveState)" inactive && [ ! -e /usr/bin/npoc ] && grep -q '^SMTP_URL' $settings; }
 purges() { apt-get purge -qy npoc && [ ! -e /etc/npoc ]; }
-keeps_data() { is "$(stored)" 2 && is "$(stat -c %U /var/lib/npoc)" npoc && ls /var/backups/npoc/npoc-*.dump; }
+keeps_data() { is "$(stored)" 3 && is "$(stat -c %U /var/lib/npoc)" npoc && ls /var/backups/npoc/npoc-*.dump; }
 check "removed and installed again, it says that it is not running" says_that_it_is_down
 check "it is removed, and its settings stay" removes
 check "its data stay" keeps_data

@@ -9,6 +9,7 @@ set -euo pipefail
 export PGCLIENTENCODING=UTF8
 binary=$(realpath "${1:?usage: tests/outside/journey.sh BINARY}")
 outside=$(realpath "$(dirname "$0")")
+# shellcheck source=tests/outside/checks.sh
 . "$outside/checks.sh"
 
 # Root's database server runs as another account, which has to pass here; what it finds is closed by the site itself.
@@ -163,6 +164,7 @@ if [ "$(id -u)" -eq 0 ]; then
     chown nobody own
     cp "$binary" npoc
     binary=$work/npoc
+    # shellcheck disable=SC2016 # the inner shell’s
     # In a mount namespace of its own; every program replaces the one before, so that a signal reaches the site.
     confined=(unshare --mount sh -c 'mount --bind "$1" "$1" && mount -o remount,bind,ro / && shift &&
         exec setpriv --reuid=nobody --regid=nogroup --clear-groups --no-new-privs --bounding-set=-all -- "$@"' - "$work/own")

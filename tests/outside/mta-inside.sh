@@ -7,7 +7,7 @@
 set -euo pipefail
 work=$1
 outside=$(realpath "$(dirname "$0")")
-# shellcheck source=checks.sh
+# shellcheck source=tests/outside/checks.sh
 . "$outside/checks.sh"
 cd "$work"
 server='' site=''

@@ -1,0 +1,181 @@
+#!/usr/bin/python3
+"""How root meets `npoc` on a terminal, for deployed.sh. Needs root, an installed package, and a site that has applications.
+
+terminal.py PART ARGUMENT…: a part is a function below. Ends with a sentence where something is not as it should be.
+"""
+
+import fcntl, itertools, os, pty, select, shlex, signal, struct, sys, tempfile, termios, time
+
+PROGRAM = "/usr/lib/npoc/npoc"
+LIMIT = 60  # seconds
+
+# How a line ends on Ctrl-C: the shell says it of the program, or the program, where the shell left its place to it.
+INTERRUPTED = [130, -signal.SIGINT]
+
+# How root may run it: with which of its files at the terminal. Two of them write to files, and the last to no terminal.
+WAYS = ["", " >out", " <empty", " 2>errors", " | cat", " <empty >out", " <empty >out 2>&1"]
+
+
+def must(condition, *words):
+    if not condition:
+        sys.exit(" ".join(map(str, words)))
+
+
+class Terminal:
+    """A terminal, and a shell of root's that runs one line there."""
+
+    def __init__(self, line, columns=80):
+        process, self.end = pty.fork()
+        if process == 0:
+            # The size is known before anything is written.
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+            os.environ["TERM"] = "xterm-256color"
+            os.execl("/bin/bash", "bash", "-c", line)
+        self.process, self.shown, self.limit = process, "", time.monotonic() + LIMIT
+
+    def more(self):
+        """What comes next; nothing when the line has ended."""
+        must(select.select([self.end], [], [], max(0, self.limit - time.monotonic()))[0], "silent after", self.shown)
+        try:
+            more = os.read(self.end, 65536).decode(errors="replace")
+        except OSError:
+            more = ""
+        self.shown += more
+        return more
+
+    def until(self, words, after=""):
+        while words not in self.shown.partition(after)[2] if after else words not in self.shown:
+            must(self.more(), "no", words, "but", self.shown)
+
+    def types(self, keys):
+        os.write(self.end, keys.encode())
+
+    def ended(self):
+        """The exit status, with all that was shown."""
+        while self.more():
+            pass
+        status = os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
+        return status, self.shown.replace("\r\n", "\n")
+
+
+def intrude(how):
+    """In place of the program, as the site's user: types on every terminal that it can reach, or stays and reads there."""
+    places = [0, 1, 2]
+    try:
+        places.append(os.open("/dev/tty", os.O_RDWR))
+    except OSError:
+        pass
+    if how == "types":
+        for place in places:
+            for key in b"typed by an intruder\n":
+                try:
+                    fcntl.ioctl(place, termios.TIOCSTI, bytes([key]))
+                except OSError:
+                    break
+        return
+    begun, begins = os.pipe()
+    if os.fork():
+        os.close(begins)
+        os.read(begun, 1)  # until the other one reads
+        return
+    for name in signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU:
+        signal.signal(name, signal.SIG_IGN)
+    terminals = [place for place in places if os.isatty(place)]
+    for place in set(places) - set(terminals):
+        os.close(place)
+    os.close(begins)
+    while terminals:
+        for place in select.select(terminals, [], [])[0]:
+            try:
+                os.read(place, 100)
+                stays = os.isatty(place)
+            except OSError:
+                stays = False
+            if not stays:
+                terminals.remove(place)
+
+
+def in_its_place(line):
+    """The line, with this script in place of the program."""
+    here = shlex.quote(os.path.realpath(__file__))
+    return f"unshare --mount bash -c {shlex.quote(f'mount --bind {here} {PROGRAM} && {{ {line}; }}')}"
+
+
+def is_safe_from_intruders():
+    """Nobody of the site's user types on root's terminal, or reads what root types there afterwards."""
+    for how, way in itertools.product(["types", "reads"], WAYS):
+        line = f"npoc intrude {how}{way}; echo Shell waits.; read -r line; echo Shell read: $line."
+        terminal = Terminal(in_its_place(line))
+        terminal.until("Shell waits.")
+        terminal.types("typed by root\n")
+        terminal.until("Shell read: ")
+        terminal.until(".", after="Shell read: ")
+        must("Shell read: typed by root." in terminal.shown, f"npoc{way}: root's shell was given", terminal.shown)
+        # Hangs up, which ends the intruder that stayed.
+        os.close(terminal.end)
+
+
+def fits(reference):
+    """Width and colours of root's terminal are those that the program has; elsewhere it writes whole lines."""
+    _, wide = Terminal("npoc applications list", columns=200).ended()
+    _, narrow = Terminal("npoc applications list", columns=50).ended()
+    must("\x1b[" in wide, "no colours in", wide)
+    must(any(len(line) > 60 for line in wide.splitlines()), "not as wide as the terminal:", wide)
+    must(all(len(line) < 80 for line in narrow.splitlines()), "wider than the terminal:", narrow)
+    must(reference in wide, "no", reference, "in", wide)
+    _, plain = Terminal("NO_COLOR=1 npoc applications list").ended()
+    must("\x1b[" not in plain, "colours in", plain)
+    _, piped = Terminal("npoc applications list | cat").ended()
+    must("\t" in piped and "\x1b[" not in piped, "not whole lines:", piped)
+
+
+def asks(reference):
+    """A question is asked and answered; the answer is not taken from what is no terminal."""
+    terminal = Terminal(f"npoc applications erase {reference}")
+    terminal.until("Type yes: ")
+    terminal.types("no\n")
+    must(terminal.ended()[0] == 1, "erased in spite of no:", terminal.shown)
+    terminal = Terminal(f"npoc applications erase {reference}")
+    terminal.until("Type yes: ")
+    terminal.types("\x03")
+    must(terminal.ended()[0] in INTERRUPTED, "not ended by Ctrl-C:", terminal.shown)
+    status, shown = Terminal(f"npoc applications erase {reference} </dev/null").ended()
+    must(status == 1 and "--yes" in shown, "asks nobody:", shown)
+
+
+def keeps_status_and_streams():
+    """Exit statuses, pipes and Ctrl-C are those of any other program."""
+    for way in WAYS[:-2]:
+        status, shown = Terminal(f"set -o pipefail; npoc applications show NPOC-0000-0000{way}").ended()
+        must(status == 3, f"npoc{way} ends with", status, shown)
+    status, shown = Terminal("npoc applications export >exported && npoc applications export | cmp - exported && grep -c . exported >count").ended()
+    must(status == 0 and int(open("count").read()) > 1, "exports differ:", shown)
+    # What is no report of a bounce is read, and not kept.
+    status, shown = Terminal("printf 'Subject: hello\\n\\nhello\\n' | npoc mail bounced").ended()
+    must(status in (0, 1) and "hello" not in shown, "standard input:", status, shown)
+    for way in "", " <empty >out":
+        terminal = Terminal(in_its_place(f"npoc waits{way}"))
+        terminal.until("Waits.")
+        terminal.types("\x03")
+        must(terminal.ended()[0] in INTERRUPTED, f"npoc{way} is not ended by Ctrl-C:", terminal.shown)
+
+
+def waits():
+    """In place of the program: until it is interrupted, which it is not if that was switched off before it began."""
+    print("Waits.", file=sys.stderr, flush=True)
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGINT)
+
+
+def main():
+    part, *arguments = sys.argv[1:]
+    if part not in ("intrude", "waits"):
+        os.chdir(tempfile.mkdtemp())
+        open("empty", "w").close()
+    globals()[part](*arguments)
+
+
+main()
