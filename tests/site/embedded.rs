@@ -70,6 +70,9 @@ impl Drop for Place {
     }
 }
 
+/// No two sites may listen at the same port.
+const ANYWHERE: (&str, &str) = ("NPOC_LISTEN", "127.0.0.1:0");
+
 fn start(home: &Path) -> Process {
     Process::start(&[("NPOC_DATA_DIR", home.to_str().unwrap())])
 }
@@ -141,7 +144,7 @@ fn a_new_database_without_room_ends_the_start_with_its_reason() {
         eprintln!("not tried: this user may not mount a disk");
         return;
     };
-    let ended = run(&[], &[("NPOC_DATA_DIR", place.home().to_str().unwrap())]);
+    let ended = run(&[], &[("NPOC_DATA_DIR", place.home().to_str().unwrap()), ANYWHERE]);
     let told = String::from_utf8_lossy(&ended.stderr);
     assert!(told.contains("There is no room left on the disk of"), "{told}");
     assert_eq!(ended.status.code(), Some(1));
@@ -215,7 +218,7 @@ fn what_starting_again_cannot_help_ends_with_78() {
     fs::create_dir_all(home.join("postgres")).unwrap();
     fs::write(home.join("postgres/PG_VERSION"), "13\n").unwrap();
     let setting = ("NPOC_DATA_DIR", home.to_str().unwrap());
-    let ended = run(&[], &[setting]);
+    let ended = run(&[], &[setting, ANYWHERE]);
     assert_eq!(ended.status.code(), Some(78));
     let told = String::from_utf8(ended.stderr).unwrap();
     let sentence = told.trim().strip_prefix("npoc: ").unwrap().to_owned();
@@ -227,7 +230,7 @@ fn what_starting_again_cannot_help_ends_with_78() {
     let doctor = String::from_utf8(doctor.stdout).unwrap();
     assert!(doctor.contains(&serde_json::to_string(&sentence).unwrap()), "{doctor}");
 
-    let nowhere = run(&[], &[setting, ("PG_BINDIR", "/nowhere")]);
+    let nowhere = run(&[], &[setting, ("PG_BINDIR", "/nowhere"), ANYWHERE]);
     assert_eq!(nowhere.status.code(), Some(78));
     assert!(String::from_utf8_lossy(&nowhere.stderr).contains("PG_BINDIR names /nowhere"));
 }
@@ -277,7 +280,7 @@ fn a_directory_that_a_link_leads_to_may_be_refused() {
         fs::create_dir(&directory).unwrap();
         let link = place.path.join("link");
         std::os::unix::fs::symlink(&directory, &link).unwrap();
-        let ended = run(&[], &[("NPOC_DATA_DIR", link.to_str().unwrap())]);
+        let ended = run(&[], &[("NPOC_DATA_DIR", link.to_str().unwrap()), ANYWHERE]);
         assert_eq!(ended.status.code(), Some(78));
         let told = String::from_utf8_lossy(&ended.stderr);
         assert!(
