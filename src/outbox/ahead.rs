@@ -37,7 +37,8 @@ async fn bring_back(executor: impl PgExecutor<'_>, look: &Look, under_way: &[i64
                     OR $5 AND owed_at > now() + make_interval(secs => $3))
             FOR UPDATE SKIP LOCKED
         ), back AS (
-            UPDATE outbox SET due_at = least(due_at, now()), leased_until = NULL, failed_at = least(failed_at, now()),
+            UPDATE outbox SET due_at = least(due_at, now()), leased_until = NULL,
+                failed_at = CASE WHEN failed_at > now() THEN now() ELSE failed_at END,
                 owed_at = CASE WHEN $5 THEN least(owed_at, now()) ELSE owed_at END
             FROM ahead WHERE outbox.id = ahead.id RETURNING outbox.id
         ), counted AS (

@@ -159,6 +159,8 @@ async fn a_look_brings_back_what_lies_in_the_future_and_nothing_else() {
         sqlx::query(AssertSqlSafe(put_off)).execute(&site.pool).await.unwrap();
         site.look(None).await;
         assert_eq!(number(&site, is_due).await, 2, "{what}");
+        let failed = number(&site, "SELECT count(failed_at) FROM outbox").await;
+        assert_eq!(failed > 0, changes.contains("failed_at"), "{what}");
         assert_eq!(
             number(&site, "SELECT mails_brought_back FROM clock_state").await,
             2,
