@@ -29,7 +29,8 @@ pub use reserved::{Opened, Reserved};
 /// The oldest major version of PostgreSQL that will do: still supported by its makers when this was written.
 pub const OLDEST: u32 = 14;
 
-/// Connections that store, which are not the pool's.
+/// Connections that store, which are not the pool's: one statement is prepared while another is committed. More would each
+/// hold fewer applications.
 pub const STORING: u32 = 2;
 
 /// Connections of one process, unless a setting says otherwise. Well below PostgreSQL's default of 100, so that several
@@ -156,11 +157,23 @@ pub async fn adapt(pool: &Pool) {
         session.end().await?;
         Ok::<_, sqlx::Error>(inspection)
     };
-    let Ok(inspection) = inspecting.await else { return };
-    if let Some(limit) = inspection.connection_limit {
-        let limit = u32::try_from(limit).unwrap_or_default();
-        pool.shrink_to(limit.saturating_sub(STORING + OF_TERMINAL));
+    let inspected = inspecting.await;
+    let limit = inspected.as_ref().ok().and_then(|found| found.connection_limit);
+    share(pool, limit.and_then(|limit| u32::try_from(limit).ok()));
+    if let Ok(inspection) = inspected {
+        warn(&inspection);
     }
+}
+
+/// Those that store come first, then the rest of the site, which needs one, then commands.
+fn share(pool: &Pool, limit: Option<u32>) {
+    let limit = limit.unwrap_or(u32::MAX);
+    let storing = if limit > STORING + OF_TERMINAL { STORING } else { 1 };
+    pool.shrink_to(limit.saturating_sub(storing + OF_TERMINAL));
+    pool.let_store(storing);
+}
+
+fn warn(inspection: &Inspection) {
     if !inspection.not_durable.is_empty() {
         let settings = inspection.not_durable.join(", ");
         tracing::warn!(

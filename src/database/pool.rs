@@ -11,7 +11,10 @@ use std::time::Duration;
 use sqlx::pool::{PoolConnection, PoolConnectionMetadata};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use tokio::sync::watch;
 use tokio::time::Instant;
+
+use super::STORING;
 
 use super::address::DatabaseAddress;
 use super::availability::{takes_writes, within};
@@ -29,6 +32,8 @@ pub struct Pool {
     is_pooled: bool,
     /// With several servers.
     primary: Option<Arc<Primary>>,
+    /// How many connections may store: until it is known how many the server leaves, one.
+    storing: Arc<watch::Sender<u32>>,
 }
 
 /// A connection for statements that belong together.
@@ -48,6 +53,7 @@ impl Pool {
             connections: Arc::new(RwLock::new(connections)),
             is_pooled,
             primary: None,
+            storing: Arc::new(watch::Sender::new(STORING)),
         }
     }
 
@@ -58,6 +64,7 @@ impl Pool {
         let options = options(most, address.is_pooled, primary.clone());
         let pool = Self {
             primary,
+            storing: Arc::new(watch::Sender::new(1)),
             ..Self::new(options.connect_lazy_with(address.hosts[0].clone()), address.is_pooled)
         };
         if let Some(primary) = pool.primary.clone() {
@@ -124,6 +131,18 @@ impl Pool {
         let smaller = options.max_connections(most.max(1)).connect_lazy_with(address);
         let larger = std::mem::replace(&mut *connections, smaller);
         tokio::spawn(async move { larger.close().await });
+    }
+
+    /// Lets this many connections store.
+    pub(super) fn let_store(&self, connections: u32) {
+        self.storing.send_replace(connections);
+    }
+
+    /// Waits until the connection of this rank, from 0, may store.
+    pub(super) async fn may_store(&self, rank: u32) {
+        let mut storing = self.storing.subscribe();
+        // The sender lives as long as this.
+        let _ = storing.wait_for(|connections| *connections > rank).await;
     }
 
     /// Ends the connections that nobody uses, so that the server has some to spare.

@@ -18,6 +18,7 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Reserved {
     pool: Pool,
+    rank: u32,
     kept: Option<Kept>,
 }
 
@@ -41,11 +42,13 @@ pub enum Opened {
 }
 
 impl Reserved {
-    /// Makes a connection beside those of a pool, to the same server.
+    /// Makes a connection beside those of a pool, to the same server. Where the server leaves few connections, only that of
+    /// rank 0 is opened.
     #[must_use]
-    pub fn beside(pool: &Pool) -> Self {
+    pub fn beside(pool: &Pool, rank: u32) -> Self {
         Self {
             pool: pool.clone(),
+            rank,
             kept: None,
         }
     }
@@ -55,6 +58,7 @@ impl Reserved {
         if self.kept.is_some() {
             return Opened::Yes;
         }
+        self.pool.may_store(self.rank).await;
         match self.connect().await {
             Ok(kept) => {
                 self.kept = Some(kept);

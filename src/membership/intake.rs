@@ -16,11 +16,8 @@ use tracing::Span;
 use super::emails::MailIdentity;
 use super::insert::{NotStored, Submission, insert};
 use super::store::Receipt;
-use crate::database::{Opened, Pool, Reserved};
+use crate::database::{Opened, Pool, Reserved, STORING};
 use crate::outbox::{Outbox, Precedence};
-
-/// Statements under way at a time: one is prepared while another is committed. More would each hold fewer.
-const WRITERS: usize = 2;
 
 /// Applications in one statement, at most.
 const TOGETHER: usize = 32;
@@ -76,10 +73,10 @@ impl Intake {
     pub fn new(places: u16, pool: &Pool, head: &MailIdentity, outbox: &Arc<Outbox>) -> Self {
         let (queue, waiting) = mpsc::unbounded_channel();
         let waiting = Arc::new(Mutex::new(waiting));
-        for _ in 0..WRITERS {
+        for rank in 0..STORING {
             let writer = Writer {
                 queue: Arc::clone(&waiting),
-                connection: Reserved::beside(pool),
+                connection: Reserved::beside(pool, rank),
                 head: head.clone(),
                 outbox: Arc::clone(outbox),
             };

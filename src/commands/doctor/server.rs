@@ -4,8 +4,8 @@ use super::Finding;
 use super::database::DATABASE;
 use crate::database::{HostAnswer, HostInspection, Inspection};
 
-/// Connections that one site needs at least: two to store, one for all else, one for commands.
-const FEWEST: i32 = 4;
+/// Connections that one site needs at least: one to store, one for all else, one for commands.
+const FEWEST: i32 = 3;
 
 /// A standby may be so far behind while it replays something long.
 const FAR_BEHIND: f64 = 60.0;
@@ -243,7 +243,7 @@ mod tests {
                 found(|server| server.collation_changed = true),
                 "REFRESH COLLATION VERSION",
             ),
-            (found(|server| server.connection_limit = Some(3)), "CONNECTION LIMIT"),
+            (found(|server| server.connection_limit = Some(2)), "CONNECTION LIMIT"),
         ] {
             assert!(verdict == Verdict::Bad && whole.contains(words), "{whole}");
         }
