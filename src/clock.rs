@@ -2,6 +2,7 @@
 //! was believed before, which the database keeps (`clock_state`). Nothing irreversible happens while they do not fit.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use sqlx::{PgConnection, PgExecutor};
 use time::{Duration, OffsetDateTime};
@@ -26,8 +27,8 @@ pub struct Clock {
 struct Known {
     /// The newest time that was believed.
     seen_at: Option<OffsetDateTime>,
-    /// How far this clock is behind the database's, where only that one can be right.
-    correction: Duration,
+    /// The database's time and when it was read, where only that clock can be right. This machine's may be set meanwhile.
+    right: Option<(Instant, OffsetDateTime)>,
     /// What the log said last.
     said: Option<Trust>,
 }
@@ -93,7 +94,10 @@ impl Clock {
     /// that was believed: what comes while a clock is behind must not look old.
     pub fn now(&self) -> OffsetDateTime {
         let known = self.known();
-        let now = self.of_this_machine().saturating_add(known.correction);
+        let since = |(read_at, then): (Instant, OffsetDateTime)| {
+            then.saturating_add(read_at.elapsed().try_into().unwrap_or_default())
+        };
+        let now = known.right.map_or_else(|| self.of_this_machine(), since);
         match known.seen_at {
             Some(seen_at) if now < seen_at.saturating_sub(LEAP) => seen_at,
             _ => now,
@@ -131,7 +135,7 @@ impl Clock {
         let look = judge(site, row.now, memory);
         let mut known = self.known();
         known.seen_at = Some(look.memory.seen_at);
-        known.correction = correction(site, row.now, memory.seen_at);
+        known.right = is_only_database_right(site, row.now, memory.seen_at).then(|| (Instant::now(), row.now));
         Ok(look)
     }
 
@@ -215,13 +219,9 @@ fn judge(site: OffsetDateTime, database: OffsetDateTime, before: Memory) -> Look
     }
 }
 
-/// What sets this machine's clock right: the database's, where that one fits what was believed and this one does not.
-fn correction(site: OffsetDateTime, database: OffsetDateTime, seen_at: OffsetDateTime) -> Duration {
-    if (site - database).abs() > APART && is_near(database, seen_at) && !is_near(site, seen_at) {
-        database - site
-    } else {
-        Duration::ZERO
-    }
+/// Whether the database's time fits what was believed, and this machine's does not.
+fn is_only_database_right(site: OffsetDateTime, database: OffsetDateTime, seen_at: OffsetDateTime) -> bool {
+    (site - database).abs() > APART && is_near(database, seen_at) && !is_near(site, seen_at)
 }
 
 fn is_near(time: OffsetDateTime, seen_at: OffsetDateTime) -> bool {
@@ -342,7 +342,7 @@ mod tests {
             let clock = Clock::ahead_by(site - OffsetDateTime::now_utc());
             *clock.known() = Known {
                 seen_at: Some(NOW),
-                correction: correction(site, database, NOW),
+                right: is_only_database_right(site, database, NOW).then(|| (Instant::now(), database)),
                 said: None,
             };
             clock.now()
@@ -360,5 +360,17 @@ mod tests {
             let apart = (stamped(site, database) - right).abs();
             assert!(apart < Duration::MINUTE, "{site} {database}: {apart}");
         }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_between_two_looks_dates_nothing_ahead() {
+        let mut clock = Clock::ahead_by(BOOTED - OffsetDateTime::now_utc());
+        *clock.known() = Known {
+            seen_at: Some(NOW),
+            right: Some((Instant::now(), NOW)),
+            said: None,
+        };
+        clock.ahead = NOW - OffsetDateTime::now_utc();
+        assert!((clock.now() - NOW).abs() < Duration::MINUTE, "{}", clock.now());
     }
 }

@@ -217,7 +217,7 @@ async fn migrate_now(pool: &Pool) -> anyhow::Result<bool> {
         Ok(Ok(())) => Ok(true),
         Ok(Err(error)) if !error.is_away() => Err(database::not_up_to_date(error)),
         _ => {
-            tracing::info!("the database is not up to date yet; pages are served, and it is gone on with");
+            tracing::info!("database is not ready; serving pages while it is tried again");
             Ok(false)
         }
     }
@@ -242,11 +242,14 @@ async fn deliver(
     head: MailIdentity,
     retention_days: Option<u16>,
     is_up_to_date: bool,
-    stopping: watch::Receiver<bool>,
+    mut stopping: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
     if !is_up_to_date {
-        let migrated = database::migrate_when_it_answers(&pool).await;
-        migrated.map_err(database::not_up_to_date)?;
+        tokio::select! {
+            migrated = database::migrate_when_it_answers(&pool) => migrated.map_err(database::not_up_to_date)?,
+            _ = stopping.wait_for(|is_stopping| *is_stopping) => return Ok(()),
+        }
+        learn_time(&pool, &outbox).await;
     }
     database::adapt(&pool).await;
     tokio::join!(

@@ -96,13 +96,15 @@ impl<'a> MakeWriter<'a> for StandardError {
 
 /// Writes until nobody is left who could say something. A line that cannot be written is lost; the next may be written.
 fn write_all(said: &Receiver<Message>, lost: &AtomicU64) {
+    let mut told = 0;
     for message in said {
         match message {
             Message::Line(line) => drop(io::stderr().write_all(&line)),
             Message::Flush(done) => drop(done.try_send(())),
         }
-        let lines = lost.swap(0, Ordering::Relaxed);
-        if lines > 0 {
+        let lines = lost.load(Ordering::Relaxed);
+        if lines > told {
+            told = lines;
             tracing::warn!(lines, "standard error was not read, so lines of the log are lost");
         }
     }

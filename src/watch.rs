@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::clock::Look;
-use crate::database::Pool;
+use crate::database::{Pool, end_abandoned};
 use crate::membership::{MailIdentity, erase_announced, is_anything_announced, owe_report, take_back_reports};
 use crate::outbox::{self, Outbox};
 
@@ -34,7 +34,10 @@ pub async fn run(
                 "nobody could look after mail and applications; trying again"
             );
         }
-        tokio::select! { () = tokio::time::sleep(EVERY) => {}, _ = stop.changed() => {} }
+        tokio::select! {
+            () = tokio::time::sleep(EVERY) => {}
+            changed = stop.changed() => if changed.is_err() { return },
+        }
     }
 }
 
@@ -65,6 +68,7 @@ pub async fn look(
 /// In one transaction, since an idle site asks for little. Says also whether anything was announced to be erased.
 async fn look_at_clocks(pool: &Pool, outbox: &Outbox) -> sqlx::Result<(Look, bool)> {
     let mut transaction = pool.transaction().await?;
+    end_abandoned(&mut transaction).await?;
     let look = outbox.clock().look(&mut transaction).await?;
     let brought_back = outbox.bring_back(&mut transaction, &look).await?;
     if look.is_plausible {

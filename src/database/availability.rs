@@ -40,7 +40,8 @@ pub fn is_away(error: &sqlx::Error) -> bool {
 }
 
 /// Returns whether the server, or its limit on this role or database, has no connection left.
-pub(super) fn is_full(error: &sqlx::Error) -> bool {
+#[must_use]
+pub fn is_full(error: &sqlx::Error) -> bool {
     code(error).as_deref() == Some(TOO_MANY_CONNECTIONS)
 }
 

@@ -120,6 +120,14 @@ pub struct HostAnswer {
     pub synchronous_standbys: Option<i64>,
 }
 
+impl HostInspection {
+    /// Returns whether the server answers and takes writes.
+    #[must_use]
+    pub fn takes_writes(&self) -> bool {
+        self.answer.as_ref().is_ok_and(|answer| !answer.is_read_only)
+    }
+}
+
 /// Looks at each of several servers.
 pub async fn inspect_hosts(hosts: &[PgConnectOptions]) -> Vec<HostInspection> {
     let asked = hosts.iter().map(|host| async move {
@@ -165,11 +173,11 @@ async fn inspect_host(host: &PgConnectOptions) -> sqlx::Result<HostAnswer> {
 /// How a database stands to the migrations of this program.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Migrations {
-    /// It has all of them, so many.
+    /// All of them have run; this is their number.
     All(usize),
     /// It has none.
     None,
-    /// So many are still to be run.
+    /// This many are still to be run.
     Missing(usize),
     /// It has some that this program does not know: a newer one was here.
     FromNewer,

@@ -18,11 +18,11 @@ use embedded::{First, Keeper};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 pub use address::{AddressError, DatabaseAddress};
-pub use availability::{is_away, within};
+pub use availability::{is_away, is_full, within};
 pub use inspection::{HostAnswer, HostInspection, Inspection, Migrations, inspect, inspect_hosts, migrations};
 pub use migration::{MIGRATOR, NotMigrated, Unsuitable, check, migrate, migrate_when_it_answers};
 pub use pool::{Pool, Session};
-pub use prelude::confirm;
+pub use prelude::{confirm, end_abandoned};
 pub use primary::HostRole;
 pub use reserved::{Opened, Reserved};
 
@@ -42,6 +42,9 @@ const OF_TERMINAL: u32 = 1;
 
 /// Connections of a command, of which those that store are never opened.
 pub const OF_COMMAND: u32 = STORING + OF_TERMINAL;
+
+/// How long the server may take to say what it is like.
+const ADAPT_LIMIT: Duration = Duration::from_secs(5);
 
 /// How long an orderly end waits for queries under way.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
@@ -155,9 +158,9 @@ pub async fn adapt(pool: &Pool) {
         let mut session = pool.session().await?;
         let inspection = inspect(&mut session).await?;
         session.end().await?;
-        Ok::<_, sqlx::Error>(inspection)
+        Ok(inspection)
     };
-    let inspected = inspecting.await;
+    let inspected = within(ADAPT_LIMIT, inspecting).await;
     let limit = inspected.as_ref().ok().and_then(|found| found.connection_limit);
     share(pool, limit.and_then(|limit| u32::try_from(limit).ok()));
     if let Ok(inspection) = inspected {
@@ -197,5 +200,5 @@ pub fn options(socket_dir: &Path) -> PgConnectOptions {
         .password("")
         .database(embedded::DATABASE)
         .ssl_mode(PgSslMode::Disable)
-        .application_name("npoc")
+        .application_name(address::APPLICATION_NAME)
 }

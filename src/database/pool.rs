@@ -8,26 +8,29 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use sqlx::pool::{PoolConnection, PoolConnectionMetadata};
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::STORING;
-
 use super::address::DatabaseAddress;
-use super::availability::{takes_writes, within};
+use super::availability::takes_writes;
 use super::prelude::{self, BEGIN_POOLED};
-use super::primary::{HostRole, Primary, close_idle};
+use super::primary::{HostRole, Primary};
 
 /// How long a request waits for a connection before it says that the database is away.
 const ACQUIRE_LIMIT: Duration = Duration::from_secs(3);
 
+/// How long an idle connection may take to say goodbye.
+const GOODBYE_LIMIT: Duration = Duration::from_millis(250);
+
 /// Connections of this process.
 #[derive(Clone, Debug)]
 pub struct Pool {
-    /// Replaced by a smaller one where the server leaves fewer connections than were meant.
+    /// Replaced where another server takes writes, or where the server leaves fewer connections than were meant. What is in
+    /// use is closed then when it comes back.
     connections: Arc<RwLock<PgPool>>,
     is_pooled: bool,
     /// With several servers.
@@ -73,23 +76,13 @@ impl Pool {
         pool
     }
 
-    /// The connections as they are now.
-    pub(super) fn connections(&self) -> PgPool {
-        self.connections.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     /// Takes a connection for one statement, or for some that read. What it changes is certain when [`Session::end`]
     /// has returned.
     ///
     /// # Errors
     /// The database's error.
     pub async fn session(&self) -> sqlx::Result<Session> {
-        if self.is_pooled {
-            return self.transaction().await;
-        }
-        self.wait_for_server().await?;
-        let acquired = self.connections().acquire().await;
-        self.noticed(acquired).map(Session::Connection)
+        self.take(self.is_pooled).await
     }
 
     /// Takes a connection for statements that change together.
@@ -97,40 +90,73 @@ impl Pool {
     /// # Errors
     /// The database's error.
     pub async fn transaction(&self) -> sqlx::Result<Session> {
-        self.wait_for_server().await?;
-        let connections = self.connections();
-        let begun = if self.is_pooled {
-            connections.begin_with(BEGIN_POOLED).await
-        } else {
-            connections.begin().await
+        self.take(true).await
+    }
+
+    async fn take(&self, is_transaction: bool) -> sqlx::Result<Session> {
+        let taking = async {
+            self.server().await;
+            match self.open(is_transaction).await {
+                // The connections were replaced meanwhile.
+                Err(sqlx::Error::PoolClosed) if !self.is_closed() => self.open(is_transaction).await,
+                opened => opened,
+            }
         };
-        self.noticed(begun).map(Session::Transaction)
-    }
-
-    async fn wait_for_server(&self) -> sqlx::Result<()> {
-        let Some(primary) = &self.primary else { return Ok(()) };
-        let found = tokio::time::timeout(ACQUIRE_LIMIT, primary.found()).await;
-        found.map(drop).map_err(|_| sqlx::Error::PoolTimedOut)
-    }
-
-    fn noticed<T>(&self, got: sqlx::Result<T>) -> sqlx::Result<T> {
-        if got.is_err() {
+        let taken = tokio::time::timeout(ACQUIRE_LIMIT, taking).await;
+        let taken = taken.unwrap_or(Err(sqlx::Error::PoolTimedOut));
+        if taken.is_err() {
             self.doubt();
         }
-        got
+        taken
+    }
+
+    async fn open(&self, is_transaction: bool) -> sqlx::Result<Session> {
+        let connections = self.connections();
+        if !is_transaction {
+            connections.acquire().await.map(Session::Connection)
+        } else if self.is_pooled {
+            connections.begin_with(BEGIN_POOLED).await.map(Session::Transaction)
+        } else {
+            connections.begin().await.map(Session::Transaction)
+        }
+    }
+
+    fn connections(&self) -> PgPool {
+        self.connections.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Uses no more than `most` connections from now on, at least one.
     pub(super) fn shrink_to(&self, most: u32) {
-        let mut connections = self.connections.write().unwrap_or_else(PoisonError::into_inner);
-        let options = connections.options().clone();
-        if most >= options.get_max_connections() {
-            return;
+        if most < self.connections().options().get_max_connections() {
+            self.replace(|old| {
+                let options = old.options().clone().max_connections(most.max(1));
+                options.connect_lazy_with((*old.connect_options()).clone())
+            });
         }
-        let address = (*connections.connect_options()).clone();
-        let smaller = options.max_connections(most.max(1)).connect_lazy_with(address);
-        let larger = std::mem::replace(&mut *connections, smaller);
-        tokio::spawn(async move { larger.close().await });
+    }
+
+    /// Uses this server from now on.
+    pub(super) fn lead_to(&self, server: PgConnectOptions) {
+        self.replace(|old| old.options().clone().connect_lazy_with(server));
+    }
+
+    fn replace(&self, with: impl FnOnce(&PgPool) -> PgPool) {
+        let mut connections = self.connections.write().unwrap_or_else(PoisonError::into_inner);
+        let new = with(&connections);
+        let old = std::mem::replace(&mut *connections, new);
+        tokio::spawn(async move { old.close().await });
+    }
+
+    /// Ends the connections that nobody uses, so that the server has some to spare.
+    pub(super) async fn close_idle(&self) {
+        let connections = self.connections();
+        for _ in 0..connections.num_idle() {
+            let Some(connection) = connections.try_acquire() else {
+                return;
+            };
+            // What a frozen server does not answer is dropped.
+            drop(tokio::time::timeout(GOODBYE_LIMIT, connection.close()).await);
+        }
     }
 
     /// Lets this many connections store.
@@ -143,11 +169,6 @@ impl Pool {
         let mut storing = self.storing.subscribe();
         // The sender lives as long as this.
         let _ = storing.wait_for(|connections| *connections > rank).await;
-    }
-
-    /// Ends the connections that nobody uses, so that the server has some to spare.
-    pub(super) async fn close_idle(&self) {
-        close_idle(&self.connections()).await;
     }
 
     /// Waits for the server that takes writes, and returns how to reach it and since when it is in use, if there are several.
@@ -177,6 +198,10 @@ impl Pool {
         self.is_pooled
     }
 
+    pub(super) fn is_closed(&self) -> bool {
+        self.connections().is_closed()
+    }
+
     /// Asks each server for its role, where there are several.
     pub async fn host_roles(&self) -> Vec<HostRole> {
         match &self.primary {
@@ -193,9 +218,11 @@ impl Pool {
 
     /// Ends every connection but those that store.
     pub async fn close(&self) {
-        self.connections().close().await;
-        // Has the search for another server end.
+        let connections = self.connections();
+        let closing = connections.close();
+        // It counts as closed from here, so the search for another server ends.
         self.doubt();
+        closing.await;
     }
 }
 
@@ -209,29 +236,17 @@ fn options(most: u32, is_pooled: bool, primary: Option<Arc<Primary>>) -> PgPoolO
         .after_connect(move |connection, _| {
             Box::pin(async move {
                 if is_pooled {
-                    return Ok(());
+                    Ok(())
+                } else {
+                    prelude::prepare(connection).await
                 }
-                within(ACQUIRE_LIMIT, prelude::prepare(connection)).await
             })
         })
-        .before_acquire(move |connection, meta| Box::pin(is_usable(connection, meta, primary.clone())))
-        .after_release(move |connection, meta| Box::pin(is_usable(connection, meta, after.clone())))
+        .before_acquire(move |connection, _| Box::pin(is_usable(connection, primary.clone())))
+        .after_release(move |connection, _| Box::pin(is_usable(connection, after.clone())))
 }
 
-/// Whether a connection leads to a server that takes writes, and to the one that is in use.
-async fn is_usable(
-    connection: &mut PgConnection,
-    meta: PoolConnectionMetadata,
-    primary: Option<Arc<Primary>>,
-) -> sqlx::Result<bool> {
-    let is_newer = |since: Instant| since.elapsed() >= meta.age;
-    if !primary
-        .as_ref()
-        .and_then(|primary| primary.since())
-        .is_none_or(is_newer)
-    {
-        return Ok(false);
-    }
+async fn is_usable(connection: &mut PgConnection, primary: Option<Arc<Primary>>) -> sqlx::Result<bool> {
     let answer = takes_writes(connection).await;
     if let Some(primary) = primary.filter(|_| !matches!(answer, Ok(true))) {
         primary.doubt();

@@ -52,20 +52,18 @@ macro_rules! limits {
     };
 }
 
+macro_rules! begin {
+    () => {
+        "BEGIN ISOLATION LEVEL READ COMMITTED; DEALLOCATE ALL; SET LOCAL standard_conforming_strings = on; "
+    };
+}
+
 /// Begins a transaction through a pooler, where a setting may not outlive its transaction, and where others of us may have
 /// prepared statements by names that come again.
-pub(super) const BEGIN_POOLED: &str = concat!(
-    "BEGIN ISOLATION LEVEL READ COMMITTED; DEALLOCATE ALL; SET LOCAL standard_conforming_strings = on; ",
-    synchronous!("true")
-);
+pub(super) const BEGIN_POOLED: &str = concat!(begin!(), synchronous!("true"));
 
 /// As [`BEGIN_POOLED`], to store.
-pub(super) const BEGIN_POOLED_TO_STORE: &str = concat!(
-    "BEGIN ISOLATION LEVEL READ COMMITTED; DEALLOCATE ALL; SET LOCAL standard_conforming_strings = on; ",
-    limits!("SET LOCAL"),
-    "; ",
-    synchronous!("true")
-);
+pub(super) const BEGIN_POOLED_TO_STORE: &str = concat!(begin!(), limits!("SET LOCAL"), "; ", synchronous!("true"));
 
 /// Prepares a connection of the pool.
 ///
@@ -91,6 +89,14 @@ pub(super) async fn prepare_to_store(connection: &mut PgConnection) -> sqlx::Res
         end_abandoned!()
     );
     connection.execute(sqlx::raw_sql(prelude)).await.map(drop)
+}
+
+/// Ends our commits that nobody waits for any more, as each new connection does.
+///
+/// # Errors
+/// The database's error.
+pub async fn end_abandoned(connection: &mut PgConnection) -> sqlx::Result<()> {
+    connection.execute(sqlx::raw_sql(end_abandoned!())).await.map(drop)
 }
 
 /// Returns when all that this connection can see is on the synchronous standby, where there is one. A commit that waits for

@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, Row as _};
+use sqlx::{Connection as _, Executor as _, PgConnection, Row as _};
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
-use super::availability::{takes_writes, within};
+use super::availability::{is_full, takes_writes, within};
 use super::pool::Pool;
 
 /// How long one server may take to connect, log in and answer. A frozen machine accepts connections and is silent.
@@ -20,7 +21,7 @@ pub(super) const ASK_LIMIT: Duration = Duration::from_secs(1);
 /// How long the others may take once one server has said that it takes writes.
 const GRACE: Duration = Duration::from_millis(250);
 
-/// The rest between two rounds while no server takes writes, at first and at most.
+/// The rest between two rounds, and at most while no server takes writes.
 const SHORTEST_REST: Duration = Duration::from_millis(250);
 const LONGEST_REST: Duration = Duration::from_secs(1);
 
@@ -47,16 +48,31 @@ struct Current {
 pub(super) struct Primary {
     hosts: Vec<PgConnectOptions>,
     current: watch::Sender<Option<Current>>,
-    /// The host that was used last, to tell a failover from a return.
-    last: AtomicU64,
     failovers: AtomicU64,
     doubted: Notify,
 }
 
-/// A server that takes writes, and the connection by which it said so.
+/// A server that takes writes.
+#[derive(Clone, Copy, Debug)]
 struct Candidate {
     host: usize,
-    connection: PgConnection,
+    history: Option<History>,
+}
+
+/// Which cluster a server belongs to, and how often that was promoted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct History {
+    cluster: i64,
+    timeline: i32,
+}
+
+/// What the search remembers between two rounds.
+#[derive(Debug, Default)]
+struct Memory {
+    /// The host that was used last, to tell a failover from a return.
+    last: Option<usize>,
+    /// The newest history of a server that was used.
+    newest: Option<History>,
 }
 
 impl Primary {
@@ -64,7 +80,6 @@ impl Primary {
         Arc::new(Self {
             hosts,
             current: watch::Sender::new(None),
-            last: AtomicU64::new(u64::MAX),
             failovers: AtomicU64::new(0),
             doubted: Notify::new(),
         })
@@ -100,107 +115,101 @@ impl Primary {
 
     /// Asks each server for its role.
     pub(super) async fn roles(&self) -> Vec<HostRole> {
-        let asked = self.hosts.iter().map(|host| async move {
-            match ask(host).await {
-                Ok((_, true)) => HostRole::Primary,
-                Ok((_, false)) => HostRole::ReadOnly,
-                Err(_) => HostRole::Unreachable,
-            }
+        let asked = self.hosts.iter().map(async |host| match ask(host).await {
+            Ok((_, true)) => HostRole::Primary,
+            Ok((_, false)) => HostRole::ReadOnly,
+            Err(_) => HostRole::Unreachable,
         });
-        futures_util::future::join_all(asked).await
+        join_all(asked).await
     }
 
     /// Keeps the pool at the server that takes writes, until the pool is closed.
     pub(super) async fn follow(self: Arc<Self>, pool: Pool) {
+        let mut memory = Memory::default();
         let mut rest = SHORTEST_REST;
-        while !pool.connections().is_closed() {
-            let is_found = self.round(&pool.connections()).await;
-            if is_found {
+        while !pool.is_closed() {
+            let began = Instant::now();
+            if self.round(&pool, &mut memory).await {
+                rest = SHORTEST_REST;
                 self.doubted.notified().await;
+                // Many requests may doubt at once.
+                sleep_until(began + SHORTEST_REST).await;
             } else {
                 sleep(rest).await;
+                rest = (rest * 2).min(LONGEST_REST);
             }
-            rest = if is_found {
-                SHORTEST_REST
-            } else {
-                (rest * 2).min(LONGEST_REST)
-            };
         }
     }
 
     /// Asks all servers once. Returns whether one takes writes.
-    async fn round(&self, pool: &PgPool) -> bool {
-        let began = Instant::now();
+    async fn round(&self, pool: &Pool, memory: &mut Memory) -> bool {
         let candidates = self.candidates().await;
-        let chosen = self.choose(candidates).await;
-        match chosen {
-            Some(host) => self.lead(pool, host).await,
-            None => self.lose(),
+        let Some(chosen) = self.choose(candidates, memory) else {
+            self.lose();
+            return false;
+        };
+        memory.newest = chosen.history.or(memory.newest);
+        let last = memory.last.replace(chosen.host);
+        if last.is_some_and(|last| last != chosen.host) {
+            self.failovers.fetch_add(1, Ordering::Relaxed);
         }
-        // Many requests may doubt at once.
-        tokio::time::sleep_until(began + SHORTEST_REST / 5).await;
-        chosen.is_some()
+        self.lead(pool, chosen.host);
+        true
     }
 
     /// The servers that take writes: all that say so until soon after the first.
     async fn candidates(&self) -> Vec<Candidate> {
-        let mut asked: FuturesUnordered<_> = self
-            .hosts
-            .iter()
-            .enumerate()
-            .map(async |(host, options)| (host, ask(options).await))
+        let current = self.current.borrow().map(|current| current.host);
+        let asking = self.hosts.iter().enumerate();
+        let mut asked: FuturesUnordered<_> = asking
+            .map(async |(host, options)| candidate(host, options, current == Some(host)).await)
             .collect();
-        let mut until = Instant::now() + 2 * ASK_LIMIT;
+        let mut until = Instant::now() + ASK_LIMIT;
         let mut found = Vec::new();
-        while let Ok(Some((host, answer))) = timeout_at(until, asked.next()).await {
-            if let Ok((connection, true)) = answer {
+        while let Ok(Some(answer)) = timeout_at(until, asked.next()).await {
+            if let Some(candidate) = answer {
                 until = until.min(Instant::now() + GRACE);
-                found.push(Candidate { host, connection });
+                found.push(candidate);
             }
         }
         found
     }
 
-    /// Two servers may say yes at once: a primary that was cut off does not know that another took over. The one with the higher timeline was promoted later.
-    async fn choose(&self, mut candidates: Vec<Candidate>) -> Option<usize> {
-        if candidates.len() < 2 {
-            return candidates.pop().map(|only| only.host);
+    /// A primary that was cut off does not know that another was promoted, and still says that it takes writes. The one
+    /// with the newest timeline was promoted last, and an older one is not used again, even if it is the only one there.
+    fn choose(&self, mut candidates: Vec<Candidate>, memory: &Memory) -> Option<Candidate> {
+        let all = candidates.len();
+        candidates.retain(|candidate| !candidate.is_replaced(memory.newest));
+        if candidates.len() < all {
+            tracing::error!("a server takes writes that another has replaced; the site does not use it");
         }
-        tracing::error!(
-            servers = candidates.len(),
-            "more than one server says that it takes writes; the site uses the one with the newest timeline"
-        );
-        let timelines = candidates.iter_mut().map(async |candidate| {
-            let timeline = within(ASK_LIMIT, timeline(&mut candidate.connection)).await;
-            (timeline.unwrap_or_default(), candidate.host)
-        });
-        let timelines = futures_util::future::join_all(timelines).await;
-        let newest = timelines.iter().map(|(timeline, _)| *timeline).max()?;
-        let newest: Vec<usize> = timelines
-            .iter()
-            .filter(|(timeline, _)| *timeline == newest)
-            .map(|(_, host)| *host)
-            .collect();
+        if all > 1 {
+            tracing::error!(
+                servers = all,
+                "more than one server says that it takes writes; the site uses the one with the newest timeline"
+            );
+        }
         let current = self.current.borrow().map(|current| current.host);
-        current
-            .filter(|host| newest.contains(host))
-            .or_else(|| newest.iter().copied().min())
+        let weight = |candidate: &Candidate| {
+            let timeline = candidate.history.map_or(0, |history| history.timeline);
+            (
+                timeline,
+                current == Some(candidate.host),
+                std::cmp::Reverse(candidate.host),
+            )
+        };
+        candidates.into_iter().max_by_key(weight)
     }
 
-    async fn lead(&self, pool: &PgPool, host: usize) {
+    fn lead(&self, pool: &Pool, host: usize) {
         if self.current.borrow().is_some_and(|current| current.host == host) {
             return;
         }
-        pool.set_connect_options(self.hosts[host].clone());
+        pool.lead_to(self.hosts[host].clone());
         let since = Instant::now();
         self.current.send_replace(Some(Current { host, since }));
-        let last = self.last.swap(host as u64, Ordering::Relaxed);
-        if last != u64::MAX && last != host as u64 {
-            self.failovers.fetch_add(1, Ordering::Relaxed);
-        }
-        let name = self.hosts[host].get_host();
-        tracing::info!(host = name, "the database is at this server now");
-        close_idle(pool).await;
+        let (name, port) = (self.hosts[host].get_host(), self.hosts[host].get_port());
+        tracing::info!(host = name, port, "the database is at this server now");
     }
 
     fn lose(&self) {
@@ -210,12 +219,24 @@ impl Primary {
     }
 }
 
-/// Closes the connections that nobody uses: those in use are closed when they come back.
-pub(super) async fn close_idle(pool: &PgPool) {
-    for _ in 0..pool.num_idle() {
-        let Some(connection) = pool.try_acquire() else { return };
-        // What a frozen server does not answer is dropped.
-        drop(tokio::time::timeout(GRACE, connection.close()).await);
+impl Candidate {
+    fn is_replaced(&self, newest: Option<History>) -> bool {
+        let (Some(own), Some(newest)) = (self.history, newest) else {
+            return false;
+        };
+        own.cluster == newest.cluster && own.timeline < newest.timeline
+    }
+}
+
+/// Asks one server. The one in use stays where it has no connection to spare.
+async fn candidate(host: usize, options: &PgConnectOptions, is_current: bool) -> Option<Candidate> {
+    match ask(options).await {
+        Ok((mut connection, true)) => Some(Candidate {
+            host,
+            history: within(ASK_LIMIT, history(&mut connection)).await.ok(),
+        }),
+        Err(error) if is_current && is_full(&error) => Some(Candidate { host, history: None }),
+        _ => None,
     }
 }
 
@@ -229,9 +250,48 @@ async fn ask(options: &PgConnectOptions) -> sqlx::Result<(PgConnection, bool)> {
     within(ASK_LIMIT, asking).await
 }
 
+async fn history(connection: &mut PgConnection) -> sqlx::Result<History> {
+    let timeline = timeline(connection).await?;
+    let question = sqlx::raw_sql("SELECT system_identifier FROM pg_control_system()");
+    let cluster = connection.fetch_one(question).await?.try_get(0)?;
+    Ok(History { cluster, timeline })
+}
+
 /// The timeline on which a primary writes. The control file would tell the old one until the next checkpoint.
 pub(super) async fn timeline(connection: &mut PgConnection) -> sqlx::Result<i32> {
     let question = "SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int";
-    let answer = connection.fetch_one(sqlx::raw_sql(question)).await?;
-    answer.try_get(0)
+    connection.fetch_one(sqlx::raw_sql(question)).await?.try_get(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidate(host: usize, timeline: i32) -> Candidate {
+        let history = Some(History { cluster: 7, timeline });
+        Candidate { host, history }
+    }
+
+    fn chosen(candidates: &[Candidate], newest: Option<History>) -> Option<usize> {
+        let primary = Primary::among(Vec::new());
+        let memory = Memory { last: None, newest };
+        primary.choose(candidates.to_vec(), &memory).map(|chosen| chosen.host)
+    }
+
+    #[test]
+    fn the_server_that_was_promoted_last_is_used_and_no_older_one_again() {
+        assert_eq!(chosen(&[], None), None);
+        assert_eq!(chosen(&[candidate(0, 1), candidate(1, 2)], None), Some(1));
+        assert_eq!(chosen(&[candidate(0, 3), candidate(1, 3)], None), Some(0));
+        let newest = candidate(1, 2).history;
+        assert_eq!(chosen(&[candidate(0, 1)], newest), None, "it was replaced");
+        assert_eq!(chosen(&[candidate(0, 2)], newest), Some(0));
+        let unknown = Candidate { host: 0, history: None };
+        assert_eq!(chosen(&[unknown], newest), Some(0));
+        let other_cluster = Some(History {
+            cluster: 8,
+            timeline: 9,
+        });
+        assert_eq!(chosen(&[candidate(0, 1)], other_cluster), Some(0), "it was built again");
+    }
 }

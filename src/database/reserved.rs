@@ -14,6 +14,10 @@ const FRESH: Duration = Duration::from_secs(10);
 /// How long connecting and logging in may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 
+/// A commit that took longer may have waited for a standby until somebody broke the wait off, which PostgreSQL reports as
+/// success.
+const LONG_COMMIT: Duration = Duration::from_millis(500);
+
 /// One connection, opened when it is needed.
 #[derive(Debug)]
 pub struct Reserved {
@@ -80,11 +84,14 @@ impl Reserved {
     ) -> sqlx::Result<T> {
         let mut doubt = Doubt::of(self.pool.clone());
         let mut kept = self.take().await?;
-        let done = if self.pool.is_pooled() {
-            in_transaction(&mut kept.connection, statements).await
-        } else {
-            statements(&mut kept.connection).await
-        };
+        let began = Instant::now();
+        let mut done = self.run_on(&mut kept.connection, statements).await;
+        if done.is_ok() && began.elapsed() > LONG_COMMIT {
+            let confirmed = self.run_on(&mut kept.connection, async |connection| {
+                prelude::confirm(connection).await
+            });
+            done = confirmed.await.and(done);
+        }
         let is_sound = match &done {
             Ok(_) => true,
             Err(error @ sqlx::Error::Database(_)) => !is_away(error),
@@ -96,6 +103,18 @@ impl Reserved {
             doubt.is_over = true;
         }
         done
+    }
+
+    async fn run_on<T>(
+        &self,
+        connection: &mut PgConnection,
+        statements: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
+    ) -> sqlx::Result<T> {
+        if self.pool.is_pooled() {
+            in_transaction(connection, statements).await
+        } else {
+            statements(connection).await
+        }
     }
 
     async fn take(&mut self) -> sqlx::Result<Kept> {

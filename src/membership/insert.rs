@@ -18,16 +18,12 @@ use super::question::Field as F;
 use super::reference;
 use super::store::Receipt;
 use super::suspicion::Suspicions;
-use crate::database::{Reserved, confirm, is_away};
+use crate::database::{Reserved, confirm, is_away, is_full};
 use crate::mailer::Email;
 use crate::outbox::Columns;
 
 /// How long to wait before a database that was away is tried again.
 const PAUSE: Duration = Duration::from_millis(50);
-
-/// A commit that took longer may have waited for a standby until somebody broke the wait off, which PostgreSQL reports as
-/// success.
-const LONG_COMMIT: Duration = Duration::from_millis(500);
 
 /// What a wait ends with that took too long (PostgreSQL, appendix A).
 const LOCK_NOT_AVAILABLE: &str = "55P03";
@@ -74,6 +70,11 @@ impl NotStored {
             Self::Hung => true,
             Self::Database(error) => is_away(error),
         }
+    }
+
+    /// Whether the server has no connection left.
+    pub(super) fn is_of_full_server(&self) -> bool {
+        matches!(self, Self::Database(error) if is_full(error))
     }
 
     /// Whether another transaction holds what it needs.
@@ -142,9 +143,8 @@ async fn insert_new(
         }));
     }
     let rows: Vec<_> = prepared.iter().flatten().collect();
-    let began = Instant::now();
     let stored = insert_rows(connection, &rows, &owed).await?;
-    if stored.len() < rows.len() || began.elapsed() > LONG_COMMIT {
+    if stored.len() < rows.len() {
         confirm(connection).await?;
     }
     receipts(connection, prepared, &stored).await

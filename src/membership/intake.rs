@@ -60,6 +60,8 @@ type Receipts = Result<Vec<anyhow::Result<Receipt>>, NotStored>;
 struct Writer {
     queue: Arc<Mutex<mpsc::UnboundedReceiver<Waiting>>>,
     connection: Reserved,
+    /// Whether the server may have no connection for this writer.
+    may_be_full: bool,
     head: MailIdentity,
     outbox: Arc<Outbox>,
 }
@@ -77,6 +79,7 @@ impl Intake {
             let writer = Writer {
                 queue: Arc::clone(&waiting),
                 connection: Reserved::beside(pool, rank),
+                may_be_full: true,
                 head: head.clone(),
                 outbox: Arc::clone(outbox),
             };
@@ -150,9 +153,10 @@ impl Writer {
     /// Leaves the applications to the other writer while the server has no connection for this one. Any other failure is
     /// told to the applicants at once.
     async fn wait_for_connection(&mut self) {
-        while self.connection.open().await == Opened::ServerIsFull {
+        while self.may_be_full && self.connection.open().await == Opened::ServerIsFull {
             tokio::time::sleep(FULL_PAUSE).await;
         }
+        self.may_be_full = false;
     }
 
     async fn settle(&mut self, mut together: Vec<Waiting>) {
@@ -181,7 +185,8 @@ impl Writer {
         insert(&mut self.connection, &self.head, &submissions, until).await
     }
 
-    fn answer(&self, together: Vec<Waiting>, receipts: Receipts) {
+    fn answer(&mut self, together: Vec<Waiting>, receipts: Receipts) {
+        self.may_be_full = matches!(&receipts, Err(error) if error.is_of_full_server());
         let nobodys = |error: NotStored| together.iter().map(|_| Err(anyhow!("{error}"))).collect();
         let is_stored = receipts.is_ok();
         let receipts = receipts.unwrap_or_else(nobodys);

@@ -61,7 +61,7 @@ impl Delivery {
                 () = self.outbox.freed.notified() => {}
                 () = self.outbox.owed.notified() => self.note_news(),
                 () = tokio::time::sleep(rest) => {}
-                _ = stop.changed() => {}
+                changed = stop.changed() => if changed.is_err() { break },
             }
         }
         while self.tasks.join_next().await.is_some() {}

@@ -73,7 +73,9 @@ pub async fn live() -> &'static str {
 /// 200 when an application could be stored now, else 503. Mail that waits is told and no reason to
 /// send visitors elsewhere: another instance has the same mail.
 pub async fn ready(State(site): State<Arc<Site>>) -> (StatusCode, String) {
-    match site.readiness.answer().await {
+    // In a task of its own: a client that leaves must not break off a check for which others wait.
+    let checking = tokio::spawn(async move { site.readiness.answer().await });
+    match checking.await.unwrap_or(Answer::NotReady) {
         Answer::Ready(wait) => {
             let seconds = wait.whole_seconds();
             (StatusCode::OK, format!("ready\noldest unsent mail: {seconds} s\n"))

@@ -1,19 +1,22 @@
 //! The database: whether it answers, is what we need, is up to date; and the mail that waits in it.
 
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection};
 use time::OffsetDateTime;
 
 use super::machine::CLOCK;
-use super::{Finding, PATIENCE, retention, server};
+use super::{DATABASE, Finding, PATIENCE, retention, server};
 use crate::database::embedded::{self, Versions};
-use crate::database::{Database, DatabaseChoice, Migrations, OF_COMMAND, beside, inspect, inspect_hosts, migrations};
+use crate::database::{
+    Database, DatabaseChoice, HostInspection, Migrations, OF_COMMAND, beside, inspect, inspect_hosts, is_full,
+    migrations,
+};
 use crate::membership::in_utc;
 use crate::outbox::{self, MOST_CONNECTIONS, QueueStats, RelayState};
 use crate::settings::Settings;
 use crate::watch::TOO_LONG as WAITS;
 use crate::{error_chain, single_line};
 
-pub(super) const DATABASE: &str = "Database";
 const MIGRATIONS: &str = "Migrations";
 const MAIL: &str = "Mail";
 
@@ -26,32 +29,39 @@ const APART: i64 = 5;
 /// Everything about it. An embedded one is looked at where its site runs: to start it would make it.
 pub(super) async fn all(settings: &Settings) -> Vec<Finding> {
     let choice = beside(&settings.database);
-    let looking = async {
-        match &choice {
-            DatabaseChoice::Embedded(home) => Ok(vec![not_running(home)]),
-            DatabaseChoice::Url(address) => match address.hosts() {
-                [only] => {
-                    // The pool would wait, and not say why.
-                    PgConnection::connect_with(only).await?.close().await?;
-                    look(&choice, settings).await
-                }
-                several => {
-                    let mut findings = server::hosts(&inspect_hosts(several).await);
-                    findings.extend(look(&choice, settings).await?);
-                    Ok(findings)
-                }
-            },
-        }
-    };
-    let mut findings = match tokio::time::timeout(PATIENCE, looking).await {
-        Ok(Ok(findings)) => findings,
-        Ok(Err(error)) => vec![unusable(&error)],
-        Err(_) => vec![unreachable("it does not answer")],
+    let mut findings = match &choice {
+        DatabaseChoice::Embedded(home) => vec![not_running(home)],
+        DatabaseChoice::Url(address) => of_servers(address.hosts(), &choice, settings).await,
     };
     if let DatabaseChoice::Embedded(home) = &settings.database {
         findings.extend(newer_programs(home));
     }
     findings
+}
+
+async fn of_servers(hosts: &[PgConnectOptions], choice: &DatabaseChoice, settings: &Settings) -> Vec<Finding> {
+    let [only] = hosts else {
+        let found = inspect_hosts(hosts).await;
+        let mut findings = server::hosts(&found);
+        if found.iter().any(HostInspection::takes_writes) {
+            findings.extend(in_time(look(choice, settings)).await);
+        }
+        return findings;
+    };
+    let looking = async {
+        // The pool would wait, and not say why.
+        PgConnection::connect_with(only).await?.close().await?;
+        look(choice, settings).await
+    };
+    in_time(looking).await
+}
+
+async fn in_time(looking: impl Future<Output = anyhow::Result<Vec<Finding>>>) -> Vec<Finding> {
+    match tokio::time::timeout(PATIENCE, looking).await {
+        Ok(Ok(findings)) => findings,
+        Ok(Err(error)) => vec![unusable(&error)],
+        Err(_) => vec![unreachable("it does not answer")],
+    }
 }
 
 /// Data that are opened by the programs of their own version alone. A system that is upgraded may lose these.
@@ -81,9 +91,8 @@ fn not_running(home: &std::path::Path) -> Finding {
     }
 }
 
-/// What a role may not, and what a server or a role has no more of (PostgreSQL, appendix A).
+/// What a role may not (PostgreSQL, appendix A).
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
-const TOO_MANY_CONNECTIONS: &str = "53300";
 
 fn unusable(error: &anyhow::Error) -> Finding {
     let database = error.downcast_ref().and_then(sqlx::Error::as_database_error);
@@ -95,7 +104,7 @@ fn unusable(error: &anyhow::Error) -> Finding {
             advice,
         );
     }
-    if database.is_some_and(|error| error.code().is_some_and(|code| code == TOO_MANY_CONNECTIONS)) {
+    if error.downcast_ref().is_some_and(is_full) {
         let says = format!("it has no connection left for us: {}.", error_chain(error.as_ref()));
         return Finding::bad(DATABASE, says, server::FEW_CONNECTIONS);
     }

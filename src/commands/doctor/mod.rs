@@ -18,6 +18,9 @@ use super::terminal::{Output, Terminal, Tone};
 use super::write_json;
 use crate::settings::{Faults, Settings};
 
+/// What findings of the database are about.
+const DATABASE: &str = "Database";
+
 /// How long one question may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 

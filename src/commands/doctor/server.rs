@@ -1,7 +1,6 @@
 //! The database server: whether it is what the site needs, and where `DATABASE_URL` names several, how they stand together.
 
-use super::Finding;
-use super::database::DATABASE;
+use super::{DATABASE, Finding};
 use crate::database::{HostAnswer, HostInspection, Inspection};
 
 /// Connections that one site needs at least: one to store, one for all else, one for commands.

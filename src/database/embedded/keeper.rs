@@ -53,7 +53,7 @@ impl Keeper {
     /// Each [`Error`] is a sentence for the operator. Nothing keeps running after one.
     pub async fn start(home: &Path, first: First) -> Result<(PathBuf, Self), Error> {
         let (opening, opened) = oneshot::channel();
-        let (trying, tried) = oneshot::channel();
+        let (trying, mut tried) = oneshot::channel();
         let told = Told {
             opened: opening,
             tried: trying,
@@ -62,8 +62,12 @@ impl Keeper {
         let socket_dir = opened.await.unwrap_or(Err(Error::Halted))?;
         if first == First::MustRun {
             tried.await.unwrap_or(Err(Error::Halted))?;
-        } else if let Ok(Ok(tried)) = tokio::time::timeout(FIRST_TRY, tried).await {
-            tried?;
+        } else if let Ok(answer) = tokio::time::timeout(FIRST_TRY, &mut tried).await {
+            answer.unwrap_or(Ok(()))?;
+        } else {
+            // An answer that comes from now on goes back to the keeper.
+            tried.close();
+            tried.try_recv().unwrap_or(Ok(()))?;
         }
         Ok((socket_dir, keeper))
     }
@@ -99,7 +103,7 @@ impl Drop for Keeper {
 
 fn keep(home: &Path, first: First, told: Told, halt: &Halt) {
     let opened = Home::open(home, Durability::Full, halt).and_then(|home| Ok((home.socket_dir()?, home)));
-    // Whoever does not wait for an answer any more has told us to halt.
+    // If nobody waits for the answer, the keeper was told to halt.
     let home = match opened {
         Ok((socket_dir, home)) => {
             drop(told.opened.send(Ok(socket_dir)));
