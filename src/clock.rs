@@ -107,7 +107,7 @@ impl Clock {
     /// Compares the clocks, and records the time that is believed. The log says once when the answer changes.
     ///
     /// # Errors
-    /// The database's.
+    /// The database's error.
     pub async fn look(&self, connection: &mut PgConnection) -> sqlx::Result<Look> {
         let look = self.check(connection).await?;
         if !matches!(look.trust, Trust::Apart(_)) {
@@ -120,7 +120,7 @@ impl Clock {
     /// Compares the clocks, and changes nothing in the database.
     ///
     /// # Errors
-    /// The database's.
+    /// The database's error.
     pub async fn check(&self, connection: &mut PgConnection) -> sqlx::Result<Look> {
         let row =
             sqlx::query!(r#"SELECT clock_timestamp() AS "now!", seen_at, looked_at, steady_since FROM clock_state"#)
@@ -243,7 +243,7 @@ async fn remember(connection: &mut PgConnection, memory: Memory) -> sqlx::Result
 /// What was brought back since the last daily report.
 ///
 /// # Errors
-/// The database's.
+/// The database's error.
 pub async fn news(executor: impl PgExecutor<'_>) -> sqlx::Result<News> {
     sqlx::query_as!(News, "SELECT mails_brought_back, reports_taken_back FROM clock_state")
         .fetch_one(executor)
@@ -253,7 +253,7 @@ pub async fn news(executor: impl PgExecutor<'_>) -> sqlx::Result<News> {
 /// The same for a daily report, after which there is no news.
 ///
 /// # Errors
-/// The database's.
+/// The database's error.
 pub async fn tell_news(executor: impl PgExecutor<'_>) -> sqlx::Result<News> {
     sqlx::query_as!(
         News,

@@ -23,7 +23,7 @@ pub fn mode_of_home() -> u32 {
 /// Makes a directory and those above it that are missing, each with this mode.
 ///
 /// # Errors
-/// The system's.
+/// The system's error.
 pub fn make(path: &Path, mode: u32) -> io::Result<()> {
     let missing: Vec<_> = path.ancestors().take_while(|path| !path.exists()).collect();
     missing.into_iter().rev().try_for_each(|path| {

@@ -33,7 +33,7 @@ impl Stops {
     /// From now on, these signals are waited for, and others do not end the process.
     ///
     /// # Errors
-    /// The system's.
+    /// The system's error.
     pub fn take() -> io::Result<Self> {
         // nohup has it ignored, so that the site outlives its terminal.
         let hangup = (!is_ignored(Name::HUP)).then_some(Name::HUP);
@@ -66,7 +66,7 @@ fn taken(name: Name) -> io::Result<Signal> {
     signal(SignalKind::from_raw(name.as_raw()))
 }
 
-/// Whether whoever started the process had it ignore the signal.
+/// Whether the process was started with this signal ignored.
 fn is_ignored(name: Name) -> bool {
     std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores(&status, name.as_raw()))
 }

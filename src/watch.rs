@@ -13,7 +13,7 @@ use crate::outbox::{self, Outbox};
 /// How often to look. Also how late after midnight (UTC) a report may be owed.
 const EVERY: Duration = Duration::from_mins(5);
 
-/// A mail that has waited longer is told of in the log, at each look.
+/// A mail that has waited longer is in the log, at each look.
 pub const TOO_LONG: time::Duration = time::Duration::minutes(15);
 
 /// Looks until told to stop; erases what is older than this many days, where that is set.

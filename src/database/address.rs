@@ -12,7 +12,7 @@ pub(super) const APPLICATION_NAME: &str = "npoc";
 pub struct DatabaseAddress {
     /// Every server, at least one. With several, the site uses the one that takes writes.
     pub(super) hosts: Vec<PgConnectOptions>,
-    /// Whether a pooler stands in between that gives a connection to each transaction.
+    /// Whether the connections go through a pooler, which gives one to each transaction.
     pub(super) is_pooled: bool,
 }
 

@@ -56,7 +56,7 @@ pub struct Announced {
 /// happened. One about which mail is still to be sent is left for the next time. Returns how many were erased.
 ///
 /// # Errors
-/// The database's.
+/// The database's error.
 pub async fn erase(executor: impl PgExecutor<'_>, which: Erase<'_>) -> sqlx::Result<u64> {
     let (reference, days, ids) = match which {
         Erase::Of(reference) => (Some(reference.trim()), None, None),
@@ -93,7 +93,7 @@ pub async fn erase(executor: impl PgExecutor<'_>, which: Erase<'_>) -> sqlx::Res
 /// How many applications arrived more than this many days ago.
 ///
 /// # Errors
-/// The database's.
+/// The database's error.
 pub async fn count_older_than(executor: impl PgExecutor<'_>, days: u16) -> sqlx::Result<i64> {
     sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM applications WHERE received_at < now() - make_interval(days => $1)"#,
@@ -211,7 +211,7 @@ async fn count_as_erased(connection: &mut PgConnection, ids: &[i64]) -> sqlx::Re
 /// Message-ID: at most a tenth of all applications, and at least one. Returns nothing where there is none.
 ///
 /// # Errors
-/// The database's.
+/// The database's error.
 pub(super) async fn announce(
     connection: &mut PgConnection,
     day: Date,
@@ -313,7 +313,7 @@ async fn named(connection: &mut PgConnection, notice: i64) -> sqlx::Result<(Vec<
 /// Whether anything was announced that is not erased yet.
 ///
 /// # Errors
-/// The database's.
+/// The database's error.
 pub async fn is_anything_announced(executor: impl PgExecutor<'_>) -> sqlx::Result<bool> {
     sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM announced_erasures) AS "it!""#)
         .fetch_one(executor)
@@ -323,7 +323,7 @@ pub async fn is_anything_announced(executor: impl PgExecutor<'_>) -> sqlx::Resul
 /// What was announced and is not erased yet, oldest first.
 ///
 /// # Errors
-/// The database's.
+/// The database's error.
 pub async fn announced(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<Announced>> {
     let rows = sqlx::query!(
         r#"SELECT retention_days, sent_at, count(*) AS "applications!"

@@ -121,7 +121,7 @@ pub(super) async fn insert(
     }
 }
 
-/// A database that was away may be there again; a reference that is in use is drawn anew, which happens once in 10⁵
+/// A database that was away may be there again; a reference that is in use is drawn again, which happens once in 10⁵
 /// applications with a million stored.
 fn waiting_can_help(error: &sqlx::Error) -> bool {
     let is_second_use = error.as_database_error().and_then(|error| error.constraint());

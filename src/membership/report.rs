@@ -1,5 +1,5 @@
 //! Once a day staff are told what was received, what was mailed and what waits, also when there was
-//! nothing: whoever expects a mail notices when it does not come, and compares it with the mails
+//! nothing: people who expect a mail notice when it does not come, and compare it with the mails
 //! that did.
 
 use askama::Template;
@@ -162,7 +162,7 @@ async fn ahead(connection: &mut PgConnection) -> sqlx::Result<Option<String>> {
 /// is left, yesterday counts as reported. Returns how many days.
 ///
 /// # Errors
-/// The database's.
+/// The database's error.
 pub async fn take_back_reports(executor: impl PgExecutor<'_>) -> sqlx::Result<i64> {
     let taken_back = sqlx::query_scalar!(
         r#"WITH yesterday AS (SELECT ((now() + interval '1 hour') AT TIME ZONE 'UTC')::date - 1 AS day),

@@ -70,7 +70,7 @@ pub async fn can_store(pool: &Pool) -> sqlx::Result<bool> {
 /// The receipt at an address, if there is one.
 ///
 /// # Errors
-/// The database's.
+/// The database's error.
 pub async fn receipt(executor: impl PgExecutor<'_>, secret: Uuid) -> sqlx::Result<Option<Receipt>> {
     sqlx::query_as!(
         Receipt,
@@ -84,7 +84,7 @@ pub async fn receipt(executor: impl PgExecutor<'_>, secret: Uuid) -> sqlx::Resul
 /// One application by its reference, in either case.
 ///
 /// # Errors
-/// The database's.
+/// The database's error.
 pub async fn find<'a>(executor: impl PgExecutor<'a> + 'a, reference: &str) -> sqlx::Result<Option<Record>> {
     records(executor, Filter::of(reference)).try_next().await
 }
@@ -195,7 +195,7 @@ pub fn records<'a>(executor: impl PgExecutor<'a> + 'a, filter: Filter) -> BoxStr
 /// whether it was marked.
 ///
 /// # Errors
-/// The database's.
+/// The database's error.
 pub async fn release(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Result<bool> {
     let done = sqlx::query!(
         "WITH released AS (
@@ -212,7 +212,7 @@ pub async fn release(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Re
 /// How many applications are stored.
 ///
 /// # Errors
-/// The database's.
+/// The database's error.
 pub async fn count(executor: impl PgExecutor<'_>) -> sqlx::Result<i64> {
     sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM applications"#)
         .fetch_one(executor)
@@ -222,7 +222,7 @@ pub async fn count(executor: impl PgExecutor<'_>) -> sqlx::Result<i64> {
 /// What became of an application, in order.
 ///
 /// # Errors
-/// The database's.
+/// The database's error.
 pub async fn history(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Result<Vec<(OffsetDateTime, String)>> {
     let lines = sqlx::query!(
         "SELECT happened_at, event FROM application_history WHERE reference = upper($1) ORDER BY id",

@@ -77,7 +77,7 @@ impl Horizon {
     /// back, brings back what lies in the future.
     ///
     /// # Errors
-    /// The database's.
+    /// The database's error.
     pub(super) async fn next_due(&mut self, outbox: &Outbox) -> sqlx::Result<Option<Duration>> {
         let before = Instant::now();
         let (now, due_in) = within(DATABASE_LIMIT, ask(&outbox.pool)).await?;
@@ -126,7 +126,7 @@ impl Outbox {
     /// how many.
     ///
     /// # Errors
-    /// The database's.
+    /// The database's error.
     pub async fn bring_back(&self, connection: &mut PgConnection, look: &Look) -> sqlx::Result<i64> {
         let under_way = self.places().ids();
         bring_back(connection, look, &under_way).await

@@ -47,7 +47,7 @@ pub async fn record_bounce(
 /// Returns how many emails bounced from one day to another (UTC), the second excluded.
 ///
 /// # Errors
-/// The database's.
+/// The database's error.
 pub async fn bounced_between(connection: &mut PgConnection, from: Date, to: Date) -> sqlx::Result<i64> {
     sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM outbox

@@ -84,7 +84,7 @@ impl Extend<Email> for Columns {
 /// Queues emails in the transaction of this connection. An email whose Message-ID is there already is not queued again.
 ///
 /// # Errors
-/// The database's.
+/// The database's error.
 pub async fn queue(connection: &mut PgConnection, emails: impl IntoIterator<Item = Email>) -> sqlx::Result<()> {
     let mut rows = Columns::default();
     rows.extend(emails);

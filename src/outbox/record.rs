@@ -11,7 +11,7 @@ use crate::mailer::{Blame, Email, Failure};
 /// Records that an email was sent, even if the lease has gone to another. Returns when, by the database's clock.
 ///
 /// # Errors
-/// The database's.
+/// The database's error.
 pub async fn record_sent(pool: &Pool, claimed: &ClaimedEmail) -> sqlx::Result<Option<OffsetDateTime>> {
     let mut session = pool.session().await?;
     let sent_at = sqlx::query_scalar!(
@@ -29,7 +29,7 @@ pub async fn record_sent(pool: &Pool, claimed: &ClaimedEmail) -> sqlx::Result<Op
 /// Records that an email is tried again after this many seconds.
 ///
 /// # Errors
-/// The database's.
+/// The database's error.
 pub async fn record_retry(
     executor: impl PgExecutor<'_>,
     claimed: &ClaimedEmail,
@@ -58,7 +58,7 @@ pub async fn record_retry(
 /// wait in seconds.
 ///
 /// # Errors
-/// The database's.
+/// The database's error.
 pub async fn record_relay_failure(pool: &Pool, claimed: &ClaimedEmail, failure: &Failure) -> sqlx::Result<f64> {
     let mut transaction = pool.transaction().await?;
     relay_state::record_failure(&mut *transaction, &failure.reason_without_recipient()).await?;
@@ -85,7 +85,7 @@ pub async fn record_relay_failure(pool: &Pool, claimed: &ClaimedEmail, failure: 
 /// Records that an email is not tried any more, together with the email that says so: none is given up in silence.
 ///
 /// # Errors
-/// The database's.
+/// The database's error.
 pub async fn record_given_up(
     pool: &Pool,
     claimed: &ClaimedEmail,

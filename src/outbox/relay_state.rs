@@ -26,7 +26,7 @@ pub struct RelayState {
 /// How the relay is now.
 ///
 /// # Errors
-/// The database's.
+/// The database's error.
 pub async fn relay_state(executor: impl PgExecutor<'_>) -> sqlx::Result<RelayState> {
     sqlx::query_as!(
         RelayState,

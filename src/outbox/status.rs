@@ -89,7 +89,7 @@ impl EmailFilter {
 /// Every email that waits or was given up, oldest first.
 ///
 /// # Errors
-/// The database's.
+/// The database's error.
 pub async fn unsent(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<EmailStatus>> {
     with_state(executor, EmailFilter::Unsent).await
 }
@@ -97,7 +97,7 @@ pub async fn unsent(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<EmailStat
 /// The emails in a state, oldest first.
 ///
 /// # Errors
-/// The database's.
+/// The database's error.
 pub async fn with_state(executor: impl PgExecutor<'_>, filter: EmailFilter) -> sqlx::Result<Vec<EmailStatus>> {
     sqlx::query_as!(
         EmailStatus,
@@ -121,7 +121,7 @@ pub async fn with_state(executor: impl PgExecutor<'_>, filter: EmailFilter) -> s
 /// Every email about a reference, in either case.
 ///
 /// # Errors
-/// The database's.
+/// The database's error.
 pub async fn about(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Result<Vec<EmailStatus>> {
     sqlx::query_as!(
         EmailStatus,
@@ -158,7 +158,7 @@ pub struct QueueStats {
 /// How the queue is now. Costs what waits, not what was sent.
 ///
 /// # Errors
-/// The database's.
+/// The database's error.
 pub async fn standing(pool: &Pool) -> sqlx::Result<QueueStats> {
     let mut session = pool.session().await?;
     let row = sqlx::query!(
@@ -207,7 +207,7 @@ pub async fn oldest_wait(pool: &Pool) -> sqlx::Result<time::Duration> {
 /// How many emails about applications were sent in a span of time, its end not included.
 ///
 /// # Errors
-/// The database's.
+/// The database's error.
 pub async fn mailed(executor: impl PgExecutor<'_>, from: OffsetDateTime, to: OffsetDateTime) -> sqlx::Result<i64> {
     sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM outbox WHERE sent_at >= $1 AND sent_at < $2
@@ -223,7 +223,7 @@ pub async fn mailed(executor: impl PgExecutor<'_>, from: OffsetDateTime, to: Off
 /// Whether an email to the applicant of this reference came back.
 ///
 /// # Errors
-/// The database's.
+/// The database's error.
 pub async fn has_bounced(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Result<bool> {
     sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM outbox WHERE reference = $1 AND refusal_is_final AND bounced_at IS NOT NULL) AS "it!""#,
@@ -238,7 +238,7 @@ pub async fn has_bounced(executor: impl PgExecutor<'_>, reference: &str) -> sqlx
 /// Returns how many.
 ///
 /// # Errors
-/// The database's.
+/// The database's error.
 pub async fn retry(executor: impl PgExecutor<'_>, reference: Option<&str>) -> sqlx::Result<u64> {
     let done = sqlx::query!(
         "WITH relay AS (UPDATE relay_state SET retry_at = NULL)

@@ -13,7 +13,7 @@ const RETENTION: &str = "Retention";
 /// Of a database that is up to date, where applications are erased after this many days, or kept.
 ///
 /// # Errors
-/// The database's.
+/// The database's error.
 pub(super) async fn all(connection: &mut PgConnection, days: Option<u16>) -> sqlx::Result<Vec<Finding>> {
     let look = Clock::default().check(connection).await?;
     let news = news(&mut *connection).await?;

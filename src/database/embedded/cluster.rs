@@ -234,7 +234,7 @@ pub(super) fn version(data: &Path) -> Result<Option<String>, Error> {
     }
 }
 
-/// Unlike any earlier name, also where process numbers begin anew, as they do in a container.
+/// Unlike any earlier name, also where process numbers begin from the start, as they do in a container.
 fn unfinished_name() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     format!("{UNFINISHED}{}-{}", std::process::id(), now.as_nanos())

@@ -65,7 +65,7 @@ pub enum Error {
     #[error("PostgreSQL does not run as root, and there is neither a user postgres nor a user nobody to run it as.")]
     NoAccount,
 
-    /// Without `/proc` nothing can be told of processes, so neither of servers of earlier runs.
+    /// Without `/proc` nothing is known of processes, so neither of servers of earlier runs.
     #[error("The embedded database needs /proc, which is not there. Mount it, or set DATABASE_URL.")]
     NoProcesses,
 
@@ -128,7 +128,7 @@ pub enum Error {
     #[error("PostgreSQL ended by itself; see {}", .0.display())]
     Ended(PathBuf),
 
-    /// Whoever wanted the server does not want it any more.
+    /// The start is not wanted any more.
     #[error("The start was stopped.")]
     Halted,
 }

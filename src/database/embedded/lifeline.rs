@@ -58,7 +58,7 @@ for _ in 1 2 3 4 5; do
 done
 "#;
 
-/// What a server of ours is told in addition to PostgreSQL's defaults. It compiles no queries: whoever confines the
+/// What a server of ours is told in addition to PostgreSQL's defaults. It compiles no queries: an operator who confines the
 /// site may well forbid to make code (`MemoryDenyWriteExecute` of systemd). The last three keep what
 /// applicants wrote out of its log, where a failing statement would otherwise show it. (A value
 /// that a cast refuses is part of the message itself: no query may cast what an applicant wrote.)
@@ -166,7 +166,7 @@ impl Drop for Server {
         if let Err(error) = self.cluster.settle(&Halt::default()) {
             tracing::error!(%error, "PostgreSQL was not stopped");
         }
-        // It is made anew at each start; one among the temporary directories should not stay there.
+        // It is made again at each start; one among the temporary directories should not stay there.
         let _ = fs::remove_dir(&self.socket_dir);
     }
 }

@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use super::error::Error;
 
-/// A log longer than this, in bytes, is begun anew at the next start.
+/// A log longer than this, in bytes, is emptied at the next start.
 const LONGEST: u64 = 4 << 20;
 
 /// How many of the last lines are shown.
