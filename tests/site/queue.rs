@@ -333,11 +333,7 @@ async fn the_envelope_sender_is_one_for_each_mail_and_the_same_on_every_try() {
     // Both are due at the same moment each time, so either may be tried first.
     senders[..2].sort();
     senders[2..].sort();
-    assert_eq!(
-        (&senders[0], &senders[1]),
-        (&senders[2], &senders[3]),
-        "the same on every try"
-    );
+    assert_eq!(senders[..2], senders[2..], "the same on every try");
     assert_ne!(senders[0], senders[1]);
     for sender in &senders {
         let token = sender
