@@ -5,10 +5,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use sqlx::{PgConnection, PgExecutor};
+use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 
 /// How far this machine's clock and the database's may be apart, and how far a clock may go back.
 const APART: Duration = Duration::HOUR;
+
+/// When this was written. An earlier time is that of a clock that was never set, as a machine has it that boots in 1970.
+const EARLIEST: OffsetDateTime = datetime!(2026-11-26 0:00 UTC);
 
 /// How far a clock may go ahead between two looks: a site may have been stopped meanwhile.
 const LEAP: Duration = Duration::days(7);
@@ -99,7 +103,7 @@ impl Clock {
         };
         let now = known.right.map_or_else(|| self.of_this_machine(), since);
         match known.seen_at {
-            Some(seen_at) if now < seen_at.saturating_sub(LEAP) => seen_at,
+            Some(seen_at) if now < EARLIEST => seen_at,
             _ => now,
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::clock::Look;
-use crate::database::{Pool, end_abandoned};
+use crate::database::Pool;
 use crate::membership::{MailIdentity, erase_announced, is_anything_announced, owe_report, take_back_reports};
 use crate::outbox::{self, Outbox};
 
@@ -29,6 +29,7 @@ pub async fn run(
         // A look that a network swallowed must not be the last.
         let looked = tokio::time::timeout(EVERY, looking).await;
         if let Err(error) = looked.map_err(Into::into).flatten() {
+            pool.doubt();
             tracing::warn!(
                 error = format!("{error:#}"),
                 "nobody could look after mail and applications; trying again"
@@ -67,8 +68,8 @@ pub async fn look(
 
 /// In one transaction, since an idle site asks for little. Says also whether anything was announced to be erased.
 async fn look_at_clocks(pool: &Pool, outbox: &Outbox) -> sqlx::Result<(Look, bool)> {
+    pool.end_abandoned().await?;
     let mut transaction = pool.transaction().await?;
-    end_abandoned(&mut transaction).await?;
     let look = outbox.clock().look(&mut transaction).await?;
     let brought_back = outbox.bring_back(&mut transaction, &look).await?;
     if look.is_plausible {

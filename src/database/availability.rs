@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use sqlx::PgConnection;
+use sqlx::{Connection as _, PgConnection};
 
 /// The codes of PostgreSQL (appendix A) that matter here.
 const QUERY_CANCELED: &str = "57014";
@@ -47,6 +47,14 @@ pub fn is_full(error: &sqlx::Error) -> bool {
 
 fn code(error: &sqlx::Error) -> Option<String> {
     Some(error.as_database_error()?.code()?.into_owned())
+}
+
+/// Asks the server whether it is there, which is no transaction.
+///
+/// # Errors
+/// The database's error, or that no answer came within a second.
+pub(super) async fn answers(connection: &mut PgConnection) -> sqlx::Result<()> {
+    within(ANSWER_LIMIT, connection.ping()).await
 }
 
 /// Asks the server whether it takes writes. Where a network swallows what is sent, nothing else would end the wait.

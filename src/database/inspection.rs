@@ -65,7 +65,7 @@ pub async fn inspect(connection: &mut PgConnection) -> sqlx::Result<Inspection> 
                     AND reset_val NOT IN ('on', 'remote_apply'))
             ], NULL) AS not_durable,
             (SELECT least(nullif(rolconnlimit, -1), nullif(datconnlimit, -1)) FROM pg_roles, pg_database
-                WHERE rolname = current_user AND datname = current_database() AND NOT rolsuper) AS connection_limit",
+                WHERE rolname = session_user AND datname = current_database() AND NOT rolsuper) AS connection_limit",
     )
     .fetch_one(&mut *connection)
     .await?;

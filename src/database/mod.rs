@@ -22,7 +22,7 @@ pub use availability::{is_away, is_full, within};
 pub use inspection::{HostAnswer, HostInspection, Inspection, Migrations, inspect, inspect_hosts, migrations};
 pub use migration::{MIGRATOR, NotMigrated, Unsuitable, check, migrate, migrate_when_it_answers};
 pub use pool::{Pool, Session};
-pub use prelude::{confirm, end_abandoned};
+pub use prelude::confirm;
 pub use primary::HostRole;
 pub use reserved::{Opened, Reserved};
 
@@ -105,7 +105,7 @@ impl Database {
     /// A sentence for the operator.
     pub async fn open(choice: &DatabaseChoice) -> anyhow::Result<Self> {
         if let DatabaseChoice::Embedded(home) = choice {
-            let is_there = home.join("postgres").is_dir();
+            let is_there = home.join("postgres/PG_VERSION").is_file();
             anyhow::ensure!(
                 is_there,
                 "There is no database in {}; see NPOC_DATA_DIR and DATABASE_URL",

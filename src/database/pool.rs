@@ -5,7 +5,7 @@
 //! a transaction; straight to PostgreSQL that would only cost round trips.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::STORING;
 use super::address::DatabaseAddress;
-use super::availability::takes_writes;
+use super::availability::{answers, takes_writes};
 use super::prelude::{self, BEGIN_POOLED};
 use super::primary::{HostRole, Primary};
 
@@ -25,6 +25,9 @@ const ACQUIRE_LIMIT: Duration = Duration::from_secs(3);
 
 /// How long an idle connection may take to say goodbye.
 const GOODBYE_LIMIT: Duration = Duration::from_millis(250);
+
+/// For how long a reason to think that a server only reads counts.
+const SUSPICION_HOLDS: Duration = Duration::from_mins(1);
 
 /// Connections of this process.
 #[derive(Clone, Debug)]
@@ -35,6 +38,7 @@ pub struct Pool {
     is_pooled: bool,
     /// With several servers.
     primary: Option<Arc<Primary>>,
+    suspicion: Suspicion,
     /// How many connections may store: until it is known how many the server leaves, one.
     storing: Arc<watch::Sender<u32>>,
 }
@@ -56,6 +60,7 @@ impl Pool {
             connections: Arc::new(RwLock::new(connections)),
             is_pooled,
             primary: None,
+            suspicion: Suspicion::default(),
             storing: Arc::new(watch::Sender::new(STORING)),
         }
     }
@@ -64,9 +69,15 @@ impl Pool {
     /// yet, unless there are several servers.
     pub(super) fn at(address: &DatabaseAddress, most: u32) -> Self {
         let primary = (address.hosts.len() > 1).then(|| Primary::among(address.hosts.clone()));
-        let options = options(most, address.is_pooled, primary.clone());
+        let suspicion = Suspicion::default();
+        let check = Check {
+            primary: primary.clone(),
+            suspicion: suspicion.clone(),
+        };
+        let options = options(most, address.is_pooled, &check);
         let pool = Self {
             primary,
+            suspicion,
             storing: Arc::new(watch::Sender::new(1)),
             ..Self::new(options.connect_lazy_with(address.hosts[0].clone()), address.is_pooled)
         };
@@ -187,8 +198,10 @@ impl Pool {
         self.primary.as_ref().and_then(|primary| primary.since())
     }
 
-    /// Has the servers asked again, where there are several.
-    pub(super) fn doubt(&self) {
+    /// Has each connection asked whether its server takes writes, for the next minute, and the servers asked again, where
+    /// there are several.
+    pub fn doubt(&self) {
+        self.suspicion.raise();
         if let Some(primary) = &self.primary {
             primary.doubt();
         }
@@ -200,6 +213,17 @@ impl Pool {
 
     pub(super) fn is_closed(&self) -> bool {
         self.connections().is_closed()
+    }
+
+    /// Ends our commits that wait for a standby although nobody waits for them any more. In a session of its own, since a
+    /// failure ends a transaction.
+    ///
+    /// # Errors
+    /// The database's error.
+    pub async fn end_abandoned(&self) -> sqlx::Result<()> {
+        let mut session = self.session().await?;
+        prelude::end_abandoned(&mut session).await;
+        Ok(())
     }
 
     /// Asks each server for its role, where there are several.
@@ -226,9 +250,45 @@ impl Pool {
     }
 }
 
+/// When somebody last had reason to think that a server only reads.
+#[derive(Clone, Debug, Default)]
+struct Suspicion(Arc<Mutex<Option<Instant>>>);
+
+impl Suspicion {
+    fn raise(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn holds(&self) -> bool {
+        let raised_at = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        raised_at.is_some_and(|at| at.elapsed() < SUSPICION_HOLDS)
+    }
+}
+
+/// How a connection is tested before and after each use.
+#[derive(Clone)]
+struct Check {
+    primary: Option<Arc<Primary>>,
+    suspicion: Suspicion,
+}
+
+impl Check {
+    /// Where nothing speaks against it, that the server answers is enough: a question is a transaction.
+    async fn passes(self, connection: &mut PgConnection) -> sqlx::Result<bool> {
+        if self.primary.is_none() && !self.suspicion.holds() {
+            return answers(connection).await.map(|()| true);
+        }
+        let answer = takes_writes(connection).await;
+        if let Some(primary) = self.primary.filter(|_| !matches!(answer, Ok(true))) {
+            primary.doubt();
+        }
+        answer
+    }
+}
+
 /// Without the pool's own test before a connection is used, which waits without end.
-fn options(most: u32, is_pooled: bool, primary: Option<Arc<Primary>>) -> PgPoolOptions {
-    let after = primary.clone();
+fn options(most: u32, is_pooled: bool, check: &Check) -> PgPoolOptions {
+    let (before, after) = (check.clone(), check.clone());
     PgPoolOptions::new()
         .max_connections(most)
         .acquire_timeout(ACQUIRE_LIMIT)
@@ -242,16 +302,8 @@ fn options(most: u32, is_pooled: bool, primary: Option<Arc<Primary>>) -> PgPoolO
                 }
             })
         })
-        .before_acquire(move |connection, _| Box::pin(is_usable(connection, primary.clone())))
-        .after_release(move |connection, _| Box::pin(is_usable(connection, after.clone())))
-}
-
-async fn is_usable(connection: &mut PgConnection, primary: Option<Arc<Primary>>) -> sqlx::Result<bool> {
-    let answer = takes_writes(connection).await;
-    if let Some(primary) = primary.filter(|_| !matches!(answer, Ok(true))) {
-        primary.doubt();
-    }
-    answer
+        .before_acquire(move |connection, _| Box::pin(before.clone().passes(connection)))
+        .after_release(move |connection, _| Box::pin(after.clone().passes(connection)))
 }
 
 impl Session {

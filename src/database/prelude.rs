@@ -28,14 +28,10 @@ macro_rules! synchronous {
 /// Ends our commits that wait for a standby although nobody waits for them any more: the site gives up after seconds, and
 /// the server would keep each connection until the standby is back. Their rows are committed here and not there, so a
 /// receipt for one still waits for the standby.
-macro_rules! end_abandoned {
-    () => {
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-            WHERE usename = current_user AND datname = current_database() AND wait_event = 'SyncRep'
-                AND application_name = current_setting('application_name') AND application_name <> ''
-                AND state_change < clock_timestamp() - interval '10 seconds' AND pid <> pg_backend_pid()"
-    };
-}
+const END_ABANDONED: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE usename = session_user AND datname = current_database() AND wait_event = 'SyncRep'
+        AND application_name = current_setting('application_name') AND application_name <> ''
+        AND state_change < clock_timestamp() - interval '10 seconds' AND pid <> pg_backend_pid()";
 
 /// What the server ends by itself for a connection that stores: a wait for what another transaction holds, and a statement
 /// whose client has been gone for seconds.
@@ -70,8 +66,10 @@ pub(super) const BEGIN_POOLED_TO_STORE: &str = concat!(begin!(), limits!("SET LO
 /// # Errors
 /// The database's error.
 pub(super) async fn prepare(connection: &mut PgConnection) -> sqlx::Result<()> {
-    let prelude = concat!(defaults!("SET"), synchronous!("false"), "; ", end_abandoned!());
-    connection.execute(sqlx::raw_sql(prelude)).await.map(drop)
+    let prelude = concat!(defaults!("SET"), synchronous!("false"));
+    connection.execute(sqlx::raw_sql(prelude)).await?;
+    end_abandoned(connection).await;
+    Ok(())
 }
 
 /// Prepares a connection that stores. The same few statements come again and again, so they are planned once.
@@ -84,19 +82,18 @@ pub(super) async fn prepare_to_store(connection: &mut PgConnection) -> sqlx::Res
         defaults!("SET"),
         limits!("SET"),
         "; ",
-        synchronous!("false"),
-        "; ",
-        end_abandoned!()
+        synchronous!("false")
     );
-    connection.execute(sqlx::raw_sql(prelude)).await.map(drop)
+    connection.execute(sqlx::raw_sql(prelude)).await?;
+    end_abandoned(connection).await;
+    Ok(())
 }
 
-/// Ends our commits that nobody waits for any more, as each new connection does.
-///
-/// # Errors
-/// The database's error.
-pub async fn end_abandoned(connection: &mut PgConnection) -> sqlx::Result<()> {
-    connection.execute(sqlx::raw_sql(end_abandoned!())).await.map(drop)
+/// Ends our commits that nobody waits for any more. A role that may not end any goes without.
+pub(super) async fn end_abandoned(connection: &mut PgConnection) {
+    if let Err(error) = connection.execute(sqlx::raw_sql(END_ABANDONED)).await {
+        tracing::debug!(%error, "abandoned commits were not ended");
+    }
 }
 
 /// Returns when all that this connection can see is on the synchronous standby, where there is one. A commit that waits for

@@ -57,6 +57,8 @@ pub(super) struct Primary {
 struct Candidate {
     host: usize,
     history: Option<History>,
+    /// Whether it said so now. The one in use stays where it is merely slow or has no connection to spare.
+    is_sure: bool,
 }
 
 /// Which cluster a server belongs to, and how often that was promoted.
@@ -73,6 +75,8 @@ struct Memory {
     last: Option<usize>,
     /// The newest history of a server that was used.
     newest: Option<History>,
+    /// How many servers took writes and how many of them are not used, as the log said it last.
+    said: (usize, usize),
 }
 
 impl Primary {
@@ -164,37 +168,35 @@ impl Primary {
         let mut asked: FuturesUnordered<_> = asking
             .map(async |(host, options)| candidate(host, options, current == Some(host)).await)
             .collect();
-        let mut until = Instant::now() + ASK_LIMIT;
+        // A silent one is known by its own limit.
+        let mut until = Instant::now() + ASK_LIMIT + GRACE;
         let mut found = Vec::new();
         while let Ok(Some(answer)) = timeout_at(until, asked.next()).await {
-            if let Some(candidate) = answer {
+            let Some(candidate) = answer else { continue };
+            if candidate.is_sure {
                 until = until.min(Instant::now() + GRACE);
-                found.push(candidate);
             }
+            found.push(candidate);
         }
         found
     }
 
     /// A primary that was cut off does not know that another was promoted, and still says that it takes writes. The one
     /// with the newest timeline was promoted last, and an older one is not used again, even if it is the only one there.
-    fn choose(&self, mut candidates: Vec<Candidate>, memory: &Memory) -> Option<Candidate> {
-        let all = candidates.len();
+    fn choose(&self, mut candidates: Vec<Candidate>, memory: &mut Memory) -> Option<Candidate> {
+        let all = candidates.iter().filter(|candidate| candidate.is_sure).count();
         candidates.retain(|candidate| !candidate.is_replaced(memory.newest));
-        if candidates.len() < all {
-            tracing::error!("a server takes writes that another has replaced; the site does not use it");
-        }
-        if all > 1 {
-            tracing::error!(
-                servers = all,
-                "more than one server says that it takes writes; the site uses the one with the newest timeline"
-            );
-        }
+        let used = candidates.iter().filter(|candidate| candidate.is_sure).count();
+        let before = std::mem::replace(&mut memory.said, (all, all - used));
+        say((all, all - used), before);
         let current = self.current.borrow().map(|current| current.host);
         let weight = |candidate: &Candidate| {
             let timeline = candidate.history.map_or(0, |history| history.timeline);
+            let is_current = current == Some(candidate.host);
             (
+                candidate.is_sure,
                 timeline,
-                current == Some(candidate.host),
+                is_current,
                 std::cmp::Reverse(candidate.host),
             )
         };
@@ -219,25 +221,49 @@ impl Primary {
     }
 }
 
+/// Says what is wrong when it changes: servers are asked often while there is doubt.
+fn say((servers, unused): (usize, usize), before: (usize, usize)) {
+    if unused > before.1 {
+        tracing::error!(
+            "a server takes writes that another has replaced, or that belongs to another cluster; the site does not use it"
+        );
+    }
+    if servers > 1 && servers > before.0 {
+        tracing::error!(
+            servers,
+            "more than one server says that it takes writes; the site uses the one with the newest timeline"
+        );
+    }
+}
+
 impl Candidate {
     fn is_replaced(&self, newest: Option<History>) -> bool {
         let (Some(own), Some(newest)) = (self.history, newest) else {
             return false;
         };
-        own.cluster == newest.cluster && own.timeline < newest.timeline
+        own.cluster != newest.cluster || own.timeline < newest.timeline
     }
 }
 
-/// Asks one server. The one in use stays where it has no connection to spare.
+/// Asks one server. The one in use stays where it is silent or has no connection to spare, unless another takes writes.
 async fn candidate(host: usize, options: &PgConnectOptions, is_current: bool) -> Option<Candidate> {
     match ask(options).await {
         Ok((mut connection, true)) => Some(Candidate {
             host,
             history: within(ASK_LIMIT, history(&mut connection)).await.ok(),
+            is_sure: true,
         }),
-        Err(error) if is_current && is_full(&error) => Some(Candidate { host, history: None }),
+        Err(error) if is_current && (is_full(&error) || is_silent(&error)) => Some(Candidate {
+            host,
+            history: None,
+            is_sure: false,
+        }),
         _ => None,
     }
+}
+
+fn is_silent(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::TimedOut)
 }
 
 /// Connects to a server, and asks it whether it takes writes.
@@ -268,14 +294,22 @@ mod tests {
     use super::*;
 
     fn candidate(host: usize, timeline: i32) -> Candidate {
-        let history = Some(History { cluster: 7, timeline });
-        Candidate { host, history }
+        Candidate {
+            host,
+            history: Some(History { cluster: 7, timeline }),
+            is_sure: true,
+        }
     }
 
     fn chosen(candidates: &[Candidate], newest: Option<History>) -> Option<usize> {
         let primary = Primary::among(Vec::new());
-        let memory = Memory { last: None, newest };
-        primary.choose(candidates.to_vec(), &memory).map(|chosen| chosen.host)
+        let mut memory = Memory {
+            newest,
+            ..Memory::default()
+        };
+        primary
+            .choose(candidates.to_vec(), &mut memory)
+            .map(|chosen| chosen.host)
     }
 
     #[test]
@@ -286,12 +320,17 @@ mod tests {
         let newest = candidate(1, 2).history;
         assert_eq!(chosen(&[candidate(0, 1)], newest), None, "it was replaced");
         assert_eq!(chosen(&[candidate(0, 2)], newest), Some(0));
-        let unknown = Candidate { host: 0, history: None };
-        assert_eq!(chosen(&[unknown], newest), Some(0));
+        let slow = Candidate {
+            host: 0,
+            history: None,
+            is_sure: false,
+        };
+        assert_eq!(chosen(&[slow], newest), Some(0), "silence is no proof");
+        assert_eq!(chosen(&[slow, candidate(1, 2)], newest), Some(1));
         let other_cluster = Some(History {
             cluster: 8,
-            timeline: 9,
+            timeline: 1,
         });
-        assert_eq!(chosen(&[candidate(0, 1)], other_cluster), Some(0), "it was built again");
+        assert_eq!(chosen(&[candidate(0, 9)], other_cluster), None, "other data");
     }
 }

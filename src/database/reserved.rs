@@ -18,6 +18,9 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 /// success.
 const LONG_COMMIT: Duration = Duration::from_millis(500);
 
+/// How often a long commit is confirmed before nobody knows whether it is on the standby.
+const CONFIRMATIONS: u32 = 4;
+
 /// One connection, opened when it is needed.
 #[derive(Debug)]
 pub struct Reserved {
@@ -87,10 +90,7 @@ impl Reserved {
         let began = Instant::now();
         let mut done = self.run_on(&mut kept.connection, statements).await;
         if done.is_ok() && began.elapsed() > LONG_COMMIT {
-            let confirmed = self.run_on(&mut kept.connection, async |connection| {
-                prelude::confirm(connection).await
-            });
-            done = confirmed.await.and(done);
+            done = self.confirm(&mut kept.connection).await.and(done);
         }
         let is_sound = match &done {
             Ok(_) => true,
@@ -115,6 +115,19 @@ impl Reserved {
         } else {
             statements(connection).await
         }
+    }
+
+    /// Waits for the standby until a commit takes no long time, since that wait can be broken off as well.
+    async fn confirm(&self, connection: &mut PgConnection) -> sqlx::Result<()> {
+        for _ in 0..CONFIRMATIONS {
+            let began = Instant::now();
+            self.run_on(connection, async |connection| prelude::confirm(connection).await)
+                .await?;
+            if began.elapsed() <= LONG_COMMIT {
+                return Ok(());
+            }
+        }
+        Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))
     }
 
     async fn take(&mut self) -> sqlx::Result<Kept> {

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
@@ -32,7 +32,11 @@ pub struct Intake {
     all: u32,
     outbox: Arc<Outbox>,
     queue: mpsc::UnboundedSender<Waiting>,
+    failed_at: FailedAt,
 }
+
+/// When storing failed for all, unless something was stored since.
+type FailedAt = Arc<std::sync::Mutex<Option<Instant>>>;
 
 /// Leave to send one application; there are so many places and no more.
 #[derive(Debug)]
@@ -51,6 +55,9 @@ struct Waiting {
     _place: Place,
 }
 
+/// For how long a failure counts if nobody sends another application.
+const FAILURE_COUNTS: Duration = Duration::from_secs(10);
+
 /// How long a writer waits before it asks a server that is full for a connection again.
 const FULL_PAUSE: Duration = Duration::from_secs(1);
 
@@ -62,6 +69,7 @@ struct Writer {
     connection: Reserved,
     /// Whether the server may have no connection for this writer.
     may_be_full: bool,
+    failed_at: FailedAt,
     head: MailIdentity,
     outbox: Arc<Outbox>,
 }
@@ -75,11 +83,13 @@ impl Intake {
     pub fn new(places: u16, pool: &Pool, head: &MailIdentity, outbox: &Arc<Outbox>) -> Self {
         let (queue, waiting) = mpsc::unbounded_channel();
         let waiting = Arc::new(Mutex::new(waiting));
+        let failed_at = FailedAt::default();
         for rank in 0..STORING {
             let writer = Writer {
                 queue: Arc::clone(&waiting),
                 connection: Reserved::beside(pool, rank),
                 may_be_full: true,
+                failed_at: Arc::clone(&failed_at),
                 head: head.clone(),
                 outbox: Arc::clone(outbox),
             };
@@ -90,7 +100,15 @@ impl Intake {
             all: places.into(),
             outbox: Arc::clone(outbox),
             queue,
+            failed_at,
         }
+    }
+
+    /// Returns whether storing failed a moment ago, for a reason that holds for every application, and nothing was stored since.
+    #[must_use]
+    pub fn fails(&self) -> bool {
+        let failed_at = *self.failed_at.lock().unwrap_or_else(PoisonError::into_inner);
+        failed_at.is_some_and(|at| at.elapsed() < FAILURE_COUNTS)
     }
 
     /// A place, unless too many are being stored: more would only wait for each other.
@@ -185,7 +203,18 @@ impl Writer {
         insert(&mut self.connection, &self.head, &submissions, until).await
     }
 
+    /// What could not be stored for any application tells more than a probe can: a full disk has room for that.
+    fn note(&self, receipts: &Receipts) {
+        let failed = match receipts {
+            Ok(_) => None,
+            Err(error) if error.is_for_all() => Some(Instant::now()),
+            Err(_) => return,
+        };
+        *self.failed_at.lock().unwrap_or_else(PoisonError::into_inner) = failed;
+    }
+
     fn answer(&mut self, together: Vec<Waiting>, receipts: Receipts) {
+        self.note(&receipts);
         self.may_be_full = matches!(&receipts, Err(error) if error.is_of_full_server());
         let nobodys = |error: NotStored| together.iter().map(|_| Err(anyhow!("{error}"))).collect();
         let is_stored = receipts.is_ok();

@@ -12,7 +12,7 @@ use super::answers::Answers;
 use super::question::Field as F;
 use super::record::Record;
 use super::search::Search;
-use crate::database::{Pool, confirm, end_abandoned};
+use crate::database::{Pool, confirm};
 use crate::values::Country;
 
 /// What an applicant gets back.
@@ -52,8 +52,8 @@ pub async fn receipt_of_key(pool: &Pool, key: Uuid) -> sqlx::Result<Option<Recei
 /// # Errors
 /// The database's error.
 pub async fn can_store(pool: &Pool) -> sqlx::Result<bool> {
+    pool.end_abandoned().await?;
     let mut session = pool.session().await?;
-    end_abandoned(&mut session).await?;
     let is_written = sqlx::query_scalar!(
         r#"SELECT CASE WHEN current_setting('transaction_read_only') = 'off'
                 AND has_table_privilege('applications', 'SELECT') AND has_table_privilege('applications', 'INSERT')

@@ -53,6 +53,9 @@ impl Readiness {
             return answer;
         }
         let answer = within(PATIENCE, self.ask()).await.unwrap_or(Answer::NotReady);
+        if matches!(answer, Answer::NotReady) {
+            self.pool.doubt();
+        }
         *last = Some((Instant::now(), answer));
         answer
     }
@@ -74,15 +77,19 @@ pub async fn live() -> &'static str {
 /// send visitors elsewhere: another instance has the same mail.
 pub async fn ready(State(site): State<Arc<Site>>) -> (StatusCode, String) {
     // In a task of its own: a client that leaves must not break off a check for which others wait.
+    let fails = site.intake.fails();
     let checking = tokio::spawn(async move { site.readiness.answer().await });
     match checking.await.unwrap_or(Answer::NotReady) {
+        _ if fails => not_ready(),
         Answer::Ready(wait) => {
             let seconds = wait.whole_seconds();
             (StatusCode::OK, format!("ready\noldest unsent mail: {seconds} s\n"))
         }
-        Answer::NotReady => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "not ready: no application can be stored now\n".into(),
-        ),
+        Answer::NotReady => not_ready(),
     }
+}
+
+fn not_ready() -> (StatusCode, String) {
+    let says = "not ready: no application can be stored now\n";
+    (StatusCode::SERVICE_UNAVAILABLE, says.into())
 }

@@ -49,7 +49,7 @@ give_to() { chroot "$root" chown -R "$1:" /srv; }
 listen=127.0.0.1:$("$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 url=http://$listen
 as() { # USER COMMAND…: in the container, in the checkout
-    systemd-nspawn --quiet --directory="$root" --register=no --keep-unit --as-pid2 --user="$1" --chdir=/srv/npoc \
+    SYSTEMD_NSPAWN_TMPFS_TMP=0 systemd-nspawn --quiet --directory="$root" --register=no --keep-unit --as-pid2 --user="$1" --chdir=/srv/npoc \
         --resolv-conf=copy-host --timezone=off --console=pipe --bind-ro="$(rustc --print sysroot):/opt/rust" \
         --setenv=PATH=/opt/rust/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin --setenv=CARGO_HOME=/srv/cargo \
         --setenv=CARGO_PROFILE_RELEASE_LTO=off --setenv=CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 --setenv=CARGO_TERM_PROGRESS_WHEN=never \

@@ -104,7 +104,7 @@ pub fn program(name: &str) -> PathBuf {
     embedded().program(name)
 }
 
-/// In memory where there is enough of it: a database for each test is half a gigabyte in all.
+/// In memory where there is enough of it: a database for each test is three gigabytes in all.
 fn home() -> PathBuf {
     let memory = PathBuf::from("/dev/shm");
     let parent = if has_room(&memory) {
@@ -115,7 +115,7 @@ fn home() -> PathBuf {
     parent.join(format!("npoc-tests-{}", std::process::id()))
 }
 
-/// Whether two gigabytes are free there, as POSIX `df` says it.
+/// Whether four gigabytes are free there, as POSIX `df` says it.
 fn has_room(directory: &Path) -> bool {
     let told = Command::new("df").arg("-Pk").arg(directory).output();
     let told = told
@@ -126,7 +126,7 @@ fn has_room(directory: &Path) -> bool {
         .nth(1)
         .and_then(|line| line.split_whitespace().nth(3))
         .map(str::parse::<u64>);
-    matches!(free, Some(Ok(kibibytes)) if kibibytes >= 2 * 1024 * 1024)
+    matches!(free, Some(Ok(kibibytes)) if kibibytes >= 4 * 1024 * 1024)
 }
 
 /// Ends every connection to a database, and lets nobody connect again.
