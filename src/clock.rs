@@ -94,8 +94,8 @@ impl Clock {
         }
     }
 
-    /// The time for what is stored: this machine's, unless that is known to be wrong. Never far before the newest time
-    /// that was believed: what comes while a clock is behind must not look old.
+    /// Returns the time for what is stored: this machine's, unless that is known to be wrong. A clock that was never set
+    /// gives way to the newest time that was believed, since what comes meanwhile must not look old.
     pub fn now(&self) -> OffsetDateTime {
         let known = self.known();
         let since = |(read_at, then): (Instant, OffsetDateTime)| {
