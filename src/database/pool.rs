@@ -198,6 +198,14 @@ impl Pool {
         self.primary.as_ref().and_then(|primary| primary.since())
     }
 
+    /// Returns when another server is in use than at that moment; never where there is one server.
+    pub(super) async fn moved_since(&self, since: Option<Instant>) {
+        match &self.primary {
+            Some(primary) => primary.moved_since(since).await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Has each connection asked whether its server takes writes, for the next minute, and the servers asked again, where
     /// there are several.
     pub fn doubt(&self) {

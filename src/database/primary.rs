@@ -112,6 +112,16 @@ impl Primary {
         self.current.borrow().map(|current| current.since)
     }
 
+    /// Returns when a server is in use that was not at that moment.
+    pub(super) async fn moved_since(&self, since: Option<Instant>) {
+        let mut current = self.current.subscribe();
+        let is_other = |current: &Option<Current>| current.is_some_and(|current| Some(current.since) != since);
+        if current.wait_for(is_other).await.is_err() {
+            // The sender lives as long as this.
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// Returns how often another server came into use.
     pub(super) fn failovers(&self) -> u64 {
         self.failovers.load(Ordering::Relaxed)

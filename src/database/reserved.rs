@@ -1,5 +1,6 @@
 //! A connection that stores: nothing else can use it up, and no pool tests it between two uses.
 
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use sqlx::{Connection as _, PgConnection};
@@ -88,7 +89,11 @@ impl Reserved {
         let mut doubt = Doubt::of(self.pool.clone());
         let mut kept = self.take().await?;
         let began = Instant::now();
-        let mut done = self.run_on(&mut kept.connection, statements).await;
+        // A commit that waits for a standby which was promoted meanwhile waits in vain.
+        let mut done = tokio::select! {
+            done = self.run_on(&mut kept.connection, statements) => done,
+            () = self.pool.moved_since(kept.server_since) => Err(sqlx::Error::Io(ErrorKind::ConnectionAborted.into())),
+        };
         if done.is_ok() && began.elapsed() > LONG_COMMIT {
             done = self.confirm(&mut kept.connection).await.and(done);
         }
@@ -127,7 +132,7 @@ impl Reserved {
                 return Ok(());
             }
         }
-        Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))
+        Err(sqlx::Error::Io(ErrorKind::TimedOut.into()))
     }
 
     async fn take(&mut self) -> sqlx::Result<Kept> {
