@@ -18,8 +18,8 @@ pub fn file_named(said: Option<PathBuf>) -> Option<PathBuf> {
 /// The largest file that is read, in octets: more are no settings.
 const LARGEST: u64 = 1 << 20;
 
-/// Takes the file into the environment, or `.env` in the working directory where none is named and there is one. What
-/// stands in the environment already is left as it is.
+/// Reads the file into the environment. If none is named, reads `.env` in the working directory, if it exists. A variable
+/// that is already set keeps its value.
 ///
 /// # Errors
 /// Why it cannot be read, or what in it would be read otherwise than it looks.

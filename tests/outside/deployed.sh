@@ -308,7 +308,7 @@ check "the doctor misses a backup" is_without_backup
 check "a backup is written" backs_up
 has_standby() {
     bin=$(find /usr/lib/postgresql -name pg_ctl)
-    (cd / && runuser -u postgres -- pg_basebackup --write-recovery-conf --pgdata /var/lib/postgresql/standby &&
+    (cd / && runuser -u postgres -- pg_basebackup --checkpoint=fast --write-recovery-conf --pgdata /var/lib/postgresql/standby &&
         cp /etc/postgresql/*/main/pg_hba.conf /etc/postgresql/*/main/pg_ident.conf /var/lib/postgresql/standby &&
         echo "port = 5499" >/var/lib/postgresql/standby/postgresql.conf && chown -R postgres: /var/lib/postgresql/standby &&
         runuser -u postgres -- "$bin" -D /var/lib/postgresql/standby -w -t 60 -l /var/lib/postgresql/standby/log -o '-c unix_socket_directories=/run/postgresql' start </dev/null 3>&-)

@@ -32,7 +32,7 @@ impl Place {
         }
     }
 
-    /// With a disk of its own of so many megabytes, where this user may mount one.
+    /// Makes a disk of this many megabytes, where this user may mount one.
     fn with_disk(megabytes: u32) -> Option<Self> {
         let mut place = Self::new();
         let mut mount = Command::new("mount");

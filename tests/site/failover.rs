@@ -256,7 +256,8 @@ async fn a_frozen_primary_is_left_for_the_one_that_was_promoted() {
     let site = Site::at(&pair.url());
     site.apply();
     pair.until(&pair.standby, "SELECT count(*) = 1 FROM applications").await;
-    pair.to_primary.lead(Way::Anew(pair.primary.socket_dir().to_owned()));
+    pair.to_primary
+        .lead(Way::Swallowing(pair.primary.socket_dir().to_owned()));
     pair.to_primary.led().await;
     pair.to_primary.lead(Way::Silent);
     assert_eq!(site.send(Uuid::now_v7()).status, 503, "no server takes writes");

@@ -132,7 +132,7 @@ async fn a_pool_whose_connections_were_all_swallowed_has_others() {
     while let Ok(session) = database.pool.session().await {
         sessions.push(session);
     }
-    gate.lead(Way::Anew(server));
+    gate.lead(Way::Swallowing(server));
     drop(sessions);
     let deadline = Instant::now() + PATIENCE;
     while database.pool.session().await.is_err() {
@@ -145,7 +145,7 @@ async fn connections_that_the_network_swallows_are_replaced() {
     let outage = Outage::beginning(Way::To).await;
     outage.send_until_stored(Uuid::now_v7());
     until(|| outage.site.is_ready());
-    outage.lead(Way::Anew(outage.server.clone())).await;
+    outage.lead(Way::Swallowing(outage.server.clone())).await;
     outage.send_until_stored(Uuid::now_v7());
     until(|| outage.site.is_ready());
 }

@@ -224,7 +224,7 @@ fn outbox_to(site: &TestSite, url: &str, limit: Duration) -> Outbox {
     Outbox::new(site.connections.clone(), mailer, Arc::new(site.head.clone()))
 }
 
-/// Applies anew, and tries both mails once, within this limit. Returns what became of each, and the reference.
+/// Sends another application and tries both of its mails once, within this limit. Returns both outcomes and the reference.
 async fn first_tries(site: &TestSite, fault: &Fault, relay: &Relay, limit: Duration) -> ([Step; 2], String) {
     site.sql("DELETE FROM outbox").await;
     site.sql("UPDATE relay_state SET failures = 0, failing_since = NULL, failed_at = NULL, retry_at = NULL")

@@ -16,7 +16,7 @@ pub enum Way {
     /// Into silence: connections are taken and never answered.
     Silent,
     /// As [`Self::To`], but what was connected before is swallowed and never ended.
-    Anew(PathBuf),
+    Swallowing(PathBuf),
     /// As [`Self::To`], but what was connected before stays where it is: a name or a proxy that follows the primary late.
     NewTo(PathBuf),
 }
@@ -84,7 +84,7 @@ async fn pass(mut client: TcpStream, mut way: watch::Receiver<Led>) {
     let is_swallowed = {
         let passing = async {
             match now {
-                Way::To(directory) | Way::Anew(directory) | Way::NewTo(directory) => {
+                Way::To(directory) | Way::Swallowing(directory) | Way::NewTo(directory) => {
                     drop(connect(&mut client, &directory).await);
                 }
                 Way::Closed => {}
@@ -96,7 +96,7 @@ async fn pass(mut client: TcpStream, mut way: watch::Receiver<Led>) {
             tokio::select! { () = &mut passing => break false, _ = way.changed() => {} }
             match way.borrow().way {
                 Way::NewTo(_) => {}
-                Way::Anew(_) => break true,
+                Way::Swallowing(_) => break true,
                 _ => break false,
             }
         }
