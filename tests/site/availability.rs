@@ -110,14 +110,15 @@ async fn however_many_ask_for_readiness_the_database_is_asked_once_a_second() {
     ]);
     until(|| is_ready(&site));
     let checks = || site.log().matches("pg_logical_emit_message").count();
+    // The log comes a moment after the answer.
+    until(|| checks() > 0);
     let (before, began) = (checks(), Instant::now());
-    assert!(before > 0, "each check is logged");
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| (0..25).for_each(|_| assert!(is_ready(&site))));
         }
     });
-    let most = usize::try_from(began.elapsed().as_secs()).unwrap() + 1;
+    let most = usize::try_from(began.elapsed().as_secs()).unwrap() + 2;
     // Each check is logged once, or twice where its line is long.
     assert!(checks() - before <= 2 * most, "{} in {most} s", checks() - before);
 }
