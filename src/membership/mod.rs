@@ -18,7 +18,9 @@ mod report;
 mod search;
 mod slip;
 mod store;
+mod submission_key;
 mod suspicion;
+mod unlinked;
 pub mod wording;
 
 pub use answers::{Answers, ForPeople};
@@ -35,4 +37,5 @@ pub use report::{owe_report, take_back_reports};
 pub use search::Search;
 pub use slip::Slip;
 pub use store::{Filter, Receipt, State, can_store, count, find, history, receipt, receipt_of_key, records, release};
+pub use submission_key::submission_key;
 pub use suspicion::Suspicions;

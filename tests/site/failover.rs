@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::support::gate::Way;
 use crate::support::pair::{Pair, connect};
 use crate::support::process::{Answer, Process, mails_in, run, until};
-use crate::support::{encode, good_with};
+use crate::support::{encode, good_with, stored_key};
 
 /// A site in a process of its own, with mail into a folder.
 struct Site {
@@ -58,10 +58,14 @@ impl Drop for Site {
     }
 }
 
+/// Each to a mailbox of its own, since one gets few mails a day.
+fn mailbox(key: Uuid) -> String {
+    format!("{key}@afyabora.or.ke")
+}
+
 fn send(site: SocketAddr, key: Uuid) -> Option<Answer> {
+    let mailbox = mailbox(key);
     let key = key.to_string();
-    // Each to a mailbox of its own, since one gets few mails a day.
-    let mailbox = format!("{key}@afyabora.or.ke");
     let typed = good_with(&[
         ("step", "send"),
         ("submission_key", &key),
@@ -220,7 +224,8 @@ async fn a_receipt_found_by_its_key_waits_for_the_standby() {
         assert!(!site.is_ready());
         let ended = format!("SELECT {broken_off}(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
         pair.run(&pair.primary, &ended).await;
-        let seen = format!("SELECT count(*) = 1 FROM applications WHERE submission_key = '{key}'");
+        let stored = stored_key(&[("representative_email", &mailbox(key))], key);
+        let seen = format!("SELECT count(*) = 1 FROM applications WHERE submission_key = '{stored}'");
         pair.until(&pair.primary, &seen).await;
         let again = site.send(key).status;
         assert_eq!(again, 503, "{broken_off}: it is here and not on the standby");

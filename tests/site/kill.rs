@@ -12,7 +12,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::support::process::{Process, mails_in};
-use crate::support::{encode, good_with};
+use crate::support::{encode, good_with, stored_key};
 
 /// Applications posted in all, and how many are acknowledged when the site is killed.
 const POSTS: usize = 200;
@@ -75,9 +75,9 @@ fn post_until_killed(site: Process) -> BTreeSet<String> {
 
 /// The submission key of an application that got its receipt.
 fn post_one(address: SocketAddr) -> Option<String> {
-    let key = Uuid::now_v7().to_string();
-    let body = encode(&good_with(&[("step", "send"), ("submission_key", &key)]));
-    (Process::post(address, &body)?.status == 303).then_some(key)
+    let key = Uuid::now_v7();
+    let body = encode(&good_with(&[("step", "send"), ("submission_key", &key.to_string())]));
+    (Process::post(address, &body)?.status == 303).then(|| stored_key(&[], key).to_string())
 }
 
 /// Whatever was stored, acknowledged or not, has its history and its two mails. Returns how many.

@@ -8,7 +8,7 @@ use axum::http::{Request, StatusCode, header};
 use npoc::membership::QUESTIONS;
 use uuid::Uuid;
 
-use crate::support::{GOOD, TestSite, encode, good_with};
+use crate::support::{GOOD, TestSite, encode, good_with, stored_key};
 
 #[tokio::test]
 async fn an_organization_applies_and_gets_a_receipt() {
@@ -79,8 +79,6 @@ async fn an_application_sent_twice_is_stored_once() {
         (again.status, again.location()),
         (StatusCode::SEE_OTHER, first.location())
     );
-    let other_answers = site.send(&[("organization_name", "Another name")], key).await;
-    assert_eq!(other_answers.location(), first.location());
     assert_eq!((site.count("applications").await, site.count("outbox").await), (1, 2));
 }
 
@@ -117,6 +115,58 @@ async fn without_a_key_or_with_a_malformed_one_the_check_page_comes_back() {
         reply.submission_key();
     }
     assert_eq!(site.count("applications").await, 0);
+}
+
+/// A form that is sent with these headers.
+fn sent_with(headers: &[(&str, &str)], key: Uuid) -> Request<Body> {
+    let body = encode(&good_with(&[("step", "send"), ("submission_key", &key.to_string())]));
+    let request = Request::post("/membership").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    let named = headers
+        .iter()
+        .fold(request, |request, (name, value)| request.header(*name, *value));
+    named.body(Body::from(body)).unwrap()
+}
+
+#[tokio::test]
+async fn a_form_that_another_site_posts_is_shown_to_be_checked() {
+    let site = TestSite::with(&[("NPOC_PUBLIC_URL", "https://npoc.org")]).await;
+    let evil = ("origin", "https://evil.example");
+    let key = Uuid::now_v7();
+    for headers in [
+        &[evil, ("sec-fetch-site", "cross-site")][..],
+        &[("origin", "null"), ("sec-fetch-site", "cross-site")],
+        &[("sec-fetch-site", "same-site")],
+        &[evil],
+    ] {
+        let reply = site.ask(sent_with(headers, key)).await;
+        assert_eq!(reply.status, StatusCode::OK, "{headers:?}");
+        assert_eq!(reply.text_of("h1"), "Check your answers");
+        reply.assert_keeps(&good_with(&[]));
+    }
+    assert_eq!((site.count("applications").await, site.count("outbox").await), (0, 0));
+    for headers in [
+        &[("origin", "https://npoc.org"), ("sec-fetch-site", "same-origin")][..],
+        &[("origin", "https://npoc.org")],
+        &[("sec-fetch-site", "none")],
+        &[],
+    ] {
+        let reply = site.ask(sent_with(headers, key)).await;
+        assert_eq!(reply.status, StatusCode::SEE_OTHER, "{headers:?}");
+    }
+    assert_eq!(site.count("applications").await, 1, "one key, one application");
+}
+
+#[tokio::test]
+async fn a_key_belongs_to_its_answers() {
+    let site = TestSite::new().await;
+    let key = Uuid::now_v7();
+    let first = site.send_until_stored(&[], key).await;
+    let others = [("organization_name", "Another Network")];
+    let second = site.send_until_stored(&others, key).await;
+    assert_ne!(first.location(), second.location(), "no receipt of other answers");
+    assert_eq!(site.send_until_stored(&[], key).await.location(), first.location());
+    assert_eq!(site.send_until_stored(&others, key).await.location(), second.location());
+    assert_eq!(site.count("applications").await, 2);
 }
 
 #[tokio::test]
@@ -205,8 +255,8 @@ async fn a_network_that_sends_too_many_gets_its_answers_back() {
     let site = TestSite::with(&[("NPOC_RATE_LIMIT", "2")]).await;
     let mut statuses = Vec::new();
     for from in ["192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2"] {
-        let key = Uuid::now_v7().to_string();
-        let body = encode(&good_with(&[("step", "send"), ("submission_key", &key)]));
+        let key = Uuid::now_v7();
+        let body = encode(&good_with(&[("step", "send"), ("submission_key", &key.to_string())]));
         let mut request = Request::post("/membership")
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(Body::from(body))
@@ -216,7 +266,7 @@ async fn a_network_that_sends_too_many_gets_its_answers_back() {
             .insert(ConnectInfo(SocketAddr::new(from.parse().unwrap(), 1)));
         let reply = site.ask(request).await;
         if reply.status == StatusCode::TOO_MANY_REQUESTS {
-            assert_eq!(reply.submission_key().to_string(), key);
+            assert_eq!(reply.submission_key(), stored_key(&[], key));
             reply.assert_keeps(&good_with(&[]));
         }
         statuses.push(reply.status.as_u16());

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::support::gate::{Gate, Way};
 use crate::support::process::{Answer, PATIENCE, Process, mails_in, until};
-use crate::support::{Reply, database, encode, good_with};
+use crate::support::{Reply, database, encode, good_with, stored_key};
 
 /// A site in a process of its own, behind a gate to its database.
 struct Outage {
@@ -74,7 +74,7 @@ impl Outage {
             page.text_of(".summary")
                 .contains("Your application may not have been stored")
         );
-        assert_eq!(page.submission_key(), key);
+        assert_eq!(page.submission_key(), stored_key(&[], key));
         page.assert_keeps(&good_with(&[]));
     }
 

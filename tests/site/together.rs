@@ -9,7 +9,7 @@ use npoc::web::Limits;
 use uuid::Uuid;
 
 use crate::support::process::PATIENCE;
-use crate::support::{Reply, TestSite, database};
+use crate::support::{Reply, TestSite, database, stored_key};
 
 /// Organizations of these numbers, sent at once: few, since the site has seconds for all, also on a busy machine.
 async fn send_all(site: &TestSite, numbers: std::ops::Range<usize>) -> Vec<(String, Reply)> {
@@ -92,8 +92,8 @@ async fn those_whose_keys_an_open_transaction_holds_wait_alone() {
         let first = Uuid::now_v7();
         site.send_until_stored(&[], first).await;
         sqlx::query("UPDATE applications SET submission_key = $1 WHERE submission_key = $2")
-            .bind(key)
-            .bind(first)
+            .bind(stored_key(&[], key))
+            .bind(stored_key(&[], first))
             .execute(&mut *holding)
             .await
             .unwrap();
@@ -105,7 +105,7 @@ async fn those_whose_keys_an_open_transaction_holds_wait_alone() {
     }
     for (reply, key) in waiting.iter().zip(held) {
         assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(reply.submission_key(), key);
+        assert_eq!(reply.submission_key(), stored_key(&[], key));
     }
     holding.rollback().await.unwrap();
     assert_eq!(site.send(&[], held[0]).await.status, StatusCode::SEE_OTHER);

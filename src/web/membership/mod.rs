@@ -3,6 +3,7 @@
 //! expires and nothing is lost.
 
 mod form;
+mod origin;
 mod posted;
 
 use std::net::Ipv4Addr;
@@ -14,17 +15,17 @@ use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
-use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::failure::Failure;
 use super::layout::Layout;
 use super::{Page, Site};
 use crate::membership::{
-    self, Answers, Application, Field, Place, Problem, Receipt, Slip, UnknownEnding, in_utc, wording,
+    self, Answers, Application, Field, Place, Problem, Receipt, Slip, UnknownEnding, in_utc, submission_key, wording,
 };
 use crate::outbox;
 pub use form::FormPage;
+use origin::is_of_another_site;
 use posted::{Posted, Step};
 
 /// How long an application may take to be stored before its answers are given back: as long as those before it and
@@ -108,22 +109,35 @@ async fn answer(site: &Site, head: &Parts, posted: &Posted) -> Result<Response, 
         (_, Err(problems)) => refuse(site, posted, &problems),
         (Step::TakeLikelier(field), Ok(application)) => ask_to_check(site, &application.without_slip(field), form_key),
         (Step::Check | Step::Send(None), Ok(application)) => ask_to_check(site, &application, form_key),
+        (Step::Send(Some(_)), Ok(application)) if is_of_another_site(&head.headers, &site.frame.public_url) => {
+            ask_to_check(site, &application, form_key)
+        }
         (Step::Send(Some(key)), Ok(application)) => {
-            let submission = Submission {
-                application: &application,
-                form_key,
-                key,
-            };
-            if !site.limit.allows(&head.headers, &head.extensions) {
-                return hold(site, &submission).await;
-            }
-            // Early: what would only wait has its answers back at once, and what is taken stays fast.
-            let Some(place) = site.intake.place() else {
-                return give_back(site, &submission, Notice::Busy, StatusCode::SERVICE_UNAVAILABLE);
-            };
-            send(site, &submission, place).await
+            take(
+                site,
+                head,
+                &Submission::sent(&application, form_key, key),
+                age(form_key),
+            )
+            .await
         }
     }
+}
+
+async fn take(
+    site: &Site,
+    head: &Parts,
+    submission: &Submission<'_>,
+    filled_in: Option<Duration>,
+) -> Result<Response, Failure> {
+    if !site.limit.allows(&head.headers, &head.extensions) {
+        return hold(site, submission).await;
+    }
+    // Early: what would only wait has its answers back at once, and what is taken stays fast.
+    let Some(place) = site.intake.place() else {
+        return give_back(site, submission, Notice::Busy, StatusCode::SERVICE_UNAVAILABLE);
+    };
+    send(site, submission, place, filled_in).await
 }
 
 fn edit(site: &Site, posted: &Posted, change: Option<Field>) -> Result<Response, Failure> {
@@ -137,34 +151,31 @@ fn refuse(site: &Site, posted: &Posted, problems: &[Problem]) -> Result<Response
 }
 
 fn ask_to_check(site: &Site, application: &Application, form_key: Uuid) -> Result<Response, Failure> {
-    let key = submission_key(form_key, application.answers());
-    give_back(
-        site,
-        &Submission {
-            application,
-            form_key,
-            key,
-        },
-        Notice::NotSentYet,
-        StatusCode::OK,
-    )
+    let submission = Submission::of(application, form_key);
+    give_back(site, &submission, Notice::NotSentYet, StatusCode::OK)
 }
 
-/// The same form with the same answers has the same key, however often its check page is asked for:
-/// reload, back button and double click all lead to one application. Changed answers are another
-/// application, which is welcome and which staff are told of.
-fn submission_key(form_key: Uuid, answers: &Answers) -> Uuid {
-    let mut hash = Sha256::new_with_prefix(form_key);
-    for question in &membership::QUESTIONS {
-        for answer in answers.all(question.field) {
-            hash.update([question.field as u8]);
-            hash.update(answer.len().to_be_bytes());
-            hash.update(answer);
+impl<'a> Submission<'a> {
+    /// The same form with the same answers has the same key, however often its check page is asked for: reload, back
+    /// button and double click all lead to one application. Changed answers make another application, which staff see.
+    fn of(application: &'a Application, form_key: Uuid) -> Self {
+        Self {
+            application,
+            form_key,
+            key: submission_key(form_key, application.answers()),
         }
     }
-    let mut octets = [0; 16];
-    octets.copy_from_slice(&hash.finalize()[..16]);
-    Uuid::new_v8(octets)
+
+    /// A key belongs to its answers. One that no check page made counts as the key of a form, so that it never leads to
+    /// the receipt of other answers.
+    fn sent(application: &'a Application, form_key: Uuid, key: Uuid) -> Self {
+        let of_check_page = Self::of(application, form_key);
+        if of_check_page.key == key {
+            of_check_page
+        } else {
+            Self::of(application, key)
+        }
+    }
 }
 
 /// The check page, with a key that stores once whatever happened before.
@@ -197,11 +208,16 @@ async fn hold(site: &Site, submission: &Submission<'_>) -> Result<Response, Fail
     }
 }
 
-async fn send(site: &Site, submission: &Submission<'_>, place: Place) -> Result<Response, Failure> {
+async fn send(
+    site: &Site,
+    submission: &Submission<'_>,
+    place: Place,
+    filled_in: Option<Duration>,
+) -> Result<Response, Failure> {
     let sent = membership::Submission {
         application: submission.application.clone(),
         key: submission.key,
-        filled_in: age(submission.form_key),
+        filled_in,
         received_at: site.intake.now(),
     };
     match soon(site.intake.submit(place, sent)).await {

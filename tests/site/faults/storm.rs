@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::support::process::Process;
 use crate::support::relay::{At, Part, Relay, Taken};
-use crate::support::{Mail, database, encode, good_with};
+use crate::support::{Mail, database, encode, good_with, stored_key};
 
 /// How much.
 #[derive(Clone, Copy, Debug)]
@@ -198,7 +198,7 @@ impl Storm {
             while !is_stored() {
                 std::thread::sleep(Duration::from_millis(5));
             }
-            self.acknowledged.lock().unwrap().insert(key);
+            self.acknowledged.lock().unwrap().insert(stored_key(&[], key));
         }
     }
 

@@ -29,6 +29,8 @@ use sqlx::PgPool;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+pub use sending::stored_key;
+
 /// A complete application, any part of which a test may replace.
 pub const GOOD: [(&str, &str); 17] = [
     ("organization_name", "Afya Bora Health Network"),

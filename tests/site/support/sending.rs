@@ -3,10 +3,11 @@
 use std::time::Instant;
 
 use axum::http::StatusCode;
+use npoc::membership::{self, Answers, submission_key};
 use uuid::Uuid;
 
 use super::process::PATIENCE;
-use super::{Reply, TestSite};
+use super::{Reply, TestSite, good_with};
 
 impl TestSite {
     /// Sends with a key of its own and returns the reference on the receipt.
@@ -28,4 +29,12 @@ impl TestSite {
             assert!(is_slow, "{}: {}", sent.status, sent.body);
         }
     }
+}
+
+/// The key under which the good application with changes is stored that is sent with this key.
+pub fn stored_key(changes: &[(&str, &str)], key: Uuid) -> Uuid {
+    let given = good_with(changes);
+    let pairs = given.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+    let application = membership::check(&Answers::typed(pairs)).unwrap();
+    submission_key(key, application.answers())
 }
