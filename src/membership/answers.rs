@@ -2,8 +2,9 @@
 //! way, so that the form, the check page, the emails and the terminal show the same thing.
 
 use super::question::{Field, QUESTIONS};
+use super::unlinked::unlinked;
 use super::wording;
-use crate::values::text;
+use crate::values::{DomainName, text};
 
 /// Answers by question, each a list, since some questions take several.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,7 +61,11 @@ impl Answers {
         })
     }
 
+    /// A box that was left unticked is an answer too.
     fn in_words(&self, field: Field) -> Vec<String> {
+        if let Some(unticked) = wording::unticked(field).filter(|_| self.all(field).is_empty()) {
+            return vec![unticked.to_owned()];
+        }
         let words = self.all(field).iter().map(|given| wording::answer(field, given));
         words
             .flat_map(|answer| answer.lines().map(str::to_owned).collect::<Vec<_>>())
@@ -79,6 +84,15 @@ pub struct ForPeople {
 }
 
 impl ForPeople {
+    /// The same without anything of which a mail program makes a link, but for this domain.
+    #[must_use]
+    pub fn unlinked(mut self, own: &DomainName) -> Self {
+        for line in &mut self.lines {
+            *line = unlinked(line, Some(own));
+        }
+        self
+    }
+
     /// Whether it is a phone number without words.
     #[must_use]
     pub fn is_number(&self) -> bool {

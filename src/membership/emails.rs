@@ -9,8 +9,9 @@ use unicode_segmentation::UnicodeSegmentation;
 use super::answers::ForPeople;
 use super::check::Application;
 use super::own_domain::shared_host;
-use super::question::Field;
+use super::question::{Field, Rule};
 use super::suspicion::Suspicions;
+use super::unlinked::unlinked;
 
 use crate::mailer::{Email, Purpose};
 use crate::values::EmailAddress;
@@ -157,11 +158,8 @@ impl StaffEmail<'_> {
             .one(Field::OrganizationName)
             .unwrap_or_default();
         let country = self.application.country().name();
-        format!(
-            "[NPOC membership] {} ({country}) {}",
-            shortened(name),
-            self.news.reference
-        )
+        let name = unlinked(&shortened(name), Some(self.application.domain_name()));
+        format!("[NPOC membership] {name} ({country}) {}", self.news.reference)
     }
 
     /// The first line: what staff decide about.
@@ -198,13 +196,23 @@ impl StaffEmail<'_> {
     fn representative(&self) -> [String; 2] {
         let name = self.application.answers().one(Field::RepresentativeName);
         [
-            name.unwrap_or_default().to_owned(),
+            unlinked(name.unwrap_or_default(), Some(self.application.domain_name())),
             self.application.representative_email().to_string(),
         ]
     }
 
+    /// The stated domain name and the mail addresses stay as they are, so that staff can use them.
     fn answers(&self) -> impl Iterator<Item = ForPeople> {
-        self.application.answers().for_people()
+        let safe = |answer: ForPeople| match answer.field.question().rule {
+            Rule::DomainName | Rule::Email => answer,
+            _ => answer.unlinked(self.application.domain_name()),
+        };
+        self.application.answers().for_people().map(safe)
+    }
+
+    /// Where the stated domain name leads, for the one link of the mail.
+    fn home(&self) -> String {
+        format!("https://{}/", self.application.domain_name().ascii())
     }
 }
 
@@ -236,7 +244,8 @@ fn sharers(application: &Application) -> Finding {
     let label = "Others who use the domain name";
     match shared_host(application.domain_name()) {
         None => Finding::of(label, "none that the site knows of"),
-        Some(host) => Finding::of(label, format!("YES: everybody at {host}")).but("a domain name that others use too"),
+        Some(host) => Finding::of(label, format!("YES: everybody at {}", unlinked(host, None)))
+            .but("a domain name that others use too"),
     }
 }
 
@@ -307,7 +316,10 @@ fn mail_to_applicant(news: &NewApplication) -> Finding {
 }
 
 fn unknown_endings(application: &Application) -> Finding {
-    let each = application.unknown_endings().into_iter().map(|ending| ending.name);
+    let each = application
+        .unknown_endings()
+        .into_iter()
+        .map(|ending| unlinked(&ending.name, Some(application.domain_name())));
     Finding::any(
         "Endings that the site does not know",
         "none",

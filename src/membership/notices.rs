@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::emails::MailIdentity;
+use super::unlinked::unlinked;
 use crate::mailer::{Email, Purpose};
 use crate::outbox::{NoticeWriter, Undelivered, Why};
 
@@ -40,9 +41,10 @@ impl Notice<'_> {
         }
     }
 
-    fn reason(&self) -> Option<&str> {
+    /// What a mail server said, which may be anybody's.
+    fn reason(&self) -> Option<String> {
         match &self.email.why {
-            Why::GivenUp(reason) | Why::Bounced(reason) | Why::Delayed(reason) => Some(reason),
+            Why::GivenUp(reason) | Why::Bounced(reason) | Why::Delayed(reason) => Some(unlinked(reason, None)),
             Why::Complaint => None,
         }
     }

@@ -87,6 +87,16 @@ pub fn answer(field: Field, given: &str) -> String {
     }
 }
 
+/// What an answer says whose boxes were all left unticked; `None` for a question without boxes.
+#[must_use]
+pub fn unticked(field: Field) -> Option<&'static str> {
+    match field.question().rule {
+        Rule::AnyOf(_) => Some("None of these"),
+        Rule::Yes => Some("No"),
+        _ => None,
+    }
+}
+
 /// What stands beside a radio button or a checkbox; `None` for a value that is not on offer.
 #[must_use]
 pub fn choice(field: Field, value: &str) -> Option<&'static str> {

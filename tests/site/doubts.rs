@@ -69,7 +69,7 @@ async fn an_ending_that_nobody_knows_is_asked_about_and_never_refused() {
     site.deliver_all().await;
     let (staff, _) = site.mails(&reference);
     assert!(
-        staff.text.contains("does not know\n    YES: afyabora.or.k; web.dr\n"),
+        staff.text.contains("does not know\n    YES: afyabora.or.k; web[.]dr\n"),
         "{}",
         staff.text
     );

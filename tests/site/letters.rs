@@ -26,7 +26,7 @@ async fn the_staff_mail_shows_every_answer_under_its_label_and_not_provided_wher
                 .next()
                 .unwrap()
                 .to_owned(),
-            (_, None) => "Not provided".to_owned(),
+            (_, None) => wording::unticked(question.field).unwrap_or("Not provided").to_owned(),
         };
         assert!(after.starts_with(&format!("    {expected}\n")), "{label}: {expected}");
         assert!(
@@ -252,4 +252,43 @@ fn masked(mail: &Mail, reference: &str) -> String {
         None => line.to_owned(),
     };
     text.lines().map(mask).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn nothing_that_was_typed_becomes_a_link_in_staff_mail() {
+    let site = TestSite::new().await;
+    let typed = [
+        ("organization_name", "Sign in at evil.example now"),
+        ("website", "https://evil.example/login"),
+        (
+            "statement",
+            "See https://evil.example/a and www.evil.example, and write to ann@evil.example.",
+        ),
+        ("registration_note", "http://npoc.org@evil.example/"),
+        ("representative_name", "Ann evil.example"),
+        (
+            "icann_groups",
+            "https://аpple.example and https://afyabora.or.ke/groups",
+        ),
+    ];
+    let reference = site.apply(&typed).await;
+    site.deliver_all().await;
+    let (staff, _) = site.mails(&reference);
+    for part in [&staff.text, &staff.html, &staff.subject] {
+        assert!(
+            !part.contains("evil.example") && !part.contains("pple.example"),
+            "{part}"
+        );
+    }
+    for words in [
+        "https[:]//evil[.]example/login [leads to evil[.]example]",
+        "http[:]//npoc[.]org@evil[.]example/ [leads to evil[.]example]",
+        "https[:]//аpple[.]example [leads to xn--pple-43d[.]example] and https://afyabora.or.ke/groups",
+    ] {
+        assert!(staff.text.contains(words), "{words} in {}", staff.text);
+    }
+    let html = scraper::Html::parse_document(&staff.html);
+    let links = scraper::Selector::parse("a").unwrap();
+    let links: Vec<_> = html.select(&links).filter_map(|link| link.attr("href")).collect();
+    assert_eq!(links, ["https://afyabora.or.ke/"], "the stated domain name alone");
 }

@@ -1,0 +1,159 @@
+//! What strangers wrote, for mails that come from NPOC: text of which no mail program makes a link, since readers trust
+//! such a mail.
+
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
+use url::Url;
+
+use crate::values::DomainName;
+
+/// Returns the text with each address broken, as in `https[:]//evil[.]example/`, but for those of the organization's own
+/// domain. The host that a web address leads to is named behind it, in ASCII: it may hide behind a user's name, or look
+/// like another.
+#[must_use]
+pub fn unlinked(text: &str, own: Option<&DomainName>) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for word in text.split_inclusive(char::is_whitespace) {
+        let bare = word.trim_end();
+        if own.is_some_and(|own| is_of(own, bare)) {
+            safe.push_str(bare);
+        } else {
+            safe.push_str(&broken(bare));
+            safe.extend(leads_to(bare));
+        }
+        safe.push_str(&word[bare.len()..]);
+    }
+    safe
+}
+
+/// Whether a word is one address of this domain and nothing else.
+fn is_of(own: &DomainName, word: &str) -> bool {
+    let (_, address) = word.split_once("://").unwrap_or(("", word));
+    let is_one = !address.contains([',', ';', '|', '<', '>', '"', '\\']) && !address.contains("://");
+    let host = host(address).unwrap_or_default();
+    let rest = host.strip_suffix(own.ascii());
+    is_one && rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+/// Where the first web address in a word leads, whatever its scheme is called.
+fn leads_to(word: &str) -> Option<String> {
+    let (_, address) = word.split_once("://")?;
+    Some(format!(" [leads to {}]", broken(&host(address)?)))
+}
+
+/// The host of an address without its scheme, in ASCII.
+fn host(address: &str) -> Option<String> {
+    let bare = address.trim_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '/' | '[' | ']' | '-'));
+    let url = Url::parse(&format!("http://{bare}")).ok()?;
+    url.host_str().map(str::to_owned)
+}
+
+/// With brackets around what makes an address of a text: the colon of a scheme, and the dot before a name, since programs
+/// make links of bare names too. Numbers, abbreviations and ends of sentences stay.
+fn broken(word: &str) -> String {
+    let mut safe = String::with_capacity(word.len());
+    for (index, c) in word.char_indices() {
+        let rest = &word[index + c.len_utf8()..];
+        if (c == '.' && index > 0 && begins_with_name(rest)) || (c == ':' && rest.starts_with(['/', '\\'])) {
+            safe.extend(['[', c, ']']);
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
+/// Two letters at least: no domain ends with fewer. What is invisible may be skipped by the program that reads it.
+fn begins_with_name(rest: &str) -> bool {
+    let visible = rest.chars().filter(|c| c.general_category() != GeneralCategory::Format);
+    let mut name = visible.take(2);
+    name.next().is_some_and(char::is_alphabetic) && name.next().is_some_and(|c| c.is_alphanumeric() || c == '-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_mail_program_finds_a_link() {
+        for (written, safe) in [
+            (
+                "https://evil.example/login",
+                "https[:]//evil[.]example/login [leads to evil[.]example]",
+            ),
+            (
+                "see (https://evil.example/), then www.evil.example.",
+                "see (https[:]//evil[.]example/), [leads to evil[.]example] then www[.]evil[.]example.",
+            ),
+            (
+                "http://npoc.org@evil.example",
+                "http[:]//npoc[.]org@evil[.]example [leads to evil[.]example]",
+            ),
+            (
+                "https://аpple.example",
+                "https[:]//аpple[.]example [leads to xn--pple-43d[.]example]",
+            ),
+            (
+                "HTTPS://192.0.2.1:8080/x",
+                "HTTPS[:]//192.0.2.1:8080/x [leads to 192.0.2.1]",
+            ),
+            (
+                "ftp://files.example",
+                "ftp[:]//files[.]example [leads to files[.]example]",
+            ),
+            ("http:/\\evil.example", "http[:]/\\evil[.]example"),
+            ("//evil.example", "//evil[.]example"),
+            ("ann@evil.example", "ann@evil[.]example"),
+            ("mailto:ann@evil.example", "mailto:ann@evil[.]example"),
+            ("مثال.إختبار", "مثال[.]إختبار"),
+            ("evil.\u{200b}example", "evil[.]\u{200b}example"),
+            ("xn--pple-43d.xn--p1ai", "xn--pple-43d[.]xn--p1ai"),
+            ("a.co", "a[.]co"),
+        ] {
+            assert_eq!(unlinked(written, None), safe);
+            assert!(!unlinked(written, None).contains("://"));
+        }
+    }
+
+    #[test]
+    fn other_words_stay_as_they_were_written() {
+        for written in [
+            "",
+            "We run health posts.\nWe wish to be heard.",
+            "OP.218/051/2014/0123",
+            "3.5 million, e.g. in the U.S.A., J.R.R. Otieno",
+            "Tel.: +254 20 123 4567",
+            "12:30",
+            "  two  spaces ",
+            "…and so on...",
+            "中文。日本語の文。続き。",
+        ] {
+            assert_eq!(unlinked(written, None), written);
+        }
+    }
+
+    #[test]
+    fn addresses_of_the_stated_domain_stay_whole() {
+        let own = DomainName::parse("afyabora.or.ke").unwrap();
+        for written in [
+            "https://afyabora.or.ke/en",
+            "see (www.afyabora.or.ke).",
+            "HTTPS://AFYABORA.OR.KE",
+            "info@mail.afyabora.or.ke",
+        ] {
+            assert_eq!(unlinked(written, Some(&own)), written);
+        }
+        for written in [
+            "https://afyabora.or.ke@evil.example",
+            "https://afyabora.or.ke.evil.example/",
+            "https://myafyabora.or.ke/",
+            "https://afyabora.or.ke,https://evil.example",
+            "https://afyabora.or.ke/,evil.example",
+            "https://evil.example/afyabora.or.ke",
+            "https://evil.example#@afyabora.or.ke",
+            "https://evil.example\\\\@afyabora.or.ke",
+        ] {
+            let safe = unlinked(written, Some(&own));
+            assert!(!safe.contains("://") && !safe.contains("l.example"), "{safe}");
+        }
+    }
+}
