@@ -3,6 +3,7 @@
 //! in [`super::wording`]. To change a question, change its row here, its words there, and its
 //! column in a migration.
 
+use crate::values::characters::is_anything_seen;
 use crate::values::{Country, DomainName, EmailAddress, Fault, Website, text};
 
 /// A question of the form. The order is the form's.
@@ -83,7 +84,6 @@ pub struct Question {
     pub autocomplete: &'static str,
 }
 
-const NAME: Rule = Rule::Line(2, 200);
 const SHORT: Rule = Rule::Line(1, 200);
 const YES_NO: Rule = Rule::OneOf(&["yes", "no"]);
 const KINDS_OF_WORK: Rule = Rule::OneOf(&[
@@ -108,7 +108,7 @@ use Group::{Declarations, Icann, Organization, Representative};
 /// Every question, in form order: `QUESTIONS[field as usize]` is the question of `field`.
 #[rustfmt::skip]
 pub const QUESTIONS: [Question; 22] = [
-    ask(F::OrganizationName, "organization_name", Organization, NAME, true, "organization"),
+    ask(F::OrganizationName, "organization_name", Organization, SHORT, true, "organization"),
     ask(F::OrganizationNameLatin, "organization_name_latin", Organization, SHORT, false, ""),
     ask(F::DomainName, "domain_name", Organization, Rule::DomainName, true, ""),
     ask(F::Website, "website", Organization, Rule::Website, false, "url"),
@@ -117,11 +117,11 @@ pub const QUESTIONS: [Question; 22] = [
     ask(F::RegistrationNote, "registration_note", Organization, Rule::Prose(2, 500), true, ""),
     ask(F::KindOfWork, "kind_of_work", Organization, KINDS_OF_WORK, true, ""),
     ask(F::Statement, "statement", Organization, Rule::Prose(20, 2000), true, ""),
-    ask(F::RepresentativeName, "representative_name", Representative, NAME, true, "name"),
-    ask(F::RepresentativeRole, "representative_role", Representative, NAME, true, "organization-title"),
+    ask(F::RepresentativeName, "representative_name", Representative, SHORT, true, "name"),
+    ask(F::RepresentativeRole, "representative_role", Representative, SHORT, true, "organization-title"),
     ask(F::RepresentativeEmail, "representative_email", Representative, Rule::Email, true, "email"),
     ask(F::RepresentativePhone, "representative_phone", Representative, Rule::Line(1, 50), false, "tel"),
-    ask(F::AlternateName, "alternate_name", Representative, NAME, false, ""),
+    ask(F::AlternateName, "alternate_name", Representative, SHORT, false, ""),
     ask(F::AlternateEmail, "alternate_email", Representative, Rule::Email, false, ""),
     ask(F::NcsgStatus, "ncsg_status", Icann, NCSG, true, ""),
     ask(F::IcannGroups, "icann_groups", Icann, Rule::Line(1, 500), false, ""),
@@ -210,6 +210,9 @@ impl Rule {
     }
 
     fn clean_one(self, typed: &str) -> Result<String, Fault> {
+        if !is_anything_seen(typed) {
+            return Err(Fault::Missing);
+        }
         match self {
             Self::Line(min, max) => text::line(typed, min, max),
             Self::Prose(min, max) => text::prose(typed, min, max),
@@ -234,7 +237,6 @@ fn only(typed: &[String]) -> Result<&str, Fault> {
 
 fn one_of(offered: &[&str], typed: &str) -> Result<String, Fault> {
     match typed.trim() {
-        "" => Err(Fault::Missing),
         given if offered.contains(&given) => Ok(given.to_owned()),
         given => Err(Fault::not_offered(given)),
     }
@@ -245,7 +247,7 @@ fn any_of(offered: &[&str], typed: &[String]) -> Result<Vec<String>, Fault> {
     let given: Vec<&str> = typed
         .iter()
         .map(|one| one.trim())
-        .filter(|one| !one.is_empty())
+        .filter(|one| is_anything_seen(one))
         .collect();
     if let Some(unknown) = given.iter().find(|one| !offered.contains(one)) {
         return Err(Fault::not_offered(unknown));

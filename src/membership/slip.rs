@@ -5,7 +5,6 @@ use super::answers::Answers;
 use super::check::emails;
 use super::own_domain::shared_host;
 use super::question::Field;
-use crate::values::text::halved;
 use crate::values::{DomainName, EmailAddress};
 
 /// Where very many people have their mail, in every region. A list of names to be near to, not of
@@ -54,7 +53,8 @@ pub(super) fn slips(answers: &Answers, own_domain: &DomainName) -> Vec<Slip> {
 fn slip(field: Field, given: EmailAddress, own_domain: &DomainName) -> Option<Slip> {
     let likelier = likelier(given.domain(), own_domain);
     let domain = likelier.unwrap_or(given.domain().unicode());
-    let mailbox: String = given.mailbox().chars().map(halved).collect();
+    let respelled = given.likely();
+    let mailbox = respelled.as_ref().unwrap_or(&given).mailbox();
     let meant = EmailAddress::parse(&format!("{mailbox}@{domain}")).ok()?;
     let is_near_own = likelier == Some(own_domain.registered());
     let is_twin = is_near_own && near(given.domain().unicode(), own_domain.registered()).is_none();

@@ -278,7 +278,10 @@ fn email(thing: &str, fault: EmailFault) -> String {
         EmailFault::Space => format!("Enter {thing} without spaces, line breaks or invisible characters"),
         EmailFault::NotAlone => format!("Enter {thing} alone, without a name, < > or mailto:"),
         EmailFault::TooLong => {
-            format!("Enter a shorter address as {thing}: mail takes 64 letters before the @ and 254 in all")
+            format!(
+                "Enter a shorter address as {thing}: mail takes 64 characters before the @ and 254 bytes in all, \
+                 and a letter outside ASCII has two bytes or more"
+            )
         }
         EmailFault::NotPublic => {
             format!("Enter {thing} with a domain name that the whole Internet knows, like name@example.org")

@@ -1,8 +1,13 @@
-//! What a registry asks of a label beyond UTS 46 (RFC 5891, 4.2.3.3): characters that belong to a
-//! name only beside certain others (RFC 5892, appendix A.3 to A.9), and some that never do (2.6).
-//! The joiners (A.1 and A.2) are judged by UTS 46 itself.
+//! What a registry asks of a label beyond UTS 46 (RFC 5891, 4.2.3.3): letters, digits and marks
+//! alone (RFC 5892, 3), some of which belong to a name only beside certain others (appendix A.3 to
+//! A.9) or never (2.6). The joiners (A.1 and A.2) are judged by UTS 46 itself.
+//!
+//! UTS 46 alone lets symbols pass, which IDNA 2008 took out of names. A few registries sell names of
+//! emoji all the same; such a name is refused here too. ICANN's SSAC advises against them at every
+//! level (SAC095): they look different on every machine and alike to many readers, and much software
+//! refuses them. An organization that has one has another name besides.
 
-use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
+use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 use unicode_script::{Script, UnicodeScript};
 
 /// The first character that no name holds: symbols of ASCII (STD3), punctuation of any living script
@@ -42,7 +47,23 @@ fn may_stand(c: char, before: Option<char>, after: Option<char>, label: &str) ->
         // Extended Arabic-Indic digits look like the Arabic-Indic ones.
         '\u{6f0}'..='\u{6f9}' => !label.contains(is_arabic_indic_digit),
         '\u{640}' | '\u{7fa}' | '\u{302e}' | '\u{302f}' | '\u{3031}'..='\u{3035}' | '\u{303b}' => false,
-        _ => true,
+        _ => is_of_a_name(c),
+    }
+}
+
+/// RFC 5892, 3: the letters, digits and marks of 2.1 (UTS 46 has made capitals small), the exceptions
+/// of 2.6, and the hyphen and the joiners, which have rules of their own; but no Jamo (2.9) and no
+/// marks for symbols or music (2.4).
+fn is_of_a_name(c: char) -> bool {
+    use GeneralCategory::{DecimalNumber, LowercaseLetter, ModifierLetter, NonspacingMark, OtherLetter, SpacingMark};
+    match c {
+        '-' | '\u{200c}' | '\u{200d}' | '\u{6fd}' | '\u{6fe}' | '\u{f0b}' | '\u{3007}' => true,
+        '\u{1100}'..='\u{11ff}' | '\u{a960}'..='\u{a97f}' | '\u{d7b0}'..='\u{d7ff}' => false,
+        '\u{20d0}'..='\u{20ff}' | '\u{1d100}'..='\u{1d24f}' => false,
+        _ => matches!(
+            c.general_category(),
+            LowercaseLetter | OtherLetter | ModifierLetter | DecimalNumber | NonspacingMark | SpacingMark
+        ),
     }
 }
 
@@ -75,6 +96,12 @@ mod tests {
             "ب٠ب",
             "۰0",
             "example",
+            "a-1",
+            "straße",
+            "οδός",
+            "〇",
+            "སྤྱ་ད",
+            "क्\u{200d}ष",
         ] {
             assert_eq!(misplaced(label), None, "{label}");
         }
@@ -96,6 +123,16 @@ mod tests {
             "실〮례",
             "〱",
             "〻",
+            "i❤",
+            "☃",
+            "a®b",
+            "√2",
+            "🦊",
+            "a\u{20dd}",
+            "\u{1100}\u{1161}",
+            "€",
+            "⠓",
+            "𐍁",
         ] {
             assert!(misplaced(label).is_some(), "{label}");
         }

@@ -1,14 +1,13 @@
 //! A registered domain name, understood from what people paste and kept both as people read it
 //! (U-labels) and as the DNS has it (A-labels): RFC 5890, UTS 46 strict, RFC 5892.
 
-use std::collections::HashSet;
 use std::net::IpAddr;
 
 use unicode_normalization::UnicodeNormalization;
-use unicode_script::{Script, UnicodeScript};
+use unicode_security::MixedScript;
 
+use super::characters::{halved, is_anything_seen, is_hyphen, is_ignorable, is_joiner, is_shaping};
 use super::context::{misplaced, stray_punctuation};
-use super::text::{halved, is_bidi_control, is_never_shaping, is_zero_width};
 use super::{DomainFault, Fault};
 
 /// More octets of UTF-8 than any domain name can have.
@@ -71,10 +70,10 @@ impl DomainName {
     }
 
     /// Whether one label mixes scripts, which may be a look-alike of another name (UTS 39).
-    /// Japanese and Korean mix scripts as a matter of course and are not meant.
+    /// Chinese, Japanese and Korean mix scripts as a matter of course and are not meant.
     #[must_use]
     pub fn mixes_scripts(&self) -> bool {
-        self.unicode.split('.').any(label_mixes_scripts)
+        !self.unicode.split('.').all(MixedScript::is_single_script)
     }
 
     /// The name that was registered, which this one may be below: `example.org` of
@@ -118,7 +117,7 @@ fn host_of(typed: &str) -> Result<String, Fault> {
         return Err(Fault::Damaged);
     }
     let authority = pasted.split(['/', '?', '#', '\\']).next().unwrap_or_default();
-    if authority.is_empty() {
+    if !is_anything_seen(authority) {
         return Err(Fault::Missing);
     }
     if authority.contains('@') {
@@ -139,21 +138,16 @@ fn host_of(typed: &str) -> Result<String, Fault> {
 pub fn pasted(typed: &str) -> String {
     let visible: String = typed
         .chars()
-        .filter(|c| !is_bidi_control(*c) && !is_never_shaping(*c))
+        .filter(|c| is_shaping(*c) || !is_ignorable(*c))
         .map(halved)
         .map(|c| if is_hyphen(c) { '-' } else { c })
         .nfc()
         .collect();
     let pasted = visible
-        .trim_matches(|c: char| c.is_whitespace() || is_zero_width(c))
+        .trim_matches(|c: char| c.is_whitespace() || is_joiner(c))
         .trim_matches(['<', '>', '"', '“', '”', '\'', '「', '」', '«', '»'])
         .trim();
     without_scheme(pasted).to_owned()
-}
-
-/// What word processors make of a hyphen.
-fn is_hyphen(c: char) -> bool {
-    matches!(c, '\u{2010}'..='\u{2013}' | '\u{2212}')
 }
 
 /// Without `https://` or `//`, however often; a path may hold another address.
@@ -222,19 +216,6 @@ fn refusal(unicode: &str) -> DomainFault {
     } else {
         DomainFault::NotAllowed
     }
-}
-
-fn label_mixes_scripts(label: &str) -> bool {
-    let scripts: HashSet<Script> = label
-        .chars()
-        .map(|c| c.script())
-        .filter(|script| !matches!(script, Script::Common | Script::Inherited))
-        .collect();
-    let is_one_writing_system = |together: &[Script]| scripts.iter().all(|script| together.contains(script));
-    scripts.len() > 1
-        && !is_one_writing_system(&[Script::Han, Script::Hiragana, Script::Katakana])
-        && !is_one_writing_system(&[Script::Han, Script::Hangul])
-        && !is_one_writing_system(&[Script::Han, Script::Bopomofo])
 }
 
 #[cfg(test)]

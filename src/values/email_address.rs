@@ -5,10 +5,19 @@ use std::fmt;
 
 use lettre::Address;
 use unicode_normalization::UnicodeNormalization;
-use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+use unicode_segmentation::UnicodeSegmentation;
 
-use super::text::{is_bidi_control, is_zero_width};
-use super::{DomainFault, DomainName, EmailFault, Fault};
+use super::characters::{
+    SOFT_HYPHEN, has_what_it_shapes, is_anything_seen, is_ignorable, is_seen_in_an_address, is_shaping,
+};
+use super::{DomainFault, DomainName, EmailFault, Fault, doubt};
+
+/// What every server must take before the `@` (RFC 5321, 4.5.3.1.1). In octets that is what none need
+/// exceed, not what none may: a short name in an Indic script has more.
+const MAILBOX: usize = 64;
+
+/// A path of 256 octets with its angle brackets (RFC 5321, 4.5.3.1.3).
+const ADDRESS: usize = 254;
 
 /// An address as people read it, its domain in Unicode: `用户@例え.テスト`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,10 +32,10 @@ impl EmailAddress {
     /// # Errors
     /// [`Fault::Missing`], [`Fault::Damaged`] or an [`EmailFault`].
     pub fn parse(typed: &str) -> Result<Self, Fault> {
-        let address: String = unquoted(typed.trim_matches(is_noise_at_an_end)).nfc().collect();
-        if address.is_empty() {
+        if !is_anything_seen(typed) {
             return Err(Fault::Missing);
         }
+        let address: String = unquoted(typed.trim_matches(is_noise_at_an_end)).nfc().collect();
         if address.contains(char::REPLACEMENT_CHARACTER) {
             return Err(Fault::Damaged);
         }
@@ -60,6 +69,28 @@ impl EmailAddress {
         !self.mailbox.is_ascii()
     }
 
+    /// Whether the mailbox has more octets than every server takes, so that some may not take it.
+    #[must_use]
+    pub fn is_long(&self) -> bool {
+        self.mailbox.len() > MAILBOX
+    }
+
+    /// Whether the mailbox holds what a keyboard hardly meant: scripts mixed in a word, a typographic
+    /// apostrophe, digits of another script. It may exist all the same.
+    #[must_use]
+    pub fn is_doubtful(&self) -> bool {
+        doubt::is_doubtful(&self.mailbox, self.domain.unicode().is_ascii())
+    }
+
+    /// The address that was probably meant where this one is doubtful: `o'brien@` for `o’brien@`.
+    /// Nothing where no address is likelier.
+    #[must_use]
+    pub fn likely(&self) -> Option<Self> {
+        let mailbox = doubt::likely(&self.mailbox, self.domain.unicode().is_ascii())?;
+        let likely = Self::parse(&format!("{mailbox}@{}", self.domain.unicode())).ok()?;
+        (likely != *self).then_some(likely)
+    }
+
     fn of_clean(address: &str) -> Result<Self, EmailFault> {
         if is_with_a_name(address) {
             return Err(EmailFault::NotAlone);
@@ -83,7 +114,7 @@ impl EmailAddress {
 
     fn refuse_what_cannot_be_sent(&self) -> Result<(), EmailFault> {
         let wire_octets = self.mailbox.len() + 1 + self.domain.ascii().len();
-        if self.mailbox.len() > 64 || wire_octets > 254 {
+        if wire_octets > ADDRESS || self.mailbox.graphemes(true).count() > MAILBOX {
             return Err(EmailFault::TooLong);
         }
         // An encoded word (RFC 2047) would be read as what it encodes, wherever it stands.
@@ -94,10 +125,20 @@ impl EmailAddress {
         {
             return Err(EmailFault::Mailbox);
         }
-        let shape = self.mailbox.replace(|c: char| !c.is_ascii(), "x");
-        Address::new(shape, self.domain.ascii())
+        Address::new(self.shape(), self.domain.ascii())
             .map(drop)
             .map_err(|_| self.why_not_sendable())
+    }
+
+    /// The mailbox with one letter for each run outside ASCII, which lettre would count in octets.
+    fn shape(&self) -> String {
+        let runs = self.mailbox.split_inclusive(|c: char| c.is_ascii());
+        let run = |run: &str| match run.chars().next_back() {
+            Some(last) if last.is_ascii() && run.len() > 1 => format!("x{last}"),
+            Some(last) if last.is_ascii() => last.to_string(),
+            _ => "x".to_owned(),
+        };
+        runs.map(run).collect()
     }
 
     /// The character to leave out, where it is one.
@@ -116,7 +157,7 @@ impl fmt::Display for EmailAddress {
 
 /// Pasting brings spaces and direction marks along; a line break is how headers are attacked.
 fn is_noise_at_an_end(c: char) -> bool {
-    is_bidi_control(c) || is_zero_width(c) || (c.is_whitespace() && !is_never_trimmed(c))
+    is_ignorable(c) || (c.is_whitespace() && !is_never_trimmed(c))
 }
 
 fn is_never_trimmed(c: char) -> bool {
@@ -143,30 +184,20 @@ fn unquoted(address: &str) -> &str {
 }
 
 /// Spaces, controls, and what no font shows. Joiners and variation selectors may shape a letter of a
-/// mailbox, as long as one stands before them that is outside ASCII.
+/// mailbox; a soft hyphen in one comes from a printed text, and is asked about.
 fn has_what_is_not_seen(address: &str) -> bool {
+    let (mailbox, domain) = address.rsplit_once(['@', '＠']).unwrap_or((address, ""));
+    let is_blank = !mailbox.is_empty() && !is_anything_seen(mailbox);
+    is_blank || is_partly_unseen(mailbox.chars().filter(|c| *c != SOFT_HYPHEN)) || is_partly_unseen(domain.chars())
+}
+
+fn is_partly_unseen(mut part: impl Iterator<Item = char>) -> bool {
     let mut before = None;
-    address.chars().any(|c| {
-        let shapes = is_shaping(c) && before.is_some_and(|before: char| !before.is_ascii() && !is_shaping(before));
+    part.any(|c| {
+        let is_in_place = is_shaping(c) && has_what_it_shapes(c, before);
         before = Some(c);
-        !shapes && (is_shaping(c) || is_never_part(c))
+        !is_in_place && !is_seen_in_an_address(c)
     })
-}
-
-fn is_shaping(c: char) -> bool {
-    matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe0e}' | '\u{fe0f}')
-}
-
-/// White space, controls, format characters, what is not assigned, and the letters and marks that
-/// Unicode has for filling (its `Default_Ignorable_Code_Point`).
-fn is_never_part(c: char) -> bool {
-    let is_unseen = matches!(
-        c.general_category(),
-        GeneralCategory::Control | GeneralCategory::Format | GeneralCategory::Unassigned | GeneralCategory::PrivateUse
-    );
-    let is_filler = matches!(c, '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-        | '\u{3164}' | '\u{ffa0}' | '\u{fe00}'..='\u{fe0d}' | '\u{e0100}'..='\u{e01ef}');
-    c.is_whitespace() || is_unseen || is_filler
 }
 
 /// Splits at the one `@` outside quotes. A full-width `＠` serves where it is the only one.

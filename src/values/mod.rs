@@ -2,9 +2,11 @@
 //! typed or pasted before it judges it, and says what is wrong as a [`Fault`]. No I/O, no HTTP,
 //! no sentences: those for people stand in `membership::wording`.
 
+pub mod characters;
 mod context;
 mod country;
 pub mod domain_name;
+mod doubt;
 mod email_address;
 mod region;
 pub mod text;
@@ -19,7 +21,7 @@ pub use website::Website;
 /// Why a typed value was not taken. Kinds, not sentences.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing is left once white space and invisible characters are gone.
+    /// Nothing that a reader sees, see [`characters::is_anything_seen`].
     Missing,
     /// Fewer characters than the least, counted as a reader counts them.
     TooShort {
@@ -53,8 +55,8 @@ impl Fault {
     /// Tells back the beginning of what was given.
     #[must_use]
     pub fn not_offered(given: &str) -> Self {
-        let told = given.trim().chars().filter(|c| text::is_kept(*c)).take(40);
-        Self::NotOffered(told.collect())
+        let is_kept = |c: &char| !characters::misleads(*c, None) && !characters::is_damage(*c);
+        Self::NotOffered(given.trim().chars().filter(is_kept).take(40).collect())
     }
 }
 
@@ -98,7 +100,7 @@ pub enum EmailFault {
     Dots,
     /// White space, a line break or an invisible character inside.
     Space,
-    /// More than 64 octets before the `@` or 254 in all (RFC 5321, 4.5.3.1).
+    /// More than 64 characters before the `@`, or more than 254 octets in all (RFC 5321, 4.5.3.1).
     TooLong,
     /// `user@[192.0.2.1]`, `user@localhost`: not reachable from elsewhere.
     NotPublic,

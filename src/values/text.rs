@@ -6,6 +6,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use validator::ValidateLength;
 
 use super::Fault;
+use super::characters::{is_anything_seen, is_damage, misleads, restored, without_loose_ends};
 
 /// A grapheme cluster may hold any number of code points, so the count alone bounds no memory.
 /// No writing system needs this many on average; a text that does is refused as too long.
@@ -16,7 +17,7 @@ const CODE_POINTS_PER_CHARACTER: u64 = 16;
 /// # Errors
 /// [`Fault::Missing`], [`Fault::TooShort`], [`Fault::TooLong`] or [`Fault::Damaged`].
 pub fn line(typed: &str, min: u64, max: u64) -> Result<String, Fault> {
-    measured(clean_line(typed), min, max)
+    measured(typed, clean_line, min, max)
 }
 
 /// Cleans text that keeps its line breaks (as `\n`) and measures it: `min` to `max` characters.
@@ -24,15 +25,26 @@ pub fn line(typed: &str, min: u64, max: u64) -> Result<String, Fault> {
 /// # Errors
 /// [`Fault::Missing`], [`Fault::TooShort`], [`Fault::TooLong`] or [`Fault::Damaged`].
 pub fn prose(typed: &str, min: u64, max: u64) -> Result<String, Fault> {
-    measured(clean_prose(typed), min, max)
+    measured(typed, clean_prose, min, max)
 }
 
-/// One line: NFC, each run of white space one space, nothing invisible that could mislead.
+/// One line: what Windows-1252 meant, NFC, each run of white space one space. A control between two
+/// words is a space, so that they stay two.
 fn clean_line(typed: &str) -> String {
-    let visible: String = typed.chars().filter(|c| is_kept(*c)).nfc().collect();
+    cleaned(&restored(typed))
+}
+
+fn cleaned(line: &str) -> String {
+    let mut before = None;
+    let kept = line.chars().filter(|c| {
+        let is_kept = !misleads(*c, before);
+        before = if is_kept { Some(*c) } else { before };
+        is_kept
+    });
+    let visible: String = kept.map(|c| if is_damage(c) { ' ' } else { c }).nfc().collect();
     visible
         .split_whitespace()
-        .map(trim_joiners)
+        .map(without_loose_ends)
         .filter(|word| !word.is_empty())
         .collect::<Vec<_>>()
         .join(" ")
@@ -40,9 +52,9 @@ fn clean_line(typed: &str) -> String {
 
 /// Many lines: each cleaned as a line, line ends made `\n`, at most one empty line in a row.
 fn clean_prose(typed: &str) -> String {
-    let unified = typed.replace("\r\n", "\n").replace(is_line_end, "\n");
+    let unified = restored(typed).replace("\r\n", "\n").replace(is_line_end, "\n");
     let mut prose = String::with_capacity(unified.len());
-    for line in unified.split('\n').map(clean_line) {
+    for line in unified.split('\n').map(cleaned) {
         if !(line.is_empty() && (prose.is_empty() || prose.ends_with("\n\n"))) {
             prose.push_str(&line);
             prose.push('\n');
@@ -52,12 +64,14 @@ fn clean_prose(typed: &str) -> String {
     prose
 }
 
-fn measured(clean: String, min: u64, max: u64) -> Result<String, Fault> {
+fn measured(typed: &str, clean: fn(&str) -> String, min: u64, max: u64) -> Result<String, Fault> {
+    if !is_anything_seen(typed) {
+        return Err(Fault::Missing);
+    }
+    let clean = clean(typed);
     let given = Characters(&clean).length().unwrap_or_default();
     let code_points = clean.chars().count() as u64;
-    if clean.is_empty() {
-        Err(Fault::Missing)
-    } else if clean.contains(char::REPLACEMENT_CHARACTER) {
+    if clean.contains(char::REPLACEMENT_CHARACTER) {
         Err(Fault::Damaged)
     } else if !Characters(&clean).validate_length(Some(min), None, None) {
         Err(Fault::TooShort { min, given })
@@ -83,17 +97,7 @@ impl ValidateLength<u64> for Characters<'_> {
 }
 
 fn is_line_end(c: char) -> bool {
-    matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
-}
-
-/// White space is folded later; other controls, bidirectional controls (UAX 9) and the byte order
-/// mark never belong to an answer: PostgreSQL refuses NUL, terminals and headers obey the rest.
-pub(super) fn is_kept(c: char) -> bool {
-    c.is_whitespace() || !(c.is_control() || is_bidi_control(c) || c == '\u{feff}')
-}
-
-pub(super) fn is_bidi_control(c: char) -> bool {
-    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{2028}' | '\u{2029}')
 }
 
 /// Whether it is a number and no words, which reads from left to right whatever its digits are: left
@@ -101,29 +105,6 @@ pub(super) fn is_bidi_control(c: char) -> bool {
 #[must_use]
 pub fn is_number(text: &str) -> bool {
     !text.is_empty() && !text.contains(char::is_alphabetic)
-}
-
-/// The ASCII character that a full-width one of an East Asian keyboard stands for (UAX 11).
-#[must_use]
-pub fn halved(c: char) -> char {
-    match c {
-        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
-        _ => c,
-    }
-}
-
-/// Zero-width joiners shape letters and emoji within a word and mean nothing at its ends.
-fn trim_joiners(word: &str) -> &str {
-    word.trim_matches(is_zero_width)
-}
-
-pub(super) fn is_zero_width(c: char) -> bool {
-    is_never_shaping(c) || matches!(c, '\u{200c}' | '\u{200d}')
-}
-
-/// Invisible everywhere; unlike the joiners, which Persian or Sinhala words need inside.
-pub(super) fn is_never_shaping(c: char) -> bool {
-    matches!(c, '\u{200b}' | '\u{2060}' | '\u{feff}' | '\u{ad}')
 }
 
 #[cfg(test)]
@@ -136,7 +117,12 @@ mod tests {
             ("  Ann \t Lee ", "Ann Lee", "white space is folded and trimmed"),
             ("A\r\nBcc: x@y.org", "A Bcc: x@y.org", "a line break becomes a space"),
             ("Jose\u{301}", "José", "NFC"),
-            ("a\0b\u{7}c\u{9f}", "abc", "controls go"),
+            (
+                "\u{7}a\0b\u{1e}\u{7f}c\u{9d}",
+                "a b c",
+                "a control between words is a space",
+            ),
+            ("society\u{92}s", "society’s", "what Windows-1252 meant"),
             (
                 "\u{202e}evil\u{202c} \u{2066}x\u{2069}\u{200f}",
                 "evil x",
@@ -146,7 +132,13 @@ mod tests {
             ("\u{feff}Ann", "Ann", "the byte order mark goes"),
             ("नेपाल\u{200d}ी", "नेपाल\u{200d}ी", "joiners inside stay"),
             ("東京\u{3000}財団", "東京 財団", "the ideographic space is a space"),
-            ("\u{200b} \u{200d}", "", "nothing visible is nothing"),
+            ("Ann \u{3164} Lee", "Ann Lee", "a word that nobody sees goes"),
+            ("Ann\u{e0068}\u{e0069}", "Ann", "hidden text goes"),
+            (
+                "❤\u{fe0f}\u{e0148}\u{e0155}",
+                "❤\u{fe0f}",
+                "one selector for one character",
+            ),
         ] {
             assert_eq!(clean_line(typed), clean, "{why}");
             assert_eq!(clean_line(clean), clean, "cleaning twice changes nothing: {why}");
@@ -156,7 +148,7 @@ mod tests {
     #[test]
     fn prose_keeps_its_lines_and_one_kind_of_line_end() {
         for (typed, clean) in [
-            ("a\r\nb\rc\u{2028}d\u{85}e", "a\nb\nc\nd\ne"),
+            ("a\r\nb\rc\u{2028}d.\u{85}e", "a\nb\nc\nd.\ne"),
             ("\n\n a  b \n\n\n\n c \n ", "a b\n\nc"),
             ("   ", ""),
         ] {

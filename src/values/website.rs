@@ -2,6 +2,7 @@
 
 use url::Url;
 
+use super::characters::halved;
 use super::{Fault, text};
 
 /// An absolute http or https URL with a host and without credentials, kept as it was typed.
@@ -42,7 +43,7 @@ impl Website {
 /// An address typed in full width throughout; a path of one in ASCII may be full-width by its name.
 fn typed_in_ascii(typed: &str) -> String {
     if typed.contains('／') && !typed.contains('/') {
-        typed.chars().map(text::halved).collect()
+        typed.chars().map(halved).collect()
     } else {
         typed.to_owned()
     }

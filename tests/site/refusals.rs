@@ -42,6 +42,7 @@ async fn bad_answers_get_a_clear_sentence_each_and_no_500() {
     let long = "ä".repeat(2_001);
     let (over_200, over_500, over_50) = (&long[..402], &long[..1002], &long[..102]);
     let megabyte = "a".repeat(1024 * 1024);
+    let over_64 = format!("{}@example.org", &long[..130]);
     let marks = format!("ab{}", "\u{301}".repeat(100_000));
     let rows: &[(&str, &str, &str)] = &[
         ("organization_name", "", "Enter the name of your organization"),
@@ -50,7 +51,11 @@ async fn bad_answers_get_a_clear_sentence_each_and_no_500() {
             " \u{200b}\u{202e} ",
             "Enter the name of your organization",
         ),
-        ("organization_name", "A", "must be at least 2 characters long; it has 1"),
+        (
+            "organization_name",
+            "\u{3164}\u{2800}\u{e0041}",
+            "Enter the name of your organization",
+        ),
         (
             "organization_name",
             over_200,
@@ -72,6 +77,7 @@ async fn bad_answers_get_a_clear_sentence_each_and_no_500() {
         ("domain_name", "info@example.org", "this is an e-mail address"),
         ("domain_name", "exa<b>mple.org", "without “<”"),
         ("domain_name", "a·l.org", "without “·”"),
+        ("domain_name", "i❤.ws", "without “❤”"),
         ("domain_name", "xn--a.org", "a character that domain names do not allow"),
         ("domain_name", "", "if it has none, write to info@npoc.org"),
         ("domain_name", over_500, "Enter"),
@@ -82,6 +88,7 @@ async fn bad_answers_get_a_clear_sentence_each_and_no_500() {
         ("registered", "", "Select whether it is a registered organization"),
         ("registered", "perhaps", "from the list"),
         ("registration_note", "", "Enter the authority and the number"),
+        ("registration_note", "A", "must be at least 2 characters long; it has 1"),
         (
             "registration_note",
             over_500,
@@ -122,6 +129,16 @@ async fn bad_answers_get_a_clear_sentence_each_and_no_500() {
             "one address only",
         ),
         ("representative_email", "a\0@example.org", "invisible characters"),
+        (
+            "representative_email",
+            "o\u{92}brien@example.org",
+            "invisible characters",
+        ),
+        (
+            "representative_email",
+            &over_64,
+            "64 characters before the @ and 254 bytes in all",
+        ),
         ("representative_email", "a@localhost", "the whole Internet knows"),
         ("representative_email", "<script>@example.org", "without “<”"),
         (
@@ -181,6 +198,54 @@ async fn hostile_text_in_free_fields_is_cleaned_and_kept_harmless() {
         page.kept("statement"),
         ["'; DROP TABLE applications; -- {{7*7}} %00\n.\nFrom me"]
     );
+}
+
+/// What stands for each kind of character that no reader sees.
+const UNSEEN: [&str; 22] = [
+    "\u{200b}",
+    "\u{200d}",
+    "\u{2060}",
+    "\u{feff}",
+    "\u{ad}",
+    "\u{34f}",
+    "\u{180e}",
+    "\u{115f}\u{1160}",
+    "\u{3164}",
+    "\u{ffa0}",
+    "\u{2800}",
+    "\u{fe0f}",
+    "\u{e0100}",
+    "\u{180b}",
+    "\u{e0041}\u{e007f}",
+    "\u{1d173}",
+    "\u{fff9}",
+    "\u{fffc}",
+    "\u{301}",
+    "\u{e000}",
+    "\u{ffff}",
+    "\u{96}",
+];
+
+#[tokio::test]
+async fn an_answer_that_nobody_sees_is_missing_to_every_question() {
+    let site = TestSite::new().await;
+    for unseen in UNSEEN {
+        let form: Vec<(&str, &str)> = QUESTIONS.iter().map(|question| (question.name, unseen)).collect();
+        let reply = site.post(&form).await;
+        let required = QUESTIONS.iter().filter(|question| question.required);
+        let required: Vec<String> = required.map(|question| format!("#{}", question.name)).collect();
+        assert_eq!(reply.attributes(".summary li a", "href"), required, "{unseen:?}");
+        assert!(
+            reply
+                .all(".summary li")
+                .iter()
+                .all(|told| told.starts_with("Enter") || told.starts_with("Select")),
+            "{unseen:?}"
+        );
+        for half in [("alternate_name", unseen), ("alternate_email", unseen)] {
+            assert_eq!(site.check(&[half]).await.status, StatusCode::OK, "{half:?}");
+        }
+    }
 }
 
 #[tokio::test]

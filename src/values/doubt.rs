@@ -1,0 +1,308 @@
+//! What a keyboard, a word processor or an input method puts into a mailbox that was hardly meant:
+//! `o’brien`, `info–kenya`, `ali۱۲۳`, `mаria` with a Cyrillic letter (UTS 39). Such a mailbox may exist, so it
+//! is only asked about, with the likely one where there is one. A mailbox of one script is never
+//! doubtful, whichever the script, nor is one of Chinese, Japanese or Korean beside Latin.
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
+use unicode_script::{Script, ScriptExtension, UnicodeScript};
+use unicode_security::{GeneralSecurityProfile, MixedScript, skeleton};
+
+use super::characters::{SOFT_HYPHEN, is_hyphen, is_shaping};
+
+/// Alphabets with letters that look like those of another among them.
+const ALPHABETS: [Script; 5] = [
+    Script::Latin,
+    Script::Cyrillic,
+    Script::Greek,
+    Script::Armenian,
+    Script::Cherokee,
+];
+
+/// Whether somebody should look at a mailbox again.
+pub(super) fn is_doubtful(mailbox: &str, has_ascii_domain: bool) -> bool {
+    let is_plain = || plain(mailbox) == mailbox && !mailbox.contains(is_odd);
+    let is_of_one_kind = || !has_digits_of_others(mailbox, has_ascii_domain) && digit_kinds(mailbox) < 2;
+    let is_as_it_seems = || !parts(mailbox).any(|part| is_mixed(part) || is_disguised(part, mailbox));
+    !mailbox.is_ascii() && !(is_plain() && is_of_one_kind() && is_as_it_seems())
+}
+
+/// The mailbox that was probably meant, where it is another and nothing about it is doubtful.
+pub(super) fn likely(mailbox: &str, has_ascii_domain: bool) -> Option<String> {
+    if mailbox.is_ascii() {
+        return None;
+    }
+    let mut plain = plain(mailbox);
+    if has_digits_of_others(&plain, has_ascii_domain) {
+        plain = plain.chars().map(|c| ascii_digit(c).unwrap_or(c)).collect();
+    }
+    let likely = parts(&plain)
+        .map(|part| respelled(part, &plain))
+        .collect::<Option<String>>()?;
+    (likely != mailbox && !is_doubtful(&likely, has_ascii_domain)).then_some(likely)
+}
+
+/// A mailbox between its dots, hyphens and the like, with them. Each may be in a script of its own.
+fn parts(mailbox: &str) -> impl Iterator<Item = &str> {
+    mailbox.split_inclusive(|c: char| c.is_ascii_punctuation())
+}
+
+/// In the characters that a keyboard has where a word processor or an input method has put others,
+/// and without those that shape nothing.
+fn plain(mailbox: &str) -> String {
+    let mut before = None;
+    let mut plain = String::new();
+    for c in mailbox.chars() {
+        if c != SOFT_HYPHEN && !(is_shaping(c) && before.is_some_and(is_never_shaped)) {
+            typed_as(c, before, &mut plain);
+        }
+        before = Some(c);
+    }
+    plain.nfc().collect()
+}
+
+fn is_never_shaped(c: char) -> bool {
+    ALPHABETS.contains(&c.script())
+}
+
+fn typed_as(c: char, before: Option<char>, plain: &mut String) {
+    match c {
+        '\u{2018}' | '\u{2019}' | '\u{201b}' | '\u{2032}' | '\u{b4}' => plain.push('\''),
+        '\u{2014}' | '\u{2015}' => plain.push('-'),
+        // The long vowel mark is on the hyphen's key in Japanese.
+        '\u{30fc}' if before.is_some_and(|c| c.is_ascii_alphanumeric()) => plain.push('-'),
+        '\u{3002}' | '\u{ff61}' => plain.push('.'),
+        _ if is_hyphen(c) => plain.push('-'),
+        _ if is_a_letter_of_a_keyboard(c) || is_folded_to_a_space(c) => plain.push(c),
+        _ => plain.extend(std::iter::once(c).nfkc()),
+    }
+}
+
+/// Letters that NFKC takes apart though people type them: the Armenian ligature, the vowels am of
+/// Thai and Lao and the Lao digraphs, the high hamzas of Kazakh, the letters of a Korean keyboard.
+fn is_a_letter_of_a_keyboard(c: char) -> bool {
+    matches!(c, '\u{587}' | '\u{e33}' | '\u{eb3}' | '\u{edc}' | '\u{edd}' | '\u{675}'..='\u{678}' | '\u{3131}'..='\u{318e}')
+}
+
+/// An accent on a space, such as `¨`.
+fn is_folded_to_a_space(c: char) -> bool {
+    std::iter::once(c).nfkc().any(char::is_whitespace)
+}
+
+/// What a text has and an identifier has not: quotation marks, bullets, an ellipsis.
+fn is_odd(c: char) -> bool {
+    let is_punctuation = c.general_category_group() == GeneralCategoryGroup::Punctuation;
+    !c.is_ascii() && (is_folded_to_a_space(c) || (is_punctuation && !c.identifier_allowed()))
+}
+
+/// Digits that are not ASCII's in a mailbox that is ASCII otherwise. Where it is digits alone, the
+/// domain says which digits its owner writes.
+fn has_digits_of_others(mailbox: &str, has_ascii_domain: bool) -> bool {
+    let mut others = mailbox.chars().filter(|c| !is_digit(*c) || c.is_ascii());
+    let is_ascii_else = others.all(|c| c.is_ascii());
+    let is_beside_latin = mailbox.contains(|c: char| c.is_ascii_alphabetic()) || has_ascii_domain;
+    is_ascii_else && is_beside_latin && !mailbox.is_ascii()
+}
+
+fn is_digit(c: char) -> bool {
+    c.general_category() == GeneralCategory::DecimalNumber
+}
+
+/// How many kinds of digits there are, by their zeros.
+fn digit_kinds(mailbox: &str) -> usize {
+    let zero = |c| Some(u32::from(c) - ascii_digit(c)?.to_digit(10)?);
+    let mut zeros: Vec<u32> = mailbox.chars().filter_map(zero).collect();
+    zeros.sort_unstable();
+    zeros.dedup();
+    zeros.len()
+}
+
+/// The ASCII digit of the same value. Unicode encodes decimal digits in runs that begin with a zero.
+fn ascii_digit(c: char) -> Option<char> {
+    let before = (0..u32::from(c)).rev().map_while(char::from_u32);
+    let value = before.take_while(|c| is_digit(*c)).count() % 10;
+    let digit = char::from_digit(u32::try_from(value).ok()?, 10)?;
+    is_digit(c).then_some(digit)
+}
+
+/// Whether letters of several writing systems are in one word (UTS 39, 5.1). Latin beside Chinese,
+/// Japanese or Korean is one ("highly restrictive", 5.2).
+fn is_mixed(part: &str) -> bool {
+    let others: String = part.chars().filter(|c| c.script() != Script::Latin).collect();
+    !part.is_single_script() && !is_east_asian(&others)
+}
+
+fn is_east_asian(text: &str) -> bool {
+    let scripts = text.resolve_script_set();
+    scripts.hanb || scripts.jpan || scripts.kore
+}
+
+/// Whether a word of another script reads as ASCII letters beside a word of such: `а.smith`.
+fn is_disguised(part: &str, mailbox: &str) -> bool {
+    let is_beside_latin = mailbox.contains(|c: char| c.is_ascii_alphabetic());
+    let is_of_another = |c: char| c.is_alphabetic() && c.script() != Script::Latin;
+    let reads_as_ascii = || spelled_in(Script::Latin, part).is_some_and(|latin| latin.is_ascii());
+    is_beside_latin && part.contains(is_of_another) && !is_mixed(part) && reads_as_ascii()
+}
+
+fn respelled(part: &str, mailbox: &str) -> Option<String> {
+    if is_mixed(part) {
+        spelled_in(main_script(part)?, part)
+    } else if is_disguised(part, mailbox) {
+        spelled_in(Script::Latin, part)
+    } else {
+        Some(part.to_owned())
+    }
+}
+
+/// The script of most letters; Latin where another has as many.
+fn main_script(part: &str) -> Option<Script> {
+    let letters = part.chars().filter(|c| c.is_alphabetic());
+    let scripts: Vec<Script> = letters.map(|c| c.script()).filter(|s| *s != Script::Common).collect();
+    let count = |script: &Script| scripts.iter().filter(|other| *other == script).count();
+    let rank = |script: &&Script| (count(script), **script == Script::Latin);
+    scripts.iter().max_by_key(rank).copied()
+}
+
+fn spelled_in(script: Script, part: &str) -> Option<String> {
+    let spelled = |c: char| {
+        let belongs = ScriptExtension::from(c).contains_script(script) || c.script() == Script::Inherited;
+        match ascii_digit(c) {
+            Some(digit) if script == Script::Latin => Some(digit),
+            _ if belongs => Some(c),
+            _ => look_alike(script, c),
+        }
+    };
+    part.chars().map(spelled).collect()
+}
+
+/// The letter of an alphabet that looks like a letter of another, of the same case where it can be.
+/// The scan is in the order of the code charts, which have the commonest letters first.
+fn look_alike(script: Script, c: char) -> Option<char> {
+    let is_of_an_alphabet = |script| ALPHABETS.contains(&script);
+    if !is_of_an_alphabet(script) || !is_of_an_alphabet(c.script()) {
+        return None;
+    }
+    let range = if script == Script::Latin {
+        'A'..='ž'
+    } else {
+        '\u{370}'..='\u{58f}'
+    };
+    let looks = skeleton_of(c);
+    let alike = range.filter(|other| other.is_alphabetic() && other.script() == script && skeleton_of(*other) == looks);
+    alike.min_by_key(|other| other.is_uppercase() != c.is_uppercase())
+}
+
+fn skeleton_of(c: char) -> String {
+    skeleton(c.encode_utf8(&mut [0; 4])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_hardly_meant_is_seen_with_what_was_likely_meant() {
+        for (typed, meant) in [
+            ("o’brien", "o'brien"),
+            ("o´brien", "o'brien"),
+            ("o‘brien", "o'brien"),
+            ("info–kenya", "info-kenya"),
+            ("info—kenya", "info-kenya"),
+            ("info‑kenya", "info-kenya"),
+            ("infoーkenya", "info-kenya"),
+            ("ali۱۲۳", "ali123"),
+            ("ali.٤٥", "ali.45"),
+            ("ann๒", "ann2"),
+            ("०७१२", "0712"),
+            ("mаria", "maria"),
+            ("Іvan", "Ivan"),
+            ("zoё", "zoë"),
+            ("мaрия", "мария"),
+            ("βoβ", "βοβ"),
+            ("а.smith", "a.smith"),
+            ("ann.lеe", "ann.lee"),
+            ("oﬃce", "office"),
+            ("oﬁce", "ofice"),
+            ("ａｎｎ", "ann"),
+            ("ａｎｎ．ｌｅｅ", "ann.lee"),
+            ("ﻋﻠﻲ", "علي"),
+            ("so\u{ad}fia", "sofia"),
+            ("jose\u{301}\u{200d}e", "josée"),
+            ("m²", "m2"),
+            ("名。姓", "名.姓"),
+            ("ſophie", "sophie"),
+            ("о’brien", "o'brien"),
+        ] {
+            let typed: String = typed.nfc().collect();
+            assert!(is_doubtful(&typed, true), "{typed}");
+            assert_eq!(likely(&typed, true).as_deref(), Some(meant), "{typed}");
+            assert!(!is_doubtful(meant, true), "{meant}");
+        }
+    }
+
+    #[test]
+    fn what_was_hardly_meant_may_have_no_likely_form() {
+        for typed in [
+            "мmax",
+            "annب",
+            "उपयोगann",
+            "ann“lee”",
+            "علي12٣",
+            "a•b",
+            "µtorrent",
+            "aliعلی",
+        ] {
+            assert!(is_doubtful(typed, true), "{typed}");
+            assert_eq!(likely(typed, true), None, "{typed}");
+        }
+    }
+
+    #[test]
+    fn a_mailbox_of_one_script_is_never_doubtful() {
+        for typed in [
+            "ann",
+            "用户",
+            "用户2024",
+            "用户abc",
+            "Ελένη",
+            "josé",
+            "علي",
+            "علي123",
+            "علي١٢٣",
+            "نامه\u{200c}ای",
+            "ශ්\u{200d}රී",
+            "नेपा\u{200d}ली",
+            "ユーザー",
+            "ドコモdocomo",
+            "한글漢字",
+            "ㅋㅋㅋ",
+            "ผู้นำ",
+            "ໜູຄຳ",
+            "Արևիկ",
+            "ʻōlelo",
+            "обʼєкт",
+            "col·lectiu",
+            "ann+用户",
+            "ivan.петров",
+            "info_علی",
+            "kullanıcı",
+            "þór",
+            "người.dùng",
+            "ᎣᏏᏲ",
+            "ߞߎߟߎ",
+            "ⴰⵎⵔⴰⵙ",
+            "སྤྱ་ད",
+            "🦊",
+            "❤\u{fe0f}",
+            "👩\u{200d}🌾",
+            "名・姓",
+            "דוד׳",
+            "葛\u{e0100}城",
+        ] {
+            assert!(!is_doubtful(typed, true), "{typed}");
+            assert_eq!(likely(typed, true), None, "{typed}");
+        }
+        assert!(!is_doubtful("۱۲۳", false), "digits of the script of the domain");
+    }
+}
