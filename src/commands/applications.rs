@@ -7,13 +7,13 @@ use serde::Serialize;
 use sqlx::PgConnection;
 
 use super::exit::NotFound;
-use super::export::{Exported, region};
+use super::export::Exported;
 use super::table::{Table, minute};
 use super::terminal::{Terminal, Tone, bar, counted};
 use super::{mail, write_json};
 use crate::clock::{Clock, Trust};
 use crate::database::Pool;
-use crate::membership::{self, Erase, Filter, Group, QUESTIONS, Record, in_utc, wording};
+use crate::membership::{self, Doubt, Erase, Filter, Group, QUESTIONS, Record, in_utc, wording};
 use crate::outbox::{self, EmailStatus};
 
 /// One line or one object for each.
@@ -105,16 +105,22 @@ fn write_whole(record: &Record, whole: &Whole, terminal: Terminal, out: &mut imp
     writeln!(out, "{}", terminal.toned(Tone::Heading, &title))?;
     write_answers(record, terminal, out)?;
     writeln!(out, "\n{}", terminal.toned(Tone::Heading, "What the site knows"))?;
-    let mut facts = vec![
-        ("ICANN region", region(record)),
-        ("Domain name as the DNS has it", record.domain_name_ascii.clone()),
-        ("State", record.states.join(", ")),
-    ];
-    if !record.suspicions.is_empty() {
-        facts.push(("Signs of spam", record.suspicions.join("; ")));
+    // Answers of an earlier release may break a rule of this one.
+    if let Ok(application) = membership::check(&record.answers()) {
+        let findings = membership::findings(&application, &Doubt::all(&application));
+        write_lines(terminal, &membership::verdict(&application, &findings), "", out)?;
+        for finding in findings {
+            write_lines(terminal, &format!("{}: {}", finding.label, finding.value), "", out)?;
+        }
     }
-    for (label, fact) in facts {
-        write_lines(terminal, &format!("{label}: {fact}"), "", out)?;
+    write_lines(terminal, &format!("State: {}", record.states.join(", ")), "", out)?;
+    if !record.suspicions.is_empty() {
+        write_lines(
+            terminal,
+            &format!("Signs of spam: {}", record.suspicions.join("; ")),
+            "",
+            out,
+        )?;
     }
     for mail in whole.mails {
         let standing = format!("{}: {}", mail.message_id, mail::standing(mail));

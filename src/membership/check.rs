@@ -1,11 +1,8 @@
 //! From what was typed to an application, or to all its problems at once in form order.
 
-use std::collections::HashSet;
-
 use super::answers::Answers;
 use super::own_domain;
 use super::question::{Field, QUESTIONS, Question, Rule};
-use super::slip::{Slip, slips};
 use crate::values::{Country, DomainName, EmailAddress, Fault};
 
 /// An application that keeps every rule. Only [`check`] makes one, so nothing unchecked is stored.
@@ -24,15 +21,6 @@ pub struct Problem {
     pub field: Field,
     /// Why.
     pub fault: Fault,
-}
-
-/// A name whose ending this site does not know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnknownEnding {
-    /// The first question that it answers.
-    pub field: Field,
-    /// The whole name, in Unicode.
-    pub name: String,
 }
 
 /// The mail addresses among the answers, in form order.
@@ -132,50 +120,6 @@ impl Application {
     #[must_use]
     pub fn representative_email(&self) -> &EmailAddress {
         &self.representative_email
-    }
-
-    /// Addresses that look like slips of the hand, in form order.
-    #[must_use]
-    pub fn slips(&self) -> Vec<Slip> {
-        slips(&self.answers, &self.domain_name)
-    }
-
-    /// The same application with the likelier address in place of a slip; unchanged where there is
-    /// no slip at that question.
-    #[must_use]
-    pub fn without_slip(self, field: Field) -> Self {
-        let Some(slip) = self
-            .slips()
-            .into_iter()
-            .find(|slip| slip.field == field && !slip.is_twin)
-        else {
-            return self;
-        };
-        let mut answers = self.answers.clone();
-        answers.set_one(field, Some(slip.meant.to_string()));
-        check(&answers).unwrap_or(self)
-    }
-
-    /// The names whose ending is not known, of the domain and of mail addresses, each once. An
-    /// address with a likely slip is asked about already.
-    #[must_use]
-    pub fn unknown_endings(&self) -> Vec<UnknownEnding> {
-        let addresses = emails(&self.answers).map(|(field, address)| (field, address.domain().clone()));
-        let mut unknown: Vec<UnknownEnding> = std::iter::once((Field::DomainName, self.domain_name.clone()))
-            .chain(addresses)
-            .filter(|(_, name)| !name.has_known_ending())
-            .map(|(field, name)| UnknownEnding {
-                field,
-                name: name.unicode().to_owned(),
-            })
-            .collect();
-        if !unknown.is_empty() {
-            let slips = self.slips();
-            unknown.retain(|ending| !slips.iter().any(|slip| slip.field == ending.field));
-        }
-        let mut seen = HashSet::new();
-        unknown.retain(|ending| seen.insert(ending.name.clone()));
-        unknown
     }
 
     /// Where the organization is registered.

@@ -8,7 +8,8 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::answers::ForPeople;
 use super::check::Application;
-use super::own_domain::shared_host;
+use super::doubts::Doubt;
+use super::findings::{Finding, findings, verdict};
 use super::question::{Field, Rule};
 use super::suspicion::Suspicions;
 use super::unlinked::unlinked;
@@ -81,14 +82,6 @@ struct StaffEmail<'a> {
     findings: Vec<Finding>,
 }
 
-/// One thing that the site worked out.
-struct Finding {
-    label: &'static str,
-    value: String,
-    /// What the verdict says of it, where staff must not miss it.
-    caution: Option<&'static str>,
-}
-
 /// Both emails, the staff's first.
 ///
 /// # Errors
@@ -104,7 +97,7 @@ fn to_staff(head: &MailIdentity, application: &Application, news: &NewApplicatio
     let email = StaffEmail {
         application,
         news,
-        findings: findings(application, news),
+        findings: all_findings(application, news),
     };
     Ok(Email {
         message_id: head.message_id(news.reference, "staff"),
@@ -162,24 +155,9 @@ impl StaffEmail<'_> {
         format!("[NPOC membership] {name} ({country}) {}", self.news.reference)
     }
 
-    /// The first line: what staff decide about.
+    /// The first line.
     fn verdict(&self) -> String {
-        let answers = self.application.answers();
-        let registered = if answers.is_yes(Field::Registered) {
-            "It says that it is a registered organization."
-        } else {
-            "NOT REGISTERED, by its own answer: for the executive committee to decide case by case."
-        };
-        let eligible = match answers.all(Field::NotEligible).len() {
-            0 => "It selected nothing that would keep it from joining.",
-            _ => "It SELECTED WHAT MAY KEEP IT FROM JOINING, see below.",
-        };
-        let cautions: Vec<&str> = self.findings.iter().filter_map(|finding| finding.caution).collect();
-        let cautions = match cautions.join("; ") {
-            none if none.is_empty() => none,
-            cautions => format!(" LOOK AT: {cautions}."),
-        };
-        format!("Complete: every required answer is given. {registered} {eligible}{cautions}")
+        verdict(self.application, &self.findings)
     }
 
     /// Says where a reply goes. No header names an address outside ASCII, because servers without SMTPUTF8 return such a
@@ -216,47 +194,16 @@ impl StaffEmail<'_> {
     }
 }
 
-/// What the site worked out.
-fn findings(application: &Application, news: &NewApplication) -> Vec<Finding> {
-    let domain = application.domain_name();
-    let is_own = application.representative_email().domain().is_within(domain);
-    let own = if is_own {
-        "under the organization’s own domain"
-    } else {
-        "NOT under the organization’s own domain"
-    };
-    vec![
-        Finding::of("ICANN region", application.country().region().to_string()),
-        Finding::of("Domain name as the DNS has it", domain.ascii()),
-        sharers(application),
-        mixed_scripts(application),
+/// What the answers say, and what the site knows besides.
+fn all_findings(application: &Application, news: &NewApplication) -> Vec<Finding> {
+    let mut all = findings(application, &Doubt::all(application));
+    all.extend([
         earlier(news),
-        Finding::of("The representative’s mail address", own),
-        slips(application),
-        unknown_endings(application),
         suspicions(news),
         mail_to_applicant(news),
         Finding::of("Received", in_utc(news.received_at)),
-    ]
-}
-
-fn sharers(application: &Application) -> Finding {
-    let label = "Others who use the domain name";
-    match shared_host(application.domain_name()) {
-        None => Finding::of(label, "none that the site knows of"),
-        Some(host) => Finding::of(label, format!("YES: everybody at {}", unlinked(host, None)))
-            .but("a domain name that others use too"),
-    }
-}
-
-fn mixed_scripts(application: &Application) -> Finding {
-    let label = "Scripts in the domain name";
-    if application.domain_name().mixes_scripts() {
-        let value = "MIXED within one label: it may be meant to look like another name";
-        Finding::of(label, value).but("a domain name of mixed scripts")
-    } else {
-        Finding::of(label, "not mixed")
-    }
+    ]);
+    all
 }
 
 fn earlier(news: &NewApplication) -> Finding {
@@ -267,20 +214,6 @@ fn earlier(news: &NewApplication) -> Finding {
         "no",
         each,
         "the same domain applied before",
-    )
-}
-
-/// The applicant was asked, and left it as it is.
-fn slips(application: &Application) -> Finding {
-    let slips = application.slips();
-    let each = slips
-        .iter()
-        .map(|slip| format!("{} (is it {}?)", slip.given, slip.meant));
-    Finding::any(
-        "Mail addresses that look like a slip",
-        "none",
-        each,
-        "a mail address that may be mistyped",
     )
 }
 
@@ -312,45 +245,6 @@ fn mail_to_applicant(news: &NewApplication) -> Finding {
         Finding::of(label, value).but("the applicant was not told of the arrival")
     } else {
         Finding::of(label, "goes out with this one")
-    }
-}
-
-fn unknown_endings(application: &Application) -> Finding {
-    let each = application
-        .unknown_endings()
-        .into_iter()
-        .map(|ending| unlinked(&ending.name, Some(application.domain_name())));
-    Finding::any(
-        "Endings that the site does not know",
-        "none",
-        each,
-        "an ending that the site does not know",
-    )
-}
-
-impl Finding {
-    fn of(label: &'static str, value: impl Into<String>) -> Self {
-        Self {
-            label,
-            value: value.into(),
-            caution: None,
-        }
-    }
-
-    /// All of these, with the caution that they are, or the word for none.
-    fn any(label: &'static str, none: &str, each: impl Iterator<Item = String>, caution: &'static str) -> Self {
-        let each: Vec<String> = each.collect();
-        if each.is_empty() {
-            Self::of(label, none)
-        } else {
-            Self::of(label, format!("YES: {}", each.join("; "))).but(caution)
-        }
-    }
-
-    /// With what staff must not miss.
-    fn but(self, caution: &'static str) -> Self {
-        let caution = Some(caution);
-        Self { caution, ..self }
     }
 }
 

@@ -5,8 +5,10 @@
 
 mod answers;
 mod check;
+mod doubts;
 mod emails;
 mod erasure;
+mod findings;
 mod insert;
 mod intake;
 mod notices;
@@ -24,11 +26,13 @@ mod unlinked;
 pub mod wording;
 
 pub use answers::{Answers, ForPeople};
-pub use check::{Application, Problem, UnknownEnding, check};
+pub use check::{Application, Problem, check};
+pub use doubts::{Doubt, without_slip};
 pub use emails::{Earlier, MailIdentity, NewApplication, emails, in_utc};
 pub use erasure::{
     Announced, Erase, announced, count_older_than, erase, erase_announced, erase_older_than, is_anything_announced,
 };
+pub use findings::{Finding, findings, verdict};
 pub use insert::Submission;
 pub use intake::{Intake, Place};
 pub use question::{Field, Group, QUESTIONS, Question, Rule};

@@ -1,8 +1,8 @@
 //! Every sentence about a question that a person reads: labels, hints, choices and problems.
 //! In one place, so that it can be read as a whole and said in another language one day.
 
-use super::check::{Application, Problem};
-use super::own_domain::shared_host;
+use super::check::Problem;
+use super::doubts::Doubt;
 use super::question::{Field, Field as F, Group, Rule};
 use crate::values::{Country, DomainFault, EmailFault, Fault};
 
@@ -131,28 +131,23 @@ pub fn choice(field: Field, value: &str) -> Option<&'static str> {
     })
 }
 
-/// What an applicant should know before sending: why NPOC may not be able to take the organization,
-/// by its own answers. Facts of the charter and of NPOC's page on joining; nothing is refused for it.
+/// What an applicant should know before sending: why NPOC may not be able to take the organization, by its own answers.
+/// Facts of the charter and of NPOC's page on joining; nothing is refused for it.
 #[must_use]
-pub fn reservations(application: &Application) -> Vec<String> {
-    let answers = application.answers();
-    let unregistered = (answers.one(F::Registered) == Some("no")).then(|| {
-        "NPOC’s members are registered organizations. The executive committee may make an exception, case by case: \
-         what you wrote about the registration is what it will read."
-            .to_owned()
-    });
-    let shared = shared_host(application.domain_name()).map(|host| {
-        format!("NPOC asks for a domain name that the organization alone uses. Others use {host} too: if you have a domain name of your own, give that one.")
-    });
-    let selected = answers
-        .all(F::NotEligible)
-        .iter()
-        .filter_map(|selected| not_eligible(selected));
-    unregistered
-        .into_iter()
-        .chain(shared)
-        .chain(selected.map(str::to_owned))
-        .collect()
+pub fn reservation(doubt: &Doubt) -> Option<String> {
+    match doubt {
+        Doubt::NotRegistered => Some(
+            "NPOC’s members are registered organizations. The executive committee may make an exception, case by case: \
+             what you wrote about the registration is what it will read."
+                .to_owned(),
+        ),
+        Doubt::SharedDomain { host } => Some(format!(
+            "NPOC asks for a domain name that the organization alone uses. Others use {host} too: if you have a domain name \
+             of your own, give that one."
+        )),
+        Doubt::NotEligible(selected) => not_eligible(selected).map(str::to_owned),
+        _ => None,
+    }
 }
 
 fn not_eligible(selected: &str) -> Option<&'static str> {
@@ -169,11 +164,52 @@ fn not_eligible(selected: &str) -> Option<&'static str> {
     })
 }
 
-/// The question about a name whose ending is not known: new ones appear, so it may be right.
+/// A question about one answer, for the check page.
+#[derive(Debug)]
+pub struct AskedAgain {
+    /// About which.
+    pub field: Field,
+    /// The address or name that may not be right.
+    pub subject: String,
+    /// Why it is asked about.
+    pub why: String,
+}
+
+/// The question about an address or a name that may be right, since anything that is not refused may be.
 #[must_use]
-pub fn unknown_ending(name: &str) -> String {
-    let ending = name.rsplit('.').next().unwrap_or_default();
-    format!("This site knows of no names that end in .{ending}. If the ending is right, leave it as it is.")
+pub fn asked_again(doubt: &Doubt) -> Option<AskedAgain> {
+    let (field, subject, why) = match doubt {
+        Doubt::OddMailbox { field, address } => (
+            field,
+            address.to_string(),
+            "It has characters before the @ sign that look like others, or that a keyboard seldom types.".to_owned(),
+        ),
+        Doubt::LongMailbox { field, address } => (
+            field,
+            address.to_string(),
+            "The part before the @ sign is longer than some mail servers accept.".to_owned(),
+        ),
+        Doubt::MixedScripts { field, name } => (
+            field,
+            name.clone(),
+            "It mixes letters of several scripts, so one may be another letter that looks the same.".to_owned(),
+        ),
+        Doubt::UnknownEnding { field, name } => {
+            let ending = name.rsplit('.').next().unwrap_or_default();
+            (
+                field,
+                name.clone(),
+                format!("This site knows of no names that end in .{ending}."),
+            )
+        }
+        _ => return None,
+    };
+    let why = format!("{why} If it is right, leave it as it is.");
+    Some(AskedAgain {
+        field: *field,
+        subject,
+        why,
+    })
 }
 
 /// What to do about a problem. The same sentence in the summary and at the field.

@@ -2,7 +2,8 @@
 
 use axum::http::StatusCode;
 
-use crate::support::{TestSite, good_with};
+use crate::support::process::said;
+use crate::support::{TestSite, folded, good_with};
 
 #[tokio::test]
 async fn a_likely_slip_in_a_mail_address_is_asked_about_and_never_refused() {
@@ -153,4 +154,45 @@ async fn an_organization_that_may_not_be_eligible_learns_why_and_whom_to_ask_bef
         site.apply(&[changes]).await;
     }
     assert_eq!(site.get("/join").await.all("#eligible").len(), 1);
+}
+
+#[tokio::test]
+async fn doubts_are_the_same_on_the_check_page_in_the_mail_and_in_the_terminal() {
+    let site = TestSite::new().await;
+    let long = format!("{}@afyabora.or.ke", "ក".repeat(22));
+    let typed = [
+        ("domain_name", "exаmple.org"), // a Cyrillic а
+        ("registered", "no"),
+        ("not_eligible", "government"),
+        ("representative_email", "o’brien@exаmple.org"),
+        ("alternate_name", "Sok"),
+        ("alternate_email", long.as_str()),
+    ];
+    let asked = site.check(&typed).await;
+    assert_eq!(asked.status, StatusCode::OK);
+    let questions = asked.all(".notice--warning").join(" ");
+    for words in [
+        "o’brien@exаmple.org looks like o'brien@exаmple.org",
+        &format!("Is {long} right?"),
+        "Is exаmple.org right? It mixes letters of several scripts",
+        "NPOC’s members are registered organizations.",
+        "Bodies that represent a government in ICANN",
+    ] {
+        assert!(questions.contains(words), "{words} in {questions}");
+    }
+    let reference = site.apply(&typed).await;
+    site.deliver_all().await;
+    let (staff, _) = site.mails(&reference);
+    let shown = said(site.command(&["applications", "show", &reference]));
+    let (mail, shown) = (folded(&staff.text), folded(&shown));
+    for words in [
+        "NOT REGISTERED, by its own answer",
+        "It SELECTED WHAT MAY KEEP IT FROM JOINING",
+        "LOOK AT: a domain name of mixed scripts; a mail address that may be mistyped; a mail address with an unusual mailbox",
+        "YES: o’brien@exаmple.org (is it o'brien@exаmple.org?)",
+        &format!("YES: {long} (over 64 octets"),
+    ] {
+        assert!(mail.contains(words), "{words} in {mail}");
+        assert!(shown.contains(words), "{words} in {shown}");
+    }
 }

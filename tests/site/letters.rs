@@ -95,8 +95,8 @@ async fn the_verdict_names_what_staff_must_not_miss() {
     let verdict = staff.text.lines().next().unwrap();
     assert!(
         verdict.ends_with(
-            "LOOK AT: a domain name that others use too; the same domain applied before; \
-             a mail address that may be mistyped."
+            "LOOK AT: a domain name that others use too; a mail address that may be mistyped; \
+             the same domain applied before."
         ),
         "{verdict}"
     );

@@ -20,8 +20,10 @@ use uuid::Uuid;
 use super::failure::Failure;
 use super::layout::Layout;
 use super::{Page, Site};
+use crate::membership::wording::AskedAgain;
 use crate::membership::{
-    self, Answers, Application, Field, Place, Problem, Receipt, Slip, UnknownEnding, in_utc, submission_key, wording,
+    self, Answers, Application, Doubt, Field, Place, Problem, Receipt, Slip, in_utc, submission_key, without_slip,
+    wording,
 };
 use crate::outbox;
 pub use form::FormPage;
@@ -51,7 +53,7 @@ struct CheckPage<'a> {
     layout: Layout<'a>,
     answers: &'a Answers,
     slips: Vec<Slip>,
-    unknown_endings: Vec<UnknownEnding>,
+    asked_again: Vec<AskedAgain>,
     reservations: Vec<String>,
     form_key: Uuid,
     submission_key: Uuid,
@@ -107,7 +109,7 @@ async fn answer(site: &Site, head: &Parts, posted: &Posted) -> Result<Response, 
     match (posted.step, membership::check(&posted.answers)) {
         (Step::Edit(field), _) => edit(site, posted, field),
         (_, Err(problems)) => refuse(site, posted, &problems),
-        (Step::TakeLikelier(field), Ok(application)) => ask_to_check(site, &application.without_slip(field), form_key),
+        (Step::TakeLikelier(field), Ok(application)) => ask_to_check(site, &without_slip(application, field), form_key),
         (Step::Check | Step::Send(None), Ok(application)) => ask_to_check(site, &application, form_key),
         (Step::Send(Some(_)), Ok(application)) if is_of_another_site(&head.headers, &site.frame.public_url) => {
             ask_to_check(site, &application, form_key)
@@ -180,12 +182,17 @@ impl<'a> Submission<'a> {
 
 /// The check page, with a key that stores once whatever happened before.
 fn give_back(site: &Site, submission: &Submission, notice: Notice, status: StatusCode) -> Result<Response, Failure> {
+    let doubts = Doubt::all(submission.application);
+    let slip = |doubt: &Doubt| match doubt {
+        Doubt::Slip(slip) => Some(slip.clone()),
+        _ => None,
+    };
     let page = CheckPage {
         layout: Layout::of(Page::Membership, &site.frame),
         answers: submission.application.answers(),
-        slips: submission.application.slips(),
-        unknown_endings: submission.application.unknown_endings(),
-        reservations: wording::reservations(submission.application),
+        slips: doubts.iter().filter_map(slip).collect(),
+        asked_again: doubts.iter().filter_map(wording::asked_again).collect(),
+        reservations: doubts.iter().filter_map(wording::reservation).collect(),
         form_key: submission.form_key,
         submission_key: submission.key,
         notice,
