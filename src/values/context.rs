@@ -58,13 +58,16 @@ fn is_of_a_name(c: char) -> bool {
     use GeneralCategory::{DecimalNumber, LowercaseLetter, ModifierLetter, NonspacingMark, OtherLetter, SpacingMark};
     match c {
         '-' | '\u{200c}' | '\u{200d}' | '\u{6fd}' | '\u{6fe}' | '\u{f0b}' | '\u{3007}' => true,
-        '\u{1100}'..='\u{11ff}' | '\u{a960}'..='\u{a97f}' | '\u{d7b0}'..='\u{d7ff}' => false,
-        '\u{20d0}'..='\u{20ff}' | '\u{1d100}'..='\u{1d24f}' => false,
+        _ if is_jamo(c) || matches!(c, '\u{20d0}'..='\u{20ff}' | '\u{1d100}'..='\u{1d24f}') => false,
         _ => matches!(
             c.general_category(),
             LowercaseLetter | OtherLetter | ModifierLetter | DecimalNumber | NonspacingMark | SpacingMark
         ),
     }
+}
+
+fn is_jamo(c: char) -> bool {
+    matches!(c, '\u{1100}'..='\u{11ff}' | '\u{a960}'..='\u{a97f}' | '\u{d7b0}'..='\u{d7ff}')
 }
 
 fn is_of(neighbor: Option<char>, script: Script) -> bool {
@@ -123,6 +126,13 @@ mod tests {
             "실〮례",
             "〱",
             "〻",
+        ] {
+            assert!(misplaced(label).is_some(), "{label}");
+        }
+    }
+    #[test]
+    fn a_symbol_is_in_no_name() {
+        for label in [
             "i❤",
             "☃",
             "a®b",

@@ -3,6 +3,9 @@
 //! is only asked about, with the likely one where there is one. A mailbox of one script is never
 //! doubtful, whichever the script, nor is one of Chinese, Japanese or Korean beside Latin.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 use unicode_script::{Script, ScriptExtension, UnicodeScript};
@@ -24,7 +27,8 @@ pub(super) fn is_doubtful(mailbox: &str, has_ascii_domain: bool) -> bool {
     let is_plain = || plain(mailbox) == mailbox && !mailbox.contains(is_odd);
     let is_of_one_kind = || !has_digits_of_others(mailbox, has_ascii_domain) && digit_kinds(mailbox) < 2;
     let is_as_it_seems = || !parts(mailbox).any(|part| is_mixed(part) || is_disguised(part, mailbox));
-    !mailbox.is_ascii() && !(is_plain() && is_of_one_kind() && is_as_it_seems())
+    let is_as_meant = mailbox.is_ascii() || (is_plain() && is_of_one_kind() && is_as_it_seems());
+    !is_as_meant
 }
 
 /// The mailbox that was probably meant, where it is another and nothing about it is doubtful.
@@ -177,21 +181,23 @@ fn spelled_in(script: Script, part: &str) -> Option<String> {
 }
 
 /// The letter of an alphabet that looks like a letter of another, of the same case where it can be.
-/// The scan is in the order of the code charts, which have the commonest letters first.
 fn look_alike(script: Script, c: char) -> Option<char> {
-    let is_of_an_alphabet = |script| ALPHABETS.contains(&script);
-    if !is_of_an_alphabet(script) || !is_of_an_alphabet(c.script()) {
-        return None;
-    }
-    let range = if script == Script::Latin {
-        'A'..='ž'
-    } else {
-        '\u{370}'..='\u{58f}'
-    };
-    let looks = skeleton_of(c);
-    let alike = range.filter(|other| other.is_alphabetic() && other.script() == script && skeleton_of(*other) == looks);
+    let alike = LETTERS
+        .get(&skeleton_of(c))
+        .filter(|_| ALPHABETS.contains(&c.script()))?;
+    let alike = alike.iter().copied().filter(|other| other.script() == script);
     alike.min_by_key(|other| other.is_uppercase() != c.is_uppercase())
 }
+
+/// The letters of the alphabets by what they look like, in the order of the code charts, which have
+/// the commonest first.
+static LETTERS: LazyLock<HashMap<String, Vec<char>>> = LazyLock::new(|| {
+    let mut letters = HashMap::<String, Vec<char>>::new();
+    for letter in ('A'..='\u{58f}').filter(|c| c.is_alphabetic() && ALPHABETS.contains(&c.script())) {
+        letters.entry(skeleton_of(letter)).or_default().push(letter);
+    }
+    letters
+});
 
 fn skeleton_of(c: char) -> String {
     skeleton(c.encode_utf8(&mut [0; 4])).collect()

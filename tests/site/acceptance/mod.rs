@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::StatusCode;
 use futures_util::future::join_all;
-use npoc::membership::{self, Field, Search, wording};
+use npoc::membership::{self, Field, Rule, Search, wording};
 use npoc::outbox::Step;
 use npoc::values::{DomainName, EmailAddress, Fault};
 use serde_json::Value;
@@ -19,7 +19,9 @@ use crate::support::{Mail, TestSite, good_with};
 
 const ADDRESSES: &str = include_str!("addresses.tsv");
 const DOMAINS: &str = include_str!("domains.tsv");
+const NAMES: &str = include_str!("names.tsv");
 const SCRIPTS: &str = include_str!("scripts.tsv");
+const TEXTS: &str = include_str!("texts.tsv");
 
 /// A row of a table of verdicts.
 struct Verdict {
@@ -124,6 +126,77 @@ fn every_domain_name_is_taken_or_refused_as_its_rule_says() {
     };
     let mismatches = mismatches(&table, judge);
     assert!(mismatches.is_empty(), "{}", mismatches.join("\n"));
+}
+
+/// What is typed as a name or a text, what is stored of it, and the rule that it stands for.
+struct Cleaned {
+    typed: String,
+    stored: String,
+    rule: String,
+}
+
+fn cleaned(table: &str) -> Vec<Cleaned> {
+    let cleaned = |row: Vec<String>| {
+        let [typed, stored, rule] = row.try_into().unwrap();
+        Cleaned { typed, stored, rule }
+    };
+    rows(table).map(cleaned).collect()
+}
+
+/// Checks each row alone, and whether what was taken is taken again as it is. Then sends the rows
+/// that are taken, with each in all these fields, and compares what is stored, shown and exported.
+async fn assert_cleaned(table: &[Cleaned], rule: Rule, fields: &[&str]) {
+    let question = Field::named(fields[0]).unwrap().question();
+    assert_eq!(question.rule, rule);
+    let clean = |typed: &str| question.check(&[typed.to_owned()]).map(|clean| clean.concat());
+    for row in table {
+        let verdict = clean(&row.typed).unwrap_or_else(|fault| refused(&fault));
+        assert_eq!(verdict, row.stored, "{:?} ({})", row.typed, row.rule);
+    }
+    let taken: Vec<&Cleaned> = table
+        .iter()
+        .filter(|row| !row.stored.starts_with("refused: "))
+        .collect();
+    let site = TestSite::new().await;
+    for row in &taken {
+        assert_eq!(
+            clean(&row.stored).as_ref(),
+            Ok(&row.stored),
+            "taken again: {}",
+            row.rule
+        );
+        let typed: Vec<(&str, &str)> = fields.iter().map(|field| (*field, row.typed.as_str())).collect();
+        let checked = site.check(&typed).await;
+        assert_eq!(checked.kept(fields[0]), [row.stored.as_str()], "{}", row.rule);
+        site.send_until_stored(&typed, checked.submission_key()).await;
+    }
+    let exported = said(site.command(&["applications", "export", "--format", "jsonl"]));
+    for field in fields {
+        let exported = exported
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap()[*field].clone());
+        assert!(exported.eq(taken.iter().map(|row| row.stored.as_str())), "{field}");
+    }
+}
+
+#[tokio::test]
+async fn every_name_is_taken_or_refused_as_its_rule_says() {
+    let table = cleaned(NAMES);
+    assert!(table.len() >= 40, "{} rows", table.len());
+    let fields = [
+        "organization_name",
+        "representative_name",
+        "representative_role",
+        "authoriser",
+    ];
+    assert_cleaned(&table, Rule::Line(1, 200), &fields).await;
+}
+
+#[tokio::test]
+async fn every_text_is_taken_or_refused_as_its_rule_says() {
+    let table = cleaned(TEXTS);
+    assert!(table.len() >= 40, "{} rows", table.len());
+    assert_cleaned(&table, Rule::Prose(2, 500), &["registration_note"]).await;
 }
 
 /// What is stored can always be sent: the relay is given each address that the form takes.
