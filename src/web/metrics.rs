@@ -9,7 +9,7 @@ use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, StatusCode};
-use axum::middleware::Next;
+use axum::middleware::{Next, map_request};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -20,6 +20,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::message;
 use crate::database::{HostRole, Pool};
 use crate::membership;
 use crate::outbox::{self, QueueStats, RelayState};
@@ -142,7 +143,10 @@ fn known(method: &Method) -> &'static str {
 
 /// What answers a monitor: `/metrics` and nothing else.
 pub fn router(metrics: Arc<Metrics>, pool: Pool) -> Router {
-    Router::new().route("/metrics", get(show)).with_state((metrics, pool))
+    Router::new()
+        .route("/metrics", get(show))
+        .layer(map_request(message::demand))
+        .with_state((metrics, pool))
 }
 
 async fn show(State((metrics, pool)): State<(Arc<Metrics>, Pool)>) -> Response {

@@ -8,6 +8,7 @@ mod failure;
 mod health;
 mod layout;
 mod membership;
+mod message;
 mod metrics;
 mod page;
 mod places;
@@ -171,7 +172,7 @@ impl Service {
     /// counted, and in the log for those who look closely.
     fn at_once<B>(&self, request: &Request<B>) -> Option<Response> {
         let (route, constant) = self.prepared.get_key_value(request.uri().path())?;
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        if !matches!(*request.method(), Method::GET | Method::HEAD) || message::fault(request).is_some() {
             return None;
         }
         let response = constant.answer(request);
@@ -182,7 +183,8 @@ impl Service {
     }
 }
 
-/// Every route behind its layers. What is prepared is answered before, unless it is asked by another method.
+/// Every route behind its layers. What is prepared is answered before, unless it is asked by another method or in a
+/// message that is refused.
 fn router(site: Arc<Site>) -> Router {
     let paths = site.constants.keys();
     paths
@@ -191,6 +193,7 @@ fn router(site: Arc<Site>) -> Router {
         .route("/membership/received/{secret}", get(membership::receipt))
         .route("/.well-known/security.txt", get(well_known::security))
         .fallback(elsewhere)
+        .layer(map_request(message::demand))
         // A fault of ours in one request is a page, not the end of the connection.
         .layer(CatchPanicLayer::custom(|_| {
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
@@ -204,8 +207,7 @@ fn router(site: Arc<Site>) -> Router {
         .layer(CompressionLayer::new().quality(CompressionLevel::Precise(5)))
         .layer(map_request(coding::settle))
         // Health is for machines: no page is drawn over it.
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
+        .merge(health::router())
         .layer(map_response_with_state(Arc::clone(&site), with_security_headers))
         .layer(from_fn_with_state(Arc::clone(&site.metrics), metrics::count))
         .layer(

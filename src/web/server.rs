@@ -113,6 +113,9 @@ async fn answer(
         http1::Builder::new()
             .timer(TokioTimer::new())
             .max_buf_size(LARGEST_HEAD)
+            .max_header_size(LARGEST_HEAD)
+            // A client that has said all may end its side; whether it is gone shows when it is answered.
+            .half_close(true)
             .header_read_timeout(limits.head)
             .serve_connection(TokioIo::new(stream), service)
     );

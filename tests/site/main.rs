@@ -28,6 +28,7 @@ mod kill;
 mod letters;
 mod load;
 mod membership;
+mod messages;
 mod operation;
 mod outage;
 mod pages;

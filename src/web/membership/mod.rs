@@ -17,6 +17,7 @@ use axum::response::{Html, IntoResponse as _, Response};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use super::coding::is_coded;
 use super::failure::Failure;
 use super::layout::Layout;
 use super::{Page, Site};
@@ -90,6 +91,9 @@ pub async fn show(State(site): State<Arc<Site>>) -> Result<Response, Failure> {
 pub async fn post(State(site): State<Arc<Site>>, request: Request) -> Result<Response, Failure> {
     if !posted::is_urlencoded(request.headers()) {
         return Err(Failure::UnsupportedMediaType);
+    }
+    if is_coded(request.headers()) {
+        return Err(Failure::Compressed);
     }
     let (head, body) = request.into_parts();
     let client = site.limit.client_of(&head.headers, &head.extensions);
