@@ -1,6 +1,8 @@
 //! HTTP and HTML. Knows everything below it; nothing below knows it.
 
 mod body;
+mod chunk_line;
+mod chunks;
 mod client;
 mod coding;
 mod constant;

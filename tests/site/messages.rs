@@ -13,6 +13,9 @@ const HOST: &str = "Host: npoc.test\r\n";
 const FORM: &str =
     "POST /membership HTTP/1.1\r\nHost: npoc.test\r\nContent-Type: application/x-www-form-urlencoded\r\n";
 
+/// A page, as the last request of a connection.
+const LAST: &str = "GET / HTTP/1.1\r\nHost: npoc.test\r\nConnection: close\r\n\r\n";
+
 async fn listening() -> (TestSite, SocketAddr) {
     let site = TestSite::new().await;
     let address = site.listen().await.strip_prefix("http://").unwrap().parse().unwrap();
@@ -194,4 +197,46 @@ async fn a_head_of_32_kib_is_read_and_a_larger_one_is_not() {
             (octets, vec![status.to_owned()])
         );
     }
+}
+
+/// A second request may be hidden in a line that two programs read in two ways.
+#[tokio::test]
+async fn a_chunk_line_that_is_none_is_refused_and_ends_the_connection() {
+    let (_site, address) = listening().await;
+    for (chunks, expected) in [
+        ("5\r\nstep=\r\n0\r\n\r\n", &["422", "200"][..]),
+        (
+            "5;a=b;c=\"d e\" ; f\r\nstep=\r\n0;g\r\nTrailer: x\r\n\r\n",
+            &["422", "200"],
+        ),
+        ("005\r\nstep=\r\n5;a\r\n\r\n\r\n;\r\n00\r\n\r\n", &["422", "200"]),
+        ("5;a\0b\r\nstep=\r\n0\r\n\r\n", &["400"]),
+        ("5;[\r\nstep=\r\n0\r\n\r\n", &["400"]),
+        ("5 \r\nstep=\r\n0\r\n\r\n", &["400"]),
+        ("5;a=\"b\r\nstep=\r\n0\r\n\r\n", &["400"]),
+        ("5;\r\nstep=\r\n0\r\n\r\n", &["400"]),
+        ("5\nstep=\n0\n\n", &["400"]),
+        ("5\r\nstep=\r\n0;[\r\n\r\n", &["400"]),
+        ("5\r\nstep=\r\n0\r\na: b\n\r\n", &["400"]),
+    ] {
+        // After requests with and without a body, and before one.
+        let sized = format!("{FORM}Content-Length: 8\r\n\r\n\n\nstep=\n\n");
+        let sent = format!(
+            "{}{sized}{FORM}Transfer-Encoding: chunked\r\n\r\n{chunks}{LAST}",
+            request("GET", "/", HOST)
+        );
+        let expected = [&["200", "422"][..], expected].concat();
+        assert_eq!(statuses(address, &sent).await, expected, "{chunks:?}");
+        let octets: Vec<&[u8]> = sent.as_bytes().chunks(1).collect();
+        assert_eq!(
+            statuses_of(&answered(address, &octets).await),
+            expected,
+            "{chunks:?}, one octet at a time"
+        );
+    }
+    let long = format!(
+        "{FORM}Transfer-Encoding: chunked\r\n\r\n5;{}\r\nstep=\r\n0\r\n\r\n{LAST}",
+        "a".repeat(100_000)
+    );
+    assert_eq!(statuses(address, long).await, ["400"]);
 }
