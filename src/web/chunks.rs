@@ -1,6 +1,7 @@
 //! Refuses a chunked body whose lines are not as RFC 9112, 7.1 has them. hyper passes over what an extension says; where
 //! something in front reads such a line in another way, it takes one message for two. The octets go on to hyper as they
-//! came, or the reading fails. What a request's body is, hyper alone says: nothing here reads a head.
+//! came, or the reading fails. What a request's body is, hyper alone says: of a head, only the end is
+//! looked for.
 
 use std::io;
 use std::pin::Pin;

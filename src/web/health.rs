@@ -88,16 +88,26 @@ async fn live() -> &'static str {
 /// send visitors elsewhere: another instance has the same mail.
 async fn ready(State(site): State<Arc<Site>>) -> (StatusCode, String) {
     // In a task of its own: a client that leaves must not break off a check for which others wait.
-    let fails = site.intake.fails();
+    let (fails, unnamed) = (site.intake.fails(), site.limit.proxies().unnamed());
     let checking = tokio::spawn(async move { site.readiness.answer().await });
     match checking.await.unwrap_or(Answer::NotReady) {
         _ if fails => not_ready(),
         Answer::Ready(wait) => {
             let seconds = wait.whole_seconds();
-            (StatusCode::OK, format!("ready\noldest unsent mail: {seconds} s\n"))
+            let unnamed = unnamed_line(unnamed);
+            (
+                StatusCode::OK,
+                format!("ready\noldest unsent mail: {seconds} s\n{unnamed}"),
+            )
         }
         Answer::NotReady => not_ready(),
     }
+}
+
+/// For the doctor, where there is something to report.
+fn unnamed_line(posts: u64) -> String {
+    let line = (posts > 0).then(|| format!("posts without a client's address: {posts}\n"));
+    line.unwrap_or_default()
 }
 
 fn not_ready() -> (StatusCode, String) {

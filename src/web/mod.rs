@@ -7,6 +7,7 @@ mod client;
 mod coding;
 mod constant;
 mod failure;
+mod forwarded;
 mod health;
 mod layout;
 mod membership;
@@ -51,6 +52,7 @@ use body::Bodies;
 use client::Limit;
 use constant::{Constant, Constants};
 use failure::Failure;
+use forwarded::Proxies;
 use health::Readiness;
 use layout::Frame;
 use metrics::Metrics;
@@ -87,12 +89,14 @@ impl Site {
             retention_days: settings.retention_days,
         };
         let security = security_headers(&frame.public_url)?;
+        let metrics = Arc::<Metrics>::default();
+        let proxies = Proxies::new(settings.trusted_proxies.clone(), metrics.unnamed_clients());
         Ok(Arc::new(Self {
             intake: Intake::new(limits.storing, &pool, &settings.mail_identity(), outbox),
             bodies: Bodies::new(settings.trusted_proxies.clone()),
             limits,
-            metrics: Arc::default(),
-            limit: Limit::new(settings.rate_limit, settings.trusted_proxies.clone()),
+            metrics,
+            limit: Limit::new(settings.rate_limit, proxies),
             constants: Arc::new(constants(&frame, &security)?),
             security,
             frame,
@@ -243,7 +247,7 @@ fn places(site: &Site) -> Arc<Places> {
         connections_of_one,
         ..
     } = site.limits;
-    Places::new(connections, connections_of_one, site.limit.trusted_proxies().to_vec())
+    Places::new(connections, connections_of_one, site.limit.proxies().trusted().to_vec())
 }
 
 /// Our own alone: whatever a client says would stand in the log.

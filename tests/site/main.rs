@@ -32,6 +32,7 @@ mod messages;
 mod operation;
 mod outage;
 mod pages;
+mod proxies;
 mod queue;
 mod refusals;
 mod report;

@@ -96,7 +96,9 @@ pub async fn post(State(site): State<Arc<Site>>, request: Request) -> Result<Res
         return Err(Failure::Compressed);
     }
     let (head, body) = request.into_parts();
-    let client = site.limit.client_of(&head.headers, &head.extensions);
+    let proxies = site.limit.proxies();
+    proxies.note(&head.headers, &head.extensions);
+    let client = proxies.client(&head.headers, &head.extensions);
     let posting = site
         .bodies
         .read(body, client.unwrap_or(Ipv4Addr::LOCALHOST.into()))
