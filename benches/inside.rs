@@ -126,6 +126,7 @@ impl InProcess {
     fn ask(&self, method: &str, path: &str, body: &'static str) {
         let request = Request::builder().method(method).uri(path);
         let request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let request = request.header(header::HOST, "npoc.test");
         let request = request.body(Body::from(body)).expect("a request");
         self.runtime.block_on(async {
             let Ok(response) = self.service.answer(request, None).await;

@@ -97,6 +97,16 @@ impl Coding {
     }
 }
 
+/// Whether content came in another coding than `identity`.
+pub fn is_coded(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(header::CONTENT_ENCODING).iter();
+    let mut codings = lines.flat_map(|line| line.as_bytes().split(|octet| *octet == b','));
+    codings.any(|coding| {
+        let coding = coding.trim_ascii();
+        !coding.is_empty() && !Coding::Identity.is_called(coding)
+    })
+}
+
 /// The weight among these parameters, in thousandths (RFC 9110, 12.4.2): 1,000 without one, and 0 where it
 /// is none.
 fn weight<'a>(mut parameters: impl Iterator<Item = &'a [u8]>) -> u16 {

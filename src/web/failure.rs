@@ -9,6 +9,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
 use super::Site;
+use super::coding::Coding;
 use super::layout::Layout;
 
 /// Why a handler gives no page of its own. Answers a bare status; [`draw`] makes the page.
@@ -22,6 +23,8 @@ pub enum Failure {
     TooLarge,
     /// 415: a form that is not urlencoded, so its answers cannot be read.
     UnsupportedMediaType,
+    /// 415: a form that is compressed. A small one may unpack to more than memory holds, and no browser sends one.
+    Compressed,
     /// 429: this network has as many large forms under way as it may.
     TooMany,
     /// 503: everybody has.
@@ -51,6 +54,10 @@ impl IntoResponse for Failure {
             Self::Unreadable => StatusCode::BAD_REQUEST.into_response(),
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response(),
+            Self::Compressed => {
+                let accepted = [(header::ACCEPT_ENCODING, Coding::Identity.token())];
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, accepted).into_response()
+            }
             Self::TooMany => StatusCode::TOO_MANY_REQUESTS.into_response(),
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE.into_response(),
             Self::Unavailable(error) => {
@@ -105,7 +112,7 @@ fn page(site: &Site, status: StatusCode, response: Response) -> Response {
         .unwrap_or_else(|_| format!("<!doctype html><title>{title}</title><h1>{title}</h1><p>{message}</p>"));
     // What fails now may work in a moment, and a page may come to be.
     let mut drawn = (status, [(header::CACHE_CONTROL, "no-store")], Html(html)).into_response();
-    for name in [header::ALLOW, header::RETRY_AFTER] {
+    for name in [header::ALLOW, header::RETRY_AFTER, header::ACCEPT_ENCODING] {
         if let Some(value) = response.headers().get(&name) {
             drawn.headers_mut().insert(name, value.clone());
         }
@@ -142,7 +149,11 @@ fn words(status: StatusCode) -> (&'static str, &'static str) {
         ),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => (
             "Your answers could not be read",
-            "They did not arrive as a web form sends them. Nothing was stored. Use the form on this site, or write to NPOC.",
+            "They did not arrive as a web form sends them, or they were compressed. Nothing was stored. Use the form on this site, or write to NPOC. A program sends them uncompressed, as application/x-www-form-urlencoded.",
+        ),
+        StatusCode::NOT_IMPLEMENTED => (
+            "This request could not be understood",
+            "It came in a coding that this site does not read. Nothing was stored. Use the form on this site, or write to NPOC.",
         ),
         StatusCode::TOO_MANY_REQUESTS => (
             "Too many at once",

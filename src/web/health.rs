@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::middleware::map_request;
+use axum::routing::get;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::Site;
+use super::{Site, message};
 use crate::database::{Pool, within};
 use crate::{membership, outbox};
 
@@ -68,25 +71,43 @@ impl Readiness {
     }
 }
 
+/// Both, for well-formed requests.
+pub fn router() -> Router<Arc<Site>> {
+    Router::new()
+        .route("/health/live", get(live))
+        .route("/health/ready", get(ready))
+        .layer(map_request(message::demand))
+}
+
 /// 200 as long as the process answers.
-pub async fn live() -> &'static str {
+async fn live() -> &'static str {
     "live\n"
 }
 
 /// 200 when an application could be stored now, else 503. Mail that waits is told and no reason to
 /// send visitors elsewhere: another instance has the same mail.
-pub async fn ready(State(site): State<Arc<Site>>) -> (StatusCode, String) {
+async fn ready(State(site): State<Arc<Site>>) -> (StatusCode, String) {
     // In a task of its own: a client that leaves must not break off a check for which others wait.
-    let fails = site.intake.fails();
+    let (fails, unnamed) = (site.intake.fails(), site.limit.proxies().unnamed());
     let checking = tokio::spawn(async move { site.readiness.answer().await });
     match checking.await.unwrap_or(Answer::NotReady) {
         _ if fails => not_ready(),
         Answer::Ready(wait) => {
             let seconds = wait.whole_seconds();
-            (StatusCode::OK, format!("ready\noldest unsent mail: {seconds} s\n"))
+            let unnamed = unnamed_line(unnamed);
+            (
+                StatusCode::OK,
+                format!("ready\noldest unsent mail: {seconds} s\n{unnamed}"),
+            )
         }
         Answer::NotReady => not_ready(),
     }
+}
+
+/// For the doctor, where there is something to report.
+fn unnamed_line(posts: u64) -> String {
+    let line = (posts > 0).then(|| format!("posts without a client's address: {posts}\n"));
+    line.unwrap_or_default()
 }
 
 fn not_ready() -> (StatusCode, String) {

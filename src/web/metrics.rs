@@ -9,7 +9,7 @@ use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, StatusCode};
-use axum::middleware::Next;
+use axum::middleware::{Next, map_request};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -20,6 +20,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::message;
 use crate::database::{HostRole, Pool};
 use crate::membership;
 use crate::outbox::{self, QueueStats, RelayState};
@@ -38,6 +39,7 @@ const TIMES: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.
 pub struct Metrics {
     requests: Family<Answered, Counter>,
     times: Family<Route, Histogram>,
+    unnamed_clients: Counter,
     started_at: Gauge<f64, AtomicU64>,
     is_database_up: Gauge,
     database_hosts: Family<Hosts, Gauge>,
@@ -100,6 +102,7 @@ impl Default for Metrics {
         Self {
             requests: Family::default(),
             times: Family::new_with_constructor(|| Histogram::new(TIMES)),
+            unnamed_clients: Counter::default(),
             started_at,
             is_database_up: Gauge::default(),
             database_hosts: Family::default(),
@@ -142,7 +145,10 @@ fn known(method: &Method) -> &'static str {
 
 /// What answers a monitor: `/metrics` and nothing else.
 pub fn router(metrics: Arc<Metrics>, pool: Pool) -> Router {
-    Router::new().route("/metrics", get(show)).with_state((metrics, pool))
+    Router::new()
+        .route("/metrics", get(show))
+        .layer(map_request(message::demand))
+        .with_state((metrics, pool))
 }
 
 async fn show(State((metrics, pool)): State<(Arc<Metrics>, Pool)>) -> Response {
@@ -154,6 +160,11 @@ async fn show(State((metrics, pool)): State<(Arc<Metrics>, Pool)>) -> Response {
 }
 
 impl Metrics {
+    /// Where posts are counted whose client a trusted proxy does not name.
+    pub fn unnamed_clients(&self) -> Counter {
+        self.unnamed_clients.clone()
+    }
+
     /// Counts an answer.
     pub fn answered(&self, method: &Method, route: Arc<str>, status: StatusCode) {
         let answered = Answered {
@@ -229,6 +240,11 @@ impl Metrics {
             self.started_at.clone(),
         );
         registry.register("http_requests", "Requests that were answered", self.requests.clone());
+        registry.register(
+            "unnamed_clients",
+            "Posts whose client a trusted proxy did not name, so that no limit of one network held",
+            self.unnamed_clients.clone(),
+        );
         registry.register_with_unit(
             "http_request_duration",
             "How long an answer took, until its body began; without pages that are the same for everybody",

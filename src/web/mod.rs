@@ -1,13 +1,17 @@
 //! HTTP and HTML. Knows everything below it; nothing below knows it.
 
 mod body;
+mod chunk_line;
+mod chunks;
 mod client;
 mod coding;
 mod constant;
 mod failure;
+mod forwarded;
 mod health;
 mod layout;
 mod membership;
+mod message;
 mod metrics;
 mod page;
 mod places;
@@ -48,6 +52,7 @@ use body::Bodies;
 use client::Limit;
 use constant::{Constant, Constants};
 use failure::Failure;
+use forwarded::Proxies;
 use health::Readiness;
 use layout::Frame;
 use metrics::Metrics;
@@ -84,12 +89,14 @@ impl Site {
             retention_days: settings.retention_days,
         };
         let security = security_headers(&frame.public_url)?;
+        let metrics = Arc::<Metrics>::default();
+        let proxies = Proxies::new(settings.trusted_proxies.clone(), metrics.unnamed_clients());
         Ok(Arc::new(Self {
             intake: Intake::new(limits.storing, &pool, &settings.mail_identity(), outbox),
             bodies: Bodies::new(settings.trusted_proxies.clone()),
             limits,
-            metrics: Arc::default(),
-            limit: Limit::new(settings.rate_limit, settings.trusted_proxies.clone()),
+            metrics,
+            limit: Limit::new(settings.rate_limit, proxies),
             constants: Arc::new(constants(&frame, &security)?),
             security,
             frame,
@@ -171,7 +178,7 @@ impl Service {
     /// counted, and in the log for those who look closely.
     fn at_once<B>(&self, request: &Request<B>) -> Option<Response> {
         let (route, constant) = self.prepared.get_key_value(request.uri().path())?;
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        if !matches!(*request.method(), Method::GET | Method::HEAD) || message::fault(request).is_some() {
             return None;
         }
         let response = constant.answer(request);
@@ -182,7 +189,8 @@ impl Service {
     }
 }
 
-/// Every route behind its layers. What is prepared is answered before, unless it is asked by another method.
+/// Every route behind its layers. What is prepared is answered before, unless it is asked by another method or in a
+/// message that is refused.
 fn router(site: Arc<Site>) -> Router {
     let paths = site.constants.keys();
     paths
@@ -191,6 +199,7 @@ fn router(site: Arc<Site>) -> Router {
         .route("/membership/received/{secret}", get(membership::receipt))
         .route("/.well-known/security.txt", get(well_known::security))
         .fallback(elsewhere)
+        .layer(map_request(message::demand))
         // A fault of ours in one request is a page, not the end of the connection.
         .layer(CatchPanicLayer::custom(|_| {
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
@@ -204,8 +213,7 @@ fn router(site: Arc<Site>) -> Router {
         .layer(CompressionLayer::new().quality(CompressionLevel::Precise(5)))
         .layer(map_request(coding::settle))
         // Health is for machines: no page is drawn over it.
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
+        .merge(health::router())
         .layer(map_response_with_state(Arc::clone(&site), with_security_headers))
         .layer(from_fn_with_state(Arc::clone(&site.metrics), metrics::count))
         .layer(
@@ -239,7 +247,7 @@ fn places(site: &Site) -> Arc<Places> {
         connections_of_one,
         ..
     } = site.limits;
-    Places::new(connections, connections_of_one, site.limit.trusted_proxies().to_vec())
+    Places::new(connections, connections_of_one, site.limit.proxies().trusted().to_vec())
 }
 
 /// Our own alone: whatever a client says would stand in the log.

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::Service;
+use super::chunks::{Checked, Next};
 use super::places::{Place, Places};
 
 /// How much of what may go on at once, and for how long.
@@ -108,13 +109,22 @@ async fn answer(
 ) {
     // An answer is written whole; there is nothing to wait for.
     drop(stream.set_nodelay(true));
-    let service = service_fn(move |request: hyper::Request<Incoming>| service.answer(request, Some(peer)));
+    let (reader, writer) = stream.into_split();
+    let next = Next::default();
+    let stream = TokioIo::new(tokio::io::join(Checked::new(reader, next.clone()), writer));
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        next.is_body(request.body().size_hint().exact());
+        service.answer(request, Some(peer))
+    });
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
             .max_buf_size(LARGEST_HEAD)
+            .max_header_size(LARGEST_HEAD)
+            // A client that has said all may end its side; whether it is gone shows when it is answered.
+            .half_close(true)
             .header_read_timeout(limits.head)
-            .serve_connection(TokioIo::new(stream), service)
+            .serve_connection(stream, service)
     );
     // What ends a connection early is the client's own doing, and told to nobody.
     tokio::select! {

@@ -179,3 +179,53 @@ async fn a_connection_that_has_lasted_long_ends_after_an_answer_and_never_within
         "{answer}"
     );
 }
+
+#[tokio::test]
+async fn a_client_that_ends_its_side_at_once_is_answered() {
+    let site = TestSite::new().await;
+    let address = site.listen().await;
+    let key = sending("");
+    let form = "Host: npoc.test\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 5\r\n\r\nstep=";
+    for (sent, status) in [
+        (idle(), "200"),
+        (idle().replace("GET / ", "GET /membership "), "200"),
+        (idle().replace("GET / ", "GET /health/ready "), "200"),
+        (format!("POST /membership HTTP/1.1\r\n{form}"), "422"),
+        (key, "303"),
+    ] {
+        let mut stream = connect(&address, &sent).await;
+        stream.shutdown().await.unwrap();
+        let answer = read_to_end(stream).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")),
+            "{sent:.50}: {answer:.50}"
+        );
+    }
+    assert_eq!(site.count("applications").await, 1);
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_gives_its_place_back() {
+    let limits = Limits {
+        connections: 1,
+        ..Limits::default()
+    };
+    let site = TestSite::within(limits, &[]).await;
+    let address = site.listen().await;
+    let sent = [
+        String::new(),
+        HALF_A_HEAD.into(),
+        HALF_A_BODY.into(),
+        idle(),
+        sending(""),
+    ];
+    for (sent, is_reset) in sent.iter().flat_map(|sent| [(sent, false), (sent, true)]) {
+        let stream = connect(&address, sent).await;
+        if is_reset {
+            stream.set_zero_linger().unwrap();
+        }
+        drop(stream);
+        let next = read_to_end(connect(&address, PAGE).await).await;
+        assert!(next.starts_with("HTTP/1.1 200"), "after {sent:.50}: {next:.50}");
+    }
+}

@@ -23,6 +23,9 @@ const LIVE: &str = "live\n";
 const READY: &str = "ready\n";
 const NOT_READY: &str = "not ready";
 
+/// How its line begins that counts posts whose client a proxy did not name.
+const UNNAMED: &str = "posts without a client's address: ";
+
 /// Settings that can be used and may not be meant.
 pub(super) fn settings(settings: &Settings) -> Vec<Finding> {
     let address = &settings.public_url;
@@ -54,7 +57,7 @@ pub(super) fn settings(settings: &Settings) -> Vec<Finding> {
 
 /// Whether it answers, here and to the world.
 pub(super) async fn answers(settings: &Settings) -> Vec<Finding> {
-    let mut findings = vec![here(settings).await];
+    let mut findings = here(settings).await;
     if settings.public_url == local(settings) {
         return findings;
     }
@@ -71,9 +74,29 @@ fn local(settings: &Settings) -> String {
     format!("http://{}", settings.listen)
 }
 
-async fn here(settings: &Settings) -> Finding {
+async fn here(settings: &Settings) -> Vec<Finding> {
     let address = local(settings);
-    match get(&format!("{address}/health/ready")).await {
+    let answer = get(&format!("{address}/health/ready")).await;
+    let unnamed = answer.as_ref().ok().and_then(|answer| unnamed(&answer.body));
+    std::iter::once(is_ready(&address, answer)).chain(unnamed).collect()
+}
+
+/// What the site has seen of its proxies since it was started.
+fn unnamed(ready: &str) -> Option<Finding> {
+    let posts = ready.lines().find_map(|line| line.strip_prefix(UNNAMED))?;
+    let posts: u64 = posts.parse().ok()?;
+    Some(Finding::doubtful(
+        SITE,
+        format!(
+            "a proxy did not say from which address a post came, so NPOC_RATE_LIMIT did not hold for it; posts since the start: {posts}."
+        ),
+        "Have the proxy put X-Forwarded-For into each request, with its client's address (nginx: proxy_set_header \
+         X-Forwarded-For $remote_addr), or take it out of NPOC_TRUSTED_PROXIES.",
+    ))
+}
+
+fn is_ready(address: &str, answer: Result<Answer, String>) -> Finding {
+    match answer {
         Ok(answer) if answer.body.starts_with(READY) => Finding::good(SITE, format!("it is ready at {address}.")),
         Ok(answer) if answer.body.starts_with(NOT_READY) => Finding::bad(
             SITE,

@@ -17,6 +17,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use uuid::Uuid;
 
+use super::coding::is_coded;
 use super::failure::Failure;
 use super::layout::Layout;
 use super::{Page, Site};
@@ -94,8 +95,13 @@ pub async fn post(State(site): State<Arc<Site>>, request: Request) -> Result<Res
     if !posted::is_urlencoded(request.headers()) {
         return Err(Failure::UnsupportedMediaType);
     }
+    if is_coded(request.headers()) {
+        return Err(Failure::Compressed);
+    }
     let (head, body) = request.into_parts();
-    let client = site.limit.client_of(&head.headers, &head.extensions);
+    let proxies = site.limit.proxies();
+    proxies.note(&head.headers, &head.extensions);
+    let client = proxies.client(&head.headers, &head.extensions);
     let posting = site
         .bodies
         .read(body, client.unwrap_or(Ipv4Addr::LOCALHOST.into()))

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::http::response::Parts;
-use axum::http::{HeaderMap, Request, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use mail_parser::MessageParser;
 use npoc::clock::Clock;
@@ -173,8 +173,10 @@ impl TestSite {
         }
     }
 
-    /// An answer as it goes over the wire.
-    pub async fn octets(&self, request: Request<Body>) -> (Parts, Bytes) {
+    /// An answer as it goes over the wire. As with every client, the request has a host.
+    pub async fn octets(&self, mut request: Request<Body>) -> (Parts, Bytes) {
+        let host = HeaderValue::from_static("npoc.test");
+        request.headers_mut().entry(header::HOST).or_insert(host);
         let response = self.service.answer(request, None).await.unwrap();
         let (head, body) = response.into_parts();
         (head, body.collect().await.unwrap().to_bytes())
