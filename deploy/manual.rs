@@ -1,17 +1,17 @@
 //! Writes the manual pages and the completions of shells into the directory given, from the definitions of the command
 //! line and the table of settings.
 
-use std::fs::{File, create_dir_all};
-use std::io::Write as _;
+use std::fs::{create_dir_all, write};
 use std::path::Path;
 
 use anyhow::Context as _;
-use clap::CommandFactory as _;
+use clap::{Command, CommandFactory as _};
 use clap_complete::{Shell, generate_to};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 use npoc::commands::{CommandLine, EXIT_STATUS};
-use npoc::settings::SETTINGS;
+use npoc::settings::{SETTINGS, Setting};
+use time::OffsetDateTime;
 
 const FILES: [(&str, &str); 4] = [
     (
@@ -33,42 +33,82 @@ fn main() -> anyhow::Result<()> {
     let directory = std::env::args_os().nth(1).context("usage: manual DIRECTORY")?;
     let directory = Path::new(&directory);
     create_dir_all(directory)?;
-    clap_mangen::generate_to(CommandLine::command(), directory)?;
-    write_main_page(&directory.join("npoc.1"))?;
+    let date = date()?;
+    let mut command = CommandLine::command();
+    command.build();
+    write_pages(&command, "npoc", &date, directory)?;
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
         generate_to(shell, &mut CommandLine::command(), "npoc", directory)?;
     }
     Ok(())
 }
 
-/// The page of the program itself, with what pages of commands need not repeat.
-fn write_main_page(path: &Path) -> anyhow::Result<()> {
-    let mut page = File::create(path)?;
-    let manual = Man::new(CommandLine::command());
-    manual.render_title(&mut page)?;
-    manual.render_name_section(&mut page)?;
-    manual.render_synopsis_section(&mut page)?;
-    manual.render_description_section(&mut page)?;
-    manual.render_options_section(&mut page)?;
-    manual.render_subcommands_section(&mut page)?;
-    let settings = SETTINGS.map(|setting| {
+/// The day of the build, or that of a build that is to be repeated (reproducible-builds.org).
+fn date() -> anyhow::Result<String> {
+    let now = match std::env::var("SOURCE_DATE_EPOCH") {
+        Ok(seconds) => OffsetDateTime::from_unix_timestamp(seconds.parse()?)?,
+        Err(_) => OffsetDateTime::now_utc(),
+    };
+    Ok(now.date().to_string())
+}
+
+/// The page of a command and those of the commands below it.
+fn write_pages(command: &Command, name: &str, date: &str, directory: &Path) -> anyhow::Result<()> {
+    let mut page = Vec::new();
+    let source = concat!("npoc ", env!("CARGO_PKG_VERSION"));
+    let manual = Man::new(command.clone())
+        .title(name.to_uppercase())
+        .date(date)
+        .source(source);
+    manual.render(&mut page)?;
+    if name == "npoc" {
+        page.extend_from_slice(what_other_pages_need_not_repeat().as_bytes());
+    }
+    write(
+        directory.join(format!("{name}.1")),
+        in_short_lines(&String::from_utf8(page)?),
+    )?;
+    for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
+        write_pages(below, &format!("{name}-{}", below.get_name()), date, directory)?;
+    }
+    Ok(())
+}
+
+fn what_other_pages_need_not_repeat() -> String {
+    let setting = |setting: Setting| {
         (
             setting.name,
             format!("{} Default: {}.", setting.meaning, setting.default),
         )
-    });
+    };
     let files = FILES.map(|(path, meaning)| (path, meaning.to_owned()));
     let statuses = EXIT_STATUS.lines().filter_map(|line| line.split_once(' '));
-    page.write_all(section("ENVIRONMENT", settings).as_bytes())?;
-    page.write_all(section("FILES", files).as_bytes())?;
-    page.write_all(
-        section(
-            "EXIT STATUS",
-            statuses.map(|(status, meaning)| (status, meaning.to_owned())),
-        )
-        .as_bytes(),
-    )?;
-    Ok(())
+    let statuses = statuses.map(|(status, meaning)| (status, meaning.to_owned()));
+    section("ENVIRONMENT", SETTINGS.map(setting)) + &section("FILES", files) + &section("EXIT STATUS", statuses)
+}
+
+/// Lines of text of at most 80 octets, and one break at a time, as mandoc asks. A line that begins with a dot or an
+/// apostrophe is a request, unless `\&` is before it.
+fn in_short_lines(page: &str) -> String {
+    let mut short = String::with_capacity(page.len());
+    for line in page.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
+        if line == ".br" && short.ends_with("\n.br\n") {
+            continue;
+        }
+        let mut width = 0;
+        for word in line.split_inclusive(' ') {
+            let is_too_long = width > 0 && width + word.trim_end().len() > 80;
+            if is_too_long && !line.starts_with('.') {
+                short.truncate(short.trim_end().len());
+                short.push_str(if word.starts_with(['.', '\'']) { "\n\\&" } else { "\n" });
+                width = 0;
+            }
+            short.push_str(word);
+            width += word.len();
+        }
+        short.push('\n');
+    }
+    short
 }
 
 fn section<'a>(title: &str, terms: impl IntoIterator<Item = (&'a str, String)>) -> String {
