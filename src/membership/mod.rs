@@ -4,11 +4,15 @@
 //! `Answers::typed` → [`check`] → [`Application`] → [`Submission`] → [`Intake`] → [`Receipt`], one way.
 
 mod answers;
+mod ceiling;
 mod check;
+mod counted_as;
+mod digest;
 mod emails;
 mod erasure;
 mod insert;
 mod intake;
+mod known;
 mod notices;
 mod own_domain;
 mod question;
@@ -22,7 +26,9 @@ mod suspicion;
 pub mod wording;
 
 pub use answers::{Answers, ForPeople};
+pub use ceiling::Hold;
 pub use check::{Application, Problem, UnknownEnding, check};
+pub use digest::owe_digests;
 pub use emails::{Earlier, MailIdentity, NewApplication, emails, in_utc};
 pub use erasure::{
     Announced, Erase, announced, count_older_than, erase, erase_announced, erase_older_than, is_anything_announced,

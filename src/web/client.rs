@@ -1,31 +1,29 @@
-//! Who is asking, as far as it matters: the network, behind proxies that are trusted, and how many
-//! applications it sent. Kept in memory for a minute and never with an application.
+//! Who is asking, as far as it matters: the network, behind proxies that are trusted, and whether it sent more than it
+//! may. Kept in memory and never with an application.
 
 use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroU32;
 
 use axum::extract::ConnectInfo;
 use axum::http::{Extensions, HeaderMap};
-use governor::clock::DefaultClock;
-use governor::state::keyed::HashMapStateStore;
-use governor::{Quota, RateLimiter};
-use ipnet::{IpNet, Ipv6Net};
+use ipnet::IpNet;
+
+use super::rate::Rates;
+pub use super::rate::{Verdict, network};
 
 /// Counts what each network sends.
 #[derive(Debug)]
 pub struct Limit {
     trusted_proxies: Vec<IpNet>,
-    limiter: Option<RateLimiter<IpAddr, HashMapStateStore<IpAddr>, DefaultClock>>,
+    rates: Option<Rates>,
 }
 
 impl Limit {
-    /// So many a minute for one network; 0 is no limit.
+    /// This many a minute for one network; 0 is no limit.
     #[must_use]
     pub fn new(per_minute: u32, trusted_proxies: Vec<IpNet>) -> Self {
-        let limiter = NonZeroU32::new(per_minute).map(|limit| RateLimiter::hashmap(Quota::per_minute(limit)));
         Self {
             trusted_proxies,
-            limiter,
+            rates: Rates::new(per_minute),
         }
     }
 
@@ -34,17 +32,13 @@ impl Limit {
         &self.trusted_proxies
     }
 
-    /// Counts one, and says whether it is within the limit.
+    /// Counts one, and says what follows.
     #[must_use]
-    pub fn allows(&self, headers: &HeaderMap, extensions: &Extensions) -> bool {
-        let (Some(limiter), Some(client)) = (&self.limiter, self.client_of(headers, extensions)) else {
-            return true;
-        };
-        // Forgets networks that have not sent for a while, so that memory is bounded by a minute's.
-        if limiter.len() > 10_000 {
-            limiter.retain_recent();
+    pub fn judge(&self, headers: &HeaderMap, extensions: &Extensions) -> Verdict {
+        match (&self.rates, self.client_of(headers, extensions)) {
+            (Some(rates), Some(client)) => rates.judge(client),
+            _ => Verdict::Within,
         }
-        limiter.check_key(&network(client)).is_ok()
     }
 
     /// Who asks, as far as proxies that are trusted tell; nobody, where it came by no network.
@@ -79,14 +73,6 @@ impl Limit {
     }
 }
 
-/// One subscriber's network: an IPv4 address, or the /64 of an IPv6 one.
-pub fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => Ipv6Net::new(v6, 64).map_or(IpAddr::V6(v6), |net| IpAddr::V6(net.network())),
-        v4 @ IpAddr::V4(_) => v4,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,14 +93,5 @@ mod tests {
             "203.0.113.9"
         );
         assert_eq!(client("10.0.0.1", "not an address", "10.0.0.0/8"), "10.0.0.1");
-    }
-
-    #[test]
-    fn an_ipv6_subscriber_is_one_network() {
-        assert_eq!(
-            network("2001:db8:1:2:3:4:5:6".parse().unwrap()).to_string(),
-            "2001:db8:1:2::"
-        );
-        assert_eq!(network("::ffff:192.0.2.1".parse().unwrap()).to_string(), "192.0.2.1");
     }
 }

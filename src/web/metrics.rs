@@ -185,6 +185,7 @@ impl Metrics {
             ("bounced", standing.bounced),
             ("given_up", standing.given_up),
             ("held", standing.held),
+            ("digest", standing.for_digest),
         ] {
             self.mails.get_or_create(&Mails { state }).set(mails);
         }

@@ -11,6 +11,7 @@ mod membership;
 mod metrics;
 mod page;
 mod places;
+mod rate;
 mod server;
 mod static_file;
 mod well_known;

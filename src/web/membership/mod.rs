@@ -17,13 +17,14 @@ use axum::response::{Html, IntoResponse as _, Response};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use super::client::Verdict;
 use super::failure::Failure;
 use super::layout::Layout;
 use super::{Page, Site};
 use crate::membership::{
     self, Answers, Application, Field, Place, Problem, Receipt, Slip, UnknownEnding, in_utc, wording,
 };
-use crate::outbox;
+use crate::outbox::{self, Confirmation};
 pub use form::FormPage;
 use posted::{Posted, Step};
 
@@ -62,8 +63,7 @@ struct CheckPage<'a> {
 struct ReceiptPage<'a> {
     layout: Layout<'a>,
     receipt: &'a Receipt,
-    /// Whether a mail to the applicant came back.
-    has_bounced: bool,
+    confirmation: Confirmation,
 }
 
 impl ReceiptPage<'_> {
@@ -114,14 +114,15 @@ async fn answer(site: &Site, head: &Parts, posted: &Posted) -> Result<Response, 
                 form_key,
                 key,
             };
-            if !site.limit.allows(&head.headers, &head.extensions) {
+            let verdict = site.limit.judge(&head.headers, &head.extensions);
+            if verdict == Verdict::TooMany {
                 return hold(site, &submission).await;
             }
             // Early: what would only wait has its answers back at once, and what is taken stays fast.
             let Some(place) = site.intake.place() else {
                 return give_back(site, &submission, Notice::Busy, StatusCode::SERVICE_UNAVAILABLE);
             };
-            send(site, &submission, place).await
+            send(site, &submission, place, verdict == Verdict::Unconfirmed).await
         }
     }
 }
@@ -197,12 +198,18 @@ async fn hold(site: &Site, submission: &Submission<'_>) -> Result<Response, Fail
     }
 }
 
-async fn send(site: &Site, submission: &Submission<'_>, place: Place) -> Result<Response, Failure> {
+async fn send(
+    site: &Site,
+    submission: &Submission<'_>,
+    place: Place,
+    is_network_full: bool,
+) -> Result<Response, Failure> {
     let sent = membership::Submission {
         application: submission.application.clone(),
         key: submission.key,
         filled_in: age(submission.form_key),
         received_at: site.intake.now(),
+        is_network_full,
     };
     match soon(site.intake.submit(place, sent)).await {
         Ok(receipt) => Ok(see_receipt(&receipt)),
@@ -240,14 +247,14 @@ fn see_receipt(receipt: &Receipt) -> Response {
         .into_response()
 }
 
-/// The receipt at an address, and whether a mail to its applicant came back.
-async fn found_receipt(site: &Site, secret: Uuid) -> sqlx::Result<Option<(Receipt, bool)>> {
+/// The receipt at an address, and what became of the mail that confirms it.
+async fn found_receipt(site: &Site, secret: Uuid) -> sqlx::Result<Option<(Receipt, Confirmation)>> {
     let mut session = site.pool.session().await?;
     let Some(receipt) = membership::receipt(&mut *session, secret).await? else {
         return Ok(None);
     };
-    let has_bounced = outbox::has_bounced(&mut *session, &receipt.reference).await?;
-    Ok(Some((receipt, has_bounced)))
+    let confirmation = outbox::confirmation(&mut *session, &receipt.reference).await?;
+    Ok(Some((receipt, confirmation)))
 }
 
 /// The receipt: a reference and what happens next; nothing personal, nothing for search engines,
@@ -255,11 +262,11 @@ async fn found_receipt(site: &Site, secret: Uuid) -> sqlx::Result<Option<(Receip
 pub async fn receipt(State(site): State<Arc<Site>>, Path(secret): Path<String>) -> Result<Response, Failure> {
     let secret = Uuid::try_parse(&secret).map_err(|_| Failure::NotFound)?;
     let found = soon(found_receipt(&site, secret)).await.map_err(Failure::Unavailable)?;
-    let (receipt, has_bounced) = found.ok_or(Failure::NotFound)?;
+    let (receipt, confirmation) = found.ok_or(Failure::NotFound)?;
     let page = ReceiptPage {
         layout: Layout::apart(&site.frame),
         receipt: &receipt,
-        has_bounced,
+        confirmation,
     };
     let mut response = private(StatusCode::OK, page.render()?);
     let headers = response.headers_mut();
