@@ -1,5 +1,6 @@
 //! How many applications a network sends: within a minute, and within a day. In memory, and never with an application.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
@@ -33,72 +34,85 @@ pub enum Verdict {
     TooMany,
 }
 
+const MINUTE: Duration = Duration::from_mins(1);
+const DAY: Duration = Duration::from_hours(24);
+
 /// Counts what each network sends.
 #[derive(Debug)]
 pub struct Rates {
-    minute: [Rate; 2],
-    day: [Rate; 2],
+    network_a_minute: Flow,
+    site_a_minute: Windows,
+    network_a_day: Windows,
+    site_a_day: Windows,
 }
 
-/// Counts by network or by /48, in one period.
+/// Regains what it may send little by little, so that a network at its limit never waits long.
 #[derive(Debug)]
-struct Rate {
+struct Flow {
     limiter: RateLimiter<IpAddr, HashMapStateStore<IpAddr>, DefaultClock>,
-    remembered: usize,
     forgot_at: Mutex<Instant>,
+}
+
+/// No more than this in a span of time that begins with the first.
+#[derive(Debug)]
+struct Windows {
+    most: u32,
+    lasts: Duration,
+    remembered: usize,
+    open: Mutex<Open>,
+}
+
+/// When the window of each began, and how many it has had.
+#[derive(Debug)]
+struct Open {
+    windows: HashMap<IpAddr, (Instant, u32)>,
+    forgot_at: Instant,
 }
 
 impl Rates {
     /// This many a minute for a network, and twice as many for a /48. `None` where it is 0: no limit.
     pub fn new(per_minute: u32) -> Option<Self> {
-        let per_minute = NonZeroU32::new(per_minute)?;
-        let of_site = per_minute.saturating_add(per_minute.get());
         Some(Self {
-            minute: [per_minute, of_site].map(|most| Rate::new(Quota::per_minute(most))),
-            day: [NETWORK_A_DAY, SITE_A_DAY].map(|most| Rate::new(a_day(most))),
+            network_a_minute: Flow::new(NonZeroU32::new(per_minute)?),
+            site_a_minute: Windows::new(per_minute.saturating_mul(2), MINUTE),
+            network_a_day: Windows::new(NETWORK_A_DAY, DAY),
+            site_a_day: Windows::new(SITE_A_DAY, DAY),
         })
     }
 
     /// Counts one of this client.
     pub fn judge(&self, client: IpAddr) -> Verdict {
-        let within = |rates: &[Rate; 2]| {
-            let [of_network, of_site] = rates;
-            of_network.allows(network(client)) && site(client).is_none_or(|site| of_site.allows(site))
-        };
-        match (within(&self.minute), &self.day) {
-            (false, _) => Verdict::TooMany,
-            (true, day) if within(day) => Verdict::Within,
-            _ => Verdict::Unconfirmed,
+        let (network, site) = (network(client), site(client));
+        let within = |windows: &Windows| site.is_none_or(|site| windows.allows(site));
+        if !self.network_a_minute.allows(network) || !within(&self.site_a_minute) {
+            Verdict::TooMany
+        } else if !self.network_a_day.allows(network) || !within(&self.site_a_day) {
+            Verdict::Unconfirmed
+        } else {
+            Verdict::Within
         }
     }
 }
 
-/// This many at once, and then as many in a day.
-fn a_day(most: u32) -> Quota {
-    let most = NonZeroU32::new(most).unwrap_or(NonZeroU32::MIN);
-    let one = Duration::from_hours(24) / most.get();
-    Quota::with_period(one).map_or(Quota::per_hour(NonZeroU32::MIN), |quota| quota.allow_burst(most))
-}
+// Where too many networks send to be remembered, a new one is not counted: then the ceilings for all together, in the
+// database, are what bounds the mails.
 
-impl Rate {
-    fn new(quota: Quota) -> Self {
+impl Flow {
+    fn new(per_minute: NonZeroU32) -> Self {
         Self {
-            limiter: RateLimiter::hashmap(quota),
-            remembered: REMEMBERED,
+            limiter: RateLimiter::hashmap(Quota::per_minute(per_minute)),
             forgot_at: Mutex::new(Instant::now()),
         }
     }
 
-    /// Counts one, and says whether it is within the limit. Where too many networks send to be remembered, a new one is not
-    /// counted: then the ceilings for all together, in the database, are what bounds the mails.
+    /// Counts one, and says whether it is within the limit.
     fn allows(&self, key: IpAddr) -> bool {
-        if self.limiter.len() >= self.remembered && !self.makes_room() {
+        if self.limiter.len() >= REMEMBERED && !self.makes_room() {
             return true;
         }
         self.limiter.check_key(&key).is_ok()
     }
 
-    /// Forgets networks whose count has run out, and says whether there is room.
     fn makes_room(&self) -> bool {
         let mut forgot_at = self.forgot_at.lock().unwrap_or_else(PoisonError::into_inner);
         if forgot_at.elapsed() < FORGET_EVERY {
@@ -106,7 +120,50 @@ impl Rate {
         }
         self.limiter.retain_recent();
         *forgot_at = Instant::now();
-        self.limiter.len() < self.remembered
+        self.limiter.len() < REMEMBERED
+    }
+}
+
+impl Windows {
+    fn new(most: u32, lasts: Duration) -> Self {
+        Self {
+            most,
+            lasts,
+            remembered: REMEMBERED,
+            open: Mutex::new(Open {
+                windows: HashMap::new(),
+                forgot_at: Instant::now(),
+            }),
+        }
+    }
+
+    /// Counts one, and says whether it is within the limit.
+    fn allows(&self, key: IpAddr) -> bool {
+        self.allows_at(key, Instant::now())
+    }
+
+    fn allows_at(&self, key: IpAddr, now: Instant) -> bool {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_full = open.windows.len() >= self.remembered && !open.windows.contains_key(&key);
+        if is_full && !self.makes_room(&mut open, now) {
+            return true;
+        }
+        let (began, count) = open.windows.entry(key).or_insert((now, 0));
+        if now.saturating_duration_since(*began) >= self.lasts {
+            (*began, *count) = (now, 0);
+        }
+        *count = count.saturating_add(1);
+        *count <= self.most
+    }
+
+    fn makes_room(&self, open: &mut Open, now: Instant) -> bool {
+        if now.saturating_duration_since(open.forgot_at) < FORGET_EVERY {
+            return false;
+        }
+        open.windows
+            .retain(|_, (began, _)| now.saturating_duration_since(*began) < self.lasts);
+        open.forgot_at = now;
+        open.windows.len() < self.remembered
     }
 }
 
@@ -172,9 +229,7 @@ mod tests {
     #[test]
     fn the_networks_of_a_48_share_twice_as_much() {
         let of_48: Vec<IpAddr> = (0..400).map(|n| address(&format!("2001:db8:1:{n:x}::1"))).collect();
-        let [within, unconfirmed, too_many] = verdicts(30, &of_48);
-        assert!((60..200).contains(&within), "{within}");
-        assert_eq!((unconfirmed, too_many), (0, 400 - within));
+        assert_eq!(verdicts(30, &of_48), [60, 0, 340]);
         assert_eq!(verdicts(400, &of_48), [200, 200, 0]);
     }
 
@@ -186,12 +241,28 @@ mod tests {
     }
 
     #[test]
+    fn a_window_ends_and_the_next_begins() {
+        let (windows, start) = (Windows::new(2, DAY), Instant::now());
+        let allowed = |hours: u64| windows.allows_at(address("192.0.2.1"), start + Duration::from_hours(hours));
+        assert_eq!([0, 1, 2, 23].map(allowed), [true, true, false, false]);
+        assert_eq!([24, 25, 26].map(allowed), [true, true, false]);
+    }
+
+    #[test]
     fn no_flood_of_networks_takes_more_memory() {
-        let mut rate = Rate::new(a_day(100));
-        rate.remembered = 1000;
-        let allowed = (0..5000_u32).filter(|n| rate.allows(IpAddr::V4((*n).into()))).count();
-        assert_eq!((allowed, rate.limiter.len()), (5000, 1000));
-        rate.forgot_at = Mutex::new(Instant::now().checked_sub(FORGET_EVERY).unwrap());
-        assert!(!rate.makes_room(), "all are recent");
+        let (mut windows, start) = (Windows::new(1, MINUTE), Instant::now());
+        windows.remembered = 1000;
+        let allowed = |range: std::ops::Range<u32>, at: Duration| {
+            let keys = range.map(|n| IpAddr::V4(n.into()));
+            keys.filter(|key| windows.allows_at(*key, start + at)).count()
+        };
+        let remembered = || windows.open.lock().unwrap().windows.len();
+        assert_eq!((allowed(0..5000, Duration::ZERO), remembered()), (5000, 1000));
+        assert_eq!(allowed(0..1000, MINUTE / 2), 0, "those that are remembered are counted");
+        assert_eq!(
+            (allowed(5000..5010, MINUTE), remembered()),
+            (10, 10),
+            "and forgotten at their time"
+        );
     }
 }

@@ -12,6 +12,30 @@ use uuid::Uuid;
 use crate::support::process::{Process, said};
 use crate::support::{Reply, TestSite, database, encode, good_with};
 
+/// Ways to write one mailbox.
+const SPELLINGS: [&str; 20] = [
+    "victim@yahoo.com",
+    "VICTIM@yahoo.com",
+    "v.i.c.t.i.m@yahoo.com",
+    "victim+1@yahoo.com",
+    "Victim-2@YAHOO.com",
+    "victim=3@yahoo.com",
+    "victim_4@yahoo.com",
+    "vic.tim-+_=@yahoo.com",
+    "\"victim\"@yahoo.com",
+    "\"vic\\tim+a\"@yahoo.com",
+    "ｖｉｃｔｉｍ@yahoo.com",
+    "x@victim.yahoo.com",
+    "y@1.victim.yahoo.com",
+    "victim-b+c@yahoo.com",
+    "victim-example.org@yahoo.com",
+    "victim.+1@yahoo.com",
+    "victim--@yahoo.com",
+    "victiM__@yahoo.com",
+    "v.ictim=x=y@yahoo.com",
+    "victim+victim@yahoo.com",
+];
+
 async fn site() -> TestSite {
     TestSite::with(&[("NPOC_RATE_LIMIT", "1000")]).await
 }
@@ -57,28 +81,7 @@ async fn arrivals(site: &TestSite, condition: &'static str) -> i64 {
 #[tokio::test]
 async fn a_mailbox_is_mailed_twenty_times_a_day_in_any_spelling() {
     let site = site().await;
-    for spelled in [
-        "victim@yahoo.com",
-        "VICTIM@yahoo.com",
-        "v.i.c.t.i.m@yahoo.com",
-        "victim+1@yahoo.com",
-        "Victim-2@YAHOO.com",
-        "victim=3@yahoo.com",
-        "victim_4@yahoo.com",
-        "vic.tim-+_=@yahoo.com",
-        "\"victim\"@yahoo.com",
-        "\"vic\\tim+a\"@yahoo.com",
-        "ｖｉｃｔｉｍ@yahoo.com",
-        "x@victim.yahoo.com",
-        "y@1.victim.yahoo.com",
-        "victim-b+c@yahoo.com",
-        "victim-example.org@yahoo.com",
-        "victim.+1@yahoo.com",
-        "victim--@yahoo.com",
-        "victiM__@yahoo.com",
-        "v.ictim=x=y@yahoo.com",
-        "victim+victim@yahoo.com",
-    ] {
+    for spelled in SPELLINGS {
         let accepted = site.check(&[("representative_email", spelled)]).await.status;
         let spelled = if accepted == StatusCode::OK {
             spelled
@@ -87,11 +90,19 @@ async fn a_mailbox_is_mailed_twenty_times_a_day_in_any_spelling() {
         };
         assert_sent(&site, spelled).await;
     }
+    assert_held(&site, "Vic.tim-21@yahoo.com", "this mailbox").await;
+    assert_sent(&site, "other@yahoo.com").await;
+}
+
+#[tokio::test]
+async fn staff_see_why_a_mail_is_held_and_can_send_it() {
+    let site = site().await;
+    for _ in 0..20 {
+        site.apply(&[]).await;
+    }
     site.sql("UPDATE applications SET received_at = received_at - interval '2 hours'")
         .await;
-    let reference = assert_held(&site, "Vic.tim-21@yahoo.com", "this mailbox").await;
-    assert_sent(&site, "other@yahoo.com").await;
-
+    let reference = assert_held(&site, "wanjiku@afyabora.or.ke", "this mailbox").await;
     site.deliver_all().await;
     let mail = std::fs::read(site.folder.join(format!("{reference}.staff.eml"))).unwrap();
     let staff = crate::support::Mail::read(&mail);
@@ -140,7 +151,7 @@ async fn a_domain_is_mailed_twenty_times_a_day_with_all_below_it() {
 }
 
 #[tokio::test]
-async fn a_large_provider_is_mailed_more_often_and_all_three_hundred_times() {
+async fn a_large_provider_and_all_together_have_a_ceiling() {
     let site = site().await;
     apply(&site, "first@gmail.com").await;
     // As if 298 others had applied.
