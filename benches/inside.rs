@@ -92,7 +92,7 @@ fn write(settings: &Settings, application: &Application) -> [Email; 2] {
         received_at: OffsetDateTime::UNIX_EPOCH,
         earlier: &[],
         suspicions: &Suspicions::of(application.answers(), None),
-        mailbox_is_full: false,
+        hold: None,
     };
     emails(&settings.mail_identity(), application, &occasion).expect("templates render")
 }

@@ -1,4 +1,4 @@
-//! Someone notices: looks from time to time whether the clocks fit, whether staff are owed their daily report, whether
+//! Someone notices: looks from time to time whether the clocks fit, whether staff are owed a digest or their daily report, whether
 //! mail has waited too long, and whose retention is over. Every instance looks; the database sees to it that one reports.
 
 use std::time::Duration;
@@ -7,7 +7,9 @@ use tokio::sync::watch;
 
 use crate::clock::Look;
 use crate::database::Pool;
-use crate::membership::{MailIdentity, erase_announced, is_anything_announced, owe_report, take_back_reports};
+use crate::membership::{
+    MailIdentity, erase_announced, is_anything_announced, owe_digests, owe_report, take_back_reports,
+};
 use crate::outbox::{self, Outbox};
 
 /// How often to look. Also how late after midnight (UTC) a report may be owed.
@@ -42,8 +44,8 @@ pub async fn run(
     }
 }
 
-/// One look: compares the clocks, brings back what lies in the future, owes the report if it is due, logs what has waited
-/// too long, and erases what was announced.
+/// One look: compares the clocks, brings back what lies in the future, owes the digest and the report if they are due, logs
+/// what has waited too long, and erases what was announced.
 ///
 /// # Errors
 /// The database's, or a letter that cannot be rendered.
@@ -54,6 +56,8 @@ pub async fn look(
     retention_days: Option<u16>,
 ) -> anyhow::Result<()> {
     let (look, is_announced) = look_at_clocks(pool, outbox).await?;
+    // Its failure keeps nothing else from being looked after.
+    let digests = owe_digests(pool, outbox, head).await;
     if owe_report(pool, head, retention_days, &look).await? {
         outbox.wake();
         tracing::info!("the daily report is owed");
@@ -63,7 +67,7 @@ pub async fn look(
         Some(days) if is_announced => erase(pool, outbox, days).await?,
         _ => {}
     }
-    Ok(())
+    digests.map(drop)
 }
 
 /// In one transaction, since an idle site asks for little. Says also whether anything was announced to be erased.

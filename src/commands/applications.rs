@@ -125,6 +125,9 @@ fn write_whole(record: &Record, whole: &Whole, terminal: Terminal, out: &mut imp
     for mail in whole.mails {
         let standing = format!("{}: {}", mail.message_id, mail::standing(mail));
         write_lines(terminal, &standing, "", out)?;
+        if let (true, Some(reason)) = (mail.is_held, &mail.last_error) {
+            write_lines(terminal, reason, "    ", out)?;
+        }
     }
     for event in &whole.history {
         writeln!(out, "{}: {}", in_utc(event.happened_at), event.event)?;

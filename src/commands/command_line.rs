@@ -100,7 +100,7 @@ pub enum MailCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Make unsent mail due now: that of one reference, or all but what is held
+    /// Make unsent mail due now: that of one reference, or all but what is held or for the digest
     Retry {
         /// Such as NPOC-ACDE-FGHJ
         reference: Option<String>,

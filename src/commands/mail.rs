@@ -77,6 +77,12 @@ pub(super) fn standing(mail: &EmailStatus) -> String {
         let class = mail.bounce_class.as_deref().unwrap_or("other");
         return format!("came back on {} ({class})", in_utc(at));
     }
+    if mail.is_for_digest {
+        return "comes to staff in the next digest".to_owned();
+    }
+    if let (None, Some(digest)) = (mail.sent_at, &mail.digest) {
+        return format!("in the digest {digest}");
+    }
     match (mail.sent_at, mail.given_up_at) {
         (Some(at), _) => format!("sent on {}", in_utc(at)),
         (None, Some(at)) if mail.is_held => format!("held since {}", in_utc(at)),

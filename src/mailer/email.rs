@@ -15,16 +15,19 @@ pub enum Purpose {
     DailyReport,
     /// Tells staff that an email did not reach its reader.
     Undelivered,
+    /// Brings many applications to staff at once.
+    Digest,
     /// Shows an operator that the relay takes mail.
     Test,
 }
 
 impl Purpose {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Application,
         Self::Arrival,
         Self::DailyReport,
         Self::Undelivered,
+        Self::Digest,
         Self::Test,
     ];
 
@@ -36,6 +39,7 @@ impl Purpose {
             Self::Arrival => "arrival",
             Self::DailyReport => "daily-report",
             Self::Undelivered => "undelivered",
+            Self::Digest => "digest",
             Self::Test => "test",
         }
     }
@@ -49,7 +53,7 @@ impl Purpose {
     /// Whether it goes to staff. A refusal there is our own mistake: the email is tried until somebody repairs it.
     #[must_use]
     pub fn is_to_staff(self) -> bool {
-        matches!(self, Self::Application | Self::DailyReport | Self::Undelivered)
+        !matches!(self, Self::Arrival | Self::Test)
     }
 }
 

@@ -7,6 +7,7 @@ use time::macros::format_description;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::answers::ForPeople;
+use super::ceiling::Hold;
 use super::check::Application;
 use super::doubts::Doubt;
 use super::findings::{Finding, findings, verdict};
@@ -29,8 +30,8 @@ pub struct MailIdentity {
     pub staff: EmailAddress,
     /// The part after the `@` of every Message-ID.
     pub message_id_domain: String,
-    /// How many mails one applicant's mailbox gets within a day, if that is limited.
-    pub mails_a_day: Option<i64>,
+    /// Whether mails to applicants, and single mails to staff, have ceilings.
+    pub has_ceilings: bool,
 }
 
 /// An application of the same domain that came earlier.
@@ -55,8 +56,8 @@ pub struct NewApplication<'a> {
     pub earlier: &'a [Earlier],
     /// What looks like spam.
     pub suspicions: &'a Suspicions,
-    /// Whether the applicant's mailbox is owed all the mails that it gets within a day.
-    pub mailbox_is_full: bool,
+    /// Why the applicant's mail is held, if it is.
+    pub hold: Option<Hold>,
 }
 
 #[derive(Template)]
@@ -126,7 +127,7 @@ fn to_applicant(head: &MailIdentity, application: &Application, news: &NewApplic
         text: ApplicantText(news).render()?,
         html: ApplicantHtml(news).render()?,
         purpose: Purpose::Arrival,
-        is_held: news.mailbox_is_full,
+        is_held: news.hold.is_some(),
     })
 }
 
@@ -237,9 +238,10 @@ fn suspicions(news: &NewApplication) -> Finding {
 
 fn mail_to_applicant(news: &NewApplication) -> Finding {
     let label = "The mail that tells the applicant of the arrival";
-    if news.mailbox_is_full {
+    if let Some(hold) = news.hold {
         let value = format!(
-            "HELD: many went to this address today, or its reader reported one as spam. To send it: npoc mail retry {}",
+            "HELD: {}. To send it: npoc mail retry {}",
+            hold.reason(),
             news.reference
         );
         Finding::of(label, value).but("the applicant was not told of the arrival")
@@ -255,7 +257,8 @@ pub fn in_utc(at: OffsetDateTime) -> String {
     at.to_offset(time::UtcOffset::UTC).format(format).unwrap_or_default()
 }
 
-fn shortened(name: &str) -> String {
+/// A name that stays readable in a list.
+pub(super) fn shortened(name: &str) -> String {
     // What looks like an encoded word (RFC 2047) would be read as what it encodes.
     let name = &name.replace("=?", "= ?");
     match name.grapheme_indices(true).nth(NAME_IN_SUBJECT) {

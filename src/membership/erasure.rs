@@ -69,14 +69,16 @@ pub async fn erase(executor: impl PgExecutor<'_>, which: Erase<'_>) -> sqlx::Res
             WHERE ($1::text IS NULL OR reference = upper($1))
                 AND ($2::integer IS NULL OR received_at < now() - make_interval(days => $2))
                 AND ($3::bigint[] IS NULL OR id = ANY($3))
-                AND NOT EXISTS (SELECT FROM outbox WHERE outbox.reference = applications.reference
-                    AND sent_at IS NULL AND given_up_at IS NULL)
+                AND NOT EXISTS (SELECT FROM outbox AS mail WHERE mail.reference = applications.reference
+                    AND (mail.sent_at IS NULL AND mail.given_up_at IS NULL OR mail.digest IN (
+                        SELECT message_id FROM outbox WHERE purpose = 'digest' AND sent_at IS NULL)))
             ORDER BY received_at, id LIMIT $4 FOR UPDATE SKIP LOCKED
         ), erased AS (
             DELETE FROM applications USING due WHERE applications.id = due.id RETURNING reference
         ), mails AS (
             UPDATE outbox SET erased_at = now(), recipient = '', reply_to = NULL, subject = '',
-                body_text = '', body_html = '', last_error = NULL, bounce_reason = NULL
+                body_text = '', body_html = '', last_error = NULL, bounce_reason = NULL,
+                mailbox_key = NULL, domain_key = NULL
             FROM erased WHERE outbox.reference = erased.reference
         )
         INSERT INTO application_history (reference, event) SELECT reference, 'erased' FROM erased",
@@ -186,7 +188,8 @@ async fn due(connection: &mut PgConnection, days: u16, most: i64) -> sqlx::Resul
             AND outbox.sent_at <= now() - interval '1 day' AND outbox.bounced_at IS NULL
             AND received_at < least(cutoff, now() - make_interval(days => $1))
             AND NOT EXISTS (SELECT FROM outbox AS mail WHERE mail.reference = applications.reference
-                AND mail.sent_at IS NULL AND mail.given_up_at IS NULL)
+                AND (mail.sent_at IS NULL AND mail.given_up_at IS NULL OR mail.digest IN (
+                    SELECT message_id FROM outbox WHERE purpose = 'digest' AND sent_at IS NULL)))
         ORDER BY received_at, applications.id LIMIT $2 FOR UPDATE OF applications SKIP LOCKED",
         i32::from(days),
         most
@@ -269,8 +272,9 @@ async fn mark(connection: &mut PgConnection, notice: i64) -> sqlx::Result<i64> {
             SELECT applications.id FROM applications
             WHERE received_at < cutoff
                 AND NOT EXISTS (SELECT FROM announced_erasures WHERE application_id = applications.id)
-                AND NOT EXISTS (SELECT FROM outbox WHERE outbox.reference = applications.reference
-                    AND sent_at IS NULL AND given_up_at IS NULL)
+                AND NOT EXISTS (SELECT FROM outbox AS mail WHERE mail.reference = applications.reference
+                    AND (mail.sent_at IS NULL AND mail.given_up_at IS NULL OR mail.digest IN (
+                        SELECT message_id FROM outbox WHERE purpose = 'digest' AND sent_at IS NULL)))
             ORDER BY received_at, applications.id LIMIT at_most) AS due
         WHERE notice.id = $1",
         notice

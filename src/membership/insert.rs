@@ -12,8 +12,11 @@ use time::OffsetDateTime;
 use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Uuid;
 
+use super::ceiling::Hold;
 use super::check::Application;
-use super::emails::{Earlier, MailIdentity, NewApplication, emails};
+use super::counted_as::CountedAs;
+use super::emails::{MailIdentity, NewApplication, emails};
+use super::known::{Known, known};
 use super::question::Field as F;
 use super::reference;
 use super::store::Receipt;
@@ -28,17 +31,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// What a wait ends with that took too long (PostgreSQL, appendix A).
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
-/// How many earlier applications of the same domain the staff email names.
-const EARLIER_NAMED: i64 = 5;
-
-/// What is known of an application before it is stored.
-#[derive(Debug, Default)]
-struct Known {
-    /// The same domain's newest applications, newest first.
-    earlier: Vec<Earlier>,
-    /// Whether its applicant's mailbox is owed all the mails that it gets within a day.
-    mailbox_is_full: bool,
-}
+/// Why a mail to staff is held.
+const FOR_DIGEST: &str = "more than 20 applications came within an hour, so it comes to staff in a digest";
 
 /// What is to be stored.
 #[derive(Clone, Debug)]
@@ -51,6 +45,8 @@ pub struct Submission {
     pub filled_in: Option<Duration>,
     /// When it arrived.
     pub received_at: OffsetDateTime,
+    /// Whether its network has sent as many as are confirmed within a day.
+    pub is_network_full: bool,
 }
 
 /// Why none of those that came together is known to be stored.
@@ -86,6 +82,15 @@ impl NotStored {
             }
         }
     }
+}
+
+/// The columns of mails that only those about an application have, beside the others.
+#[derive(Default)]
+struct Besides {
+    mailbox_keys: Vec<Option<String>>,
+    domain_keys: Vec<Option<String>>,
+    /// Why each is held.
+    reasons: Vec<Option<&'static str>>,
 }
 
 /// An application with all that is stored with it, but for its mails.
@@ -134,16 +139,17 @@ async fn insert_new(
     submissions: &[&Submission],
 ) -> sqlx::Result<Vec<anyhow::Result<Receipt>>> {
     let known = known(connection, head, submissions).await?;
-    let mut owed = Columns::default();
+    let (mut owed, mut besides) = (Columns::default(), Besides::default());
     let mut prepared = Vec::with_capacity(submissions.len());
-    for (submission, known) in submissions.iter().zip(&known) {
-        prepared.push(prepare(head, submission, known).map(|(row, emails)| {
+    for (submission, known) in submissions.iter().zip(known) {
+        prepared.push(prepare(head, submission, &known).map(|(row, emails)| {
             owed.extend(emails);
+            besides.push(known);
             row
         }));
     }
     let rows: Vec<_> = prepared.iter().flatten().collect();
-    let stored = insert_rows(connection, &rows, &owed).await?;
+    let stored = insert_rows(connection, &rows, &owed, &besides).await?;
     if stored.len() < rows.len() {
         confirm(connection).await?;
     }
@@ -189,9 +195,10 @@ fn prepare<'a>(
             received_at: receipt.received_at,
             earlier: &known.earlier,
             suspicions: &suspicions,
-            mailbox_is_full: known.mailbox_is_full,
+            hold: known.hold,
         };
-        let emails = emails(head, &submission.application, &occasion)?;
+        let mut emails = emails(head, &submission.application, &occasion)?;
+        emails[0].is_held = known.is_for_digest;
         let prepared = Prepared {
             submission,
             receipt,
@@ -210,6 +217,7 @@ async fn insert_rows(
     connection: &mut PgConnection,
     rows: &[&Prepared<'_>],
     owed: &Columns,
+    besides: &Besides,
 ) -> sqlx::Result<HashSet<String>> {
     let answers = || rows.iter().map(|row| row.submission.application.answers());
     let texts = |field| -> Vec<Option<&str>> { answers().map(|answers| answers.one(field)).collect() };
@@ -250,14 +258,15 @@ async fn insert_rows(
             INSERT INTO application_history (reference, event) SELECT reference, 'received' FROM application
         ), mails AS (
             INSERT INTO outbox (message_id, reference, recipient, reply_to, subject, body_text, body_html,
-                purpose, refusal_is_final, is_held, given_up_at, last_error)
+                purpose, refusal_is_final, is_held, given_up_at, last_error, mailbox_key, domain_key)
             SELECT message_id, reference, recipient, reply_to, subject, body_text, body_html,
                 purpose, refusal_is_final, is_held, CASE WHEN is_held THEN now() END,
-                CASE WHEN is_held THEN 'held: this address had many mails within a day, or complained of one' END
+                'held: ' || reason, mailbox_key, domain_key
             FROM unnest($30::text[], $31::text[], $32::text[], $33::text[],
-                $34::text[], $35::text[], $36::text[], $37::text[], $38::boolean[], $39::boolean[]) WITH ORDINALITY
+                $34::text[], $35::text[], $36::text[], $37::text[], $38::boolean[], $39::boolean[],
+                $40::text[], $41::text[], $42::text[]) WITH ORDINALITY
                 AS mail (message_id, reference, recipient, reply_to, subject, body_text, body_html,
-                    purpose, refusal_is_final, is_held, turn)
+                    purpose, refusal_is_final, is_held, reason, mailbox_key, domain_key, turn)
             JOIN application USING (reference)
             ORDER BY turn
         )
@@ -301,6 +310,9 @@ async fn insert_rows(
         &owed.purposes,
         &owed.refusals_are_final,
         &owed.are_held,
+        &besides.reasons as &[Option<&str>],
+        &besides.mailbox_keys as &[Option<String>],
+        &besides.domain_keys as &[Option<String>],
     )
     .fetch_all(connection)
     .await?;
@@ -310,56 +322,6 @@ async fn insert_rows(
 /// One column of all rows.
 fn each<'a, T>(rows: &[&'a Prepared<'a>], cell: impl Fn(&'a Prepared<'a>) -> T) -> Vec<T> {
     rows.iter().map(|row| cell(row)).collect()
-}
-
-/// What is known of each, in the same order. Those of this statement do not name each other, since it is not known yet
-/// which of them are new, but the mails to one mailbox are counted along.
-async fn known(
-    connection: &mut PgConnection,
-    head: &MailIdentity,
-    submissions: &[&Submission],
-) -> sqlx::Result<Vec<Known>> {
-    let domains: Vec<&str> = submissions.iter().map(|one| one.domain()).collect();
-    let addresses: Vec<String> = submissions.iter().map(|one| one.recipient()).collect();
-    let found = sqlx::query!(
-        r#"SELECT given.turn AS "turn!", found.reference AS "reference?", found.received_at AS "received_at?",
-            (CASE WHEN $4::bigint IS NULL THEN false ELSE given.nth_of_mailbox + (SELECT count(*) FROM (
-                SELECT FROM outbox WHERE mailbox(recipient) = given.mailbox AND refusal_is_final AND NOT is_held
-                    AND owed_at > now() - interval '1 day' AND owed_at < now() + interval '1 hour'
-                ORDER BY owed_at DESC LIMIT $4) AS owed) > $4 END
-            OR EXISTS (SELECT FROM outbox WHERE mailbox(recipient) = given.mailbox AND complained_at IS NOT NULL)
-            ) AS "mailbox_is_full!"
-        FROM (
-            SELECT turn, domain_name_ascii, mailbox, row_number() OVER (PARTITION BY mailbox ORDER BY turn) AS nth_of_mailbox
-            FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS one (domain_name_ascii, address, turn),
-                mailbox(address) AS mailbox
-        ) AS given LEFT JOIN LATERAL (
-            SELECT id, reference, received_at FROM applications
-            WHERE applications.domain_name_ascii = given.domain_name_ascii ORDER BY id DESC LIMIT $3
-        ) AS found ON true
-        ORDER BY given.turn, found.id DESC"#,
-        &domains as &[&str],
-        &addresses,
-        EARLIER_NAMED,
-        head.mails_a_day
-    )
-    .fetch_all(connection)
-    .await?;
-    // Each turn has a row, and one for each that is named.
-    let of_one = found.chunk_by(|row, next| row.turn == next.turn);
-    let known = of_one.map(|rows| Known {
-        mailbox_is_full: rows.iter().any(|row| row.mailbox_is_full),
-        earlier: rows
-            .iter()
-            .filter_map(|row| earlier(row.reference.as_ref(), row.received_at))
-            .collect(),
-    });
-    Ok(known.collect())
-}
-
-fn earlier(reference: Option<&String>, received_at: Option<OffsetDateTime>) -> Option<Earlier> {
-    let (reference, received_at) = (reference?.clone(), received_at?);
-    Some(Earlier { reference, received_at })
 }
 
 /// The receipts of what these keys have stored before.
@@ -384,13 +346,24 @@ async fn stored_before(connection: &mut PgConnection, keys: &[Uuid]) -> sqlx::Re
     Ok(receipts.collect())
 }
 
+impl Besides {
+    /// Adds what is beside both mails of one application, the staff's first.
+    fn push(&mut self, known: Known) {
+        let CountedAs { mailbox, domain, .. } = known.counted_as;
+        self.mailbox_keys.extend([None, Some(mailbox)]);
+        self.domain_keys.extend([None, Some(domain)]);
+        let for_digest = known.is_for_digest.then_some(FOR_DIGEST);
+        self.reasons.extend([for_digest, known.hold.map(Hold::reason)]);
+    }
+}
+
 impl Submission {
-    fn domain(&self) -> &str {
+    pub(super) fn domain(&self) -> &str {
         self.application.domain_name().ascii()
     }
 
     /// As the outbox has it.
-    fn recipient(&self) -> String {
+    pub(super) fn recipient(&self) -> String {
         self.application.representative_email().to_wire().to_string()
     }
 }

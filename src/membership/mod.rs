@@ -4,13 +4,17 @@
 //! `Answers::typed` → [`check`] → [`Application`] → [`Submission`] → [`Intake`] → [`Receipt`], one way.
 
 mod answers;
+mod ceiling;
 mod check;
+mod counted_as;
+mod digest;
 mod doubts;
 mod emails;
 mod erasure;
 mod findings;
 mod insert;
 mod intake;
+mod known;
 mod notices;
 mod own_domain;
 mod question;
@@ -26,7 +30,9 @@ mod unlinked;
 pub mod wording;
 
 pub use answers::{Answers, ForPeople};
+pub use ceiling::Hold;
 pub use check::{Application, Problem, check};
+pub use digest::owe_digests;
 pub use doubts::{Doubt, without_slip};
 pub use emails::{Earlier, MailIdentity, NewApplication, emails, in_utc};
 pub use erasure::{

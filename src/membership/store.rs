@@ -98,7 +98,7 @@ pub enum State {
     Held,
     /// A mail about it is not tried any more.
     GivenUp,
-    /// A mail about it is still to be sent.
+    /// A mail about it is still to be sent, by itself or in a digest.
     Waiting,
     /// None of these: all its mails were sent.
     Mailed,
@@ -167,9 +167,11 @@ pub fn records<'a>(executor: impl PgExecutor<'a> + 'a, filter: Filter) -> BoxStr
          FROM applications, LATERAL (
             SELECT coalesce(nullif(array_remove(ARRAY[
                 CASE WHEN applications.is_suspected THEN 'suspected' END,
-                CASE WHEN bool_or(is_held) THEN 'held' END,
+                CASE WHEN bool_or(is_held AND refusal_is_final) THEN 'held' END,
                 CASE WHEN bool_or(given_up_at IS NOT NULL AND NOT is_held) THEN 'given-up' END,
-                CASE WHEN bool_or(sent_at IS NULL AND given_up_at IS NULL) THEN 'waiting' END
+                CASE WHEN bool_or(sent_at IS NULL AND given_up_at IS NULL OR is_held AND NOT refusal_is_final
+                    AND (digest IS NULL OR digest IN (
+                        SELECT message_id FROM outbox WHERE purpose = 'digest' AND sent_at IS NULL))) THEN 'waiting' END
             ], NULL), '{}'), '{mailed}') AS states
             FROM outbox WHERE outbox.reference = applications.reference
          ) AS mails

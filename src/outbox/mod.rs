@@ -32,7 +32,8 @@ pub use bounces::{BounceOutcome, bounce_reports, bounced_between, record_bounce}
 pub use places::MOST_CONNECTIONS;
 pub use relay_state::{RelayState, relay_state};
 pub use status::{
-    EmailFilter, EmailStatus, QueueStats, about, has_bounced, mailed, oldest_wait, retry, standing, unsent, with_state,
+    Confirmation, EmailFilter, EmailStatus, QueueStats, about, confirmation, mailed, oldest_wait, retry, standing,
+    unsent, with_state,
 };
 pub use undelivered::{NoticeWriter, Undelivered, Why};
 

@@ -8,7 +8,8 @@ use super::relay_state;
 use crate::database::Pool;
 use crate::mailer::{Blame, Email, Failure};
 
-/// Records that an email was sent, even if the lease has gone to another. Returns when, by the database's clock.
+/// Records that an email was sent, even if the lease has gone to another. Returns when, by the database's clock. A digest
+/// repeats the words of other emails: once it is sent they are kept there alone, where an erased application takes them along.
 ///
 /// # Errors
 /// The database's error.
@@ -16,7 +17,9 @@ pub async fn record_sent(pool: &Pool, claimed: &ClaimedEmail) -> sqlx::Result<Op
     let mut session = pool.session().await?;
     let sent_at = sqlx::query_scalar!(
         r#"UPDATE outbox SET sent_at = now(), attempts = attempts + 1, leased_until = NULL, given_up_at = NULL,
-            last_error = NULL, blame = NULL
+            last_error = NULL, blame = NULL,
+            body_text = CASE WHEN purpose = 'digest' THEN '' ELSE body_text END,
+            body_html = CASE WHEN purpose = 'digest' THEN '' ELSE body_html END
          WHERE id = $1 AND sent_at IS NULL RETURNING sent_at AS "sent_at!""#,
         claimed.id
     )

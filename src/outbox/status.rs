@@ -31,8 +31,12 @@ pub struct EmailStatus {
     /// When it was given up, if it was.
     #[serde(with = "time::serde::rfc3339::option")]
     pub given_up_at: Option<OffsetDateTime>,
-    /// Whether it was given up untried, since its mailbox had many.
+    /// Whether it goes to an applicant and is not tried unless somebody asks for it: a ceiling was reached.
     pub is_held: bool,
+    /// Whether it goes to staff in the next digest.
+    pub is_for_digest: bool,
+    /// The Message-ID of the digest that it is in.
+    pub digest: Option<String>,
     /// What the last try ended with.
     pub last_error: Option<String>,
     /// When it came back, if it did.
@@ -47,14 +51,16 @@ pub struct EmailStatus {
 /// Which emails are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EmailFilter {
-    /// Those that wait, are held or were given up.
+    /// Those that wait, are held, are for the next digest or were given up.
     Unsent,
     /// Those that wait to be sent or sent again.
     Waiting,
     /// Those that wait because the relay does not take mail from us.
     Refused,
-    /// Those that were not tried, since their mailbox had many.
+    /// Those to applicants that are not tried unless somebody asks for them: a ceiling was reached.
     Held,
+    /// Those to staff that go out in the next digest.
+    Digest,
     /// Those that are not tried any more.
     GivenUp,
     /// Those that were sent and came back.
@@ -63,11 +69,12 @@ pub enum EmailFilter {
 
 impl EmailFilter {
     /// Every one.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Unsent,
         Self::Waiting,
         Self::Refused,
         Self::Held,
+        Self::Digest,
         Self::GivenUp,
         Self::Bounced,
     ];
@@ -80,6 +87,7 @@ impl EmailFilter {
             Self::Waiting => "waiting",
             Self::Refused => "refused",
             Self::Held => "held",
+            Self::Digest => "digest",
             Self::GivenUp => "given-up",
             Self::Bounced => "bounced",
         }
@@ -101,17 +109,22 @@ pub async fn unsent(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<EmailStat
 pub async fn with_state(executor: impl PgExecutor<'_>, filter: EmailFilter) -> sqlx::Result<Vec<EmailStatus>> {
     sqlx::query_as!(
         EmailStatus,
-        "SELECT reference, message_id, owed_at, due_at, attempts, postponements, blame, sent_at, given_up_at, is_held,
+        r#"SELECT reference, message_id, owed_at, due_at, attempts, postponements, blame, sent_at,
+            CASE WHEN NOT is_held OR refusal_is_final THEN given_up_at END AS given_up_at,
+            is_held AND refusal_is_final AS "is_held!",
+            is_held AND NOT refusal_is_final AND digest IS NULL AS "is_for_digest!",
+            CASE WHEN is_held THEN digest END AS digest,
             last_error, bounced_at, bounce_class, bounce_reason
          FROM outbox
          WHERE CASE $1
             WHEN 'bounced' THEN bounced_at IS NOT NULL
             WHEN 'waiting' THEN sent_at IS NULL AND given_up_at IS NULL
             WHEN 'refused' THEN sent_at IS NULL AND given_up_at IS NULL AND blame = 'us'
-            WHEN 'held' THEN is_held AND erased_at IS NULL
+            WHEN 'held' THEN is_held AND refusal_is_final AND erased_at IS NULL
+            WHEN 'digest' THEN is_held AND NOT refusal_is_final AND digest IS NULL AND erased_at IS NULL
             WHEN 'given-up' THEN given_up_at IS NOT NULL AND NOT is_held AND erased_at IS NULL
-            ELSE sent_at IS NULL AND erased_at IS NULL END
-         ORDER BY id",
+            ELSE sent_at IS NULL AND erased_at IS NULL AND NOT (is_held AND digest IS NOT NULL) END
+         ORDER BY id"#,
         filter.name()
     )
     .fetch_all(executor)
@@ -125,9 +138,13 @@ pub async fn with_state(executor: impl PgExecutor<'_>, filter: EmailFilter) -> s
 pub async fn about(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Result<Vec<EmailStatus>> {
     sqlx::query_as!(
         EmailStatus,
-        "SELECT reference, message_id, owed_at, due_at, attempts, postponements, blame, sent_at, given_up_at, is_held,
+        r#"SELECT reference, message_id, owed_at, due_at, attempts, postponements, blame, sent_at,
+            CASE WHEN NOT is_held OR refusal_is_final THEN given_up_at END AS given_up_at,
+            is_held AND refusal_is_final AS "is_held!",
+            is_held AND NOT refusal_is_final AND digest IS NULL AS "is_for_digest!",
+            CASE WHEN is_held THEN digest END AS digest,
             last_error, bounced_at, bounce_class, bounce_reason
-         FROM outbox WHERE reference = upper($1) ORDER BY id",
+         FROM outbox WHERE reference = upper($1) ORDER BY id"#,
         reference.trim()
     )
     .fetch_all(executor)
@@ -143,8 +160,10 @@ pub struct QueueStats {
     pub refused: i64,
     /// Emails that are not tried any more.
     pub given_up: i64,
-    /// Emails that were not tried, since their mailbox had many.
+    /// Emails to applicants that are not tried unless somebody asks for them: a ceiling was reached.
     pub held: i64,
+    /// Emails to staff that go out in the next digest.
+    pub for_digest: i64,
     /// Emails that were sent and came back within the last 30 days.
     pub bounced: i64,
     /// Of these, emails to staff.
@@ -155,7 +174,8 @@ pub struct QueueStats {
     pub oldest_waits: time::Duration,
 }
 
-/// How the queue is now. Costs what waits, not what was sent.
+/// How the queue is now. Costs what waits, not what was sent. A digest comes once an hour: what waits for one much longer
+/// waits like any other.
 ///
 /// # Errors
 /// The database's error.
@@ -163,13 +183,17 @@ pub async fn standing(pool: &Pool) -> sqlx::Result<QueueStats> {
     let mut session = pool.session().await?;
     let row = sqlx::query!(
         r#"SELECT waiting.count AS "waiting!", waiting.refused AS "refused!", given_up.count AS "given_up!",
-            given_up.held AS "held!", bounced.count AS "bounced!", bounced.staff AS "staff_bounced!",
-            waiting.oldest AS oldest_owed_at,
-            greatest(coalesce(extract(epoch FROM now() - waiting.oldest), 0), 0)::double precision AS "oldest_waits!"
+            given_up.held AS "held!", given_up.for_digest AS "for_digest!", bounced.count AS "bounced!", bounced.staff AS "staff_bounced!",
+            least(waiting.oldest, given_up.overdue) AS oldest_owed_at, greatest(coalesce(extract(
+                epoch FROM now() - least(waiting.oldest, given_up.overdue)), 0), 0)::double precision AS "oldest_waits!"
         FROM (SELECT count(*), count(*) FILTER (WHERE blame = 'us') AS refused, min(least(owed_at, now())) AS oldest
                 FROM outbox WHERE sent_at IS NULL AND given_up_at IS NULL) waiting,
-            (SELECT count(*) FILTER (WHERE NOT is_held) AS count, count(*) FILTER (WHERE is_held) AS held
-                FROM outbox WHERE given_up_at IS NOT NULL AND erased_at IS NULL) given_up,
+            (SELECT count(*) FILTER (WHERE NOT is_held) AS count,
+                count(*) FILTER (WHERE is_held AND refusal_is_final) AS held,
+                count(*) FILTER (WHERE is_held AND NOT refusal_is_final) AS for_digest,
+                min(owed_at) FILTER (WHERE is_held AND NOT refusal_is_final
+                    AND owed_at < now() - interval '90 minutes') AS overdue
+                FROM outbox WHERE given_up_at IS NOT NULL AND digest IS NULL AND erased_at IS NULL) given_up,
             (SELECT count(*), count(*) FILTER (WHERE NOT refusal_is_final) AS staff
                 FROM outbox WHERE bounced_at > now() - interval '30 days') bounced"#
     )
@@ -181,6 +205,7 @@ pub async fn standing(pool: &Pool) -> sqlx::Result<QueueStats> {
         refused: row.refused,
         given_up: row.given_up,
         held: row.held,
+        for_digest: row.for_digest,
         bounced: row.bounced,
         staff_bounced: row.staff_bounced,
         oldest_owed_at: row.oldest_owed_at,
@@ -211,7 +236,7 @@ pub async fn oldest_wait(pool: &Pool) -> sqlx::Result<time::Duration> {
 pub async fn mailed(executor: impl PgExecutor<'_>, from: OffsetDateTime, to: OffsetDateTime) -> sqlx::Result<i64> {
     sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM outbox WHERE sent_at >= $1 AND sent_at < $2
-            AND (purpose IN ('application', 'arrival')
+            AND (purpose IN ('application', 'arrival', 'digest')
                 OR purpose IS NULL AND reference IS NOT NULL AND message_id NOT LIKE '%.given-up-%')"#,
         from,
         to
@@ -220,13 +245,25 @@ pub async fn mailed(executor: impl PgExecutor<'_>, from: OffsetDateTime, to: Off
     .await
 }
 
-/// Whether an email to the applicant of this reference came back.
+/// What became of the email that confirms an application.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Confirmation {
+    /// Whether an email to the applicant came back.
+    pub has_bounced: bool,
+    /// Whether it is held.
+    pub is_held: bool,
+}
+
+/// What became of the email to the applicant of this reference.
 ///
 /// # Errors
 /// The database's error.
-pub async fn has_bounced(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Result<bool> {
-    sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM outbox WHERE reference = $1 AND refusal_is_final AND bounced_at IS NOT NULL) AS "it!""#,
+pub async fn confirmation(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Result<Confirmation> {
+    sqlx::query_as!(
+        Confirmation,
+        r#"SELECT coalesce(bool_or(bounced_at IS NOT NULL), false) AS "has_bounced!",
+            coalesce(bool_or(is_held), false) AS "is_held!"
+        FROM outbox WHERE reference = $1 AND refusal_is_final"#,
         reference
     )
     .fetch_one(executor)

@@ -56,7 +56,7 @@ pub struct Settings {
     pub staff_email: EmailAddress,
     /// `NPOC_TRUSTED_PROXIES`.
     pub trusted_proxies: Vec<IpNet>,
-    /// `NPOC_RATE_LIMIT`: accepted applications a minute for one client network; 0 is no limit.
+    /// `NPOC_RATE_LIMIT`: accepted applications a minute for one client network; 0 is no limit, and no ceiling of a day.
     pub rate_limit: u32,
     /// `NPOC_RETENTION_DAYS`: how long applications are kept, in days; none unless set: until somebody erases them.
     pub retention_days: Option<u16>,
@@ -85,14 +85,10 @@ impl Settings {
             public_url: self.public_url.clone(),
             staff: self.staff_email.clone(),
             message_id_domain: self.mail_from.email.domain().to_owned(),
-            mails_a_day: (self.rate_limit > 0).then_some(MAILS_A_DAY),
+            has_ceilings: self.rate_limit > 0,
         }
     }
 }
-
-/// How many applicants' mails one mailbox gets within a day, where the rate is limited at all. Some apply for several
-/// organizations; more is somebody who has a stranger mailed.
-const MAILS_A_DAY: i64 = 20;
 
 /// Every setting that cannot be used, a sentence each.
 #[derive(Debug, thiserror::Error)]

@@ -1,30 +1,25 @@
-//! Who is asking, as far as it matters: the network, behind proxies that are trusted, and how many
-//! applications it sent. Kept in memory for a minute and never with an application.
-
-use std::net::IpAddr;
-use std::num::NonZeroU32;
+//! Who is asking, as far as it matters: the network, behind proxies that are trusted, and whether it sent more than it
+//! may. Kept in memory and never with an application.
 
 use axum::http::{Extensions, HeaderMap};
-use governor::clock::DefaultClock;
-use governor::state::keyed::HashMapStateStore;
-use governor::{Quota, RateLimiter};
-use ipnet::Ipv6Net;
 
 use super::forwarded::Proxies;
+use super::rate::Rates;
+pub use super::rate::{Verdict, network};
 
 /// Counts what each network sends.
 #[derive(Debug)]
 pub struct Limit {
     proxies: Proxies,
-    limiter: Option<RateLimiter<IpAddr, HashMapStateStore<IpAddr>, DefaultClock>>,
+    rates: Option<Rates>,
 }
 
 impl Limit {
-    /// So many a minute for one network; 0 is no limit.
+    /// This many a minute for one network; 0 is no limit.
     #[must_use]
     pub fn new(per_minute: u32, proxies: Proxies) -> Self {
-        let limiter = NonZeroU32::new(per_minute).map(|limit| RateLimiter::hashmap(Quota::per_minute(limit)));
-        Self { proxies, limiter }
+        let rates = Rates::new(per_minute);
+        Self { proxies, rates }
     }
 
     /// Who is behind whom.
@@ -32,38 +27,12 @@ impl Limit {
         &self.proxies
     }
 
-    /// Counts one, and says whether it is within the limit.
+    /// Counts one, and says what follows.
     #[must_use]
-    pub fn allows(&self, headers: &HeaderMap, extensions: &Extensions) -> bool {
-        let (Some(limiter), Some(client)) = (&self.limiter, self.proxies.client(headers, extensions)) else {
-            return true;
-        };
-        // Forgets networks that have not sent for a while, so that memory is bounded by a minute's.
-        if limiter.len() > 10_000 {
-            limiter.retain_recent();
+    pub fn judge(&self, headers: &HeaderMap, extensions: &Extensions) -> Verdict {
+        match (&self.rates, self.proxies.client(headers, extensions)) {
+            (Some(rates), Some(client)) => rates.judge(client),
+            _ => Verdict::Within,
         }
-        limiter.check_key(&network(client)).is_ok()
-    }
-}
-
-/// One subscriber's network: an IPv4 address, or the /64 of an IPv6 one.
-pub fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => Ipv6Net::new(v6, 64).map_or(IpAddr::V6(v6), |net| IpAddr::V6(net.network())),
-        v4 @ IpAddr::V4(_) => v4,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_ipv6_subscriber_is_one_network() {
-        assert_eq!(
-            network("2001:db8:1:2:3:4:5:6".parse().unwrap()).to_string(),
-            "2001:db8:1:2::"
-        );
-        assert_eq!(network("::ffff:192.0.2.1".parse().unwrap()).to_string(), "192.0.2.1");
     }
 }

@@ -196,6 +196,7 @@ impl Metrics {
             ("bounced", standing.bounced),
             ("given_up", standing.given_up),
             ("held", standing.held),
+            ("digest", standing.for_digest),
         ] {
             self.mails.get_or_create(&Mails { state }).set(mails);
         }
@@ -276,7 +277,7 @@ impl Metrics {
         );
         registry.register(
             "outbox_mails",
-            "Mails that were not sent, by state; of those that wait, those that the relay refuses because of our side; and those \
+            "Mails that were not sent, by state (digest: to staff in the next one); of those that wait, those that the relay refuses because of our side; and those \
              that came back within 30 days",
             self.mails.clone(),
         );

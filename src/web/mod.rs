@@ -15,6 +15,7 @@ mod message;
 mod metrics;
 mod page;
 mod places;
+mod rate;
 mod server;
 mod static_file;
 mod well_known;

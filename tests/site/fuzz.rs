@@ -295,7 +295,7 @@ fn whatever_is_accepted_makes_two_letters_with_every_word_and_no_header_more() {
             received_at: OffsetDateTime::UNIX_EPOCH,
             earlier: &[],
             suspicions: &Suspicions::of(application.answers(), None),
-            mailbox_is_full: false,
+            hold: None,
         };
         for letter in membership::emails(&SETTINGS.mail_identity(), &application, &occasion).unwrap() {
             assert_is_the_letter(&composed(&letter), &letter);

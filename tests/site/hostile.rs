@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use uuid::Uuid;
 
-use crate::support::process::{Process, said};
+use crate::support::process::Process;
 use crate::support::{TestSite, database, encode, good_with};
 
 /// A head of the form's request, but for how long its body is.
@@ -291,80 +291,4 @@ async fn no_address_of_ours_leads_to_another_site() {
             reply.status
         );
     }
-}
-
-/// Of the mails that tell an applicant of the arrival, how many stand so.
-async fn applicants_mails(site: &TestSite, how: &'static str) -> i64 {
-    let query = format!("SELECT count(*) FROM outbox WHERE refusal_is_final AND {how}");
-    let counted = sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_one(&site.pool);
-    counted.await.unwrap()
-}
-
-#[tokio::test]
-async fn nobody_can_have_a_stranger_mailed_again_and_again() {
-    let site = TestSite::with(&[("NPOC_RATE_LIMIT", "1000")]).await;
-    let spellings = [
-        "victim@example.org",
-        "Victim+a@example.org",
-        "\"vic\\tim\"@EXAMPLE.org",
-        "v.i.c.tim@example.org",
-    ];
-    let send = async |turn: usize| {
-        let address = ("representative_email", spellings[turn % spellings.len()]);
-        // Every one is stored.
-        let sent = site.send_until_stored(&[address], Uuid::now_v7()).await;
-        sent.location().to_owned()
-    };
-    // Two statements at the same moment do not know of each other: each may let eight through after twelve.
-    futures_util::future::join_all((0..12).map(send)).await;
-    futures_util::future::join_all((12..36).map(send)).await;
-    let at_once = applicants_mails(&site, "NOT is_held").await;
-    assert!((20..=28).contains(&at_once), "{at_once}");
-    let last = send(36).await;
-    let reference = site.get(&last).await.text_of(".reference");
-    site.apply(&[("representative_email", "other@example.org")]).await;
-    let steps = site.deliver_all().await;
-    assert_eq!(applicants_mails(&site, "sent_at IS NOT NULL").await, at_once + 1);
-    let told = steps.len() - usize::try_from(at_once + 1).unwrap();
-    assert_eq!(told, 38, "staff are told of every one");
-
-    let mail = std::fs::read(site.folder.join(format!("{reference}.staff.eml"))).unwrap();
-    let staff = crate::support::Mail::read(&mail);
-    assert!(
-        staff
-            .text
-            .lines()
-            .next()
-            .unwrap()
-            .contains("the applicant was not told"),
-        "{}",
-        staff.text
-    );
-    let listed = said(site.command(&["mail", "list"]));
-    assert!(
-        listed.starts_with(&format!("{} unsent mails", 37 - at_once)),
-        "{listed}"
-    );
-    assert!(listed.contains("held since"), "{listed}");
-    said(site.command(&["mail", "retry"]));
-    assert!(site.deliver_all().await.is_empty(), "what is held is not meant by all");
-    said(site.command(&["mail", "retry", &format!(" {reference} ")]));
-    assert_eq!(site.deliver_all().await.len(), 1, "somebody asked for it");
-    assert!(
-        !site.command(&["mail", "retry", &reference]).status.success(),
-        "it is sent"
-    );
-}
-
-#[tokio::test]
-async fn a_mailbox_is_mailed_again_on_another_day() {
-    let site = TestSite::with(&[("NPOC_RATE_LIMIT", "1000")]).await;
-    for _ in 0..21 {
-        site.apply(&[]).await;
-    }
-    assert_eq!(applicants_mails(&site, "is_held").await, 1);
-    site.sql("UPDATE outbox SET owed_at = owed_at - interval '25 hours'")
-        .await;
-    site.apply(&[]).await;
-    assert_eq!(applicants_mails(&site, "is_held").await, 1);
 }

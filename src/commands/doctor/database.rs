@@ -196,6 +196,7 @@ fn waiting(stats: &QueueStats) -> Finding {
         waiting,
         given_up,
         held,
+        for_digest,
         oldest_waits,
         ..
     } = *stats;
@@ -203,7 +204,11 @@ fn waiting(stats: &QueueStats) -> Finding {
         0 => String::new(),
         _ => format!(" (the oldest for {} minutes)", oldest_waits.whole_minutes()),
     };
-    let says = format!("{waiting} waiting{since}, {given_up} given up, {held} held.");
+    let digest = match for_digest {
+        0 => String::new(),
+        _ => format!(", {for_digest} for staff's next digest"),
+    };
+    let says = format!("{waiting} waiting{since}, {given_up} given up, {held} held{digest}.");
     let advice = "sudo npoc mail list says which and why; sudo npoc mail retry makes them due.";
     if oldest_waits > TOO_LONG {
         Finding::bad(MAIL, says, advice)

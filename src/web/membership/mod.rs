@@ -17,6 +17,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use uuid::Uuid;
 
+use super::client::Verdict;
 use super::coding::is_coded;
 use super::failure::Failure;
 use super::layout::Layout;
@@ -26,7 +27,7 @@ use crate::membership::{
     self, Answers, Application, Doubt, Field, Place, Problem, Receipt, Slip, in_utc, submission_key, without_slip,
     wording,
 };
-use crate::outbox;
+use crate::outbox::{self, Confirmation};
 pub use form::FormPage;
 use origin::is_of_another_site;
 use posted::{Posted, Step};
@@ -66,8 +67,7 @@ struct CheckPage<'a> {
 struct ReceiptPage<'a> {
     layout: Layout<'a>,
     receipt: &'a Receipt,
-    /// Whether a mail to the applicant came back.
-    has_bounced: bool,
+    confirmation: Confirmation,
 }
 
 impl ReceiptPage<'_> {
@@ -81,6 +81,8 @@ struct Submission<'a> {
     application: &'a Application,
     form_key: Uuid,
     key: Uuid,
+    /// How long after its form was opened it was sent, where that is known.
+    filled_in: Option<Duration>,
 }
 
 /// The form, empty. Each has a key of its own, so that what is sent from it can be told apart from
@@ -121,31 +123,21 @@ async fn answer(site: &Site, head: &Parts, posted: &Posted) -> Result<Response, 
             ask_to_check(site, &application, form_key)
         }
         (Step::Send(Some(key)), Ok(application)) => {
-            take(
-                site,
-                head,
-                &Submission::sent(&application, form_key, key),
-                age(form_key),
-            )
-            .await
+            take(site, head, &Submission::sent(&application, form_key, key)).await
         }
     }
 }
 
-async fn take(
-    site: &Site,
-    head: &Parts,
-    submission: &Submission<'_>,
-    filled_in: Option<Duration>,
-) -> Result<Response, Failure> {
-    if !site.limit.allows(&head.headers, &head.extensions) {
+async fn take(site: &Site, head: &Parts, submission: &Submission<'_>) -> Result<Response, Failure> {
+    let verdict = site.limit.judge(&head.headers, &head.extensions);
+    if verdict == Verdict::TooMany {
         return hold(site, submission).await;
     }
     // Early: what would only wait has its answers back at once, and what is taken stays fast.
     let Some(place) = site.intake.place() else {
         return give_back(site, submission, Notice::Busy, StatusCode::SERVICE_UNAVAILABLE);
     };
-    send(site, submission, place, filled_in).await
+    send(site, submission, place, verdict == Verdict::Unconfirmed).await
 }
 
 fn edit(site: &Site, posted: &Posted, change: Option<Field>) -> Result<Response, Failure> {
@@ -171,6 +163,7 @@ impl<'a> Submission<'a> {
             application,
             form_key,
             key: submission_key(form_key, application.answers()),
+            filled_in: age(form_key),
         }
     }
 
@@ -179,9 +172,11 @@ impl<'a> Submission<'a> {
     fn sent(application: &'a Application, form_key: Uuid, key: Uuid) -> Self {
         let of_check_page = Self::of(application, form_key);
         if of_check_page.key == key {
-            of_check_page
-        } else {
-            Self::of(application, key)
+            return of_check_page;
+        }
+        Self {
+            filled_in: of_check_page.filled_in,
+            ..Self::of(application, key)
         }
     }
 }
@@ -225,13 +220,14 @@ async fn send(
     site: &Site,
     submission: &Submission<'_>,
     place: Place,
-    filled_in: Option<Duration>,
+    is_network_full: bool,
 ) -> Result<Response, Failure> {
     let sent = membership::Submission {
         application: submission.application.clone(),
         key: submission.key,
-        filled_in,
+        filled_in: submission.filled_in,
         received_at: site.intake.now(),
+        is_network_full,
     };
     match soon(site.intake.submit(place, sent)).await {
         Ok(receipt) => Ok(see_receipt(&receipt)),
@@ -269,14 +265,14 @@ fn see_receipt(receipt: &Receipt) -> Response {
         .into_response()
 }
 
-/// The receipt at an address, and whether a mail to its applicant came back.
-async fn found_receipt(site: &Site, secret: Uuid) -> sqlx::Result<Option<(Receipt, bool)>> {
+/// The receipt at an address, and what became of the mail that confirms it.
+async fn found_receipt(site: &Site, secret: Uuid) -> sqlx::Result<Option<(Receipt, Confirmation)>> {
     let mut session = site.pool.session().await?;
     let Some(receipt) = membership::receipt(&mut *session, secret).await? else {
         return Ok(None);
     };
-    let has_bounced = outbox::has_bounced(&mut *session, &receipt.reference).await?;
-    Ok(Some((receipt, has_bounced)))
+    let confirmation = outbox::confirmation(&mut *session, &receipt.reference).await?;
+    Ok(Some((receipt, confirmation)))
 }
 
 /// The receipt: a reference and what happens next; nothing personal, nothing for search engines,
@@ -284,11 +280,11 @@ async fn found_receipt(site: &Site, secret: Uuid) -> sqlx::Result<Option<(Receip
 pub async fn receipt(State(site): State<Arc<Site>>, Path(secret): Path<String>) -> Result<Response, Failure> {
     let secret = Uuid::try_parse(&secret).map_err(|_| Failure::NotFound)?;
     let found = soon(found_receipt(&site, secret)).await.map_err(Failure::Unavailable)?;
-    let (receipt, has_bounced) = found.ok_or(Failure::NotFound)?;
+    let (receipt, confirmation) = found.ok_or(Failure::NotFound)?;
     let page = ReceiptPage {
         layout: Layout::apart(&site.frame),
         receipt: &receipt,
-        has_bounced,
+        confirmation,
     };
     let mut response = private(StatusCode::OK, page.render()?);
     let headers = response.headers_mut();
