@@ -37,6 +37,7 @@ mod report;
 mod representation;
 mod settings;
 mod smtp;
+mod spreadsheet;
 mod support;
 mod surroundings;
 mod terminal;
