@@ -179,7 +179,8 @@ pub enum ApplicationsCommand {
 /// How an export is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// For spreadsheets: a cell that one would take for a formula begins with an apostrophe
+    /// For spreadsheets: a cell that one would take for a formula, a number, a date or a truth value begins with an
+    /// apostrophe, since CSV has no other way to say that it is text
     Csv,
     /// JSON Lines, one exact object for each application
     Jsonl,

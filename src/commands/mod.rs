@@ -3,10 +3,12 @@
 mod applications;
 mod bounced;
 mod command_line;
+mod csv;
 mod doctor;
 mod exit;
 mod export;
 mod mail;
+mod spreadsheet;
 mod table;
 mod terminal;
 
@@ -90,8 +92,8 @@ fn write_json(value: &impl Serialize, out: &mut impl Write) -> anyhow::Result<()
 #[must_use]
 pub fn is_unread(error: &anyhow::Error) -> bool {
     let kind = |cause: &(dyn std::error::Error + 'static)| {
-        let of_csv = |error: &csv::Error| match error.kind() {
-            csv::ErrorKind::Io(error) => Some(error.kind()),
+        let of_csv = |error: &::csv::Error| match error.kind() {
+            ::csv::ErrorKind::Io(error) => Some(error.kind()),
             _ => None,
         };
         let json = cause.downcast_ref().and_then(serde_json::Error::io_error_kind);

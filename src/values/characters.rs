@@ -166,7 +166,8 @@ pub(super) fn is_hyphen(c: char) -> bool {
 }
 
 /// The ASCII character that a full-width one of an East Asian keyboard stands for (UAX 11).
-pub(super) fn halved(c: char) -> char {
+#[must_use]
+pub fn halved(c: char) -> char {
     match c {
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
         _ => c,

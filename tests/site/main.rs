@@ -41,6 +41,7 @@ mod report;
 mod representation;
 mod settings;
 mod smtp;
+mod spreadsheet;
 mod support;
 mod surroundings;
 mod terminal;
