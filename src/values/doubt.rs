@@ -190,10 +190,10 @@ fn look_alike(script: Script, c: char) -> Option<char> {
 }
 
 /// The letters of the alphabets by what they look like, in the order of the code charts, which have
-/// the commonest first.
+/// the commonest first. Those of phonetics between are on no keyboard.
 static LETTERS: LazyLock<HashMap<String, Vec<char>>> = LazyLock::new(|| {
     let mut letters = HashMap::<String, Vec<char>>::new();
-    for letter in ('A'..='\u{58f}').filter(|c| c.is_alphabetic() && ALPHABETS.contains(&c.script())) {
+    for letter in ('A'..='ž').chain('\u{370}'..='\u{58f}').filter(|c| c.is_alphabetic()) {
         letters.entry(skeleton_of(letter)).or_default().push(letter);
     }
     letters
