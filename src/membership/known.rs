@@ -96,15 +96,19 @@ async fn ask(
         ), recent AS MATERIALIZED (
             SELECT count(*) FROM (SELECT FROM applications WHERE received_at > now() - interval '1 hour'
                 AND received_at < now() + interval '1 hour' LIMIT $7) AS of_hour
+        ), boxes AS (SELECT mailbox, count(*) FROM mailed GROUP BY mailbox
+        ), hosts AS (SELECT domain, count(*) FROM mailed GROUP BY domain
         ), given AS MATERIALIZED (
-            SELECT one.*,
-                (SELECT count(*) FROM mailed WHERE mailed.mailbox IN (one.mailbox, spelled)) AS to_mailbox,
-                (SELECT count(*) FROM mailed WHERE mailed.domain = one.mail_domain) AS to_domain,
+            SELECT one.turn, one.domain_name_ascii, coalesce(named.count, 0) + coalesce(older.count, 0) AS to_mailbox,
+                coalesce(hosts.count, 0) AS to_domain,
                 EXISTS (SELECT FROM outbox WHERE complained_at IS NOT NULL
                     AND coalesce(mailbox_key, mailbox(recipient)) IN (one.mailbox, spelled)) AS has_complained
             FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY
-                    AS one (domain_name_ascii, address, mailbox, mail_domain, turn),
-                mailbox(address) AS spelled
+                    AS one (domain_name_ascii, address, mailbox, mail_domain, turn)
+                CROSS JOIN mailbox(address) AS spelled
+                LEFT JOIN boxes AS named ON named.mailbox = one.mailbox
+                LEFT JOIN boxes AS older ON older.mailbox = spelled AND spelled <> one.mailbox
+                LEFT JOIN hosts ON hosts.domain = one.mail_domain
         )
         SELECT given.turn AS "turn!", found.reference AS "reference?", found.received_at AS "received_at?",
             given.to_mailbox AS "to_mailbox!", given.to_domain AS "to_domain!", (SELECT count(*) FROM mailed) AS "to_all!",
