@@ -128,15 +128,16 @@ impl Parts {
         let mut parts = Self::default();
         let mut rest = folded;
         while let Some(c) = rest.chars().next() {
+            let before = &folded[..folded.len() - rest.len()];
             let length = if is_digit(c) {
                 parts.numbers += 1;
                 rest.find(|c| !is_digit(c)).unwrap_or(rest.len())
             } else if is_letter(c) {
                 let length = word_length(rest);
-                parts.take(&rest[..length], folded[..folded.len() - rest.len()].chars().next_back())?;
+                parts.take(&rest[..length], before.chars().next_back())?;
                 length
             } else {
-                parts.has_strong_word |= is_currency(c);
+                parts.has_strong_word |= is_currency(c) || (c == '/' && is_slashed(before));
                 c.len_utf8()
             };
             if !(is_digit(c) || is_letter(c) || is_sign(c)) {
@@ -199,6 +200,11 @@ fn word_length(rest: &str) -> usize {
             _ => return length,
         }
     }
+}
+
+/// `S/` and `B/.` are the currencies of Peru and Panama.
+fn is_slashed(before: &str) -> bool {
+    matches!(before.rsplit(|c| !is_letter(c)).next(), Some("s" | "b"))
 }
 
 /// Of any script.
