@@ -1,9 +1,8 @@
 //! Refuses a chunked body whose lines are not as RFC 9112, 7.1 has them. hyper passes over what an extension says; where
 //! something in front reads such a line in another way, it takes one message for two. The octets go on to hyper as they
-//! came, or the reading fails. What a request's body is, hyper alone says: of a head, only the end is
-//! looked for.
+//! came, or the reading fails. What a request's body is, hyper alone says: of a head, only the end is looked for.
 
-use std::io;
+use std::io::{self, BufRead as _};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -77,18 +76,22 @@ impl<R> Checked<R> {
 
     /// To the empty line at its end.
     fn head(&mut self, octets: &[u8]) -> usize {
-        for (place, octet) in octets.iter().enumerate() {
-            match (octet, self.is_blank) {
-                (b'\n', Some(true)) => {
+        let mut rest = octets;
+        while !rest.is_empty() {
+            let (line, next) = rest.split_at(end_of_line(rest));
+            rest = next;
+            let is_whole = line.ends_with(b"\n");
+            let has_text = line.iter().any(|octet| !b"\r\n".contains(octet));
+            match (is_whole, has_text, self.is_blank) {
+                (true, false, Some(true)) => {
                     self.is_blank = None;
-                    return place + 1;
+                    break;
                 }
-                (b'\n', Some(false)) => self.is_blank = Some(true),
-                (b'\n' | b'\r', _) => {}
-                _ => self.is_blank = Some(false),
+                (true, false, None) | (false, false, _) => {}
+                _ => self.is_blank = Some(is_whole),
             }
         }
-        octets.len()
+        octets.len() - rest.len()
     }
 
     /// To the end of the last chunk and its trailer.
@@ -98,10 +101,7 @@ impl<R> Checked<R> {
             let of_chunk = rest.len().min(usize::try_from(self.chunk).unwrap_or(usize::MAX));
             self.chunk -= of_chunk as u64;
             rest = &rest[of_chunk..];
-            let end = rest
-                .iter()
-                .position(|octet| *octet == b'\n')
-                .map_or(rest.len(), |end| end + 1);
+            let end = end_of_line(rest);
             self.line.extend_from_slice(&rest[..end]);
             rest = &rest[end..];
             if self.line.len() > LONGEST {
@@ -150,6 +150,12 @@ impl<R: AsyncRead + Unpin> AsyncRead for Checked<R> {
         }
         Poll::Ready(Ok(()))
     }
+}
+
+/// Behind the first line feed, or behind all. This is the standard library's fast search.
+fn end_of_line(octets: &[u8]) -> usize {
+    let mut rest = octets;
+    rest.skip_until(b'\n').unwrap_or(octets.len())
 }
 
 fn refused() -> io::Error {
