@@ -194,7 +194,7 @@ pub struct Conditions {
     /// Received on this day (UTC) or earlier
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
     until: Option<Date>,
-    /// Of this country: its name or its two letters; may be given again
+    /// Of this country: a name that people know it by, or its code of two or three letters; may be given again
     #[arg(long, value_name = "COUNTRY", value_parser = country)]
     country: Vec<Country>,
     /// Of this region of ICANN's; may be given again
@@ -241,7 +241,17 @@ fn day(typed: &str) -> Result<Date, String> {
 }
 
 fn country(typed: &str) -> Result<Country, String> {
-    Country::find(typed).ok_or_else(|| "no country has that name, or these two letters in ISO 3166-1".into())
+    let or_near = || match &Country::near(typed)[..] {
+        [] => "no country has that name, or that code in ISO 3166-1".to_owned(),
+        near => {
+            let near: Vec<_> = near
+                .iter()
+                .map(|country| format!("{} ({})", country.name(), country.code()))
+                .collect();
+            format!("no country alone has that name; near it are: {}", near.join(", "))
+        }
+    };
+    Country::find(typed).ok_or_else(or_near)
 }
 
 /// One of these, by its word.
