@@ -212,7 +212,7 @@ impl From<Conditions> for Filter {
     fn from(conditions: Conditions) -> Self {
         let begins = |day: Date| day.midnight().assume_utc();
         Self {
-            reference: None,
+            references: None,
             since: conditions.since.map(begins),
             before: conditions.until.map(|day| begins(day).saturating_add(Duration::DAY)),
             countries: countries(&conditions.country, &conditions.region),
