@@ -165,14 +165,18 @@ pub enum ApplicationsCommand {
         #[arg(long, requires_all = ["older_than", "yes"])]
         despite_clock: bool,
     },
-    /// Write every application to standard output, or one, for its applicant to have
+    /// Write applications to standard output: all, those that meet every condition that is given, or one, for its applicant
+    /// to have
     Export {
         /// In which format
         #[arg(long, value_enum, default_value_t = Format::Csv)]
         format: Format,
         /// Only that of this reference, such as NPOC-ACDE-FGHJ
-        #[arg(long)]
+        #[arg(long, conflicts_with = "Conditions")]
         reference: Option<String>,
+        /// Which ones
+        #[command(flatten)]
+        conditions: Conditions,
     },
 }
 

@@ -19,7 +19,7 @@ const EVERY: Duration = Duration::from_mins(5);
 const GATHER: Duration = Duration::from_secs(1);
 
 /// Applications in one transaction, at most, and while others are being stored.
-const AT_ONCE: i64 = 100;
+const AT_ONCE: i64 = 50;
 const FEW: i64 = 10;
 
 /// How long one transaction may take.

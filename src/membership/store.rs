@@ -153,6 +153,17 @@ impl Filter {
         }
     }
 
+    /// Whether it lets every application through.
+    #[must_use]
+    pub fn is_of_all(&self) -> bool {
+        let is_any_day = self.since.is_none() && self.before.is_none();
+        is_any_day
+            && self.references.is_none()
+            && self.countries.is_none()
+            && self.state.is_none()
+            && self.search.is_none()
+    }
+
     fn is_found(&self, record: &Record) -> bool {
         self.search.as_ref().is_none_or(|search| search.matches(record))
     }

@@ -14,21 +14,29 @@ use unicode_properties::{GeneralCategory as Gc, UnicodeGeneralCategory as _};
 /// to NULL in a migration, so that each application is indexed again.
 #[must_use]
 pub fn folded(text: &str) -> String {
-    let letters = text
-        .chars()
-        .filter_map(joined)
-        .nfkd()
-        .filter(|c| !is_left_out(*c))
-        .flat_map(without_case)
-        .flat_map(|c| Plain::of(c).chars());
-    let mut folded = String::with_capacity(text.len());
+    if text.is_ascii() {
+        return collapsed(text.chars().filter(|c| !is_apostrophe(*c)).map(|c| match c {
+            _ if c.is_ascii_whitespace() || c.is_ascii_control() => ' ',
+            _ => c.to_ascii_lowercase(),
+        }));
+    }
+    let letters = text.chars().filter_map(joined).nfkd().filter(|c| !is_left_out(*c));
+    let plain = letters.flat_map(without_case).flat_map(|c| Plain::of(c).chars());
+    collapsed(plain).nfc().collect()
+}
+
+/// Each run of spaces, and of dashes, as one; no space at the ends.
+fn collapsed(letters: impl Iterator<Item = char>) -> String {
+    let mut collapsed = String::new();
     for c in letters {
-        let is_repeated = matches!(c, ' ' | '-') && folded.ends_with(c);
-        if !is_repeated && !(c == ' ' && folded.is_empty()) {
-            folded.push(c);
+        let is_repeated = matches!(c, ' ' | '-') && collapsed.ends_with(c);
+        let is_first = c == ' ' && collapsed.is_empty();
+        if !is_repeated && !is_first {
+            collapsed.push(c);
         }
     }
-    folded.trim_end_matches(' ').nfc().collect()
+    collapsed.truncate(collapsed.trim_end_matches(' ').len());
+    collapsed
 }
 
 /// What normalization would tear into a space and a mark: a voicing mark goes to its kana, an accent by itself is left out.
@@ -177,91 +185,64 @@ fn digit(c: char) -> char {
 mod tests {
     use super::*;
 
+    #[rustfmt::skip]
+    const ALIKE: &[&[&str]] = &[
+        &["Inter\u{ad}national Oﬁce", "international ofice"],
+        &["Women’s", "Women's", "Womens", "WOMEN＇S", "women`s", "women´s", "women‘s", "womenʼs"],
+        &["Côte d’Ivoire", "Cote d'Ivoire", "COTE D‘IVOIRE", "cote divoire", "Co\u{302}te d′Ivoire"],
+        &["Straße", "STRASSE", "strasse", "STRAẞE"],
+        &["Łódź", "Lodz", "ŁÓDŹ"],
+        &["Øresund", "oresund"],
+        &["Đồng Tháp", "Dong Thap", "ĐỒNG THÁP"],
+        &["Għaqda", "Ghaqda"],
+        &["Iğdır", "IĞDIR", "igdir", "İĞDİR"],
+        &["Læknafélag", "laeknafelag"],
+        &["Œuvre", "oeuvre", "ŒUVRE"],
+        &["Þjóð", "thjod"],
+        &["Sámi Siŋga", "sami singa"],
+        &["Azərbaycan", "azerbaycan"],
+        &["Wanjikũ", "wanjiku"],
+        &["Ɛwe Ɔman", "ewe oman"],
+        &["Hawaiʻi", "Hawai'i", "hawaii"],
+        &["col·lecció", "colleccio"],
+        &["São Tomé", "sao tome", "SÃO TOMÉ"],
+        &["Ｆｕｌｌ　Ｗｉｄｔｈ", "full width"],
+        &["１９９０–１９９５", "1990-1995", "1990—1995", "1990−1995", "1990‑1995", "1990--1995"],
+        &["۱۲۳", "123", "१२३", "๑๒๓", "١٢٣", "𝟏𝟐𝟑", "১২৩", "᠑᠒᠓"],
+        &["“Hope”", "\"Hope\"", "«Hope»", "„Hope“", "「Hope」", "＂Hope＂", "‹Hope›"],
+        &["a\u{a0}b", "a b", "a \t\n b", " a\u{3000}b ", "a\u{2009}b", "a\u{1e}b"],
+        &["ΑΘΗΝΑΣ", "Αθήνας", "αθηνας", "αθηνασ"],
+        &["Ёлка", "елка", "ЁЛКА"],
+        &["Київ", "киів", "КИЇВ"],
+        &["Ґалаґан", "галаган"],
+        &["مؤسسة", "موسسه", "مؤسسه"],
+        &["إسلام", "اسلام", "أسلام", "ٱسلام"],
+        &["على", "علي", "علی"],
+        &["كتاب", "کتاب"],
+        &["مُحَمَّد", "محمد", "محـــمد"],
+        &["شفاء", "شفا"],
+        &["ﻻ", "لا"],
+        &["می\u{200c}خواهم", "میخواهم"],
+        &["שָׁלוֹם", "שלום"],
+        &["צה״ל", "צה\"ל"],
+        &["ג׳ורג׳", "ג'ורג'", "גורג"],
+        &["ｶﾞｲﾄﾞ", "ガイド", "カ\u{3099}イト\u{3099}", "カ゛イト゛"],
+        &["한국", "\u{1112}\u{1161}\u{11ab}\u{1100}\u{116e}\u{11a8}"],
+        &["㈱", "(株)"],
+        &["ᲗᲑᲘᲚᲘᲡᲘ", "თბილისი"],
+        &["քաղաքև", "ՔԱՂԱՔԵՒ"],
+        &["क\u{93c}लम", "कलम"],
+        &["नेपाल\u{200d}ी", "नेपाली"],
+        &["ភាសា\u{200b}ខ្មែរ", "ភាសាខ្មែរ"],
+        &["№ 5", "no 5"],
+        &["m²", "m2"],
+        &["❤\u{fe0f}", "❤"],
+    ];
+
     #[test]
     fn texts_that_differ_only_in_typing_fold_alike() {
-        for texts in [
-            &["Inter\u{ad}national Oﬁce", "international ofice"][..],
-            &[
-                "Women’s",
-                "Women's",
-                "Womens",
-                "WOMEN＇S",
-                "women`s",
-                "women´s",
-                "women‘s",
-                "womenʼs",
-            ],
-            &[
-                "Côte d’Ivoire",
-                "Cote d'Ivoire",
-                "COTE D‘IVOIRE",
-                "cote divoire",
-                "Co\u{302}te d′Ivoire",
-            ],
-            &["Straße", "STRASSE", "strasse", "STRAẞE"],
-            &["Łódź", "Lodz", "ŁÓDŹ"],
-            &["Øresund", "oresund"],
-            &["Đồng Tháp", "Dong Thap", "ĐỒNG THÁP"],
-            &["Għaqda", "Ghaqda"],
-            &["Iğdır", "IĞDIR", "igdir", "İĞDİR"],
-            &["Læknafélag", "laeknafelag"],
-            &["Œuvre", "oeuvre", "ŒUVRE"],
-            &["Þjóð", "thjod"],
-            &["Sámi Siŋga", "sami singa"],
-            &["Azərbaycan", "azerbaycan"],
-            &["Wanjikũ", "wanjiku"],
-            &["Ɛwe Ɔman", "ewe oman"],
-            &["Hawaiʻi", "Hawai'i", "hawaii"],
-            &["col·lecció", "colleccio"],
-            &["São Tomé", "sao tome", "SÃO TOMÉ"],
-            &["Ｆｕｌｌ　Ｗｉｄｔｈ", "full width"],
-            &[
-                "１９９０–１９９５",
-                "1990-1995",
-                "1990—1995",
-                "1990−1995",
-                "1990‑1995",
-                "1990--1995",
-            ],
-            &["۱۲۳", "123", "१२३", "๑๒๓", "١٢٣", "𝟏𝟐𝟑", "১২৩", "᠑᠒᠓"],
-            &[
-                "“Hope”",
-                "\"Hope\"",
-                "«Hope»",
-                "„Hope“",
-                "「Hope」",
-                "＂Hope＂",
-                "‹Hope›",
-            ],
-            &["a\u{a0}b", "a b", "a \t\n b", " a\u{3000}b ", "a\u{2009}b", "a\u{1e}b"],
-            &["ΑΘΗΝΑΣ", "Αθήνας", "αθηνας", "αθηνασ"],
-            &["Ёлка", "елка", "ЁЛКА"],
-            &["Київ", "киів", "КИЇВ"],
-            &["Ґалаґан", "галаган"],
-            &["مؤسسة", "موسسه", "مؤسسه"],
-            &["إسلام", "اسلام", "أسلام", "ٱسلام"],
-            &["على", "علي", "علی"],
-            &["كتاب", "کتاب"],
-            &["مُحَمَّد", "محمد", "محـــمد"],
-            &["شفاء", "شفا"],
-            &["ﻻ", "لا"],
-            &["می\u{200c}خواهم", "میخواهم"],
-            &["שָׁלוֹם", "שלום"],
-            &["צה״ל", "צה\"ל"],
-            &["ג׳ורג׳", "ג'ורג'", "גורג"],
-            &["ｶﾞｲﾄﾞ", "ガイド", "カ\u{3099}イト\u{3099}", "カ゛イト゛"],
-            &["한국", "\u{1112}\u{1161}\u{11ab}\u{1100}\u{116e}\u{11a8}"],
-            &["㈱", "(株)"],
-            &["ᲗᲑᲘᲚᲘᲡᲘ", "თბილისი"],
-            &["քաղաքև", "ՔԱՂԱՔԵՒ"],
-            &["क\u{93c}लम", "कलम"],
-            &["नेपाल\u{200d}ी", "नेपाली"],
-            &["ភាសា\u{200b}ខ្មែរ", "ភាសាខ្មែរ"],
-            &["№ 5", "no 5"],
-            &["m²", "m2"],
-            &["❤\u{fe0f}", "❤"],
-        ] {
-            for text in texts {
+        for texts in ALIKE {
+            for text in *texts {
                 assert_eq!(folded(text), folded(texts[0]), "{text}");
             }
         }
@@ -310,6 +291,17 @@ mod tests {
             "\u{1e}",
         ] {
             assert_eq!(folded(nothing), "", "{nothing:?}");
+        }
+    }
+
+    #[test]
+    fn ascii_beside_another_script_folds_as_it_does_alone() {
+        let ascii: String = (0..128_u8).map(char::from).collect();
+        for text in [&ascii, "Ann's  \t--\"Best\" `x` A-B"] {
+            assert_eq!(
+                folded(&format!("я{text}я")),
+                format!("я{}я", folded(&format!("x{text}x")).trim_matches('x'))
+            );
         }
     }
 

@@ -35,6 +35,7 @@ mod queue;
 mod refusals;
 mod report;
 mod representation;
+mod search;
 mod settings;
 mod smtp;
 mod support;
