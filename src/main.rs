@@ -13,7 +13,7 @@ use clap::Parser as _;
 use npoc::commands::{Command, CommandLine, StoredCommand};
 use npoc::database::{self, Database, DatabaseChoice, Pool};
 use npoc::mailer::{Mailer, Transport};
-use npoc::membership::MailIdentity;
+use npoc::membership::{MailIdentity, index_for_search};
 use npoc::outbox::Outbox;
 use npoc::settings::{self, Faults, Purpose, Settings};
 use npoc::signals::{self, Stops};
@@ -254,6 +254,7 @@ async fn deliver(
     database::adapt(&pool).await;
     tokio::join!(
         Arc::clone(&outbox).run(stopping.clone()),
+        index_for_search(&pool, &outbox, stopping.clone()),
         npoc::watch::run(&pool, &outbox, &head, retention_days, stopping)
     );
     Ok(())

@@ -183,7 +183,9 @@ pub(super) async fn erase(pool: &Pool, reference: &str, yes: bool, out: &mut imp
     if !yes && !is_confirmed(&what)? {
         anyhow::bail!("nothing was erased");
     }
-    let mut session = pool.session().await?;
+    let mut session = pool.transaction().await?;
+    // One that is being indexed for search is not erased before that is done.
+    membership::hold(&mut *session, reference).await?;
     let erased = membership::erase(&mut *session, Erase::Of(reference)).await?;
     session.end().await?;
     anyhow::ensure!(

@@ -165,14 +165,18 @@ pub enum ApplicationsCommand {
         #[arg(long, requires_all = ["older_than", "yes"])]
         despite_clock: bool,
     },
-    /// Write every application to standard output, or one, for its applicant to have
+    /// Write applications to standard output: all, those that meet every condition that is given, or one, for its applicant
+    /// to have
     Export {
         /// In which format
         #[arg(long, value_enum, default_value_t = Format::Csv)]
         format: Format,
         /// Only that of this reference, such as NPOC-ACDE-FGHJ
-        #[arg(long)]
+        #[arg(long, conflicts_with = "Conditions")]
         reference: Option<String>,
+        /// Which ones
+        #[command(flatten)]
+        conditions: Conditions,
     },
 }
 
@@ -195,7 +199,7 @@ pub struct Conditions {
     /// Received on this day (UTC) or earlier
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
     until: Option<Date>,
-    /// Of this country: its name or its two letters; may be given again
+    /// Of this country: a name that people know it by, or its code of two or three letters; may be given again
     #[arg(long, value_name = "COUNTRY", value_parser = country)]
     country: Vec<Country>,
     /// Of this region of ICANN's; may be given again
@@ -213,7 +217,7 @@ impl From<Conditions> for Filter {
     fn from(conditions: Conditions) -> Self {
         let begins = |day: Date| day.midnight().assume_utc();
         Self {
-            reference: None,
+            references: None,
             since: conditions.since.map(begins),
             before: conditions.until.map(|day| begins(day).saturating_add(Duration::DAY)),
             countries: countries(&conditions.country, &conditions.region),
@@ -242,7 +246,17 @@ fn day(typed: &str) -> Result<Date, String> {
 }
 
 fn country(typed: &str) -> Result<Country, String> {
-    Country::find(typed).ok_or_else(|| "no country has that name, or these two letters in ISO 3166-1".into())
+    let or_near = || match &Country::near(typed)[..] {
+        [] => "no country has that name, or that code in ISO 3166-1".to_owned(),
+        near => {
+            let near: Vec<_> = near
+                .iter()
+                .map(|country| format!("{} ({})", country.name(), country.code()))
+                .collect();
+            format!("no country alone has that name; near it are: {}", near.join(", "))
+        }
+    };
+    Country::find(typed).ok_or_else(or_near)
 }
 
 /// One of these, by its word.

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use indicatif::ProgressBar;
 use serde::Serialize;
 
 use super::applications::found;
@@ -20,7 +21,7 @@ pub(super) fn region(record: &Record) -> String {
     Country::parse(&record.country).map_or_else(|_| "unknown".into(), |country| country.region().to_string())
 }
 
-/// Every application, or that of a reference, read as it is written.
+/// The applications that a filter lets through, or that of a reference, read as they are written.
 ///
 /// # Errors
 /// The database's, or that nothing has the reference.
@@ -28,14 +29,23 @@ pub(super) async fn export(
     pool: &Pool,
     format: Format,
     reference: Option<&str>,
+    filter: Filter,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
     let mut session = pool.session().await?;
     let (filter, count) = match reference {
-        Some(reference) => (found(&mut session, reference).await.map(|_| Filter::of(reference))?, 1),
-        None => (Filter::default(), membership::count(&mut *session).await?),
+        Some(reference) => (
+            found(&mut session, reference).await.map(|_| Filter::of(reference))?,
+            Some(1),
+        ),
+        None if filter.is_of_all() => (filter, Some(membership::count(&mut *session).await?)),
+        None => (filter, None),
     };
-    let bar = progress(u64::try_from(count)?, "applications");
+    // How many meet conditions is known only when they are read.
+    let bar = match count {
+        Some(count) => progress(u64::try_from(count)?, "applications"),
+        None => ProgressBar::hidden(),
+    };
     let records = membership::records(&mut *session, filter)
         .inspect_ok(|_| bar.inc(1))
         .boxed();

@@ -78,7 +78,11 @@ async fn with_applications(command: ApplicationsCommand, pool: &Pool, out: &mut 
             applications::erase_older_than(pool, days, yes, out).await
         }
         Erase { reference, yes, .. } => applications::erase(pool, &reference.unwrap_or_default(), yes, out).await,
-        Export { format, reference } => export::export(pool, format, reference.as_deref(), out).await,
+        Export {
+            format,
+            reference,
+            conditions,
+        } => export::export(pool, format, reference.as_deref(), conditions.into(), out).await,
     }
 }
 

@@ -22,6 +22,7 @@ mod record;
 mod reference;
 mod report;
 mod search;
+mod search_index;
 mod slip;
 mod store;
 mod submission_key;
@@ -45,7 +46,10 @@ pub use question::{Field, Group, QUESTIONS, Question, Rule};
 pub use record::Record;
 pub use report::{owe_report, take_back_reports};
 pub use search::Search;
+pub use search_index::{index_all, index_for_search};
 pub use slip::Slip;
-pub use store::{Filter, Receipt, State, can_store, count, find, history, receipt, receipt_of_key, records, release};
+pub use store::{
+    Filter, Receipt, State, can_store, count, find, history, hold, receipt, receipt_of_key, records, release,
+};
 pub use submission_key::submission_key;
 pub use suspicion::Suspicions;

@@ -124,8 +124,8 @@ impl State {
 /// Which applications are read: those that meet every condition that is set.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Of this reference, in either case.
-    pub reference: Option<String>,
+    /// Of one of these references, in upper case.
+    pub references: Option<Vec<String>>,
     /// Received then or later.
     pub since: Option<OffsetDateTime>,
     /// Received earlier.
@@ -134,7 +134,7 @@ pub struct Filter {
     pub countries: Option<Vec<Country>>,
     /// In this state, among others.
     pub state: Option<State>,
-    /// That somebody looks for. Looks at each, since staff search rarely and no index folds case in every script.
+    /// That somebody looks for.
     pub search: Option<Search>,
 }
 
@@ -142,10 +142,26 @@ impl Filter {
     /// That of a reference.
     #[must_use]
     pub fn of(reference: &str) -> Self {
+        Self::of_all(vec![reference.trim().to_uppercase()])
+    }
+
+    /// That of references, in upper case.
+    pub(super) fn of_all(references: Vec<String>) -> Self {
         Self {
-            reference: Some(reference.trim().to_owned()),
+            references: Some(references),
             ..Self::default()
         }
+    }
+
+    /// Whether it lets every application through.
+    #[must_use]
+    pub fn is_of_all(&self) -> bool {
+        let is_any_day = self.since.is_none() && self.before.is_none();
+        is_any_day
+            && self.references.is_none()
+            && self.countries.is_none()
+            && self.state.is_none()
+            && self.search.is_none()
     }
 
     fn is_found(&self, record: &Record) -> bool {
@@ -157,6 +173,7 @@ impl Filter {
 pub fn records<'a>(executor: impl PgExecutor<'a> + 'a, filter: Filter) -> BoxStream<'a, sqlx::Result<Record>> {
     let codes = |countries: &Vec<Country>| countries.iter().map(|country| country.code().to_owned()).collect();
     let countries: Option<Vec<String>> = filter.countries.as_ref().map(codes);
+    let selection = filter.search.as_ref().map(Search::preselection).unwrap_or_default();
     sqlx::query_as!(
         Record,
         r#"SELECT applications.reference, received_at, organization_name, organization_name_latin, domain_name,
@@ -175,18 +192,25 @@ pub fn records<'a>(executor: impl PgExecutor<'a> + 'a, filter: Filter) -> BoxStr
             ], NULL), '{}'), '{mailed}') AS states
             FROM outbox WHERE outbox.reference = applications.reference
          ) AS mails
-         WHERE ($1::text IS NULL OR applications.reference = upper($1))
+         WHERE ($1::text[] IS NULL OR applications.reference = ANY ($1))
             AND ($2::timestamptz IS NULL OR received_at >= $2)
             AND ($3::timestamptz IS NULL OR received_at < $3)
             AND ($4::text[] IS NULL OR country = ANY ($4))
             AND ($5::text IS NULL OR $5 = ANY (states))
             AND ($5 IS DISTINCT FROM 'suspected' OR is_suspected)
+            AND (NOT $6::boolean OR search_grams IS NULL OR search_grams @> $7::integer[] OR search_grams @> $8::integer[]
+                OR domain_name_ascii = $9 OR applications.reference = $10)
          ORDER BY received_at, id"#,
-        filter.reference,
+        filter.references.as_deref(),
         filter.since,
         filter.before,
         countries.as_deref(),
-        filter.state.map(State::name)
+        filter.state.map(State::name),
+        filter.search.is_some(),
+        selection.words.as_deref(),
+        selection.also.as_deref(),
+        selection.domain_name,
+        selection.reference
     )
     .fetch(executor)
     .try_filter(move |record| ready(filter.is_found(record)))
@@ -209,6 +233,20 @@ pub async fn release(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Re
     .execute(executor)
     .await?;
     Ok(done.rows_affected() > 0)
+}
+
+/// Waits until nobody else changes an application, and keeps others from it until the transaction ends.
+///
+/// # Errors
+/// The database's error.
+pub async fn hold(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Result<()> {
+    sqlx::query!(
+        "SELECT id FROM applications WHERE reference = upper($1) FOR UPDATE",
+        reference.trim()
+    )
+    .fetch_optional(executor)
+    .await
+    .map(drop)
 }
 
 /// How many applications are stored.

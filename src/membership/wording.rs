@@ -60,7 +60,10 @@ pub fn hint(field: Field) -> &'static str {
         F::OrganizationNameLatin => "Where the name above is written in another script",
         F::DomainName => "The one that the organization alone uses, for example example.org, in any script",
         F::Website => "Where it differs from the domain name",
-        F::Country => "Where it is registered, or else where it works",
+        F::Country => {
+            "Where it is registered, or else where it works; if none fits, select the nearest and say so under “About the \
+            registration”"
+        }
         F::Registered => "If it is not, you can still apply: the executive committee decides case by case",
         F::RegistrationNote => "With which authority and under what number, or why it is not registered",
         F::KindOfWork => "Select the one that fits best",

@@ -139,6 +139,8 @@ pub struct Outbox {
     notices: Arc<dyn NoticeWriter>,
     clock: Arc<Clock>,
     owed: Notify,
+    /// Says the same to others than delivery.
+    news: Notify,
     /// Says that a place is free.
     freed: Notify,
     precedence: Precedence,
@@ -166,6 +168,7 @@ impl Outbox {
             notices,
             clock: Arc::default(),
             owed: Notify::new(),
+            news: Notify::new(),
             freed: Notify::new(),
             precedence: Precedence::default(),
             places: Mutex::default(),
@@ -188,6 +191,18 @@ impl Outbox {
     /// Says that an email is due now, so that nobody waits for the next look at the table.
     pub fn wake(&self) {
         self.owed.notify_one();
+        self.news.notify_one();
+    }
+
+    /// Waits until something was stored that causes emails, for one who does other work on that.
+    pub async fn news(&self) {
+        self.news.notified().await;
+    }
+
+    /// Returns whether others are storing what somebody waits for.
+    #[must_use]
+    pub fn is_giving_way(&self) -> bool {
+        self.precedence.is_held()
     }
 
     /// Slows delivery down while it is held, for those who store what somebody waits for.

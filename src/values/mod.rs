@@ -5,16 +5,21 @@
 pub mod characters;
 mod context;
 mod country;
+mod country_names;
+mod country_search;
 pub mod domain_name;
 mod doubt;
 mod email_address;
+mod fold;
 mod region;
 pub mod text;
 mod website;
 
 pub use country::Country;
+pub use country_search::Offer;
 pub use domain_name::DomainName;
 pub use email_address::EmailAddress;
+pub use fold::folded;
 pub use region::Region;
 pub use website::Website;
 

@@ -39,6 +39,7 @@ mod queue;
 mod refusals;
 mod report;
 mod representation;
+mod search;
 mod settings;
 mod smtp;
 mod spreadsheet;

@@ -1,0 +1,316 @@
+//! One spelling for texts that people take for the same, by which texts are compared. Nobody is shown it.
+
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::canonical_combining_class;
+use unicode_properties::{GeneralCategory as Gc, UnicodeGeneralCategory as _};
+
+/// Folds a text, so that two texts that differ only in how they were typed become the same: in upper and lower case, with or
+/// without accents, in full width or half, with any apostrophe or none, with any dash, quotation mark, white space or digit.
+///
+/// Follows NFKC and the full case folding of Unicode (UAX 15, section 3.13 of the standard), and goes further where a
+/// keyboard has no key for a letter. Folding twice changes nothing.
+///
+/// What is folded is stored as an index of applications. A release that folds differently sets `applications.search_grams`
+/// to NULL in a migration, so that each application is indexed again.
+#[must_use]
+pub fn folded(text: &str) -> String {
+    if text.is_ascii() {
+        return collapsed(text.chars().filter(|c| !is_apostrophe(*c)).map(|c| match c {
+            _ if c.is_ascii_whitespace() || c.is_ascii_control() => ' ',
+            _ => c.to_ascii_lowercase(),
+        }));
+    }
+    let letters = text.chars().filter_map(joined).nfkd().filter(|c| !is_left_out(*c));
+    let plain = letters.flat_map(without_case).flat_map(|c| Plain::of(c).chars());
+    collapsed(plain).nfc().collect()
+}
+
+/// Each run of spaces, and of dashes, as one; no space at the ends.
+fn collapsed(letters: impl Iterator<Item = char>) -> String {
+    let mut collapsed = String::new();
+    for c in letters {
+        let is_repeated = matches!(c, ' ' | '-') && collapsed.ends_with(c);
+        let is_first = c == ' ' && collapsed.is_empty();
+        if !is_repeated && !is_first {
+            collapsed.push(c);
+        }
+    }
+    collapsed.truncate(collapsed.trim_end_matches(' ').len());
+    collapsed
+}
+
+/// What normalization would tear into a space and a mark: a voicing mark goes to its kana, an accent by itself is left out.
+fn joined(c: char) -> Option<char> {
+    match c {
+        _ if c.is_ascii() => Some(c),
+        '\u{309b}' => Some('\u{3099}'),
+        '\u{309c}' => Some('\u{309a}'),
+        _ if c.is_whitespace() => Some(c),
+        _ => std::iter::once(c)
+            .nfkd()
+            .next()
+            .is_none_or(|first| first != ' ')
+            .then_some(c),
+    }
+}
+
+fn is_left_out(c: char) -> bool {
+    is_apostrophe(c) || !c.is_ascii() && (is_accent(c) || is_ignorable(c))
+}
+
+/// Marks that readers leave out: accents, and the vowels of Arabic and Hebrew. In the scripts of South and South-East Asia
+/// marks are vowels (class 0 or that of their script) or join letters (9), and on kana they make another letter (8).
+fn is_accent(c: char) -> bool {
+    match c.general_category() {
+        Gc::NonspacingMark => !matches!(canonical_combining_class(c), 0 | 8 | 9 | 84..=132),
+        Gc::EnclosingMark => true,
+        // Hamza, which other keyboards leave out where it stands alone as well, and the line that stretches a word.
+        _ => matches!(c, '\u{621}' | '\u{674}' | '\u{640}'),
+    }
+}
+
+/// Apostrophes, primes, and the letters that are written as such; and the dot within a Catalan l·l.
+fn is_apostrophe(c: char) -> bool {
+    matches!(
+        c,
+        '\'' | '`' | '\u{b7}' | '\u{2b9}'..='\u{2bf}' | '\u{2c8}' | '\u{2ca}' | '\u{2cb}' | '\u{2d0}' | '\u{2ee}'
+            | '\u{294}' | '\u{295}' | '\u{241}' | '\u{242}' | '\u{a78b}' | '\u{a78c}' | '\u{55a}' | '\u{5f3}'
+            | '\u{7f4}' | '\u{7f5}' | '\u{2018}'..='\u{201b}' | '\u{2027}' | '\u{2032}' | '\u{2035}'
+            | '\u{275b}' | '\u{275c}' | '\u{275f}'
+    )
+}
+
+/// What nobody sees (`Default_Ignorable_Code_Point`), and annotations between lines.
+fn is_ignorable(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{1806}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
+/// As full case folding: the way through upper case gives ß its two letters and makes one sigma of both.
+fn without_case(c: char) -> impl Iterator<Item = char> {
+    let upper = c.to_lowercase().flat_map(char::to_uppercase);
+    upper.flat_map(char::to_lowercase)
+}
+
+/// What stands for a character.
+enum Plain {
+    One(char),
+    Several(&'static str),
+}
+
+impl Plain {
+    fn of(c: char) -> Self {
+        let category = c.general_category();
+        match c {
+            'a'..='z' | '0'..='9' => Self::One(c),
+            _ if c.is_whitespace() || category == Gc::Control => Self::One(' '),
+            '\u{2212}' | '\u{2043}' | '\u{2d7}' | '\u{2796}' => Self::One('-'),
+            _ if category == Gc::DashPunctuation => Self::One('-'),
+            _ if is_quotation_mark(c, category) => Self::One('"'),
+            _ if category == Gc::DecimalNumber => Self::One(digit(c)),
+            _ => Self::letter(c),
+        }
+    }
+
+    /// As they are typed where the keyboard lacks them (CLDR, Latin-ASCII), and one of those letters of the Arabic script
+    /// that differ only by the keyboard.
+    fn letter(c: char) -> Self {
+        Self::One(match c {
+            'æ' => return Self::Several("ae"),
+            'œ' => return Self::Several("oe"),
+            'þ' => return Self::Several("th"),
+            'ⱥ' => 'a',
+            'ƀ' | 'ɓ' | 'ƃ' => 'b',
+            'ƈ' | 'ȼ' => 'c',
+            'đ' | 'ð' | 'ɖ' | 'ɗ' | 'ƌ' => 'd',
+            'ə' | 'ǝ' | 'ɛ' | 'ɇ' => 'e',
+            'ƒ' => 'f',
+            'ǥ' | 'ɠ' | 'ɣ' => 'g',
+            'ħ' | 'ⱨ' => 'h',
+            'ı' | 'ɩ' | 'ɨ' => 'i',
+            'ɉ' | 'ȷ' => 'j',
+            'ƙ' | 'ⱪ' | 'ĸ' => 'k',
+            'ł' | 'ƚ' | 'ɫ' | 'ⱡ' | 'ɬ' => 'l',
+            'ŋ' | 'ɲ' | 'ƞ' => 'n',
+            'ø' | 'ɔ' | 'ɵ' => 'o',
+            'ƥ' => 'p',
+            'ɍ' => 'r',
+            'ŧ' | 'ƭ' | 'ʈ' | 'ⱦ' => 't',
+            'ʉ' => 'u',
+            'ʋ' => 'v',
+            'ɏ' | 'ƴ' => 'y',
+            'ƶ' | 'ȥ' | 'ⱬ' | 'ʒ' => 'z',
+            'ґ' => 'г',
+            '\u{671}' => '\u{627}',
+            '\u{649}' | '\u{6cc}' => '\u{64a}',
+            '\u{6a9}' => '\u{643}',
+            '\u{629}' | '\u{6be}' | '\u{6c1}' | '\u{6c3}' | '\u{6d5}' => '\u{647}',
+            _ => c,
+        })
+    }
+
+    fn chars(self) -> impl Iterator<Item = char> {
+        let (one, several) = match self {
+            Self::One(c) => (Some(c), ""),
+            Self::Several(text) => (None, text),
+        };
+        one.into_iter().chain(several.chars())
+    }
+}
+
+fn is_quotation_mark(c: char, category: Gc) -> bool {
+    matches!(category, Gc::InitialPunctuation | Gc::FinalPunctuation)
+        || matches!(
+            c,
+            '\u{201e}' | '\u{2e42}' | '\u{300c}'..='\u{300f}' | '\u{301d}'..='\u{301f}' | '\u{5f4}' | '\u{275d}' | '\u{275e}' | '\u{2760}'
+        )
+}
+
+/// Digits lie in runs of ten, zero first, in every script.
+fn digit(c: char) -> char {
+    let is_digit = |code: &u32| char::from_u32(*code).is_some_and(|c| c.general_category() == Gc::DecimalNumber);
+    let before = (0..u32::from(c)).rev().take_while(is_digit).count();
+    u32::try_from(before % 10)
+        .ok()
+        .and_then(|value| char::from_digit(value, 10))
+        .unwrap_or(c)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rustfmt::skip]
+    const ALIKE: &[&[&str]] = &[
+        &["Inter\u{ad}national Oﬁce", "international ofice"],
+        &["Women’s", "Women's", "Womens", "WOMEN＇S", "women`s", "women´s", "women‘s", "womenʼs"],
+        &["Côte d’Ivoire", "Cote d'Ivoire", "COTE D‘IVOIRE", "cote divoire", "Co\u{302}te d′Ivoire"],
+        &["Straße", "STRASSE", "strasse", "STRAẞE"],
+        &["Łódź", "Lodz", "ŁÓDŹ"],
+        &["Øresund", "oresund"],
+        &["Đồng Tháp", "Dong Thap", "ĐỒNG THÁP"],
+        &["Għaqda", "Ghaqda"],
+        &["Iğdır", "IĞDIR", "igdir", "İĞDİR"],
+        &["Læknafélag", "laeknafelag"],
+        &["Œuvre", "oeuvre", "ŒUVRE"],
+        &["Þjóð", "thjod"],
+        &["Sámi Siŋga", "sami singa"],
+        &["Azərbaycan", "azerbaycan"],
+        &["Wanjikũ", "wanjiku"],
+        &["Ɛwe Ɔman", "ewe oman"],
+        &["Hawaiʻi", "Hawai'i", "hawaii"],
+        &["col·lecció", "colleccio"],
+        &["São Tomé", "sao tome", "SÃO TOMÉ"],
+        &["Ｆｕｌｌ　Ｗｉｄｔｈ", "full width"],
+        &["１９９０–１９９５", "1990-1995", "1990—1995", "1990−1995", "1990‑1995", "1990--1995"],
+        &["۱۲۳", "123", "१२३", "๑๒๓", "١٢٣", "𝟏𝟐𝟑", "১২৩", "᠑᠒᠓"],
+        &["“Hope”", "\"Hope\"", "«Hope»", "„Hope“", "「Hope」", "＂Hope＂", "‹Hope›"],
+        &["a\u{a0}b", "a b", "a \t\n b", " a\u{3000}b ", "a\u{2009}b", "a\u{1e}b"],
+        &["ΑΘΗΝΑΣ", "Αθήνας", "αθηνας", "αθηνασ"],
+        &["Ёлка", "елка", "ЁЛКА"],
+        &["Київ", "киів", "КИЇВ"],
+        &["Ґалаґан", "галаган"],
+        &["مؤسسة", "موسسه", "مؤسسه"],
+        &["إسلام", "اسلام", "أسلام", "ٱسلام"],
+        &["على", "علي", "علی"],
+        &["كتاب", "کتاب"],
+        &["مُحَمَّد", "محمد", "محـــمد"],
+        &["شفاء", "شفا"],
+        &["ﻻ", "لا"],
+        &["می\u{200c}خواهم", "میخواهم"],
+        &["שָׁלוֹם", "שלום"],
+        &["צה״ל", "צה\"ל"],
+        &["ג׳ורג׳", "ג'ורג'", "גורג"],
+        &["ｶﾞｲﾄﾞ", "ガイド", "カ\u{3099}イト\u{3099}", "カ゛イト゛"],
+        &["한국", "\u{1112}\u{1161}\u{11ab}\u{1100}\u{116e}\u{11a8}"],
+        &["㈱", "(株)"],
+        &["ᲗᲑᲘᲚᲘᲡᲘ", "თბილისი"],
+        &["քաղաքև", "ՔԱՂԱՔԵՒ"],
+        &["क\u{93c}लम", "कलम"],
+        &["नेपाल\u{200d}ी", "नेपाली"],
+        &["ភាសា\u{200b}ខ្មែរ", "ភាសាខ្មែរ"],
+        &["№ 5", "no 5"],
+        &["m²", "m2"],
+        &["❤\u{fe0f}", "❤"],
+    ];
+
+    #[test]
+    fn texts_that_differ_only_in_typing_fold_alike() {
+        for texts in ALIKE {
+            for text in *texts {
+                assert_eq!(folded(text), folded(texts[0]), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn texts_that_readers_keep_apart_stay_apart() {
+        for (one, other) in [
+            ("か", "が"),
+            ("は", "ぱ"),
+            ("कल", "कुल"),
+            ("क्ष", "कष"),
+            ("ข่าว", "ข้าว"),
+            ("가", "각"),
+            ("a b", "ab"),
+            ("a-b", "ab"),
+            ("и", "і"),
+            ("ш", "щ"),
+            ("東", "京"),
+        ] {
+            assert_ne!(folded(one), folded(other));
+        }
+        assert!(!folded("각").contains(&folded("가")));
+    }
+
+    #[test]
+    fn folding_twice_changes_nothing_and_invisible_text_is_nothing() {
+        let is_of_many = |c: char| matches!(c, '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' | '\u{e000}'..='\u{f8ff}' | '\u{10000}'..);
+        let every = (0..=0x0010_ffff).filter_map(char::from_u32);
+        // Of blocks in which one character is like the next, some are enough.
+        let some: String = every.filter(|c| !is_of_many(*c) || u32::from(*c) % 13 == 0).collect();
+        for c in some.chars().filter(|c| c.general_category() != Gc::Unassigned) {
+            let text = format!("a{c}b か{c}\u{3099} \u{1100}{c}\u{1161}");
+            let once = folded(&text);
+            assert_eq!(folded(&once), once, "{text:?}");
+        }
+        assert_eq!(folded(&folded(&some)), folded(&some));
+        for nothing in [
+            "",
+            " ",
+            "\u{200b}\u{ad}",
+            "’",
+            "\u{301}",
+            "\u{3164}",
+            "\u{e0041}",
+            "\u{1e}",
+        ] {
+            assert_eq!(folded(nothing), "", "{nothing:?}");
+        }
+    }
+
+    #[test]
+    fn ascii_beside_another_script_folds_as_it_does_alone() {
+        let ascii: String = (0..128_u8).map(char::from).collect();
+        for text in [&ascii, "Ann's  \t--\"Best\" `x` A-B"] {
+            assert_eq!(
+                folded(&format!("я{text}я")),
+                format!("я{}я", folded(&format!("x{text}x")).trim_matches('x'))
+            );
+        }
+    }
+
+    #[test]
+    fn digits_of_every_script_are_ascii() {
+        let digits = (0..=0x0010_ffff).filter_map(char::from_u32);
+        for c in digits.filter(|c| c.general_category() == Gc::DecimalNumber) {
+            let folded = folded(&c.to_string());
+            assert!(folded.len() == 1 && folded.as_bytes()[0].is_ascii_digit(), "{c:?}");
+        }
+    }
+}
