@@ -31,6 +31,7 @@ mod membership;
 mod operation;
 mod outage;
 mod pages;
+mod paper;
 mod queue;
 mod refusals;
 mod report;
