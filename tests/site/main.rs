@@ -34,6 +34,7 @@ mod messages;
 mod operation;
 mod outage;
 mod pages;
+mod paper;
 mod proxies;
 mod queue;
 mod refusals;

@@ -56,6 +56,20 @@ async fn every_sentence_of_the_brochure_stands_on_its_page() {
 }
 
 #[tokio::test]
+async fn every_link_to_another_site_is_encrypted() {
+    let site = TestSite::new().await;
+    for page in Page::ALL {
+        let links = site.get(page.path()).await.attributes("body a", "href");
+        let elsewhere: Vec<_> = links.iter().filter(|link| link.starts_with("http")).collect();
+        assert!(!elsewhere.is_empty(), "{}", page.path());
+        assert!(
+            elsewhere.iter().all(|link| link.starts_with("https://")),
+            "{elsewhere:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn every_internal_link_leads_to_a_page_and_every_fragment_to_a_place() {
     let site = TestSite::new().await;
     let mut seen = BTreeSet::new();

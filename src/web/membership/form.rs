@@ -202,6 +202,12 @@ impl Asked {
         }
     }
 
+    /// Whether the answer may be longer than a field of one line shows on paper.
+    fn is_cut_on_paper(&self) -> bool {
+        const SHORT: usize = 40;
+        self.text().chars().count() > SHORT
+    }
+
     /// Whether a phone number is shown again, see [`text::is_number`].
     fn is_number(&self) -> bool {
         self.question.autocomplete == "tel" && text::is_number(&self.text())

@@ -4,6 +4,7 @@
 mod assistive;
 mod journey;
 mod looks;
+mod reader;
 
 use npoc::web::Page;
 use uuid::Uuid;

@@ -2,6 +2,7 @@
 
 pub mod browser;
 pub mod database;
+pub mod firefox;
 pub mod gate;
 pub mod pair;
 pub mod process;
