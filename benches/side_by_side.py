@@ -7,9 +7,11 @@ medians, with the least and the greatest.
 import asyncio
 import contextlib
 import glob
+import itertools
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import socket
@@ -28,7 +30,7 @@ PROGRAM = pathlib.Path(sys.argv[1]).resolve()
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 SECONDS = int(os.environ.get("SECONDS_EACH", "4"))
 CODINGS = "gzip, deflate, br, zstd"
-MANY = 1_000_000
+MANY = int(os.environ.get("MANY", "1000000"))
 
 
 def free_port():
@@ -410,8 +412,8 @@ def mail():
     )
 
 
-def wait_for(what):
-    until = time.monotonic() + 120
+def wait_for(what, seconds=120):
+    until = time.monotonic() + seconds
     while time.monotonic() < until:
         if found := what():
             return found
@@ -435,10 +437,10 @@ def footprint():
 FILL = """
 INSERT INTO applications (reference, submission_key, receipt_secret, organization_name, domain_name, domain_name_ascii,
     country, registered, registration_note, kind_of_work, statement, representative_name, representative_role,
-    representative_email, ncsg_status, not_eligible, authorised, publish, mailing_list)
+    representative_email, ncsg_status, not_eligible, authorised, publish, mailing_list, search_grams)
 SELECT 'NPOC-' || four(n / 331776) || '-' || four(n % 331776), gen_random_uuid(), gen_random_uuid(), 'Organization ' || n,
     'org' || n || '.example', 'org' || n || '.example', 'KE', true, 'Registry, ' || n, 'health', repeat('We help. ', 20),
-    'Ann', 'Director', 'ann@org' || n || '.example', 'not-yet', '{{}}', true, true, false
+    'Ann', 'Director', 'ann@org' || n || '.example', 'not-yet', '{{}}', true, true, false, '{{}}'
 FROM generate_series(1, {many}) n;
 INSERT INTO outbox (message_id, reference, recipient, subject, body_text, body_html, refusal_is_final, sent_at)
 SELECT n || '@bench', 'NPOC-' || four(n / 331776) || '-' || four(n % 331776), 'a@example.org', 'A subject', 'text', 'html', true, now() FROM generate_series(1, {many}) n;
@@ -515,6 +517,87 @@ def export(database):
     return f"{used.ru_maxrss / 1024:.1f}", f"in {time.monotonic() - began:.0f} s"
 
 
+SYLLABLES = [c + v for c in ("b", "k", "l", "m", "n", "s", "t", "r", "str", "v", "gh", "j") for v in "aeiou"]
+ARABIC = "مؤسسة النور الخيرية للتنمية والتعليم في مصر جمعية حقوق المرأة والطفل".split()
+HAN = "東京都医療財団国際協力教育平和文化交流子女健康水道学校社会福祉"
+# Each is said by one application of all, but the second by nearly every one.
+NEEDLES = ("zyx", "the", "Cote d'Ivoire", "鑫", "مستشفانا", "+225 07-19-82-73-64")
+RARE = """UPDATE applications SET search_grams = NULL, organization_name = 'Zyxqu', statement = 'En Côte d’Ivoire, 鑫, مستشفانا',
+    representative_phone = '+225 07 19 82 73 64' WHERE id = (SELECT max(id) FROM applications)"""
+
+
+def fill_with_words(server, many):
+    """Applications of many words, a few of them in every second one, in three scripts."""
+    drawn = random.Random(1)
+    words = ["".join(drawn.choices(SYLLABLES, k=drawn.choice((1, 2, 3)))) for _ in range(6000)]
+    weights = list(itertools.accumulate(1 / (rank + 5) for rank in range(6000)))
+    rows = []
+    for n in range(many):
+        told = " the ".join(" ".join(drawn.choices(words, cum_weights=weights, k=10)) for _ in range(drawn.randint(3, 9)))
+        other = (" ".join(drawn.choices(ARABIC, k=20)), "".join(drawn.choices(HAN, k=60)))
+        rows.append(f"({n}, '{told} {other[n % 20] if n % 20 < 2 else ''}', '+254 {drawn.randrange(10**9):09}')")
+    server.sql(
+        FOUR
+        + f"""INSERT INTO applications (reference, submission_key, receipt_secret, organization_name, domain_name,
+            domain_name_ascii, country, registered, registration_note, kind_of_work, statement, representative_name,
+            representative_role, representative_email, representative_phone, ncsg_status, not_eligible, authorised, publish,
+            mailing_list)
+        SELECT 'NPOC-3333-' || four(n), gen_random_uuid(), gen_random_uuid(), left(told, 30), 'org' || n || '.example',
+            'org' || n || '.example', 'KE', true, 'Registry ' || n, 'health', told, 'Ann', 'Director', 'ann@org.example', phone,
+            'not-yet', '{{}}', true, true, false
+        FROM (VALUES {",".join(rows)}) AS given (n, told, phone)"""
+    )
+
+
+# As the columns are, but for what must be unique: the same runs of characters, fifty times.
+COPIES = """
+DROP INDEX applications_search_grams;
+DO $do$ DECLARE others text; BEGIN
+    SELECT string_agg(quote_ident(attname), ', ') INTO others FROM pg_attribute WHERE attrelid = 'applications'::regclass
+        AND attnum > 0 AND NOT attisdropped AND attname NOT IN ('id', 'reference', 'submission_key', 'receipt_secret');
+    EXECUTE format('INSERT INTO applications (reference, submission_key, receipt_secret, %s)
+        SELECT ''NPOC-'' || four(3 + copy) || right(reference, 5), gen_random_uuid(), gen_random_uuid(), %s
+        FROM applications, generate_series(1, {copies}) AS copy', others, others);
+END $do$;
+SET maintenance_work_mem = '1GB';
+CREATE INDEX applications_search_grams ON applications USING gin (search_grams)
+    WITH (gin_pending_list_limit = 1024) WHERE search_grams IS NOT NULL;
+VACUUM ANALYZE applications;"""
+
+
+def indexed(server):
+    return wait_for(lambda: server.sql("SELECT count(*) FROM applications WHERE search_grams IS NULL") == "0", 7200)
+
+
+def search():
+    """What it takes to index an application for search, and to find one among many."""
+    few = MANY // 50
+    with site() as server:
+        fill_with_words(server, few)
+        began = time.monotonic()
+        with site(server.database()):
+            indexed(server)
+            indexing = (time.monotonic() - began) / few * 1000
+            server.sql(COPIES.format(copies=49))
+            server.sql(RARE)
+        with site(server.database()):
+            indexed(server)
+        size = server.sql("SELECT pg_relation_size('applications_search_grams') >> 20, pg_table_size('applications') >> 20")
+        settings = {"PATH": os.environ["PATH"], "DATABASE_URL": server.database()}
+        rows = [("", "found", "ms, median", "least–greatest (goal ≤ 100 where one is found)")]
+        for needle in NEEDLES:
+            times = []
+            for _ in range(ROUNDS if needle != "the" else 1):
+                began = time.monotonic()
+                command = [PROGRAM, "applications", "list", "--text", needle]
+                found = subprocess.run(command, env=settings, capture_output=True, check=True).stdout.count(b"\n")
+                times.append((time.monotonic() - began) * 1000)
+            rows.append((needle, f"{found:,}", f"{statistics.median(times):.0f}", f"{min(times):.0f}–{max(times):.0f}"))
+    rows.append(("seconds to index 1,000", "", f"{indexing:.1f}", ""))
+    rows.append(("MB of the index, and of the table", "", *size.split("|")))
+    table(f"Search among {MANY:,}", rows)
+
+
 def instructions(name):
     """What one execution takes, by the difference of two counts: whatever comes before and after is in both."""
     counts = []
@@ -537,7 +620,7 @@ def inside():
 
 
 def main():
-    measured = {one.__name__: one for one in (pages, applications, mail, footprint, growth, inside)}
+    measured = {one.__name__: one for one in (pages, applications, mail, footprint, growth, search, inside)}
     for name in sys.argv[2:] or measured:
         measured[name]()
 

@@ -12,15 +12,25 @@ use super::table::{Table, minute};
 use super::terminal::{Terminal, Tone, bar, counted};
 use super::{mail, write_json};
 use crate::clock::{Clock, Trust};
-use crate::database::Pool;
+use crate::database::{Pool, Session};
 use crate::membership::{self, Doubt, Erase, Filter, Group, QUESTIONS, Record, in_utc, wording};
 use crate::outbox::{self, EmailStatus};
+
+/// A connection for reading what a filter lets through.
+pub(super) async fn reading(pool: &Pool, filter: &Filter) -> sqlx::Result<Session> {
+    if filter.search.is_none() {
+        return pool.session().await;
+    }
+    let mut session = pool.transaction().await?;
+    membership::prepare_search(&mut *session).await?;
+    Ok(session)
+}
 
 /// One line or one object for each.
 pub(super) async fn list(pool: &Pool, filter: Filter, json: bool, out: &mut impl Write) -> anyhow::Result<()> {
     let terminal = Terminal::of_stdout();
     let table = terminal.width.map(|width| Table::within(width, terminal));
-    let mut session = pool.session().await?;
+    let mut session = reading(pool, &filter).await?;
     let mut records = membership::records(&mut *session, filter);
     let mut count = 0_u64;
     while let Some(record) = records.try_next().await? {

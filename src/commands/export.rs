@@ -7,7 +7,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
-use super::applications::found;
+use super::applications::{found, reading};
 use super::command_line::Format;
 use super::csv;
 use super::terminal::progress;
@@ -32,7 +32,7 @@ pub(super) async fn export(
     filter: Filter,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
-    let mut session = pool.session().await?;
+    let mut session = reading(pool, &filter).await?;
     let (filter, count) = match reference {
         Some(reference) => (
             found(&mut session, reference).await.map(|_| Filter::of(reference))?,

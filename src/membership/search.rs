@@ -36,9 +36,11 @@ impl Search {
     pub fn of(typed: &str) -> Self {
         let words = folded(typed);
         let email = EmailAddress::parse(typed).ok().map(|email| folded(&email.to_string()));
-        let also = email.or_else(|| part_of_reference(&words)).or_else(|| phone(&words));
+        let reference = reference(typed);
+        let part = || part_of_reference(&words).filter(|_| !is_whole(&reference));
+        let also = email.or_else(part).or_else(|| phone(&words));
         Self {
-            reference: reference(typed),
+            reference,
             domain_name: DomainName::parse(typed).ok(),
             also: also.filter(|also| *also != words),
             words: Some(words).filter(|words| !words.is_empty()),
@@ -60,12 +62,12 @@ impl Search {
     }
 
     pub(super) fn preselection(&self) -> Preselection {
-        let is_whole = self.reference.len() == 8 && self.reference.is_ascii();
+        let whole = Some(&self.reference).filter(|reference| is_whole(reference));
         Preselection {
             words: self.words.as_deref().map(asked),
             also: self.also.as_deref().map(asked),
             domain_name: self.domain_name.as_ref().map(|name| name.ascii().to_owned()),
-            reference: is_whole.then(|| format!("NPOC-{}-{}", &self.reference[..4], &self.reference[4..])),
+            reference: whole.map(|whole| format!("NPOC-{}-{}", &whole[..4], &whole[4..])),
         }
     }
 }
@@ -74,6 +76,10 @@ impl Search {
 fn reference(typed: &str) -> String {
     let typed = typed.to_uppercase().replace(|c: char| !c.is_alphanumeric(), "");
     typed.strip_prefix("NPOC").unwrap_or(&typed).to_owned()
+}
+
+fn is_whole(reference: &str) -> bool {
+    reference.len() == 8 && reference.is_ascii()
 }
 
 /// The letters of references, without what all of them begin with.

@@ -217,6 +217,21 @@ pub fn records<'a>(executor: impl PgExecutor<'a> + 'a, filter: Filter) -> BoxStr
     .boxed()
 }
 
+/// Has the server look for little among much in this transaction: it begins no workers and compiles nothing, which would take
+/// longer than the search, and has room for where it finds much.
+///
+/// # Errors
+/// The database's error.
+pub async fn prepare_search(executor: impl PgExecutor<'_>) -> sqlx::Result<()> {
+    sqlx::query!(
+        "SELECT set_config(name, value, true)
+        FROM (VALUES ('max_parallel_workers_per_gather', '0'), ('jit', 'off'), ('work_mem', '64MB')) AS given (name, value)"
+    )
+    .fetch_all(executor)
+    .await
+    .map(drop)
+}
+
 /// Takes the mark from an application that is no spam, and notes that in its history. Returns
 /// whether it was marked.
 ///

@@ -32,7 +32,7 @@ async fn not_indexed(pool: &PgPool) -> i64 {
 }
 
 const RIGHTS: &[(&str, &str)] = &[
-    ("organization_name", "Inter\u{ad}national Oﬃce for Women’s Rights"),
+    ("organization_name", "Inter\u{ad}national Oﬁce for Women’s Rights"),
     (
         "statement",
         "We speak for those “who cannot”—from 1990–1995 on.\nIn Côte d’Ivoire, Straße 5, Łódź and Đà Nẵng we teach.",
@@ -60,7 +60,7 @@ const TOKYO: &[(&str, &str)] = &[
 #[rustfmt::skip]
 const NEEDLES: [&[&str]; 3] = [
     &[
-        "International", "OFFICE FOR WOMEN", "Women's", "womens", "Women‘s rights", "Cote d'Ivoire", "COTE D’IVOIRE", "strasse 5",
+        "International", "Office for Women", "OFFICE FOR WOMEN", "Women's", "womens", "Women‘s rights", "Cote d'Ivoire", "COTE D’IVOIRE", "strasse 5",
         "Lodz", "da nang", "1990-1995", "\"who cannot\"", "cannot\"-from", "on. In cote", "712345678", "225 07 12345678",
         "  office   for ",
     ],
