@@ -331,9 +331,7 @@ impl Reply {
         );
         kept
     }
-}
 
-impl Reply {
     /// Asserts that the page gives back all of these that are answers.
     pub fn assert_keeps(&self, typed: &[(&str, &str)]) {
         for (name, value) in typed
