@@ -104,9 +104,9 @@ impl Page {
             | Self::OurGoals
             | Self::Join
             | Self::AboutIcann
-            | Self::Membership
             | Self::Privacy
             | Self::Accessibility => date!(2026 - 11 - 25),
+            Self::Membership => date!(2026 - 11 - 26),
         }
     }
 
