@@ -51,10 +51,10 @@ impl Search {
     #[must_use]
     pub fn matches(&self, record: &Record) -> bool {
         let is_domain = |name: &DomainName| name.ascii() == record.domain_name_ascii;
-        let is_said = |line: &String| self.phrases().any(|phrase| line.contains(phrase));
+        let is_said = |line: String| self.phrases().any(|phrase| line.contains(phrase));
         self.reference == reference(&record.reference)
             || self.domain_name.as_ref().is_some_and(is_domain)
-            || lines(record).iter().any(is_said)
+            || lines(record).any(is_said)
     }
 
     fn phrases(&self) -> impl Iterator<Item = &str> {
@@ -103,12 +103,12 @@ fn digits(words: &str) -> String {
 ///
 /// A release that changes any of it, such as the words of a choice or the name of a country, sets
 /// `applications.search_grams` to NULL in a migration.
-fn lines(record: &Record) -> Vec<String> {
-    let answers = record.answers();
-    let said = answers.for_people().map(|answer| folded(&answer.lines.join(" ")));
+fn lines(record: &Record) -> impl Iterator<Item = String> {
+    let said: Vec<_> = record.answers().for_people().collect();
+    let said = said.into_iter().map(|answer| folded(&answer.lines.join(" ")));
     let phone = record.representative_phone.iter().map(|phone| digits(&folded(phone)));
-    let names = [record.reference.trim_start_matches("NPOC-"), &record.domain_name_ascii].map(folded);
-    said.chain(phone).chain(names).filter(|line| !line.is_empty()).collect()
+    let names = [record.reference.trim_start_matches("NPOC-"), &record.domain_name_ascii];
+    said.chain(phone).chain(names.into_iter().map(folded))
 }
 
 /// What the index holds of an application: every run of one, two and three characters of each line.

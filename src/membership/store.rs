@@ -217,15 +217,17 @@ pub fn records<'a>(executor: impl PgExecutor<'a> + 'a, filter: Filter) -> BoxStr
     .boxed()
 }
 
-/// Has the server look for little among much in this transaction: it begins no workers and compiles nothing, which would take
-/// longer than the search, and has room for where it finds much.
+/// Has the server look for little among much in this transaction: it plans each search by what is looked for, since a plan
+/// for any of them reads the whole table; it begins no workers and compiles nothing, which would take longer than the search;
+/// and it has room for where it finds much. Comes before [`records`] that somebody looks for.
 ///
 /// # Errors
 /// The database's error.
 pub async fn prepare_search(executor: impl PgExecutor<'_>) -> sqlx::Result<()> {
     sqlx::query!(
         "SELECT set_config(name, value, true)
-        FROM (VALUES ('max_parallel_workers_per_gather', '0'), ('jit', 'off'), ('work_mem', '64MB')) AS given (name, value)"
+        FROM (VALUES ('plan_cache_mode', 'force_custom_plan'), ('max_parallel_workers_per_gather', '0'), ('jit', 'off'),
+            ('work_mem', '64MB')) AS given (name, value)"
     )
     .fetch_all(executor)
     .await

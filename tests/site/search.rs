@@ -245,7 +245,8 @@ async fn a_search_among_many_reads_its_index_and_not_the_table() {
     for needle in ["Cote d'Ivoire", "京", "Oﬃ"] {
         // On one connection, by a statement that it has prepared, more often than the server plans it anew.
         let pool = PgPool::connect_with((*options).clone()).await.unwrap();
-        let mut connection = pool.acquire().await.unwrap();
+        let mut connection = pool.begin().await.unwrap();
+        npoc::membership::prepare_search(&mut *connection).await.unwrap();
         for _ in 0..12 {
             let filter = Filter {
                 search: Some(Search::of(needle)),
