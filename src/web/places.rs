@@ -68,7 +68,8 @@ impl Places {
         drop(tokio::time::timeout(limit, self.free.acquire_many(all)).await);
     }
 
-    fn is_proxy(&self, client: IpAddr) -> bool {
+    /// Whether this address speaks for many: a proxy that is trusted, or on this machine.
+    pub fn is_proxy(&self, client: IpAddr) -> bool {
         let client = client.to_canonical();
         client.is_loopback() || self.proxies.iter().any(|proxies| proxies.contains(&client))
     }

@@ -26,6 +26,9 @@ pub struct Limits {
     pub connections_of_one: usize,
     /// How long a request's head may take, and a connection may wait for the next one.
     pub head: Duration,
+    /// The same for a proxy, which keeps connections for the next visitor: nginx for a minute, Caddy for two. It must be
+    /// the proxy that ends one, or a form that is on its way then is lost.
+    pub head_of_proxy: Duration,
     /// How long a request may take once its head is read: its body, and the answer's beginning.
     pub request: Duration,
     /// How long a connection may last, however much goes on in it; then the request that is under way is the
@@ -41,10 +44,19 @@ impl Default for Limits {
             connections: 800,
             connections_of_one: 100,
             head: Duration::from_secs(15),
+            head_of_proxy: Duration::from_secs(150),
             request: Duration::from_mins(1),
             connection: Duration::from_mins(5),
             storing: 64,
         }
+    }
+}
+
+impl Limits {
+    /// Those of a connection, which a proxy may have begun.
+    fn of(self, is_proxy: bool) -> Self {
+        let head = if is_proxy { self.head_of_proxy } else { self.head };
+        Self { head, ..self }
     }
 }
 
@@ -72,6 +84,7 @@ pub async fn run(
         };
         match taken {
             Ok(Some((stream, peer, place))) => {
+                let limits = limits.of(places.is_proxy(peer.ip()));
                 let answering = answer(stream, peer, service.clone(), limits, stop.clone());
                 tokio::spawn(async move {
                     answering.await;

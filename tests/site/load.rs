@@ -20,6 +20,7 @@ const SHORT: Duration = Duration::from_millis(200);
 fn short() -> Limits {
     Limits {
         head: SHORT,
+        head_of_proxy: SHORT,
         request: SHORT,
         ..Limits::default()
     }
@@ -102,6 +103,23 @@ async fn overload_is_refused_early_and_gives_the_answers_back() {
         );
     }
     assert_eq!(site.count("applications").await, 12);
+}
+
+#[tokio::test]
+async fn a_connection_that_a_proxy_keeps_is_ended_by_the_proxy() {
+    let limits = Limits {
+        head: SHORT,
+        ..Limits::default()
+    };
+    let site = TestSite::within(limits, &[]).await;
+    let mut kept = connect(&site.listen().await, &idle()).await;
+    let mut first = vec![0; 16];
+    kept.read_exact(&mut first).await.unwrap();
+    // Longer than any other client may keep it.
+    tokio::time::sleep(SHORT * 3).await;
+    kept.write_all(PAGE.as_bytes()).await.unwrap();
+    let second = read_to_end(kept).await;
+    assert!(second.contains("HTTP/1.1 200 OK"), "the second answer: {second}");
 }
 
 #[tokio::test]
