@@ -1,13 +1,12 @@
-//! Who is asking, as far as it matters: the network, behind proxies that are trusted, and whether it sent more than it
-//! may. Kept in memory and never with an application.
+//! The rate limit: whether a client sent more than it may. Kept in memory and never with an application.
 
-use axum::http::{Extensions, HeaderMap};
+use std::net::IpAddr;
 
 use super::forwarded::Proxies;
 use super::rate::Rates;
 pub use super::rate::{Verdict, network};
 
-/// Counts what each network sends.
+/// Limits what each client sends.
 #[derive(Debug)]
 pub struct Limit {
     proxies: Proxies,
@@ -22,15 +21,15 @@ impl Limit {
         Self { proxies, rates }
     }
 
-    /// Who is behind whom.
+    /// The proxies that say who asks.
     pub fn proxies(&self) -> &Proxies {
         &self.proxies
     }
 
-    /// Counts one, and says what follows.
+    /// Counts one of this client, and says what follows. Nobody has a limit where the client is not known.
     #[must_use]
-    pub fn judge(&self, headers: &HeaderMap, extensions: &Extensions) -> Verdict {
-        match (&self.rates, self.proxies.client(headers, extensions)) {
+    pub fn judge(&self, client: Option<IpAddr>) -> Verdict {
+        match (&self.rates, client) {
             (Some(rates), Some(client)) => rates.judge(client),
             _ => Verdict::Within,
         }
