@@ -41,11 +41,7 @@ pub(super) async fn export(
         None if filter.is_of_all() => (filter, Some(membership::count(&mut *session).await?)),
         None => (filter, None),
     };
-    // How many meet conditions is known only when they are read.
-    let bar = match count {
-        Some(count) => progress(u64::try_from(count)?, "applications"),
-        None => ProgressBar::hidden(),
-    };
+    let bar = bar(count)?;
     let records = membership::records(&mut *session, filter)
         .inspect_ok(|_| bar.inc(1))
         .boxed();
@@ -55,6 +51,14 @@ pub(super) async fn export(
     };
     bar.finish_and_clear();
     exported
+}
+
+/// None where there are conditions: how many applications meet them is known only when they are read.
+fn bar(count: Option<i64>) -> anyhow::Result<ProgressBar> {
+    Ok(match count {
+        Some(count) => progress(u64::try_from(count)?, "applications"),
+        None => ProgressBar::hidden(),
+    })
 }
 
 /// Applications as they are read.

@@ -230,7 +230,7 @@ fn suspicions(news: &NewApplication) -> Finding {
         },
     );
     if suspicions.are_enough() {
-        finding.but("signs of spam")
+        finding.with_caution("signs of spam")
     } else {
         finding
     }
@@ -244,7 +244,7 @@ fn mail_to_applicant(news: &NewApplication) -> Finding {
             hold.reason(),
             news.reference
         );
-        Finding::of(label, value).but("the applicant was not told of the arrival")
+        Finding::of(label, value).with_caution("the applicant was not told of the arrival")
     } else {
         Finding::of(label, "goes out with this one")
     }

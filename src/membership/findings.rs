@@ -34,13 +34,13 @@ impl Finding {
         if each.is_empty() {
             Self::of(label, none)
         } else {
-            Self::of(label, format!("YES: {}", each.join("; "))).but(caution)
+            Self::of(label, format!("YES: {}", each.join("; "))).with_caution(caution)
         }
     }
 
-    /// With what staff must not miss.
+    /// The same with what staff must not miss.
     #[must_use]
-    pub fn but(self, caution: &'static str) -> Self {
+    pub fn with_caution(self, caution: &'static str) -> Self {
         let caution = Some(caution);
         Self { caution, ..self }
     }

@@ -49,7 +49,7 @@ pub use search::Search;
 pub use search_index::{index_all, index_for_search};
 pub use slip::Slip;
 pub use store::{
-    Filter, Receipt, State, can_store, count, find, history, hold, prepare_search, receipt, receipt_of_key, records,
+    Filter, Receipt, State, can_store, count, find, history, lock, prepare_search, receipt, receipt_of_key, records,
     release,
 };
 pub use submission_key::submission_key;

@@ -254,7 +254,7 @@ pub async fn release(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Re
 ///
 /// # Errors
 /// The database's error.
-pub async fn hold(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Result<()> {
+pub async fn lock(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Result<()> {
     sqlx::query!(
         "SELECT id FROM applications WHERE reference = upper($1) FOR UPDATE",
         reference.trim()

@@ -182,7 +182,7 @@ async fn what_somebody_else_changes_is_indexed_later_and_keeps_no_other_waiting(
     let held = site.apply(&[]).await;
     let free = site.apply(&[]).await;
     let mut other = site.pool.begin().await.unwrap();
-    npoc::membership::hold(&mut *other, &held).await.unwrap();
+    npoc::membership::lock(&mut *other, &held).await.unwrap();
     index_all(&site.connections, &site.outbox).await.unwrap();
     assert_eq!(not_indexed(&site.pool).await, 1);
     assert_eq!(
