@@ -38,7 +38,7 @@ pub(super) async fn export(
             found(&mut session, reference).await.map(|_| Filter::of(reference))?,
             Some(1),
         ),
-        None if filter.is_of_all() => (filter, Some(membership::count(&mut *session).await?)),
+        None if filter.lets_all_through() => (filter, Some(membership::count(&mut *session).await?)),
         None => (filter, None),
     };
     let bar = bar(count)?;

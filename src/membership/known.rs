@@ -20,7 +20,7 @@ pub struct Known {
     pub counted_as: CountedAs,
     /// Why the mail to its applicant is held, if it is.
     pub hold: Option<Hold>,
-    /// Whether so many came within an hour that its mail to staff is held for the digest.
+    /// Whether too many came within an hour, so that its mail to staff is held for the digest.
     pub is_for_digest: bool,
 }
 

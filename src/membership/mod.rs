@@ -1,5 +1,5 @@
 //! The rules of joining: what is asked, what is taken, what is stored, what is written to whom.
-//! No HTTP and no pages: `web` shows what stands here.
+//! No HTTP and no pages: `web` shows what is here.
 //!
 //! `Answers::typed` → [`check`] → [`Application`] → [`Submission`] → [`Intake`] → [`Receipt`], one way.
 

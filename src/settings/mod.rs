@@ -118,7 +118,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Reads from any lookup; an empty value counts as not set. Root's data stand elsewhere.
+    /// Reads from any lookup; an empty value counts as not set. Root's data are elsewhere.
     ///
     /// # Errors
     /// All [`Faults`] at once.

@@ -1,4 +1,4 @@
-//! One spelling for texts that people take for the same, by which texts are compared. Nobody is shown it.
+//! Gives texts that people take for the same one spelling, by which texts are compared. No page shows it.
 
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::canonical_combining_class;
@@ -67,7 +67,7 @@ fn is_accent(c: char) -> bool {
     match c.general_category() {
         Gc::NonspacingMark => !matches!(canonical_combining_class(c), 0 | 8 | 9 | 84..=132),
         Gc::EnclosingMark => true,
-        // Hamza, which other keyboards leave out where it stands alone as well, and the line that stretches a word.
+        // Hamza, which other keyboards leave out where it is alone as well, and the line that stretches a word.
         _ => matches!(c, '\u{621}' | '\u{674}' | '\u{640}'),
     }
 }
@@ -94,7 +94,7 @@ fn without_case(c: char) -> impl Iterator<Item = char> {
     upper.flat_map(char::to_lowercase)
 }
 
-/// What stands for a character.
+/// What a character becomes.
 enum Plain {
     One(char),
     Several(&'static str),

@@ -1,4 +1,4 @@
-//! The rate limit: whether a client sent more than it may. Kept in memory and never with an application.
+//! The rate limit of each client. Counts are in memory, never with an application.
 
 use std::net::IpAddr;
 
@@ -14,19 +14,19 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// This many a minute for one network; 0 is no limit.
+    /// Allows this many a minute for one network; 0 is no limit.
     #[must_use]
     pub fn new(per_minute: u32, proxies: Proxies) -> Self {
         let rates = Rates::new(per_minute);
         Self { proxies, rates }
     }
 
-    /// The proxies that say who asks.
+    /// Returns the proxies that say who asks.
     pub fn proxies(&self) -> &Proxies {
         &self.proxies
     }
 
-    /// Counts one of this client, and says what follows. Nobody has a limit where the client is not known.
+    /// Counts one application of this client, and returns what follows. A client that is not known has no limit.
     #[must_use]
     pub fn judge(&self, client: Option<IpAddr>) -> Verdict {
         match (&self.rates, client) {

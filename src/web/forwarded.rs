@@ -1,4 +1,4 @@
-//! Who is behind a proxy, by the `X-Forwarded-For` of those that are trusted. `Forwarded` (RFC 7239) is not read: a proxy
+//! Finds who is behind a proxy, by the `X-Forwarded-For` of those that are trusted. `Forwarded` (RFC 7239) is not read: a proxy
 //! that writes only one of the two passes the other on as its client wrote it.
 
 use std::net::{IpAddr, SocketAddr};
@@ -30,23 +30,23 @@ pub enum Unnamed {
 }
 
 impl Proxies {
-    /// Those that are trusted, and where to count what they do not name.
+    /// Trusts these networks, and counts here what they do not name.
     pub fn new(trusted: Vec<IpNet>, unnamed: Counter) -> Self {
         Self { trusted, unnamed }
     }
 
-    /// Their networks.
+    /// Returns their networks.
     pub fn trusted(&self) -> &[IpNet] {
         &self.trusted
     }
 
-    /// How many posts came from clients that a proxy did not name.
+    /// Returns how many posts came from clients that a proxy did not name.
     pub fn unnamed(&self) -> u64 {
         self.unnamed.get()
     }
 
-    /// Who sends a post. Nobody, where it came by no network or where a proxy does not name its client: all its clients
-    /// would be one, and one of them would use up what all may send. Counts the latter, and warns of the first.
+    /// Returns who sends a post; `None` where it came by no network, and where a proxy does not name its client: all its
+    /// clients would be one, and one of them would use up what all may send. Counts such posts, and warns of the first.
     pub fn client(&self, head: &Parts) -> Option<IpAddr> {
         let ConnectInfo(peer) = head.extensions.get::<ConnectInfo<SocketAddr>>()?;
         self.behind(peer.ip(), &head.headers)

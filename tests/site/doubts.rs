@@ -157,7 +157,7 @@ async fn an_organization_that_may_not_be_eligible_learns_why_and_whom_to_ask_bef
 }
 
 #[tokio::test]
-async fn doubts_are_the_same_on_the_check_page_in_the_mail_and_in_the_terminal() {
+async fn check_page_mail_and_terminal_show_the_same_doubts() {
     let site = TestSite::new().await;
     let long = format!("{}@afyabora.or.ke", "ក".repeat(22));
     let typed = [

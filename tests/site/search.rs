@@ -177,7 +177,7 @@ async fn a_running_site_indexes_what_it_stores_and_what_was_there() {
 }
 
 #[tokio::test]
-async fn what_somebody_else_changes_is_indexed_later_and_keeps_no_other_waiting() {
+async fn a_locked_application_is_indexed_later_and_delays_no_other() {
     let site = TestSite::new().await;
     let held = site.apply(&[]).await;
     let free = site.apply(&[]).await;
@@ -243,7 +243,7 @@ async fn a_search_among_many_reads_its_index_and_not_the_table() {
     let before = scans(of_table).await;
     let options = site.pool.connect_options();
     for needle in ["Cote d'Ivoire", "京", "Oﬃ"] {
-        // On one connection, by a statement that it has prepared, more often than the server plans it anew.
+        // On one connection, by a statement that it has prepared, more often than the server makes a new plan for it.
         let pool = PgPool::connect_with((*options).clone()).await.unwrap();
         let mut connection = pool.acquire().await.unwrap();
         for _ in 0..12 {

@@ -269,7 +269,7 @@ async fn assert_survives(site: &TestSite, fault: &Fault) {
 }
 
 /// What is tried again is so after about five seconds at first; a try is charged only against the recipient; what was
-/// given up is told to staff.
+/// given up is reported to staff.
 async fn assert_blame(site: &TestSite, fault: &Fault) {
     let failed: Vec<(String, i32, String, f64)> = sqlx::query_as(
         "SELECT message_id, attempts, blame, extract(epoch FROM due_at - failed_at)::double precision FROM outbox

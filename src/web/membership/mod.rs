@@ -35,7 +35,7 @@ use posted::{Posted, Step};
 /// it itself may take, and a little.
 const STORING_LIMIT: Duration = Duration::from_secs(9);
 
-/// What stands above the answers on the check page.
+/// What is above the answers on the check page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Notice {
     /// Nothing has happened yet.
