@@ -253,7 +253,7 @@ fn country(typed: &str) -> Result<Country, String> {
                 .iter()
                 .map(|country| format!("{} ({})", country.name(), country.code()))
                 .collect();
-            format!("no country alone has that name; near it are: {}", near.join(", "))
+            format!("no single country has that name; the nearest are: {}", near.join(", "))
         }
     };
     Country::find(typed).ok_or_else(or_near)

@@ -45,12 +45,16 @@ pub(super) async fn export(
     let records = membership::records(&mut *session, filter)
         .inspect_ok(|_| bar.inc(1))
         .boxed();
-    let exported = match format {
-        Format::Csv => csv::export(records, out).await,
-        Format::Jsonl => export_jsonl(records, out).await,
-    };
+    let exported = write(records, format, out).await;
     bar.finish_and_clear();
     exported
+}
+
+async fn write(records: Records<'_>, format: Format, out: &mut impl Write) -> anyhow::Result<()> {
+    match format {
+        Format::Csv => csv::export(records, out).await,
+        Format::Jsonl => export_jsonl(records, out).await,
+    }
 }
 
 /// None where there are conditions: how many applications meet them is known only when they are read.

@@ -237,7 +237,7 @@ fn suspicions(news: &NewApplication) -> Finding {
 }
 
 fn mail_to_applicant(news: &NewApplication) -> Finding {
-    let label = "The mail that tells the applicant of the arrival";
+    let label = "The mail that confirms the arrival to the applicant";
     if let Some(hold) = news.hold {
         let value = format!(
             "HELD: {}. To send it: npoc mail retry {}",

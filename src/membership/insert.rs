@@ -186,17 +186,21 @@ fn prepare<'a>(
     catch_unwind(AssertUnwindSafe(preparing)).unwrap_or_else(|_| Err(anyhow!("preparing an application panicked")))
 }
 
+fn new_receipt(received_at: OffsetDateTime) -> Receipt {
+    Receipt {
+        reference: reference::draw(),
+        secret: Uuid::new_v4(),
+        received_at,
+    }
+}
+
 fn prepare_unguarded<'a>(
     head: &MailIdentity,
     submission: &'a Submission,
     known: &Known,
 ) -> anyhow::Result<(Prepared<'a>, [Email; 2])> {
     let suspicions = Suspicions::of(submission.application.answers(), submission.filled_in);
-    let receipt = Receipt {
-        reference: reference::draw(),
-        secret: Uuid::new_v4(),
-        received_at: submission.received_at,
-    };
+    let receipt = new_receipt(submission.received_at);
     let occasion = NewApplication {
         reference: &receipt.reference,
         receipt_url: format!("{}/membership/received/{}", head.public_url, receipt.secret),

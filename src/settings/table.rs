@@ -31,7 +31,7 @@ pub const SETTINGS: [Setting; 20] = [
     is("NPOC_BOUNCE_ADDRESS", "the address of NPOC_MAIL_FROM", "The envelope sender, to which other servers return mail, like bounce+*@npoc.org; * stands for each mail's token."),
     is("NPOC_STAFF_EMAIL", "info@npoc.org", "Who gets the mail about applications."),
     is("NPOC_TRUSTED_PROXIES", "none", "Networks whose X-Forwarded-For is believed, with commas between."),
-    is("NPOC_RATE_LIMIT", "30", "Applications a minute that one client network may send; 0 for no limit, and no ceilings of a day."),
+    is("NPOC_RATE_LIMIT", "30", "Applications a minute that one client network may send; 0 for no limit, and no daily ceilings."),
     is("NPOC_RETENTION_DAYS", "kept until somebody erases them", "After how many days applications are erased, 30 to 36500."),
     is("NPOC_METRICS_LISTEN", "off", "Address and port of /metrics, for a monitor."),
     is("NPOC_LOG", "info,sqlx=warn,sqlx::postgres::notice=off", "What is logged, as a filter of tracing."),

@@ -37,7 +37,7 @@ pub(super) fn is_seen(c: char) -> bool {
 }
 
 /// What an address may hold: what is seen, and the marks on it. Controls, white space, format
-/// characters and what has no meaning for everybody would only mislead.
+/// characters and what has a private meaning would only mislead.
 pub(super) fn is_seen_in_an_address(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_graphic();

@@ -36,7 +36,7 @@ async fn a_likely_slip_in_a_mail_address_is_asked_about_and_never_refused() {
         staff
             .text
             .contains("look like a slip\n    YES: ann@gmial.com (is it ann@gmail.com?); Bob@afyabroa.or.ke (is"),
-        "as it is, and staff are told: {}",
+        "as it is, and staff see it: {}",
         staff.text
     );
 }

@@ -303,7 +303,7 @@ async fn assert_blame(site: &TestSite, fault: &Fault) {
         );
     }
     let told = i64::from(fault.applicant == Step::GivenUp);
-    assert_eq!(site.count("outbox").await, 2 + told, "{}: staff are told", fault.what);
+    assert_eq!(site.count("outbox").await, 2 + told, "{}: staff get a mail", fault.what);
 }
 
 /// Each mail at least once, and with one Message-ID and the same octets however often.
