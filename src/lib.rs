@@ -14,7 +14,7 @@
 //!
 //! Who may call whom: `main` → [`commands`], [`web`] → [`membership`] → [`outbox`] → [`mailer`];
 //! [`values`] and [`clock`] lie under all, [`settings`] is read by `main` and handed down in pieces,
-//! [`database`] is opened by `main`, and its pool handed down. SQL stands with the table it serves, HTML in `templates/`, the
+//! [`database`] is opened by `main`, and its pool handed down. SQL is beside the table it serves, HTML in `templates/`, the
 //! environment in [`settings`]. The one statement of [`membership::Intake`] also fills the outbox,
 //! because "stored and owed" is one promise.
 

@@ -48,7 +48,7 @@ pub async fn run(
 /// what has waited too long, and erases what was announced.
 ///
 /// # Errors
-/// The database's, or a letter that cannot be rendered.
+/// The database's, or an email that cannot be rendered.
 pub async fn look(
     pool: &Pool,
     outbox: &Outbox,

@@ -115,14 +115,7 @@ fn write_whole(record: &Record, whole: &Whole, terminal: Terminal, out: &mut imp
     writeln!(out, "{}", terminal.toned(Tone::Heading, &title))?;
     write_answers(record, terminal, out)?;
     writeln!(out, "\n{}", terminal.toned(Tone::Heading, "What the site knows"))?;
-    // Answers of an earlier release may break a rule of this one.
-    if let Ok(application) = membership::check(&record.answers()) {
-        let findings = membership::findings(&application, &Doubt::all(&application));
-        write_lines(terminal, &membership::verdict(&application, &findings), "", out)?;
-        for finding in findings {
-            write_lines(terminal, &format!("{}: {}", finding.label, finding.value), "", out)?;
-        }
-    }
+    write_findings(record, terminal, out)?;
     write_lines(terminal, &format!("State: {}", record.states.join(", ")), "", out)?;
     if !record.suspicions.is_empty() {
         write_lines(
@@ -132,15 +125,32 @@ fn write_whole(record: &Record, whole: &Whole, terminal: Terminal, out: &mut imp
             out,
         )?;
     }
-    for mail in whole.mails {
+    write_mails(whole.mails, terminal, out)?;
+    for event in &whole.history {
+        writeln!(out, "{}: {}", in_utc(event.happened_at), event.event)?;
+    }
+    Ok(())
+}
+
+fn write_findings(record: &Record, terminal: Terminal, out: &mut impl Write) -> anyhow::Result<()> {
+    // Answers of an earlier release may break a rule of this one.
+    if let Ok(application) = membership::check(&record.answers()) {
+        let findings = membership::findings(&application, &Doubt::all(&application));
+        write_lines(terminal, &membership::verdict(&application, &findings), "", out)?;
+        for finding in findings {
+            write_lines(terminal, &format!("{}: {}", finding.label, finding.value), "", out)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_mails(mails: &[EmailStatus], terminal: Terminal, out: &mut impl Write) -> anyhow::Result<()> {
+    for mail in mails {
         let standing = format!("{}: {}", mail.message_id, mail::standing(mail));
         write_lines(terminal, &standing, "", out)?;
         if let (true, Some(reason)) = (mail.is_held, &mail.last_error) {
             write_lines(terminal, reason, "    ", out)?;
         }
-    }
-    for event in &whole.history {
-        writeln!(out, "{}: {}", in_utc(event.happened_at), event.event)?;
     }
     Ok(())
 }
@@ -195,7 +205,7 @@ pub(super) async fn erase(pool: &Pool, reference: &str, yes: bool, out: &mut imp
     }
     let mut session = pool.transaction().await?;
     // One that is being indexed for search is not erased before that is done.
-    membership::hold(&mut *session, reference).await?;
+    membership::lock(&mut *session, reference).await?;
     let erased = membership::erase(&mut *session, Erase::Of(reference)).await?;
     session.end().await?;
     anyhow::ensure!(

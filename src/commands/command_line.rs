@@ -32,7 +32,7 @@ pub const EXIT_STATUS: &str = "\
 #[derive(Debug, Parser)]
 #[command(name = "npoc", version, about, disable_help_subcommand = true, after_long_help = after_help())]
 pub struct CommandLine {
-    /// The file of settings, instead of .env; what stands in the environment goes before it
+    /// The file of settings, instead of .env; the environment takes precedence
     #[arg(long, global = true, value_name = "FILE")]
     pub settings: Option<PathBuf>,
     /// What to do; to serve where nothing is said.
@@ -144,7 +144,7 @@ pub enum ApplicationsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Take the mark of what may be spam from an application that is none
+    /// Remove the mark of possible spam from an application
     Release {
         /// Such as NPOC-ACDE-FGHJ
         reference: String,
@@ -155,7 +155,7 @@ pub enum ApplicationsCommand {
         /// Such as NPOC-ACDE-FGHJ
         #[arg(group = "which")]
         reference: Option<String>,
-        /// All that arrived more than so many days ago
+        /// All that arrived more than this number of days ago
         #[arg(long, group = "which", value_name = "DAYS", value_parser = clap::value_parser!(u16).range(30..))]
         older_than: Option<u16>,
         /// Ask nothing first; needed where nobody can be asked
@@ -253,7 +253,7 @@ fn country(typed: &str) -> Result<Country, String> {
                 .iter()
                 .map(|country| format!("{} ({})", country.name(), country.code()))
                 .collect();
-            format!("no country alone has that name; near it are: {}", near.join(", "))
+            format!("no single country has that name; the nearest are: {}", near.join(", "))
         }
     };
     Country::find(typed).ok_or_else(or_near)

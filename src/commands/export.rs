@@ -38,23 +38,31 @@ pub(super) async fn export(
             found(&mut session, reference).await.map(|_| Filter::of(reference))?,
             Some(1),
         ),
-        None if filter.is_of_all() => (filter, Some(membership::count(&mut *session).await?)),
+        None if filter.lets_all_through() => (filter, Some(membership::count(&mut *session).await?)),
         None => (filter, None),
     };
-    // How many meet conditions is known only when they are read.
-    let bar = match count {
-        Some(count) => progress(u64::try_from(count)?, "applications"),
-        None => ProgressBar::hidden(),
-    };
+    let bar = bar(count)?;
     let records = membership::records(&mut *session, filter)
         .inspect_ok(|_| bar.inc(1))
         .boxed();
-    let exported = match format {
-        Format::Csv => csv::export(records, out).await,
-        Format::Jsonl => export_jsonl(records, out).await,
-    };
+    let exported = write(records, format, out).await;
     bar.finish_and_clear();
     exported
+}
+
+async fn write(records: Records<'_>, format: Format, out: &mut impl Write) -> anyhow::Result<()> {
+    match format {
+        Format::Csv => csv::export(records, out).await,
+        Format::Jsonl => export_jsonl(records, out).await,
+    }
+}
+
+/// None where there are conditions: how many applications meet them is known only when they are read.
+fn bar(count: Option<i64>) -> anyhow::Result<ProgressBar> {
+    Ok(match count {
+        Some(count) => progress(u64::try_from(count)?, "applications"),
+        None => ProgressBar::hidden(),
+    })
 }
 
 /// Applications as they are read.

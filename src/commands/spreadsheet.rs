@@ -17,7 +17,7 @@ use unicode_normalization::char::is_combining_mark;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 
 use crate::values::Country;
-use crate::values::characters::halved;
+use crate::values::characters::{halved, is_digit};
 
 /// What a word says about the cell that it is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ enum Meaning {
     Truth,
 }
 
-/// By their folded form.
+/// By their comparable form.
 static WORDS: LazyLock<HashMap<String, Meaning>> = LazyLock::new(|| {
     let mut words = HashMap::new();
     let mut meaning = Meaning::Joiner;
@@ -44,7 +44,7 @@ static WORDS: LazyLock<HashMap<String, Meaning>> = LazyLock::new(|| {
     for line in lines.filter(|line| !line.starts_with('#')) {
         match section(line) {
             Some(begun) => meaning = begun,
-            None => words.extend(listed(line).map(|word| (fold(word), meaning))),
+            None => words.extend(listed(line).map(|word| (comparable(word), meaning))),
         }
     }
     words
@@ -91,14 +91,15 @@ fn is_formula(text: &str) -> bool {
 
 /// Whether a spreadsheet makes anything but text of it: an error, a truth value, or a number with words that belong to one.
 fn is_converted(text: &str) -> bool {
-    let folded = fold(text.trim());
-    folded.starts_with('#')
-        || WORDS.get(&folded) == Some(&Meaning::Truth)
-        || Parts::of(&folded).is_some_and(|parts| parts.make_a_value())
+    let comparable = comparable(text.trim());
+    comparable.starts_with('#')
+        || WORDS.get(&comparable) == Some(&Meaning::Truth)
+        || Parts::of(&comparable).is_some_and(|parts| parts.make_a_value())
 }
 
-/// As words are compared: half-width, in lower case and without accents, in which spreadsheets differ, or marks of direction.
-fn fold(text: &str) -> String {
+/// A text as spreadsheets compare words: half-width, in lower case, without accents, in which they differ, and without marks of
+/// direction. [`crate::values::folded`] would go too far: it takes the signs of a number for each other.
+fn comparable(text: &str) -> String {
     let halved: String = text.chars().map(halved).collect();
     let lower = halved.to_lowercase();
     let bare = lower
@@ -112,7 +113,7 @@ fn fold(text: &str) -> String {
     .collect()
 }
 
-/// What a folded cell consists of.
+/// What a comparable cell consists of.
 #[derive(Default)]
 struct Parts {
     numbers: usize,
@@ -124,11 +125,11 @@ struct Parts {
 
 impl Parts {
     /// None if a part of it is nothing that a number, a date, a time or a sum has.
-    fn of(folded: &str) -> Option<Self> {
+    fn of(cell: &str) -> Option<Self> {
         let mut parts = Self::default();
-        let mut rest = folded;
+        let mut rest = cell;
         while let Some(c) = rest.chars().next() {
-            let before = &folded[..folded.len() - rest.len()];
+            let before = &cell[..cell.len() - rest.len()];
             let length = if is_digit(c) {
                 parts.numbers += 1;
                 rest.find(|c| !is_digit(c)).unwrap_or(rest.len())
@@ -205,11 +206,6 @@ fn word_length(rest: &str) -> usize {
 /// `S/` and `B/.` are the currencies of Peru and Panama.
 fn is_slashed(before: &str) -> bool {
     matches!(before.rsplit(|c| !is_letter(c)).next(), Some("s" | "b"))
-}
-
-/// Of any script.
-fn is_digit(c: char) -> bool {
-    c.general_category() == GeneralCategory::DecimalNumber
 }
 
 fn is_letter(c: char) -> bool {

@@ -16,7 +16,7 @@ const DAY: usize = "2026-11-25".len();
 const MINUTE: usize = "2026-11-25 14:06".len();
 const WIDE: usize = 100;
 
-/// What may be in any script stands at the end, and shares what is left.
+/// What may be in any script is at the end, and shares what is left.
 pub(super) struct Table {
     terminal: Terminal,
     received: usize,

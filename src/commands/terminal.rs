@@ -16,7 +16,7 @@ use crate::without_controls;
 /// Where a terminal does not tell.
 const USUAL_WIDTH: usize = 80;
 
-/// Work that is done sooner is not told of.
+/// Work that is done sooner shows no progress.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Standard output, as far as it matters to what is written.
@@ -110,13 +110,13 @@ impl Terminal {
     }
 }
 
-/// So many of something.
+/// A number of something.
 #[must_use]
 pub fn counted(count: u64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-/// Exactly so many columns: cut with an ellipsis, or filled up.
+/// Exactly this number of columns: cut with an ellipsis, or filled up.
 #[must_use]
 pub fn fit(text: &str, columns: usize) -> String {
     let text = &without_controls(text);
@@ -127,7 +127,7 @@ pub fn fit(text: &str, columns: usize) -> String {
     };
     let missing = columns - fitted.width();
     if text.chars().any(is_right_to_left) {
-        // What stands beside it on the line stays there (Unicode Standard Annex 9).
+        // The rest of its line stays in its place (Unicode Standard Annex 9).
         fitted.push('\u{200e}');
     }
     fitted.extend(std::iter::repeat_n(' ', missing));

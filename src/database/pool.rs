@@ -53,7 +53,7 @@ pub enum Session {
 }
 
 impl Pool {
-    /// Makes a pool of these connections; `is_pooled` where a pooler stands between.
+    /// Makes a pool of these connections; `is_pooled` where a pooler is between.
     #[must_use]
     pub fn new(connections: PgPool, is_pooled: bool) -> Self {
         Self {

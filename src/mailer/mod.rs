@@ -110,7 +110,7 @@ impl Mailer {
     }
 
     /// The email as its reader's program gets it. Nothing in it depends on the relay, and only a recipient outside ASCII
-    /// puts anything outside ASCII into its headers: whichever server stands behind the relay can take all others.
+    /// puts anything outside ASCII into its headers: whichever server is behind the relay can take all others.
     ///
     /// # Errors
     /// A [`Failure`], if the email cannot be a message.

@@ -1,4 +1,4 @@
-//! How many mails go to applicants within a day. The person who fills in the form names the address, so the form must be no
+//! Limits the mails to applicants within a day. The person who fills in the form names the address, so the form must be no
 //! way to flood a mailbox, a domain or the world. Beyond a ceiling an application is stored, and its applicant's mail held.
 
 use std::collections::HashMap;
@@ -36,7 +36,7 @@ pub enum Hold {
 }
 
 impl Hold {
-    /// A clause for staff and operators, without a full stop. Names nobody.
+    /// Returns a clause for staff and operators, without a full stop. It names nobody.
     #[must_use]
     pub fn reason(self) -> &'static str {
         match self {
@@ -62,7 +62,7 @@ pub struct Counts {
     pub has_complained: bool,
 }
 
-/// The mails of those that are stored together, which the database does not count yet.
+/// The mails of the applications that are stored together, which the database does not count yet.
 #[derive(Debug, Default)]
 pub struct Tally {
     mailboxes: HashMap<String, i64>,
@@ -71,7 +71,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Why the next applicant's mail is held; `None` where it is sent, and then it is counted.
+    /// Returns why the next applicant's mail is held; `None` where it is sent, and then counts it.
     pub fn hold(&mut self, of: &CountedAs, counts: Counts, is_network_full: bool) -> Option<Hold> {
         let before = |tally: &HashMap<String, i64>, key: &str| tally.get(key).copied().unwrap_or_default();
         let to_mailbox = counts.to_mailbox + before(&self.mailboxes, &of.mailbox);
@@ -94,7 +94,7 @@ impl Tally {
     }
 }
 
-/// Why this mail is held where nothing but a complaint counts: a site without limits.
+/// Returns why this mail is held at a site without limits, where only a complaint counts.
 pub fn hold_without_limits(counts: Counts) -> Option<Hold> {
     counts.has_complained.then_some(Hold::Complaint)
 }

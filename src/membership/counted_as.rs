@@ -1,12 +1,12 @@
-//! What the mails to one person are counted by, whatever the spelling of the address. Two people who share a spelling only
-//! share the number of their mails.
+//! Counts the mails to one person together, whatever the spelling of the address. Two people who share a key only share the
+//! number of their mails.
 
 use unicode_normalization::UnicodeNormalization;
 
 use super::slip::WELL_KNOWN;
 use crate::values::{DomainName, EmailAddress};
 
-/// Names under which a large provider has the same mailboxes.
+/// Domains at which a large provider has the same mailboxes.
 const SAME_MAILBOXES: [(&str, &str); 8] = [
     ("googlemail.com", "gmail.com"),
     ("protonmail.com", "proton.me"),
@@ -18,7 +18,7 @@ const SAME_MAILBOXES: [(&str, &str); 8] = [
     ("daum.net", "hanmail.net"),
 ];
 
-/// Providers to which marks within a mailbox's name mean nothing, so a tag cannot be told from the name.
+/// Providers to which marks within a mailbox's name mean nothing, so a tag cannot be separated from the name.
 const BLIND_TO_MARKS: [&str; 2] = ["proton.me", "yandex.com"];
 
 /// What separates a name from a tag, at one server or another (RFC 5233 leaves it to the server).
@@ -36,7 +36,7 @@ pub struct CountedAs {
 }
 
 impl CountedAs {
-    /// That of an address.
+    /// Works out the keys of an address.
     #[must_use]
     pub fn of(address: &EmailAddress) -> Self {
         let (below, domain) = split(address.domain());

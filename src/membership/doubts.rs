@@ -1,5 +1,5 @@
-//! What is doubtful about an application that keeps every rule. Found once, here; the check page, the staff mail and the
-//! terminal show the same. Nothing is refused for it.
+//! Finds what is doubtful about an application that keeps every rule. The check page, the staff mail and the terminal all
+//! show these doubts. Nothing is refused for one.
 
 use std::collections::HashSet;
 
@@ -54,7 +54,7 @@ pub enum Doubt {
 }
 
 impl Doubt {
-    /// All doubts about an application, in the order in which the check page asks about them.
+    /// Finds all doubts about an application, in the order in which the check page asks about them.
     #[must_use]
     pub fn all(application: &Application) -> Vec<Self> {
         let slips = slips(application.answers(), application.domain_name());
@@ -67,7 +67,7 @@ impl Doubt {
     }
 }
 
-/// The same application with the likelier address in place of a slip; unchanged where there is no slip at that question.
+/// Returns the same application with the likelier address in place of a slip; unchanged where there is no slip at that question.
 #[must_use]
 pub fn without_slip(application: Application, field: Field) -> Application {
     let slips = slips(application.answers(), application.domain_name());

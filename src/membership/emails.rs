@@ -18,7 +18,7 @@ use super::unlinked::unlinked;
 use crate::mailer::{Email, Purpose};
 use crate::values::EmailAddress;
 
-/// A subject stays readable in a list of mails; the whole name stands in the body.
+/// A subject stays readable in a list of mails; the whole name is in the body.
 const NAME_IN_SUBJECT: usize = 60;
 
 /// What emails need to know of the site.
@@ -26,7 +26,7 @@ const NAME_IN_SUBJECT: usize = 60;
 pub struct MailIdentity {
     /// How the world reaches the site, without a slash at the end.
     pub public_url: String,
-    /// Who is told of applications.
+    /// Who gets the mail about applications.
     pub staff: EmailAddress,
     /// The part after the `@` of every Message-ID.
     pub message_id_domain: String,
@@ -43,7 +43,7 @@ pub struct Earlier {
     pub received_at: OffsetDateTime,
 }
 
-/// What is told, beside the answers themselves.
+/// What the mails say, beside the answers themselves.
 #[derive(Debug)]
 pub struct NewApplication<'a> {
     /// The reference to quote.
@@ -230,21 +230,21 @@ fn suspicions(news: &NewApplication) -> Finding {
         },
     );
     if suspicions.are_enough() {
-        finding.but("signs of spam")
+        finding.with_caution("signs of spam")
     } else {
         finding
     }
 }
 
 fn mail_to_applicant(news: &NewApplication) -> Finding {
-    let label = "The mail that tells the applicant of the arrival";
+    let label = "The mail that confirms the arrival to the applicant";
     if let Some(hold) = news.hold {
         let value = format!(
             "HELD: {}. To send it: npoc mail retry {}",
             hold.reason(),
             news.reference
         );
-        Finding::of(label, value).but("the applicant was not told of the arrival")
+        Finding::of(label, value).with_caution("the applicant got no confirmation")
     } else {
         Finding::of(label, "goes out with this one")
     }

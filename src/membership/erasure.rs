@@ -24,7 +24,7 @@ pub enum Erase<'a> {
     These(&'a [i64]),
 }
 
-/// What staff are told a day before it is erased.
+/// What staff read a day before it is erased.
 #[derive(Clone, Debug)]
 pub struct Announcement {
     /// How many applications.

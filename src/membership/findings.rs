@@ -19,7 +19,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// One without a caution.
+    /// Makes one without a caution.
     pub fn of(label: &'static str, value: impl Into<String>) -> Self {
         Self {
             label,
@@ -28,19 +28,19 @@ impl Finding {
         }
     }
 
-    /// All of these, with a caution; or the word for none.
+    /// Lists all of these, with a caution; or says the word for none.
     pub fn any(label: &'static str, none: &str, each: impl Iterator<Item = String>, caution: &'static str) -> Self {
         let each: Vec<String> = each.collect();
         if each.is_empty() {
             Self::of(label, none)
         } else {
-            Self::of(label, format!("YES: {}", each.join("; "))).but(caution)
+            Self::of(label, format!("YES: {}", each.join("; "))).with_caution(caution)
         }
     }
 
-    /// With what staff must not miss.
+    /// Returns the same with what staff must not miss.
     #[must_use]
-    pub fn but(self, caution: &'static str) -> Self {
+    pub fn with_caution(self, caution: &'static str) -> Self {
         let caution = Some(caution);
         Self { caution, ..self }
     }
@@ -65,7 +65,7 @@ const KINDS: [(&str, &str, &str); 5] = [
     (ENDINGS, "none", "an ending that the site does not know"),
 ];
 
-/// What the answers alone say.
+/// Works out what the answers alone show.
 #[must_use]
 pub fn findings(application: &Application, doubts: &[Doubt]) -> Vec<Finding> {
     let domain = application.domain_name();
@@ -110,7 +110,7 @@ fn in_words(doubt: &Doubt, own: &DomainName) -> Option<(&'static str, String)> {
     })
 }
 
-/// What staff decide about, in one paragraph.
+/// Sums up what staff decide about, in one paragraph.
 #[must_use]
 pub fn verdict(application: &Application, findings: &[Finding]) -> String {
     let answers = application.answers();

@@ -182,31 +182,41 @@ fn prepare<'a>(
     submission: &'a Submission,
     known: &Known,
 ) -> anyhow::Result<(Prepared<'a>, [Email; 2])> {
-    let preparing = || {
-        let suspicions = Suspicions::of(submission.application.answers(), submission.filled_in);
-        let receipt = Receipt {
-            reference: reference::draw(),
-            secret: Uuid::new_v4(),
-            received_at: submission.received_at,
-        };
-        let occasion = NewApplication {
-            reference: &receipt.reference,
-            receipt_url: format!("{}/membership/received/{}", head.public_url, receipt.secret),
-            received_at: receipt.received_at,
-            earlier: &known.earlier,
-            suspicions: &suspicions,
-            hold: known.hold,
-        };
-        let mut emails = emails(head, &submission.application, &occasion)?;
-        emails[0].is_held = known.is_for_digest;
-        let prepared = Prepared {
-            submission,
-            receipt,
-            suspicions,
-        };
-        Ok((prepared, emails))
-    };
+    let preparing = || prepare_unguarded(head, submission, known);
     catch_unwind(AssertUnwindSafe(preparing)).unwrap_or_else(|_| Err(anyhow!("preparing an application panicked")))
+}
+
+fn new_receipt(received_at: OffsetDateTime) -> Receipt {
+    Receipt {
+        reference: reference::draw(),
+        secret: Uuid::new_v4(),
+        received_at,
+    }
+}
+
+fn prepare_unguarded<'a>(
+    head: &MailIdentity,
+    submission: &'a Submission,
+    known: &Known,
+) -> anyhow::Result<(Prepared<'a>, [Email; 2])> {
+    let suspicions = Suspicions::of(submission.application.answers(), submission.filled_in);
+    let receipt = new_receipt(submission.received_at);
+    let occasion = NewApplication {
+        reference: &receipt.reference,
+        receipt_url: format!("{}/membership/received/{}", head.public_url, receipt.secret),
+        received_at: receipt.received_at,
+        earlier: &known.earlier,
+        suspicions: &suspicions,
+        hold: known.hold,
+    };
+    let mut emails = emails(head, &submission.application, &occasion)?;
+    emails[0].is_held = known.is_for_digest;
+    let prepared = Prepared {
+        submission,
+        receipt,
+        suspicions,
+    };
+    Ok((prepared, emails))
 }
 
 /// One statement, so there is no transaction to leave half done and one round trip to wait for: the applications,

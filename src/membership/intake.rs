@@ -38,19 +38,19 @@ pub struct Intake {
 /// When storing failed for all, unless something was stored since.
 type FailedAt = Arc<std::sync::Mutex<Option<Instant>>>;
 
-/// Leave to send one application; there are so many places and no more.
+/// Leave to send one application; the number of places is limited.
 #[derive(Debug)]
 pub struct Place {
     _permit: OwnedSemaphorePermit,
     _precedence: Precedence,
 }
 
-/// An application that was sent. It is stored whoever still waits for its receipt: when a connection breaks, the
+/// An application that was sent. It is stored even where nobody waits for its receipt any more: when a connection breaks, the
 /// applicant has sent it all the same.
 struct Waiting {
     submission: Submission,
     answer: oneshot::Sender<anyhow::Result<Receipt>>,
-    /// Of the request, for the log: whoever stores belongs to none.
+    /// Of the request, for the log: the task that stores belongs to none.
     request: Span,
     _place: Place,
 }
@@ -169,7 +169,7 @@ impl Writer {
     }
 
     /// Leaves the applications to the other writer while the server has no connection for this one. Any other failure is
-    /// told to the applicants at once.
+    /// reported to the applicants at once.
     async fn wait_for_connection(&mut self) {
         while self.may_be_full && self.connection.open().await == Opened::ServerIsFull {
             tokio::time::sleep(FULL_PAUSE).await;

@@ -20,7 +20,7 @@ pub struct Known {
     pub counted_as: CountedAs,
     /// Why the mail to its applicant is held, if it is.
     pub hold: Option<Hold>,
-    /// Whether so many came within an hour that its mail to staff is held for the digest.
+    /// Whether too many came within an hour, so that its mail to staff is held for the digest.
     pub is_for_digest: bool,
 }
 
@@ -36,7 +36,7 @@ struct Row {
     of_hour: i64,
 }
 
-/// What is known of each, in the same order. Those of this statement do not name each other, since it is not known yet
+/// Asks what is known of each, in the same order. Those of this statement do not name each other, since it is not known yet
 /// which of them are new, but they are counted along.
 ///
 /// # Errors
@@ -52,24 +52,31 @@ pub async fn known(
     let mut tally = Tally::default();
     // Each turn has a row, and one for each that is named.
     let of_each = rows.chunk_by(|row, next| row.turn == next.turn);
-    let known = of_each
-        .zip(keys)
-        .zip(submissions)
-        .map(|((rows, counted_as), submission)| {
-            let (counts, before) = rows.first().map(|row| (row.counts(), row.before())).unwrap_or_default();
-            let hold = if head.has_ceilings {
-                tally.hold(&counted_as, counts, submission.is_network_full)
-            } else {
-                hold_without_limits(counts)
-            };
-            Known {
-                earlier: rows.iter().filter_map(Row::earlier).collect(),
-                counted_as,
-                hold,
-                is_for_digest: head.has_ceilings && before >= SINGLE_MAILS,
-            }
-        });
-    Ok(known.collect())
+    let known = of_each.zip(keys).zip(submissions);
+    Ok(known
+        .map(|((rows, key), submission)| of_one(rows, key, submission, head, &mut tally))
+        .collect())
+}
+
+fn of_one(
+    rows: &[Row],
+    counted_as: CountedAs,
+    submission: &Submission,
+    head: &MailIdentity,
+    tally: &mut Tally,
+) -> Known {
+    let (counts, before) = rows.first().map(|row| (row.counts(), row.before())).unwrap_or_default();
+    let hold = if head.has_ceilings {
+        tally.hold(&counted_as, counts, submission.is_network_full)
+    } else {
+        hold_without_limits(counts)
+    };
+    Known {
+        earlier: rows.iter().filter_map(Row::earlier).collect(),
+        counted_as,
+        hold,
+        is_for_digest: head.has_ceilings && before >= SINGLE_MAILS,
+    }
 }
 
 /// All mails that count are among the newest of a day, no more than all applicants together get. What an earlier release

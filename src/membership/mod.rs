@@ -1,5 +1,5 @@
 //! The rules of joining: what is asked, what is taken, what is stored, what is written to whom.
-//! No HTTP and no pages: `web` shows what stands here.
+//! No HTTP and no pages: `web` shows what is here.
 //!
 //! `Answers::typed` → [`check`] → [`Application`] → [`Submission`] → [`Intake`] → [`Receipt`], one way.
 
@@ -49,7 +49,7 @@ pub use search::Search;
 pub use search_index::{index_all, index_for_search};
 pub use slip::Slip;
 pub use store::{
-    Filter, Receipt, State, can_store, count, find, history, hold, prepare_search, receipt, receipt_of_key, records,
+    Filter, Receipt, State, can_store, count, find, history, lock, prepare_search, receipt, receipt_of_key, records,
     release,
 };
 pub use submission_key::submission_key;

@@ -64,7 +64,7 @@ impl Notice<'_> {
         format!("[NPOC membership] {what}: {about}")
     }
 
-    /// One for each kind of news; one that is given up again after an operator's retry is told again.
+    /// One for each kind of news; one that is given up again after an operator's retry is reported again.
     fn message_id(&self) -> String {
         let news = match self.email.why {
             Why::GivenUp(_) => format!("given-up-{}", self.email.claims),

@@ -1,4 +1,4 @@
-//! An application as it stands in the table, and as exports give it.
+//! An application as its row has it, and as exports give it.
 
 use serde::Serialize;
 use time::OffsetDateTime;

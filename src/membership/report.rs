@@ -1,4 +1,4 @@
-//! Once a day staff are told what was received, what was mailed and what waits, also when there was
+//! Once a day staff get a report of what was received, what was mailed and what waits, also when there was
 //! nothing: people who expect a mail notice when it does not come, and compare it with the mails
 //! that did.
 
@@ -29,7 +29,7 @@ struct Period {
     last: Date,
 }
 
-/// What is told.
+/// What is reported.
 #[derive(Debug)]
 struct Report {
     period: Period,

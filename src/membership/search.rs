@@ -5,7 +5,7 @@
 use super::record::Record;
 use crate::values::{DomainName, EmailAddress, folded};
 
-/// Fewer digits than that are no phone number.
+/// A phone number has at least this number of digits.
 const FEWEST_DIGITS: usize = 5;
 
 /// Runs of characters by which the index is asked, at most. More would hardly narrow what is found.
@@ -47,7 +47,7 @@ impl Search {
         }
     }
 
-    /// Whether this application is one of those.
+    /// Returns whether this application is one of those.
     #[must_use]
     pub fn matches(&self, record: &Record) -> bool {
         let is_domain = |name: &DomainName| name.ascii() == record.domain_name_ascii;

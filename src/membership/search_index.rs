@@ -1,5 +1,5 @@
-//! Indexes applications for search, a moment after they are stored: storing one must not wait for that. What an earlier
-//! release stored, and what a migration wants indexed again, comes by the same way. Several instances share the work.
+//! Indexes applications for search, a moment after they are stored: storing one must not wait for that. The same work indexes
+//! what an earlier release stored, and what a migration wants indexed again. Several instances share it.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use super::store::{Filter, records};
 use crate::database::{Pool, within};
 use crate::outbox::Outbox;
 
-/// How often to look for what nobody spoke of.
+/// How often to look for applications that no wake-up announced, such as those of other instances.
 const EVERY: Duration = Duration::from_mins(5);
 
 /// How long to wait for others to come after one was stored.
@@ -25,7 +25,7 @@ const FEW: i64 = 10;
 /// How long one transaction may take.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Of its time, while others are being stored, this work rests so many parts for each that it takes.
+/// How many times as long as it works it rests, while applications are being stored.
 const RESTS: u32 = 9;
 
 /// Indexes what is not indexed until told to stop. What is under way then is left to the next start.
@@ -70,7 +70,7 @@ async fn index_some(pool: &Pool, most: i64) -> sqlx::Result<usize> {
     let mut transaction = pool.transaction().await?;
     let references = claim(&mut transaction, most).await?;
     if !references.is_empty() {
-        let filter = Filter::of_all(references.clone());
+        let filter = Filter::of_references(references.clone());
         let found: Vec<_> = records(&mut *transaction, filter).try_collect().await?;
         let mut all = Rows::default();
         for record in &found {

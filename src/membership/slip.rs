@@ -68,7 +68,7 @@ fn slip(field: Field, given: EmailAddress, own_domain: &DomainName) -> Option<Sl
 }
 
 /// The domain that was probably meant, if it is another: the organization's own before all others,
-/// then the nearest of those that everybody knows.
+/// then the nearest of the well-known ones.
 fn likelier<'a>(given: &DomainName, own: &'a DomainName) -> Option<&'a str> {
     let is_own = given.is_within(own) || own.is_within(given);
     if is_own || WELL_KNOWN.contains(&given.unicode()) {

@@ -134,28 +134,28 @@ pub struct Filter {
     pub countries: Option<Vec<Country>>,
     /// In this state, among others.
     pub state: Option<State>,
-    /// That somebody looks for.
+    /// Which a search finds.
     pub search: Option<Search>,
 }
 
 impl Filter {
-    /// That of a reference.
+    /// Selects that of a reference.
     #[must_use]
     pub fn of(reference: &str) -> Self {
-        Self::of_all(vec![reference.trim().to_uppercase()])
+        Self::of_references(vec![reference.trim().to_uppercase()])
     }
 
-    /// That of references, in upper case.
-    pub(super) fn of_all(references: Vec<String>) -> Self {
+    /// Selects those of these references, in upper case.
+    pub(super) fn of_references(references: Vec<String>) -> Self {
         Self {
             references: Some(references),
             ..Self::default()
         }
     }
 
-    /// Whether it lets every application through.
+    /// Returns whether it lets every application through.
     #[must_use]
-    pub fn is_of_all(&self) -> bool {
+    pub fn lets_all_through(&self) -> bool {
         let is_any_day = self.since.is_none() && self.before.is_none();
         is_any_day
             && self.references.is_none()
@@ -252,11 +252,11 @@ pub async fn release(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Re
     Ok(done.rows_affected() > 0)
 }
 
-/// Waits until nobody else changes an application, and keeps others from it until the transaction ends.
+/// Locks an application until the transaction ends, once no other changes it.
 ///
 /// # Errors
 /// The database's error.
-pub async fn hold(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Result<()> {
+pub async fn lock(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Result<()> {
     sqlx::query!(
         "SELECT id FROM applications WHERE reference = upper($1) FOR UPDATE",
         reference.trim()

@@ -6,13 +6,13 @@ use std::time::Duration;
 use super::answers::Answers;
 use super::question::{QUESTIONS, Rule};
 
-/// From so many signs on an application is marked.
+/// An application with at least this number of signs is marked.
 const ENOUGH: usize = 2;
 
 /// Nobody fills in this form in less, from opening it to sending it.
 const IN_NO_TIME: Duration = Duration::from_secs(10);
 
-/// So many addresses of websites are more than an organization has.
+/// This number of addresses of websites is more than an organization has.
 const MANY_LINKS: usize = 4;
 
 /// What looks like spam in one application, by name.

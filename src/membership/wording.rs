@@ -6,7 +6,7 @@ use super::doubts::Doubt;
 use super::question::{Field, Field as F, Group, Rule};
 use crate::values::{Country, DomainFault, EmailFault, Fault};
 
-/// What stands where an answer would.
+/// What is shown in the place of an answer.
 pub const NOT_PROVIDED: &str = "Not provided";
 
 /// Where an organization applies to the NCSG, which NPOC's members are accepted by too.
@@ -23,7 +23,7 @@ pub fn heading(group: Group) -> &'static str {
     }
 }
 
-/// What stands above a field, and before its answer wherever that is shown.
+/// What is above a field, and before its answer wherever that is shown.
 #[must_use]
 pub fn label(field: Field) -> &'static str {
     match field {
@@ -100,7 +100,7 @@ pub fn unticked(field: Field) -> Option<&'static str> {
     }
 }
 
-/// What stands beside a radio button or a checkbox; `None` for a value that is not on offer.
+/// What is beside a radio button or a checkbox; `None` for a value that is not on offer.
 #[must_use]
 pub fn choice(field: Field, value: &str) -> Option<&'static str> {
     Some(match (field, value) {

@@ -11,7 +11,7 @@ use crate::mailer::{BounceDetails, BounceReport, BounceVerdict};
 /// What a report led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BounceOutcome {
-    /// The email is marked, and staff are told where that helps.
+    /// The email is marked, and staff get a mail where that helps.
     Marked,
     /// The report says nothing about the arrival of an email: a vacation note, say.
     SaysNothing,

@@ -139,7 +139,7 @@ pub struct Outbox {
     notices: Arc<dyn NoticeWriter>,
     clock: Arc<Clock>,
     owed: Notify,
-    /// Says the same to others than delivery.
+    /// Wakes work other than delivery on the same occasion.
     news: Notify,
     /// Says that a place is free.
     freed: Notify,
@@ -194,7 +194,7 @@ impl Outbox {
         self.news.notify_one();
     }
 
-    /// Waits until something was stored that causes emails, for one who does other work on that.
+    /// Waits until something was stored that causes emails, for work other than delivery.
     pub async fn news(&self) {
         self.news.notified().await;
     }

@@ -1,4 +1,4 @@
-//! Settings that stand in a file, as lines of `NAME=value`.
+//! Settings in a file, as lines of `NAME=value`.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -68,10 +68,10 @@ fn wrong_line(text: &str) -> String {
         || "the first setting".into(),
         |(name, _)| format!("what follows {name}"),
     );
-    format!("{place} is not NAME=value, or its value has to stand between single quotes")
+    format!("{place} is not NAME=value, or its value needs single quotes around it")
 }
 
-/// What one would not notice: of two lines for one setting the first would count, a dollar sign would stand for another
+/// What one would not notice: of two lines for one setting the first would count, a dollar sign would mean another
 /// setting, and a name that nobody reads means nothing.
 fn check(file: &Path, text: &str) -> Result<(), Faults> {
     let mut seen = BTreeSet::new();
@@ -90,10 +90,10 @@ fn fault(name: &str, value: &str, is_first: bool) -> Option<String> {
     if name.starts_with("NPOC_") && !is_known {
         Some(format!("{name} is no setting"))
     } else if !is_first {
-        Some(format!("{name} stands there twice"))
+        Some(format!("{name} is set twice"))
     } else if value.contains('$') && !value.starts_with('\'') {
         Some(format!(
-            "the value of {name} has a $ in it, so it has to stand between single quotes"
+            "the value of {name} has a $ in it, so it needs single quotes around it"
         ))
     } else {
         None

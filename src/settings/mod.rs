@@ -56,7 +56,7 @@ pub struct Settings {
     pub staff_email: EmailAddress,
     /// `NPOC_TRUSTED_PROXIES`.
     pub trusted_proxies: Vec<IpNet>,
-    /// `NPOC_RATE_LIMIT`: accepted applications a minute for one client network; 0 is no limit, and no ceiling of a day.
+    /// `NPOC_RATE_LIMIT`: accepted applications a minute for one client network; 0 is no limit, and no daily ceiling.
     pub rate_limit: u32,
     /// `NPOC_RETENTION_DAYS`: how long applications are kept, in days; none unless set: until somebody erases them.
     pub retention_days: Option<u16>,
@@ -118,7 +118,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Reads from any lookup; an empty value counts as not set. Root's data stand elsewhere.
+    /// Reads from any lookup; an empty value counts as not set. Root's data are elsewhere.
     ///
     /// # Errors
     /// All [`Faults`] at once.

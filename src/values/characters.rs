@@ -3,7 +3,6 @@
 
 use unicode_normalization::char::canonical_combining_class;
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
-use unicode_security::skeleton;
 
 /// What word processors put where a line may be broken.
 pub(super) const SOFT_HYPHEN: char = '\u{ad}';
@@ -38,7 +37,7 @@ pub(super) fn is_seen(c: char) -> bool {
 }
 
 /// What an address may hold: what is seen, and the marks on it. Controls, white space, format
-/// characters and what has no meaning for everybody would only mislead.
+/// characters and what has a private meaning would only mislead.
 pub(super) fn is_seen_in_an_address(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_graphic();
@@ -53,9 +52,15 @@ fn is_blank(c: char) -> bool {
     matches!(c, '\u{2800}' | '\u{1d159}' | '\u{fffc}')
 }
 
-/// `Default_Ignorable_Code_Point`: no font shows it. UTS 39 leaves just these out of a skeleton.
+/// `Default_Ignorable_Code_Point`: no font shows it. The property holds code points for the future too, so this list stays.
 pub(super) fn is_ignorable(c: char) -> bool {
-    !c.is_ascii() && skeleton(c.encode_utf8(&mut [0; 4])).next().is_none()
+    matches!(
+        c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 /// Changes the shape of the character before it: the joiners and the variation selectors.
@@ -160,6 +165,22 @@ fn ends_a_line(before: Option<char>, after: Option<char>) -> bool {
     before.is_some_and(is_end) || after == Some(NEXT_LINE)
 }
 
+/// A decimal digit of any script.
+pub(crate) fn is_digit(c: char) -> bool {
+    c.general_category() == GeneralCategory::DecimalNumber
+}
+
+/// The ASCII digit of the same value; `None` for what is no digit. In every script digits are in runs of ten that begin with
+/// zero.
+pub(super) fn ascii_digit(c: char) -> Option<char> {
+    if !is_digit(c) {
+        return None;
+    }
+    let before = (0..u32::from(c)).rev().map_while(char::from_u32);
+    let value = before.take_while(|c| is_digit(*c)).count() % 10;
+    char::from_digit(u32::try_from(value).ok()?, 10)
+}
+
 /// What word processors make of a hyphen.
 pub(super) fn is_hyphen(c: char) -> bool {
     matches!(c, '\u{2010}'..='\u{2013}' | '\u{2212}')
@@ -176,7 +197,17 @@ pub fn halved(c: char) -> char {
 
 #[cfg(test)]
 mod tests {
+    use unicode_security::skeleton;
+
     use super::*;
+
+    #[test]
+    fn ignorable_is_what_a_skeleton_leaves_out() {
+        for c in (0..=0x0010_ffff).filter_map(char::from_u32) {
+            let is_left_out = skeleton(c.encode_utf8(&mut [0; 4])).next().is_none();
+            assert_eq!(is_ignorable(c), is_left_out, "{:x}", u32::from(c));
+        }
+    }
 
     #[test]
     fn what_no_reader_sees_is_no_answer() {

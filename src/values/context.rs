@@ -26,15 +26,15 @@ fn is_stray(c: char) -> bool {
     }
 }
 
-/// The first character of a U-label that stands where it may not.
+/// The first character of a U-label that may not be in its place.
 pub(super) fn misplaced(label: &str) -> Option<char> {
     let characters: Vec<char> = label.chars().collect();
-    let stands_well = |index: &usize| {
+    let is_in_place = |index: &usize| {
         let before = index.checked_sub(1).map(|index| characters[index]);
         may_stand(characters[*index], before, characters.get(index + 1).copied(), label)
     };
     (0..characters.len())
-        .find(|index| !stands_well(index))
+        .find(|index| !is_in_place(index))
         .map(|index| characters[index])
 }
 

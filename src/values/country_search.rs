@@ -6,10 +6,10 @@ use super::Country;
 use super::country_names::NAMES;
 use super::fold::folded;
 
-/// Words that a name is known with and without.
+/// Words that a name may have or lack.
 const SMALL: [&str; 3] = ["the", "of", "and"];
 
-/// Words of official names, without which the country is known.
+/// Words of official names that common names lack.
 #[rustfmt::skip]
 const OFFICIAL: [&str; 27] = [
     "arab", "bolivarian", "commonwealth", "democratic", "duchy", "federal", "federation", "federative", "former",
@@ -81,7 +81,7 @@ impl Country {
             })
     }
 
-    /// The countries that may be meant where none is found: those that share the name or a word of it, else those whose names
+    /// Returns the countries that may be meant where none is found: those that share the name or a word of it, else those whose names
     /// differ by a slip of the hand. At most five, the likeliest first.
     #[must_use]
     pub fn near(typed: &str) -> Vec<Self> {
@@ -98,7 +98,7 @@ impl Country {
         near.into_iter().map(|(_, country)| country).take(MOST_NEAR).collect()
     }
 
-    /// Every country under its own name, and some under others as well, in the order of the alphabet.
+    /// Returns every country under its own name, and some under others as well, in the order of the alphabet.
     #[must_use]
     pub fn offers() -> &'static [Offer] {
         &OFFERS
@@ -128,7 +128,7 @@ fn of_alpha_3(typed: &str) -> Option<Country> {
         .and_then(|(code, ..)| Country::parse(code).ok())
 }
 
-/// Those of this name; without words of official names, where nothing has it with them.
+/// Returns the countries of this name; without words of official names, where none has it with them.
 fn named(typed: &str) -> Vec<Country> {
     let typed = words(typed);
     let short: Vec<String> = typed

@@ -35,7 +35,7 @@ impl DomainName {
         Ok(name.without_www())
     }
 
-    /// A bare host name with at least one dot, as it stands after the `@` of an address too.
+    /// A bare host name with at least one dot, as it comes after the `@` of an address too.
     pub(super) fn of_host(host: &str) -> Result<Self, DomainFault> {
         // 253 octets of A-labels hold fewer than 253 characters; folding more than that costs time.
         if host.len() > LONGEST {
@@ -43,7 +43,7 @@ impl DomainName {
         }
         refuse_what_no_name_holds(host)?;
         let (unicode, valid) = idna::domain_to_unicode(host);
-        // What stands in an A-label is seen only now.
+        // What an A-label encodes is seen only now.
         refuse_what_no_name_holds(&unicode)?;
         refuse_common_slips(&unicode)?;
         valid.map_err(|_| DomainFault::NotAllowed)?;

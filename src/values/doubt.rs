@@ -7,11 +7,11 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use unicode_normalization::UnicodeNormalization;
-use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 use unicode_script::{Script, ScriptExtension, UnicodeScript};
 use unicode_security::{GeneralSecurityProfile, MixedScript, skeleton};
 
-use super::characters::{SOFT_HYPHEN, is_hyphen, is_shaping};
+use super::characters::{SOFT_HYPHEN, ascii_digit, is_digit, is_hyphen, is_shaping};
 
 /// Alphabets with letters that look like those of another among them.
 const ALPHABETS: [Script; 5] = [
@@ -108,10 +108,6 @@ fn has_digits_of_others(mailbox: &str, has_ascii_domain: bool) -> bool {
     is_ascii_else && is_beside_latin && !mailbox.is_ascii()
 }
 
-fn is_digit(c: char) -> bool {
-    c.general_category() == GeneralCategory::DecimalNumber
-}
-
 /// How many kinds of digits there are, by their zeros.
 fn digit_kinds(mailbox: &str) -> usize {
     let zero = |c| Some(u32::from(c) - ascii_digit(c)?.to_digit(10)?);
@@ -119,14 +115,6 @@ fn digit_kinds(mailbox: &str) -> usize {
     zeros.sort_unstable();
     zeros.dedup();
     zeros.len()
-}
-
-/// The ASCII digit of the same value. Unicode encodes decimal digits in runs that begin with a zero.
-fn ascii_digit(c: char) -> Option<char> {
-    let before = (0..u32::from(c)).rev().map_while(char::from_u32);
-    let value = before.take_while(|c| is_digit(*c)).count() % 10;
-    let digit = char::from_digit(u32::try_from(value).ok()?, 10)?;
-    is_digit(c).then_some(digit)
 }
 
 /// Whether letters of several writing systems are in one word (UTS 39, 5.1). Latin beside Chinese,

@@ -171,7 +171,7 @@ fn is_with_a_name(address: &str) -> bool {
     address.ends_with('>') || scheme.eq_ignore_ascii_case("mailto:")
 }
 
-/// `ann@example.org, bob@example.org`, which is more helpfully told than its space.
+/// `ann@example.org, bob@example.org`, which helps more than a word on its space.
 fn is_a_list(address: &str) -> bool {
     !address.starts_with('"') && address.split([' ', ',', ';']).filter(|part| part.contains('@')).count() > 1
 }

@@ -1,8 +1,10 @@
-//! One spelling for texts that people take for the same, by which texts are compared. Nobody is shown it.
+//! Gives texts that people take for the same one spelling, by which texts are compared. No page shows it.
 
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::canonical_combining_class;
 use unicode_properties::{GeneralCategory as Gc, UnicodeGeneralCategory as _};
+
+use super::characters::{ascii_digit, is_ignorable};
 
 /// Folds a text, so that two texts that differ only in how they were typed become the same: in upper and lower case, with or
 /// without accents, in full width or half, with any apostrophe or none, with any dash, quotation mark, white space or digit.
@@ -56,7 +58,7 @@ fn joined(c: char) -> Option<char> {
 }
 
 fn is_left_out(c: char) -> bool {
-    is_apostrophe(c) || !c.is_ascii() && (is_accent(c) || is_ignorable(c))
+    is_apostrophe(c) || !c.is_ascii() && (is_accent(c) || is_ignorable(c) || is_for_layout(c))
 }
 
 /// Marks that readers leave out: accents, and the vowels of Arabic and Hebrew. In the scripts of South and South-East Asia
@@ -65,7 +67,7 @@ fn is_accent(c: char) -> bool {
     match c.general_category() {
         Gc::NonspacingMark => !matches!(canonical_combining_class(c), 0 | 8 | 9 | 84..=132),
         Gc::EnclosingMark => true,
-        // Hamza, which other keyboards leave out where it stands alone as well, and the line that stretches a word.
+        // Hamza, which other keyboards leave out where it is alone as well, and the line that stretches a word.
         _ => matches!(c, '\u{621}' | '\u{674}' | '\u{640}'),
     }
 }
@@ -81,15 +83,9 @@ fn is_apostrophe(c: char) -> bool {
     )
 }
 
-/// What nobody sees (`Default_Ignorable_Code_Point`), and annotations between lines.
-fn is_ignorable(c: char) -> bool {
-    matches!(
-        c,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{1806}'
-            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
-            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
-    )
+/// The soft hyphen of Todo Mongolian, and annotations between lines.
+fn is_for_layout(c: char) -> bool {
+    matches!(c, '\u{1806}' | '\u{fff9}'..='\u{fffb}')
 }
 
 /// As full case folding: the way through upper case gives ß its two letters and makes one sigma of both.
@@ -98,7 +94,7 @@ fn without_case(c: char) -> impl Iterator<Item = char> {
     upper.flat_map(char::to_lowercase)
 }
 
-/// What stands for a character.
+/// What a character becomes.
 enum Plain {
     One(char),
     Several(&'static str),
@@ -113,8 +109,7 @@ impl Plain {
             '\u{2212}' | '\u{2043}' | '\u{2d7}' | '\u{2796}' => Self::One('-'),
             _ if category == Gc::DashPunctuation => Self::One('-'),
             _ if is_quotation_mark(c, category) => Self::One('"'),
-            _ if category == Gc::DecimalNumber => Self::One(digit(c)),
-            _ => Self::letter(c),
+            _ => ascii_digit(c).map_or_else(|| Self::letter(c), Self::One),
         }
     }
 
@@ -170,16 +165,6 @@ fn is_quotation_mark(c: char, category: Gc) -> bool {
             c,
             '\u{201e}' | '\u{2e42}' | '\u{300c}'..='\u{300f}' | '\u{301d}'..='\u{301f}' | '\u{5f4}' | '\u{275d}' | '\u{275e}' | '\u{2760}'
         )
-}
-
-/// Digits lie in runs of ten, zero first, in every script.
-fn digit(c: char) -> char {
-    let is_digit = |code: &u32| char::from_u32(*code).is_some_and(|c| c.general_category() == Gc::DecimalNumber);
-    let before = (0..u32::from(c)).rev().take_while(is_digit).count();
-    u32::try_from(before % 10)
-        .ok()
-        .and_then(|value| char::from_digit(value, 10))
-        .unwrap_or(c)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Types that cannot hold a wrong value. Each is made by one `parse`, which cleans what a person
 //! typed or pasted before it judges it, and says what is wrong as a [`Fault`]. No I/O, no HTTP,
-//! no sentences: those for people stand in `membership::wording`.
+//! no sentences: those for people are in `membership::wording`.
 
 pub mod characters;
 mod context;
@@ -46,7 +46,7 @@ pub enum Fault {
     Damaged,
     /// The same question was answered more than once, differently.
     Repeated,
-    /// Not among the answers that the question offers: what was given, shortened to be told.
+    /// Not among the answers that the question offers: what was given, shortened to be shown.
     NotOffered(String),
     /// A domain name that cannot be one.
     Domain(DomainFault),
@@ -57,7 +57,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Tells back the beginning of what was given.
+    /// Keeps the beginning of what was given, to be shown.
     #[must_use]
     pub fn not_offered(given: &str) -> Self {
         let is_kept = |c: &char| !characters::misleads(*c, None) && !characters::is_damage(*c);

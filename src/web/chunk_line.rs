@@ -1,6 +1,6 @@
 //! The line before a chunk (RFC 9112, 7.1): its size, and extensions, of which we know none.
 
-/// The size that a line without its end says, in octets; nothing where it is no such line.
+/// Returns the size that a line without its end says, in octets; `None` where it is malformed.
 pub fn size(line: &[u8]) -> Option<u64> {
     let digits = line.iter().take_while(|octet| octet.is_ascii_hexdigit()).count();
     let (digits, extensions) = line.split_at(digits);

@@ -16,7 +16,7 @@ use super::chunk_line;
 /// The longest line of a chunk or of a trailer that is read, in octets.
 const LONGEST: usize = 4096;
 
-/// What comes next in a connection: so many octets of a body, or one of these.
+/// What comes next in a connection: a number of octets of a body, or one of these.
 const A_HEAD: u64 = 0;
 const CHUNKS: u64 = u64::MAX;
 
@@ -41,7 +41,7 @@ pub struct Checked<R> {
 }
 
 impl Next {
-    /// Says how long the body of the request is that was just taken; without a length it is chunked.
+    /// Takes the length in octets of the body of the request that was just taken; without a length it is chunked.
     pub fn is_body(&self, length: Option<u64>) {
         self.0.store(length.unwrap_or(CHUNKS), Relaxed);
     }
@@ -159,5 +159,5 @@ fn end_of_line(octets: &[u8]) -> usize {
 }
 
 fn refused() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "a chunk that is none")
+    io::Error::new(io::ErrorKind::InvalidData, "a chunk's line is malformed")
 }

@@ -1,13 +1,12 @@
-//! Who is asking, as far as it matters: the network, behind proxies that are trusted, and whether it sent more than it
-//! may. Kept in memory and never with an application.
+//! The rate limit of each client. Counts are in memory, never with an application.
 
-use axum::http::{Extensions, HeaderMap};
+use std::net::IpAddr;
 
 use super::forwarded::Proxies;
 use super::rate::Rates;
 pub use super::rate::{Verdict, network};
 
-/// Counts what each network sends.
+/// Limits what each client sends.
 #[derive(Debug)]
 pub struct Limit {
     proxies: Proxies,
@@ -15,22 +14,22 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// This many a minute for one network; 0 is no limit.
+    /// Allows this many a minute for one network; 0 is no limit.
     #[must_use]
     pub fn new(per_minute: u32, proxies: Proxies) -> Self {
         let rates = Rates::new(per_minute);
         Self { proxies, rates }
     }
 
-    /// Who is behind whom.
+    /// Returns the proxies that say who asks.
     pub fn proxies(&self) -> &Proxies {
         &self.proxies
     }
 
-    /// Counts one, and says what follows.
+    /// Counts one application of this client, and returns what follows. A client that is not known has no limit.
     #[must_use]
-    pub fn judge(&self, headers: &HeaderMap, extensions: &Extensions) -> Verdict {
-        match (&self.rates, self.proxies.client(headers, extensions)) {
+    pub fn judge(&self, client: Option<IpAddr>) -> Verdict {
+        match (&self.rates, client) {
             (Some(rates), Some(client)) => rates.judge(client),
             _ => Verdict::Within,
         }

@@ -24,7 +24,7 @@ impl Coding {
     /// Those that we speak, the smallest first: of several that a client likes as much, it gets the first.
     pub const ALL: [Self; 4] = [Self::Brotli, Self::Zstd, Self::Gzip, Self::Identity];
 
-    /// As it stands in headers.
+    /// As headers name it.
     pub fn token(self) -> &'static str {
         match self {
             Self::Brotli => "br",
@@ -54,7 +54,7 @@ impl Coding {
         Self::best(weights, others)
     }
 
-    /// Of several that weigh as much, the first. `identity` may be sent to whoever does not say otherwise,
+    /// Of several that weigh as much, the first. `identity` may be sent to a client that does not say otherwise,
     /// and comes after all that is named.
     fn best(weights: [Option<u16>; 4], others: Option<u16>) -> Self {
         let mut best = (Self::Identity, 0);

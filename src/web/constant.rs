@@ -1,4 +1,4 @@
-//! What is the same for everybody: made and compressed once, at start, and answered as it is.
+//! Pages that are the same for all visitors: made and compressed once, at start, and answered as it is.
 
 use std::collections::HashMap;
 use std::ops::Range;

@@ -29,9 +29,9 @@ pub enum Failure {
     TooMany,
     /// 503: everybody has.
     Busy,
-    /// 503: the database is away. Nobody is told more than that.
+    /// 503: the database is away. No client learns more than that.
     Unavailable(anyhow::Error),
-    /// 500: a fault of ours. Nobody is told more than that.
+    /// 500: a fault of ours. No client learns more than that.
     Internal(anyhow::Error),
 }
 

@@ -1,10 +1,11 @@
-//! Who is behind a proxy, by the `X-Forwarded-For` of those that are trusted. `Forwarded` (RFC 7239) is not read: a proxy
+//! Finds who is behind a proxy, by the `X-Forwarded-For` of those that are trusted. `Forwarded` (RFC 7239) is not read: a proxy
 //! that writes only one of the two passes the other on as its client wrote it.
 
 use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::ConnectInfo;
-use axum::http::{Extensions, HeaderMap};
+use axum::http::HeaderMap;
+use axum::http::request::Parts;
 use ipnet::IpNet;
 use prometheus_client::metrics::counter::Counter;
 
@@ -29,33 +30,32 @@ pub enum Unnamed {
 }
 
 impl Proxies {
-    /// Those that are trusted, and where to count what they do not name.
+    /// Trusts these networks, and counts here what they do not name.
     pub fn new(trusted: Vec<IpNet>, unnamed: Counter) -> Self {
         Self { trusted, unnamed }
     }
 
-    /// Their networks.
+    /// Returns their networks.
     pub fn trusted(&self) -> &[IpNet] {
         &self.trusted
     }
 
-    /// How many posts came from clients that a proxy did not name.
+    /// Returns how many posts came from clients that a proxy did not name.
     pub fn unnamed(&self) -> u64 {
         self.unnamed.get()
     }
 
-    /// Who asks. Nobody, where it came by no network or where a proxy does not name its client: all its clients would
-    /// be one, and one of them would use up what all may send.
-    pub fn client(&self, headers: &HeaderMap, extensions: &Extensions) -> Option<IpAddr> {
-        self.behind(peer(extensions)?, headers).ok()
+    /// Returns who sends a post; `None` where it came by no network, and where a proxy does not name its client: all its
+    /// clients would be one, and one of them would use up what all may send. Counts such posts, and warns of the first.
+    pub fn client(&self, head: &Parts) -> Option<IpAddr> {
+        let ConnectInfo(peer) = head.extensions.get::<ConnectInfo<SocketAddr>>()?;
+        self.behind(peer.ip(), &head.headers)
+            .inspect_err(|found| self.note(*found))
+            .ok()
     }
 
-    /// Counts a client that is not named, and warns of the first.
-    pub fn note(&self, headers: &HeaderMap, extensions: &Extensions) {
-        let behind = peer(extensions).map(|peer| self.behind(peer, headers));
-        if let Some(Err(found)) = behind
-            && self.unnamed.inc() == 0
-        {
+    fn note(&self, found: Unnamed) {
+        if self.unnamed.inc() == 0 {
             tracing::warn!(
                 ?found,
                 "a proxy of NPOC_TRUSTED_PROXIES names no client in X-Forwarded-For: NPOC_RATE_LIMIT does not hold for its \
@@ -87,11 +87,6 @@ impl Proxies {
     fn trusts(&self, address: IpAddr) -> bool {
         self.trusted.iter().any(|network| network.contains(&address))
     }
-}
-
-fn peer(extensions: &Extensions) -> Option<IpAddr> {
-    let ConnectInfo(peer) = extensions.get::<ConnectInfo<SocketAddr>>()?;
-    Some(peer.ip())
 }
 
 /// An address as proxies write it: in quotes, in brackets, with a port or a zone, an IPv4 address as an IPv6 one.

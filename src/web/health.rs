@@ -71,7 +71,7 @@ impl Readiness {
     }
 }
 
-/// Both, for well-formed requests.
+/// Routes both, for well-formed requests.
 pub fn router() -> Router<Arc<Site>> {
     Router::new()
         .route("/health/live", get(live))
@@ -84,7 +84,7 @@ async fn live() -> &'static str {
     "live\n"
 }
 
-/// 200 when an application could be stored now, else 503. Mail that waits is told and no reason to
+/// 200 when an application could be stored now, else 503. Mail that waits is reported and no reason to
 /// send visitors elsewhere: another instance has the same mail.
 async fn ready(State(site): State<Arc<Site>>) -> (StatusCode, String) {
     // In a task of its own: a client that leaves must not break off a check for which others wait.

@@ -1,4 +1,4 @@
-//! What the standard asks of a request beyond what hyper looks at: its target, its host and its transfer coding
+//! What the standard asks of a request beyond what hyper checks: its target, its host and its transfer coding
 //! (RFC 9112, 3.2 and 6.1). Two readers that differ here take one message for two.
 
 use std::net::Ipv6Addr;
@@ -9,7 +9,7 @@ use axum::http::uri::Authority;
 use axum::http::{Method, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 
-/// Why a request is refused before anybody looks at what it asks for.
+/// Why a request is refused before its route is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// 400: no host, several, or something that is no host.
@@ -20,7 +20,7 @@ pub enum Fault {
     ChunkedTwice,
     /// 405: a method for another server, or for the server as a whole. The site has none.
     Method,
-    /// 501: a coding of the message that nobody here can read.
+    /// 501: a coding of the message that this site cannot read.
     TransferCoding,
 }
 
@@ -39,7 +39,7 @@ pub async fn demand(request: Request<Body>) -> Result<Request<Body>, Fault> {
     fault(&request).map_or(Ok(request), Err)
 }
 
-/// What is wrong with a request.
+/// Returns what is wrong with a request.
 pub fn fault<B>(request: &Request<B>) -> Option<Fault> {
     if !has_one_host(request) {
         return Some(Fault::Host);

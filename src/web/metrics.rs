@@ -248,7 +248,7 @@ impl Metrics {
         );
         registry.register_with_unit(
             "http_request_duration",
-            "How long an answer took, until its body began; without pages that are the same for everybody",
+            "How long an answer took, until its body began; without pages that are the same for all visitors",
             Unit::Seconds,
             self.times.clone(),
         );

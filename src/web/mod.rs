@@ -79,7 +79,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// Renders what is the same for everybody, once.
+    /// Renders the pages that are the same for all visitors, once.
     ///
     /// # Errors
     /// A template that cannot be rendered.
@@ -107,7 +107,7 @@ impl Site {
     }
 }
 
-/// Whatever is the same for everybody.
+/// All pages that are the same for all visitors.
 fn constants(frame: &Frame, every: &HeaderMap) -> anyhow::Result<Constants> {
     let mut all = page::all(frame, every)?;
     all.extend(static_file::all(every)?);
@@ -157,7 +157,7 @@ impl Service {
         }
     }
 
-    /// Answers one request of whoever is at the other end of its connection.
+    /// Answers one request of the peer of its connection.
     pub fn answer<B>(
         &self,
         mut request: Request<B>,
@@ -175,7 +175,7 @@ impl Service {
         Either::Right(self.router.clone().oneshot(request.map(Body::new)))
     }
 
-    /// What is the same for everybody needs no layers: all of them had their say when it was prepared. It is
+    /// A page that is the same for all visitors needs no layers: they were applied when it was prepared. It is
     /// counted, and in the log for those who look closely.
     fn at_once<B>(&self, request: &Request<B>) -> Option<Response> {
         let (route, constant) = self.prepared.get_key_value(request.uri().path())?;
@@ -251,7 +251,7 @@ fn places(site: &Site) -> Arc<Places> {
     Places::new(connections, connections_of_one, site.limit.proxies().trusted().to_vec())
 }
 
-/// Our own alone: whatever a client says would stand in the log.
+/// Our own alone: what a client says would be in the log.
 async fn without_request_id(mut request: Request<Body>) -> Request<Body> {
     request.headers_mut().remove("x-request-id");
     request

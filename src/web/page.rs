@@ -13,7 +13,7 @@ use super::layout::{Frame, Layout};
 /// what a cache has is better than nothing.
 const A_VISIT: &str = "max-age=300, stale-while-revalidate=3600, stale-if-error=86400";
 
-/// A page that is the same for everybody.
+/// A page that is the same for all visitors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "their titles say it")]
 pub enum Page {

@@ -1,4 +1,4 @@
-//! Places for connections: so many in all, and so many for one network, so that nobody takes them
+//! Places for connections: a number in all, and a number for one network, so that nobody takes them
 //! from everybody. A proxy that is trusted, or on this machine, speaks for many.
 
 use std::collections::HashMap;
@@ -30,7 +30,7 @@ pub struct Place {
 }
 
 impl Places {
-    /// So many in all, so many for one network that is not one of these proxies.
+    /// This number in all, and this number for one network that is not one of these proxies.
     pub fn new(all: usize, for_one: usize, proxies: Vec<IpNet>) -> Arc<Self> {
         Arc::new(Self {
             free: Arc::new(Semaphore::new(all)),

@@ -1,4 +1,5 @@
-//! How many applications a network sends: within a minute, and within a day. In memory, and never with an application.
+//! Counts the applications that a network sends within a minute and within a day. Counts are in memory, never with an
+//! application.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -20,7 +21,7 @@ const SITE_A_DAY: u32 = 200;
 /// How many networks are remembered at a time: some 10 MB.
 const REMEMBERED: usize = 100_000;
 
-/// How often those that have not sent for a while are looked for while that is reached.
+/// How often a full memory is searched for networks that have not sent for a while.
 const FORGET_EVERY: Duration = Duration::from_secs(10);
 
 /// What follows from how much a network has sent.
@@ -70,7 +71,7 @@ struct Open {
 }
 
 impl Rates {
-    /// This many a minute for a network, and twice as many for a /48. `None` where it is 0: no limit.
+    /// Allows this many a minute for a network, and twice as many for a /48. `None` where it is 0: no limit.
     pub fn new(per_minute: u32) -> Option<Self> {
         Some(Self {
             network_a_minute: Flow::new(NonZeroU32::new(per_minute)?),
@@ -80,7 +81,7 @@ impl Rates {
         })
     }
 
-    /// Counts one of this client.
+    /// Counts one application of this client, and returns what follows.
     pub fn judge(&self, client: IpAddr) -> Verdict {
         let (network, site) = (network(client), site(client));
         let within = |windows: &Windows| site.is_none_or(|site| windows.allows(site));
@@ -167,7 +168,7 @@ impl Windows {
     }
 }
 
-/// One subscriber's network: an IPv4 address, or the /64 of an IPv6 one.
+/// Returns one subscriber's network: an IPv4 address, or the /64 of an IPv6 one.
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(prefix(v6, 64)),

@@ -1,4 +1,4 @@
-//! Takes connections and answers what they ask, within [`Limits`]: whoever is slow holds memory and
+//! Takes connections and answers what they ask, within [`Limits`]: a slow client holds memory and
 //! a place for a bounded time, and nobody else's.
 
 use std::net::SocketAddr;
@@ -139,7 +139,7 @@ async fn answer(
             .header_read_timeout(limits.head)
             .serve_connection(stream, service)
     );
-    // What ends a connection early is the client's own doing, and told to nobody.
+    // What ends a connection early is the client's own doing, and not logged.
     tokio::select! {
         _ = connection.as_mut() => return,
         () = tokio::time::sleep(limits.connection) => {}

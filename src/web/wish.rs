@@ -15,7 +15,7 @@ pub enum Wish {
     Nothing,
     /// Nothing: the client wants another version than ours (412).
     Another,
-    /// Nothing: there are not so many octets (416).
+    /// Nothing: it has fewer octets (416).
     Beyond,
 }
 

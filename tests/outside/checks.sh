@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Checks from outside, for scripts that bash runs: what journey.sh and deployed.sh share. Whoever takes this in has set
+# Checks from outside, for scripts that bash runs: what journey.sh and deployed.sh share. A script that sources this has set
 # `outside` to this directory and `url` to the site's address before an applicant comes, and tells of $name when it fails.
 
 outside=${outside:?} url=${url:-}

@@ -28,7 +28,7 @@ trap finish EXIT
 install_package() { apt-get install -qy -o Dpkg::Options::=--force-confold "$1"; }
 property() { systemctl show npoc --property="$1" --value; }
 process() { property MainPID; }
-finds_bad() { # HOW MANY: so many things to be repaired, and an exit status that says whether any
+finds_bad() { # HOW MANY: this number of things to be repaired, and an exit status that says whether any
     local status=0
     npoc doctor || status=$?
     is "$(npoc doctor --json | grep -c '"verdict":"bad"')" "$1" && is "$status" "$(($1 > 0))"
@@ -230,7 +230,7 @@ upgrades() {
 }
 only() { [ -s statuses ] && ! sort -u statuses | grep -vqxE "$1"; }
 keeps_all() { npoc applications show "$reference" | grep -q '^    例え財団$' && grep -q "^SMTP_URL='smtp://user" $settings; }
-check "a newer package is installed over it, and the site runs anew" upgrades
+check "a newer package is installed over it, and the site restarts" upgrades
 check "visitors got pages meanwhile, or were told to come again" only '200|503'
 check "applications and settings are there" keeps_all
 check "the doctor finds nothing bad" finds_bad 0

@@ -262,7 +262,7 @@ try_server() { # NAME
     check "somebody applies whose address is not in ASCII" applies 田中
     if [ "$server" = opensmtpd ]; then
         check "the mail is given up, for the server has no SMTPUTF8" within 15 stands 'given up'
-        check "and staff are told" within 15 staff_know
+        check "and staff get a mail" within 15 staff_know
     else
         check "both mails come" within 15 all_came
     fi
@@ -274,7 +274,7 @@ try_server() { # NAME
         newer "the mail waits" within 15 stands 'next try'
     else
         check "the mail is given up" within 15 stands 'given up'
-        check "and staff are told" within 15 staff_know
+        check "and staff get a mail" within 15 staff_know
     fi
 
     check "somebody applies from a domain that the server does not serve" applies someone elsewhere.example
@@ -290,7 +290,7 @@ try_server() { # NAME
 mail_comes_back() { # from the server behind it, which knows no such mailbox
     newer "somebody applies whose mail comes back later" applies nosuch bounces.example
     newer "the site knows it from the mail server" within 30 came_back
-    newer "and staff are told" within 15 staff_know
+    newer "and staff get a mail" within 15 staff_know
 }
 
 mkdir mail

@@ -30,7 +30,7 @@ class Folder:
         self.mails += 1
         place = self.folder / str(self.mails)
         place.with_suffix(".eml").write_bytes(envelope.original_content)
-        # Whoever waits for the mail waits for this file, so it comes last, and whole.
+        # A test that waits for the mail waits for this file, so it comes last, and whole.
         place.with_suffix(".part").write_text(json.dumps(how))
         place.with_suffix(".part").rename(place.with_suffix(".json"))
         return "250 Taken"

@@ -1,4 +1,4 @@
-//! What one person can have sent to others through the form: ceilings of a day, and limits of a network.
+//! What one person can have sent to others through the form: daily ceilings, and limits of a network.
 
 use std::net::SocketAddr;
 
@@ -112,7 +112,7 @@ async fn staff_see_why_a_mail_is_held_and_can_send_it() {
             .lines()
             .next()
             .unwrap()
-            .contains("the applicant was not told"),
+            .contains("the applicant got no confirmation"),
         "{}",
         staff.text
     );

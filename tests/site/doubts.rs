@@ -36,7 +36,7 @@ async fn a_likely_slip_in_a_mail_address_is_asked_about_and_never_refused() {
         staff
             .text
             .contains("look like a slip\n    YES: ann@gmial.com (is it ann@gmail.com?); Bob@afyabroa.or.ke (is"),
-        "as it is, and staff are told: {}",
+        "as it is, and staff see it: {}",
         staff.text
     );
 }
@@ -157,7 +157,7 @@ async fn an_organization_that_may_not_be_eligible_learns_why_and_whom_to_ask_bef
 }
 
 #[tokio::test]
-async fn doubts_are_the_same_on_the_check_page_in_the_mail_and_in_the_terminal() {
+async fn check_page_mail_and_terminal_show_the_same_doubts() {
     let site = TestSite::new().await;
     let long = format!("{}@afyabora.or.ke", "ក".repeat(22));
     let typed = [

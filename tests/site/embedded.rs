@@ -183,9 +183,9 @@ fn a_server_that_is_killed_is_started_again() {
     assert_eq!(apply(&site).0, 303);
     let first = server(&home).unwrap();
     kill(&first);
-    until(|| apply(&site).0 == 303);
+    // A connection that outlives the server for a moment may store one more.
+    until(|| server(&home).is_some_and(|now| now != first) && apply(&site).0 == 303);
     let second = server(&home).unwrap();
-    assert_ne!(first, second);
     // The shell that ends the server with the site.
     let stat = fs::read_to_string(format!("/proc/{second}/stat")).unwrap();
     let shell = stat.rsplit(") ").next().unwrap().split(' ').nth(1).unwrap().to_owned();

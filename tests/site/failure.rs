@@ -1,4 +1,4 @@
-//! What goes wrong, and what people are told: a page of the site, and nothing internal.
+//! What goes wrong, and what people read then: a page of the site, and nothing internal.
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};

@@ -1,5 +1,5 @@
 //! Whatever is typed, by programs that try everything: no panic, no half-taken value, and what is accepted is stored,
-//! sent and read back the same. `cargo test` draws a little at random; `.ci/fuzz` goes on as long as it is told, and
+//! sent and read back the same. `cargo test` draws a little at random; `.ci/fuzz` runs for the time that it is given, and
 //! its input follows what the code has not done yet.
 
 use std::borrow::Cow;
@@ -115,7 +115,7 @@ fn accepted(form: &[(&str, String)]) -> Option<Application> {
     membership::check(&Answers::typed(pairs)).ok()
 }
 
-/// Tries `test` with so many inputs of so many octets at most, or as many as the fuzzer likes.
+/// Tries `test` with this number of inputs of this number of octets at most, or as many as the fuzzer likes.
 fn with_input(inputs: usize, octets: usize, test: impl Fn(&[u8]) + std::panic::RefUnwindSafe) {
     let check = bolero::check!().with_iterations(inputs).with_max_len(octets);
     check.for_each(|input: &[u8]| test(input));

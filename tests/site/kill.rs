@@ -49,7 +49,7 @@ async fn every_application_that_got_its_receipt_survives_kill_9_with_both_its_ma
     std::fs::remove_dir_all(&home).ok();
 }
 
-/// Posts from eight sides; whoever gets the receipt that counts kills the site. Returns the keys that
+/// Posts from eight sides; the one that gets the receipt that counts kills the site. Returns the keys that
 /// got their 303.
 fn post_until_killed(site: Process) -> BTreeSet<String> {
     let acknowledged = Mutex::new(BTreeSet::new());

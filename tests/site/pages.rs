@@ -172,7 +172,7 @@ async fn a_page_whose_words_changed_tells_a_new_day_in_the_sitemap() {
     let known = include_str!("changed.tsv");
     assert_eq!(
         lines, known,
-        "words are new: give the page today's date in Page::changed_on, and changed.tsv what stands on the left"
+        "words are new: give the page today's date in Page::changed_on, and changed.tsv what is on the left"
     );
 }
 

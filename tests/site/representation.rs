@@ -154,9 +154,9 @@ async fn head_tells_the_same_as_get_and_sends_nothing() {
                 .headers
                 .get(header::CONTENT_LENGTH)
                 .map(|length| length.to_str().unwrap());
-            let is_made_anew = path == "/membership";
+            let is_made_each_time = path == "/membership";
             assert!(
-                length == Some(&body.len().to_string()) || (is_made_anew && length.is_none()),
+                length == Some(&body.len().to_string()) || (is_made_each_time && length.is_none()),
                 "{path} in {coding}: {length:?}"
             );
             for name in [
@@ -172,7 +172,7 @@ async fn head_tells_the_same_as_get_and_sends_nothing() {
 }
 
 #[tokio::test]
-async fn a_part_is_sent_to_whoever_asks_for_it() {
+async fn a_part_is_sent_to_a_client_that_asks_for_it() {
     let site = TestSite::new().await;
     let (whole, octets) = site.octets(get("/join", &[(header::ACCEPT_ENCODING, "br")])).await;
     let tag = whole.headers[header::ETAG].to_str().unwrap();

@@ -177,12 +177,12 @@ async fn a_running_site_indexes_what_it_stores_and_what_was_there() {
 }
 
 #[tokio::test]
-async fn what_somebody_else_changes_is_indexed_later_and_keeps_no_other_waiting() {
+async fn a_locked_application_is_indexed_later_and_delays_no_other() {
     let site = TestSite::new().await;
     let held = site.apply(&[]).await;
     let free = site.apply(&[]).await;
     let mut other = site.pool.begin().await.unwrap();
-    npoc::membership::hold(&mut *other, &held).await.unwrap();
+    npoc::membership::lock(&mut *other, &held).await.unwrap();
     index_all(&site.connections, &site.outbox).await.unwrap();
     assert_eq!(not_indexed(&site.pool).await, 1);
     assert_eq!(
@@ -243,7 +243,7 @@ async fn a_search_among_many_reads_its_index_and_not_the_table() {
     let before = scans(of_table).await;
     let options = site.pool.connect_options();
     for needle in ["Cote d'Ivoire", "京", "Oﬃ"] {
-        // On one connection, by a statement that it has prepared, more often than the server plans it anew.
+        // On one connection, by a statement that it has prepared, more often than the server makes a new plan for it.
         let pool = PgPool::connect_with((*options).clone()).await.unwrap();
         let mut connection = pool.begin().await.unwrap();
         npoc::membership::prepare_search(&mut *connection).await.unwrap();

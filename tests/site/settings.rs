@@ -199,7 +199,7 @@ fn a_file_of_settings_that_would_be_read_otherwise_than_it_looks_is_refused() {
     for (lines, fault) in [
         (
             "NPOC_LISTEN=127.0.0.1:1\nNPOC_LISTEN=127.0.0.1:2\n",
-            "NPOC_LISTEN stands there twice",
+            "NPOC_LISTEN is set twice",
         ),
         ("NPOC_LISTN=127.0.0.1:1\n", "NPOC_LISTN is no setting"),
         ("SMTP_URL=smtp://u:s3$cret@h\n", "the value of SMTP_URL has a $ in it"),

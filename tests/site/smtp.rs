@@ -269,7 +269,7 @@ async fn assert_survives(site: &TestSite, fault: &Fault) {
 }
 
 /// What is tried again is so after about five seconds at first; a try is charged only against the recipient; what was
-/// given up is told to staff.
+/// given up is reported to staff.
 async fn assert_blame(site: &TestSite, fault: &Fault) {
     let failed: Vec<(String, i32, String, f64)> = sqlx::query_as(
         "SELECT message_id, attempts, blame, extract(epoch FROM due_at - failed_at)::double precision FROM outbox
@@ -303,7 +303,7 @@ async fn assert_blame(site: &TestSite, fault: &Fault) {
         );
     }
     let told = i64::from(fault.applicant == Step::GivenUp);
-    assert_eq!(site.count("outbox").await, 2 + told, "{}: staff are told", fault.what);
+    assert_eq!(site.count("outbox").await, 2 + told, "{}: staff get a mail", fault.what);
 }
 
 /// Each mail at least once, and with one Message-ID and the same octets however often.

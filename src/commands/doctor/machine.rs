@@ -50,7 +50,7 @@ fn disk(place: &Path) -> Finding {
             room(&place.display().to_string(), free, files)
         }
         Err(error) => {
-            let says = format!("nothing can be told of {}: {error}.", place.display());
+            let says = format!("{} could not be examined: {error}.", place.display());
             Finding::bad(
                 DISK,
                 says,
@@ -60,7 +60,7 @@ fn disk(place: &Path) -> Finding {
     }
 }
 
-/// Of so many octets and files that can still be written.
+/// Of the number of octets and files that can still be written.
 fn room(place: &str, free: u64, files: Option<u64>) -> Finding {
     let says = format!("{place} has {} MB left.", free >> 20);
     let advice = "Make room: old logs (journalctl --vacuum-time=2weeks), packages (apt-get clean), backups.";
@@ -82,7 +82,7 @@ pub(super) async fn clock() -> Finding {
             "nothing on this machine sets it by the network.",
             "Install systemd-timesyncd or chrony, and look again some minutes later.",
         ),
-        _ => Finding::good(CLOCK, "whether the network sets it cannot be told from here."),
+        _ => Finding::good(CLOCK, "whether the network sets it cannot be seen from here."),
     }
 }
 

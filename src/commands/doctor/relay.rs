@@ -147,7 +147,7 @@ fn scripts(conversation: &Conversation) -> Finding {
     }
     Finding::doubtful(
         RELAY,
-        "it has no SMTPUTF8: applicants whose mailbox is outside ASCII get no mail, and staff are told.",
+        "it has no SMTPUTF8: applicants whose mailbox is outside ASCII get no mail, and staff get a mail that says so.",
         "Ask the people who run it (Postfix: smtputf8_enable = yes), or use another.",
     )
 }

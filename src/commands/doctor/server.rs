@@ -1,4 +1,4 @@
-//! The database server: whether it is what the site needs, and where `DATABASE_URL` names several, how they stand together.
+//! The database server: whether it is what the site needs, and where `DATABASE_URL` names several, how they fit together.
 
 use super::{DATABASE, Finding};
 use crate::database::{HostAnswer, HostInspection, Inspection};
@@ -155,7 +155,7 @@ fn standbys(primary: &HostAnswer) -> Finding {
         Some(_) => Finding::good(DATABASE, "a synchronous standby is there."),
         None => Finding::doubtful(
             DATABASE,
-            "whether a synchronous standby is there cannot be told.",
+            "whether a synchronous standby is there cannot be seen.",
             "Let the site's user see it: GRANT pg_monitor TO npoc.",
         ),
     }

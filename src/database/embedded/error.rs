@@ -1,4 +1,4 @@
-//! What an operator is told when the embedded server cannot be had.
+//! Why the embedded server cannot run, in words for an operator.
 
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;

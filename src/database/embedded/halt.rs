@@ -1,4 +1,4 @@
-//! How those who start a server are told to leave off.
+//! Halts those who start a server.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +19,7 @@ impl Halt {
         self.0.load(Ordering::SeqCst)
     }
 
-    /// An error once they are told.
+    /// Returns an error once they are to halt.
     pub(super) fn check(&self) -> Result<(), Error> {
         if self.is_told() { Err(Error::Halted) } else { Ok(()) }
     }

@@ -1,6 +1,6 @@
 //! How the server ends when the site does, however it does.
 //!
-//! Between the two stands a shell that waits on a pipe whose other end only we hold. When we let go
+//! Between the two is a shell that waits on a pipe whose other end only we hold. When we let go
 //! of it, or are killed, the pipe closes and the shell asks the server for a fast shutdown. (A
 //! parent-death signal would not do: it fires when the *thread* that started the child ends, and is
 //! lost when the child changes its user.)
@@ -58,7 +58,7 @@ for _ in 1 2 3 4 5; do
 done
 "#;
 
-/// What a server of ours is told in addition to PostgreSQL's defaults. It compiles no queries: an operator who confines the
+/// The settings of a server of ours, beside PostgreSQL's defaults. It compiles no queries: an operator who confines the
 /// site may well forbid to make code (`MemoryDenyWriteExecute` of systemd). The last three keep what
 /// applicants wrote out of its log, where a failing statement would otherwise show it. (A value
 /// that a cast refuses is part of the message itself: no query may cast what an applicant wrote.)

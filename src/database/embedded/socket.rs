@@ -1,4 +1,4 @@
-//! The directory of the socket. Whoever can enter it is the database's superuser, so it lets nobody
+//! The directory of the socket. Anyone who can enter it is the database's superuser, so it lets nobody
 //! but its owner in.
 
 use std::ffi::OsStr;
@@ -60,7 +60,7 @@ fn fits(directory: &Path) -> bool {
     clean && path.len() + "/".len() + NAME.len() + ".lock".len() <= LONGEST
 }
 
-/// Takes away what stands there, and fails if that is somebody else's. Making a directory fails if
+/// Takes away what is there, and fails if that is somebody else's. Making a directory fails if
 /// one is there, so what is made is ours alone.
 fn renew(path: &Path) -> Result<(), Error> {
     let removed = match fs::remove_dir_all(path) {

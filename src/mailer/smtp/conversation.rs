@@ -105,7 +105,7 @@ impl Conversation {
     /// Hands one message over.
     ///
     /// # Errors
-    /// An [`SmtpError`]. After a refusal (but 421) the conversation can go on with another mail; after any other error
+    /// An [`SmtpError`]. After a refusal (but 421) the conversation can continue with another mail; after any other error
     /// it must end.
     pub async fn deliver(&mut self, envelope: &Envelope, message: &[u8], time: MailTime) -> Result<(), SmtpError> {
         self.wire.deadline = time.deadline;

@@ -19,7 +19,7 @@ const KEYWORDS: [&str; 4] = ["STARTTLS", "PIPELINING", "SMTPUTF8", "8BITMIME"];
 /// The kinds of login that we know.
 const LOGINS: [&str; 2] = ["PLAIN", "LOGIN"];
 
-/// How much of the other kinds is told.
+/// How much of the other kinds is reported.
 const OFFERED: usize = 100;
 
 impl Extensions {

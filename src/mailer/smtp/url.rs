@@ -1,4 +1,4 @@
-//! Reads `SMTP_URL`: where the relay is and how it is spoken to.
+//! Reads `SMTP_URL`: where the relay is and how to speak to it.
 
 use std::net::IpAddr;
 

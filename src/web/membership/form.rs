@@ -69,7 +69,7 @@ impl<'a> FormPage<'a> {
         Self::new(layout, posted.form_key, &posted.answers, &[], change)
     }
 
-    /// Everything kept, all problems told; the focus is on their summary.
+    /// Everything kept, all problems shown; the focus is on their summary.
     pub fn refused(layout: Layout<'a>, posted: &Posted, problems: &[Problem]) -> Self {
         Self::new(layout, posted.form_key, &posted.answers, problems, None)
     }

@@ -6,14 +6,13 @@ mod form;
 mod origin;
 mod posted;
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use askama::Template;
 use axum::extract::{Path, Request, State};
-use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use uuid::Uuid;
 
@@ -36,7 +35,7 @@ use posted::{Posted, Step};
 /// it itself may take, and a little.
 const STORING_LIMIT: Duration = Duration::from_secs(9);
 
-/// What stands above the answers on the check page.
+/// What is above the answers on the check page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Notice {
     /// Nothing has happened yet.
@@ -101,37 +100,40 @@ pub async fn post(State(site): State<Arc<Site>>, request: Request) -> Result<Res
         return Err(Failure::Compressed);
     }
     let (head, body) = request.into_parts();
-    let proxies = site.limit.proxies();
-    proxies.note(&head.headers, &head.extensions);
-    let client = proxies.client(&head.headers, &head.extensions);
+    let client = site.limit.proxies().client(&head);
     let posting = site
         .bodies
         .read(body, client.unwrap_or(Ipv4Addr::LOCALHOST.into()))
         .await?;
-    let answer = answer(&site, &head, &Posted::read(&posting.octets)).await?;
+    let answer = answer(&site, &head.headers, client, &Posted::read(&posting.octets)).await?;
     posting.answered(answer).await
 }
 
-async fn answer(site: &Site, head: &Parts, posted: &Posted) -> Result<Response, Failure> {
+async fn answer(
+    site: &Site,
+    headers: &HeaderMap,
+    client: Option<IpAddr>,
+    posted: &Posted,
+) -> Result<Response, Failure> {
     let form_key = posted.form_key;
     match (posted.step, membership::check(&posted.answers)) {
         (Step::Edit(field), _) => edit(site, posted, field),
         (_, Err(problems)) => refuse(site, posted, &problems),
         (Step::TakeLikelier(field), Ok(application)) => ask_to_check(site, &without_slip(application, field), form_key),
         (Step::Check | Step::Send(None), Ok(application)) => ask_to_check(site, &application, form_key),
-        (Step::Send(Some(_)), Ok(application)) if is_of_another_site(&head.headers, &site.frame.public_url) => {
+        (Step::Send(Some(_)), Ok(application)) if is_of_another_site(headers, &site.frame.public_url) => {
             ask_to_check(site, &application, form_key)
         }
         (Step::Send(Some(key)), Ok(application)) => {
-            take(site, head, &Submission::sent(&application, form_key, key)).await
+            take(site, client, &Submission::sent(&application, form_key, key)).await
         }
     }
 }
 
-async fn take(site: &Site, head: &Parts, submission: &Submission<'_>) -> Result<Response, Failure> {
-    let verdict = site.limit.judge(&head.headers, &head.extensions);
+async fn take(site: &Site, client: Option<IpAddr>, submission: &Submission<'_>) -> Result<Response, Failure> {
+    let verdict = site.limit.judge(client);
     if verdict == Verdict::TooMany {
-        return hold(site, submission).await;
+        return put_off(site, submission).await;
     }
     // Early: what would only wait has its answers back at once, and what is taken stays fast.
     let Some(place) = site.intake.place() else {
@@ -208,7 +210,7 @@ fn give_back(site: &Site, submission: &Submission, notice: Notice, status: Statu
 }
 
 /// Over the limit. What the key has stored before is stored all the same.
-async fn hold(site: &Site, submission: &Submission<'_>) -> Result<Response, Failure> {
+async fn put_off(site: &Site, submission: &Submission<'_>) -> Result<Response, Failure> {
     match soon(membership::receipt_of_key(&site.pool, submission.key)).await {
         Ok(Some(receipt)) => Ok(see_receipt(&receipt)),
         Ok(None) => give_back(site, submission, Notice::TooMany, StatusCode::TOO_MANY_REQUESTS),

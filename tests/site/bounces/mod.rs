@@ -216,7 +216,7 @@ async fn a_bounce_for_an_erased_application_leaves_no_address() {
 async fn after_a_complaint_no_arrival_is_mailed_to_that_address() {
     let (site, _) = site_with_sent_mail().await;
     assert_eq!(bounce(&site, &report("arf-abuse.eml")).await, BounceOutcome::Marked);
-    assert_eq!(site.deliver_all().await, [Step::Sent], "staff are told");
+    assert_eq!(site.deliver_all().await, [Step::Sent], "staff get a mail");
     let again = [("representative_email", "Wanjiku+more@afyabora.or.ke")];
     let reference = site.apply(&again).await;
     assert_eq!(site.deliver_all().await, [Step::Sent], "staff's mail");

@@ -1,4 +1,4 @@
-//! What assistive technology is told.
+//! What assistive technology gets.
 
 use npoc::membership::{QUESTIONS, Question, Rule, wording};
 use serde_json::{Value, json};

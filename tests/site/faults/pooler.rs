@@ -42,7 +42,7 @@ impl PgBouncer {
             .arg(home.join("pgbouncer.ini"))
             .stdin(Stdio::null())
             .stderr(Stdio::null());
-        // Who may reach the server's socket is whoever the server runs as; root does for neither.
+        // Who may reach the server's socket is the user that the server runs as; root does for neither.
         let server = std::fs::metadata(options.get_socket().unwrap()).unwrap();
         let (uid, gid) = (
             std::os::unix::fs::MetadataExt::uid(&server),

@@ -1,7 +1,7 @@
 //! Everything at once: applications come from eight sides while the site is killed, PostgreSQL is
 //! stopped in the middle of what it does, and the mail server fails at random.
 //!
-//! `STORM=long` is the full measure. Whoever gets no receipt sends again, as a person would.
+//! `STORM=long` is the full measure. A client that gets no receipt sends again, as a person would.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;

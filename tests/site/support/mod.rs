@@ -354,7 +354,7 @@ impl Mail {
         }
     }
 
-    /// A header as it stands in the file, unfolded.
+    /// A header as the file has it, unfolded.
     pub fn header(&self, name: &str) -> Option<String> {
         let head = self.raw.split("\r\n\r\n").next()?.replace("\r\n ", " ");
         let prefix = format!("{}:", name.to_lowercase());

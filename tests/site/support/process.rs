@@ -36,7 +36,7 @@ impl Process {
             }
             said.push_str(&line);
         };
-        // Whoever writes to a pipe that nobody reads waits forever.
+        // A program that writes to a pipe that nobody reads waits forever.
         let kept = Arc::new(Mutex::new(said));
         let keeping = Arc::clone(&kept);
         std::thread::spawn(move || {
@@ -120,7 +120,7 @@ pub fn until(mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// Gets a page of whoever listens there.
+/// Gets a page of the program that listens there.
 pub fn get(address: SocketAddr, path: &str) -> Option<Answer> {
     ask(address, &format!("GET {path} HTTP/1.1\r\n"), "")
 }
