@@ -4,7 +4,7 @@
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory as _};
 use url::Url;
 
-use crate::values::DomainName;
+use crate::values::{DomainName, EmailAddress};
 
 /// Returns the text with each address broken, as in `https[:]//evil[.]example/`, but for those of the organization's own
 /// domain. The host that a web address leads to is named behind it, in ASCII: it may hide behind a user's name, or look
@@ -23,6 +23,18 @@ pub fn unlinked(text: &str, own: Option<&DomainName>) -> String {
         safe.push_str(&word[bare.len()..]);
     }
     safe
+}
+
+/// Returns a mail address as it is, so that staff can use it; broken like other text where its mailbox has signs that hardly
+/// any has, since programs take `www.evil.example/x@gmail.com` for a page.
+#[must_use]
+pub fn mail_address(address: &EmailAddress) -> String {
+    let written = address.to_string();
+    if is_made_of(address.mailbox(), "-._+'&=%~$\u{200c}\u{200d}") {
+        written
+    } else {
+        unlinked(&written, None)
+    }
 }
 
 /// Whether a word is one address of this domain and nothing else. A program may end a link at any sign and begin another
@@ -164,6 +176,28 @@ mod tests {
             "中文。日本語の文。続き。",
         ] {
             assert_eq!(unlinked(written, None), written);
+        }
+    }
+
+    #[test]
+    fn a_mail_address_stays_whole_unless_it_reads_as_a_page() {
+        for (address, safe) in [
+            ("ann@example.org", "ann@example.org"),
+            ("mary.o'brien+npoc@example.org", "mary.o'brien+npoc@example.org"),
+            ("r&d.info@example.org", "r&d.info@example.org"),
+            ("உதவி.மையம்@example.org", "உதவி.மையம்@example.org"),
+            ("www.evil.example/x@gmail.com", "www[.]evil[.]example/x@gmail[.]com"),
+            ("evil.example?@gmail.com", "evil[.]example?@gmail[.]com"),
+            ("evil.example#x@gmail.com", "evil[.]example#x@gmail[.]com"),
+            ("evil.example|x@gmail.com", "evil[.]example|x@gmail[.]com"),
+            ("evil.example）x@gmail.com", "evil[.]example）x@gmail[.]com"),
+            (
+                "\"https://evil.example/\"@gmail.com",
+                "\"https[:]//evil[.]example/\"@gmail[.]com [leads to evil[.]example]",
+            ),
+        ] {
+            let parsed = EmailAddress::parse(address).unwrap();
+            assert_eq!(mail_address(&parsed), safe);
         }
     }
 
