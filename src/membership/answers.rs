@@ -2,9 +2,9 @@
 //! way, so that the form, the check page, the emails and the terminal show the same thing.
 
 use super::question::{Field, QUESTIONS};
-use super::unlinked::unlinked;
+use super::unlinked::{mail_address, unlinked};
 use super::wording;
-use crate::values::{DomainName, text};
+use crate::values::{DomainName, EmailAddress, text};
 
 /// Answers by question, each a list, since some questions take several.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -89,6 +89,15 @@ impl ForPeople {
     pub fn unlinked(mut self, own: &DomainName) -> Self {
         for line in &mut self.lines {
             *line = unlinked(line, Some(own));
+        }
+        self
+    }
+
+    /// The same with mail addresses that staff can use, unless a program could take one for a page.
+    #[must_use]
+    pub fn with_usable_addresses(mut self) -> Self {
+        for line in &mut self.lines {
+            *line = EmailAddress::parse(line).map_or_else(|_| unlinked(line, None), |address| mail_address(&address));
         }
         self
     }

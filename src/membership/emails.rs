@@ -13,7 +13,7 @@ use super::doubts::Doubt;
 use super::findings::{Finding, findings, verdict};
 use super::question::{Field, Rule};
 use super::suspicion::Suspicions;
-use super::unlinked::unlinked;
+use super::unlinked::{mail_address, unlinked};
 
 use crate::mailer::{Email, Purpose};
 use crate::values::EmailAddress;
@@ -176,14 +176,15 @@ impl StaffEmail<'_> {
         let name = self.application.answers().one(Field::RepresentativeName);
         [
             unlinked(name.unwrap_or_default(), Some(self.application.domain_name())),
-            self.application.representative_email().to_string(),
+            mail_address(self.application.representative_email()),
         ]
     }
 
     /// The stated domain name and the mail addresses stay as they are, so that staff can use them.
     fn answers(&self) -> impl Iterator<Item = ForPeople> {
         let safe = |answer: ForPeople| match answer.field.question().rule {
-            Rule::DomainName | Rule::Email => answer,
+            Rule::DomainName => answer,
+            Rule::Email => answer.with_usable_addresses(),
             _ => answer.unlinked(self.application.domain_name()),
         };
         self.application.answers().for_people().map(safe)

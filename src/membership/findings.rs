@@ -4,7 +4,7 @@
 use super::check::Application;
 use super::doubts::Doubt;
 use super::question::Field;
-use super::unlinked::unlinked;
+use super::unlinked::{mail_address, unlinked};
 use crate::values::DomainName;
 
 /// One thing that the site worked out.
@@ -99,11 +99,20 @@ fn in_words(doubt: &Doubt, own: &DomainName) -> Option<(&'static str, String)> {
                 format!("MIXED within a label of {name}: it may be meant to look like another name"),
             )
         }
-        Doubt::Slip(slip) => (SLIPS, format!("{} (is it {}?)", slip.given, slip.meant)),
-        Doubt::OddMailbox { address, .. } => (MAILBOXES, format!("{address} (with characters of several kinds)")),
+        Doubt::Slip(slip) => {
+            let (given, meant) = (mail_address(&slip.given), mail_address(&slip.meant));
+            (SLIPS, format!("{given} (is it {meant}?)"))
+        }
+        Doubt::OddMailbox { address, .. } => {
+            let address = mail_address(address);
+            (MAILBOXES, format!("{address} (with characters of several kinds)"))
+        }
         Doubt::LongMailbox { address, .. } => (
             MAILBOXES,
-            format!("{address} (over 64 octets, which not every server takes)"),
+            format!(
+                "{} (over 64 octets, which not every server takes)",
+                mail_address(address)
+            ),
         ),
         Doubt::UnknownEnding { name, .. } => (ENDINGS, unlinked(name, Some(own))),
         Doubt::NotRegistered | Doubt::NotEligible(_) => return None,

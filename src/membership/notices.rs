@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::emails::MailIdentity;
-use super::unlinked::unlinked;
+use super::unlinked::{mail_address, unlinked};
 use crate::mailer::{Email, Purpose};
 use crate::outbox::{NoticeWriter, Undelivered, Why};
 
@@ -39,6 +39,10 @@ impl Notice<'_> {
                 "This person may not have applied: someone may have typed their address. The site sends no more confirmations to it."
             }
         }
+    }
+
+    fn recipient(&self) -> String {
+        mail_address(&self.email.recipient)
     }
 
     /// What a mail server said, which may be anybody's.

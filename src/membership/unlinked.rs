@@ -1,10 +1,10 @@
 //! What strangers wrote, for mails that come from NPOC: text of which no mail program makes a link, since readers trust
 //! such a mail.
 
-use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
+use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory as _};
 use url::Url;
 
-use crate::values::DomainName;
+use crate::values::{DomainName, EmailAddress};
 
 /// Returns the text with each address broken, as in `https[:]//evil[.]example/`, but for those of the organization's own
 /// domain. The host that a web address leads to is named behind it, in ASCII: it may hide behind a user's name, or look
@@ -25,13 +25,54 @@ pub fn unlinked(text: &str, own: Option<&DomainName>) -> String {
     safe
 }
 
-/// Whether a word is one address of this domain and nothing else.
+/// Returns a mail address as it is, so that staff can use it; broken like other text where its mailbox has signs that hardly
+/// any has, since programs take `www.evil.example/x@gmail.com` for a page.
+#[must_use]
+pub fn mail_address(address: &EmailAddress) -> String {
+    let written = address.to_string();
+    if is_made_of(address.mailbox(), "-._+'&=%~$\u{200c}\u{200d}") {
+        written
+    } else {
+        unlinked(&written, None)
+    }
+}
+
+/// Whether a word is one address of this domain and nothing else. A program may end a link at any sign and begin another
+/// behind it, so only those count that no program ends a link at.
 fn is_of(own: &DomainName, word: &str) -> bool {
-    let (_, address) = word.split_once("://").unwrap_or(("", word));
-    let is_one = !address.contains([',', ';', '|', '<', '>', '"', '\\']) && !address.contains("://");
-    let host = host(address).unwrap_or_default();
+    let Some(address) = without_scheme(bare(word)) else {
+        return false;
+    };
+    let (place, path) = address.split_at(address.find(['/', '?', '#']).unwrap_or(address.len()));
+    let (user, name) = place.split_once('@').unwrap_or(("", place));
+    let is_plain = is_made_of(user, "-._+") && is_made_of(name, "-.:") && is_made_of(path, "-._~/?#=&%+");
+    let host = host(place).unwrap_or_default();
     let rest = host.strip_suffix(own.ascii());
-    is_one && rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    is_plain && rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+/// The rest of an address of the web, or all of one without a scheme; nothing where something else is before the scheme.
+fn without_scheme(word: &str) -> Option<&str> {
+    match word.split_once("://") {
+        Some((scheme, rest)) => {
+            let is_known = ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+            is_known.then_some(rest)
+        }
+        None => Some(word),
+    }
+}
+
+fn is_made_of(text: &str, signs: &str) -> bool {
+    text.chars().all(|c| is_of_word(c) || signs.contains(c))
+}
+
+fn is_of_word(c: char) -> bool {
+    c.is_alphanumeric() || c.general_category_group() == GeneralCategoryGroup::Mark
+}
+
+/// Without the punctuation around it.
+fn bare(word: &str) -> &str {
+    word.trim_matches(|c: char| !is_of_word(c) && !matches!(c, '/' | '[' | ']' | '-'))
 }
 
 /// Where the first web address in a word leads, whatever its scheme is called.
@@ -42,18 +83,24 @@ fn leads_to(word: &str) -> Option<String> {
 
 /// The host of an address without its scheme, in ASCII.
 fn host(address: &str) -> Option<String> {
-    let bare = address.trim_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '/' | '[' | ']' | '-'));
-    let url = Url::parse(&format!("http://{bare}")).ok()?;
+    let url = Url::parse(&format!("http://{}", bare(address))).ok()?;
     url.host_str().map(str::to_owned)
 }
 
-/// With brackets around what makes an address of a text: the colon of a scheme, and the dot before a name, since programs
-/// make links of bare names too. Numbers, abbreviations and ends of sentences stay.
+/// With brackets around what makes an address of a text: the colon of a scheme, the dot before a name, since programs make
+/// links of bare names too, and the second backslash before a computer of Windows. Numbers, abbreviations and ends of
+/// sentences stay.
 fn broken(word: &str) -> String {
     let mut safe = String::with_capacity(word.len());
     for (index, c) in word.char_indices() {
         let rest = &word[index + c.len_utf8()..];
-        if (c == '.' && index > 0 && begins_with_name(rest)) || (c == ':' && rest.starts_with(['/', '\\'])) {
+        let is_address = match c {
+            '.' => index > 0 && begins_with_name(rest),
+            ':' => rest.starts_with(['/', '\\']),
+            '\\' => word[..index].ends_with('\\'),
+            _ => false,
+        };
+        if is_address {
             safe.extend(['[', c, ']']);
         } else {
             safe.push(c);
@@ -101,6 +148,7 @@ mod tests {
                 "ftp[:]//files[.]example [leads to files[.]example]",
             ),
             ("http:/\\evil.example", "http[:]/\\evil[.]example"),
+            ("\\\\192.0.2.1\\share", "\\[\\]192.0.2.1\\share"),
             ("//evil.example", "//evil[.]example"),
             ("ann@evil.example", "ann@evil[.]example"),
             ("mailto:ann@evil.example", "mailto:ann@evil[.]example"),
@@ -132,6 +180,28 @@ mod tests {
     }
 
     #[test]
+    fn a_mail_address_stays_whole_unless_it_reads_as_a_page() {
+        for (address, safe) in [
+            ("ann@example.org", "ann@example.org"),
+            ("mary.o'brien+npoc@example.org", "mary.o'brien+npoc@example.org"),
+            ("r&d.info@example.org", "r&d.info@example.org"),
+            ("உதவி.மையம்@example.org", "உதவி.மையம்@example.org"),
+            ("www.evil.example/x@gmail.com", "www[.]evil[.]example/x@gmail[.]com"),
+            ("evil.example?@gmail.com", "evil[.]example?@gmail[.]com"),
+            ("evil.example#x@gmail.com", "evil[.]example#x@gmail[.]com"),
+            ("evil.example|x@gmail.com", "evil[.]example|x@gmail[.]com"),
+            ("evil.example）x@gmail.com", "evil[.]example）x@gmail[.]com"),
+            (
+                "\"https://evil.example/\"@gmail.com",
+                "\"https[:]//evil[.]example/\"@gmail[.]com [leads to evil[.]example]",
+            ),
+        ] {
+            let parsed = EmailAddress::parse(address).unwrap();
+            assert_eq!(mail_address(&parsed), safe);
+        }
+    }
+
+    #[test]
     fn addresses_of_the_stated_domain_stay_whole() {
         let own = DomainName::parse("afyabora.or.ke").unwrap();
         for written in [
@@ -139,9 +209,13 @@ mod tests {
             "see (www.afyabora.or.ke).",
             "HTTPS://AFYABORA.OR.KE",
             "info@mail.afyabora.or.ke",
+            "“https://afyabora.or.ke:443/a_b/c.html?d=e&f=%20#g”,",
         ] {
             assert_eq!(unlinked(written, Some(&own)), written);
         }
+        let tamil = DomainName::parse("தமிழ்.சிங்கப்பூர்").unwrap();
+        let written = "(https://தமிழ்.சிங்கப்பூர்)";
+        assert_eq!(unlinked(written, Some(&tamil)), written);
         for written in [
             "https://afyabora.or.ke@evil.example",
             "https://afyabora.or.ke.evil.example/",
@@ -151,6 +225,21 @@ mod tests {
             "https://evil.example/afyabora.or.ke",
             "https://evil.example#@afyabora.or.ke",
             "https://evil.example\\\\@afyabora.or.ke",
+            "evil.example).afyabora.or.ke",
+            "https://evil.example'.afyabora.or.ke/",
+            "evil.example!.afyabora.or.ke",
+            "evil.example&.afyabora.or.ke",
+            "evil.example\u{200b}.afyabora.or.ke",
+            "evil.example。afyabora.or.ke",
+            "evil.example\u{3000}.afyabora.or.ke",
+            "ann@evil.example@afyabora.or.ke",
+            "www.evil.example/x@afyabora.or.ke",
+            "evil.example:80@afyabora.or.ke",
+            "evil.example|https://afyabora.or.ke",
+            "evil.example/https://afyabora.or.ke",
+            "https://afyabora.or.ke/ann@evil.example",
+            "https://afyabora.or.ke/)www.evil.example",
+            "afyabora.or.ke/）evil.example",
         ] {
             let safe = unlinked(written, Some(&own));
             assert!(!safe.contains("://") && !safe.contains("l.example"), "{safe}");

@@ -51,13 +51,15 @@ fn may_stand(c: char, before: Option<char>, after: Option<char>, label: &str) ->
     }
 }
 
-/// RFC 5892, 3: the letters, digits and marks of 2.1 (UTS 46 has made capitals small), the exceptions
-/// of 2.6, and the hyphen and the joiners, which have rules of their own; but no Jamo (2.9) and no
+/// RFC 5892, 3: the letters, digits and marks of 2.1 (UTS 46 has made capitals small, and the small
+/// letters of Cherokee, which are the newer ones, capitals), the exceptions of 2.6, and the hyphen and the joiners, which have rules of their own; but no Jamo (2.9) and no
 /// marks for symbols or music (2.4).
 fn is_of_a_name(c: char) -> bool {
     use GeneralCategory::{DecimalNumber, LowercaseLetter, ModifierLetter, NonspacingMark, OtherLetter, SpacingMark};
     match c {
-        '-' | '\u{200c}' | '\u{200d}' | '\u{6fd}' | '\u{6fe}' | '\u{f0b}' | '\u{3007}' => true,
+        '-' | '\u{200c}' | '\u{200d}' | '\u{6fd}' | '\u{6fe}' | '\u{f0b}' | '\u{3007}' | '\u{13a0}'..='\u{13f5}' => {
+            true
+        }
         _ if is_jamo(c) || matches!(c, '\u{20d0}'..='\u{20ff}' | '\u{1d100}'..='\u{1d24f}') => false,
         _ => matches!(
             c.general_category(),
@@ -105,6 +107,7 @@ mod tests {
             "〇",
             "སྤྱ་ད",
             "क्\u{200d}ष",
+            "ᏣᎳᎩ",
         ] {
             assert_eq!(misplaced(label), None, "{label}");
         }

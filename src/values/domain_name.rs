@@ -236,6 +236,8 @@ mod tests {
             ("straße.example", "straße.example", "xn--strae-oqa.example"),
             ("مثال.إختبار", "مثال.إختبار", "xn--mgbh0fb.xn--kgbechtv"),
             ("www.org", "www.org", "www.org"),
+            ("ᏣᎳᎩ.com", "ᏣᎳᎩ.com", "xn--f9dt7l.com"),
+            ("ꮳꮃꭹ.com", "ᏣᎳᎩ.com", "xn--f9dt7l.com"),
             (
                 "xn--mgba3gch31f060k.com",
                 "نامه\u{200c}ای.com",

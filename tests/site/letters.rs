@@ -270,6 +270,9 @@ async fn nothing_that_was_typed_becomes_a_link_in_staff_mail() {
             "icann_groups",
             "https://аpple.example and https://afyabora.or.ke/groups",
         ),
+        ("representative_email", "www.evil.example/ann@gmail.com"),
+        ("alternate_name", "Bob evil.example|https://afyabora.or.ke"),
+        ("alternate_email", "evil.example?bob@gmail.com"),
     ];
     let reference = site.apply(&typed).await;
     site.deliver_all().await;
@@ -284,6 +287,7 @@ async fn nothing_that_was_typed_becomes_a_link_in_staff_mail() {
         "https[:]//evil[.]example/login [leads to evil[.]example]",
         "http[:]//npoc[.]org@evil[.]example/ [leads to evil[.]example]",
         "https[:]//аpple[.]example [leads to xn--pple-43d[.]example] and https://afyabora.or.ke/groups",
+        "www[.]evil[.]example/ann@gmail[.]com",
     ] {
         assert!(staff.text.contains(words), "{words} in {}", staff.text);
     }

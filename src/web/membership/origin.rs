@@ -1,14 +1,21 @@
 //! Where a form was posted from: a page of another site must not apply in the name of its visitors.
 
 use axum::http::header::{HOST, ORIGIN};
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Returns whether a browser says that a page of another site posted the form. Programs that are no browsers say nothing,
-/// and old browsers name only the origin. `null` names none: a privacy setting sends it from our own page too.
+/// and old browsers name only the origin. A header without a value says nothing either: a privacy filter blanks what it does
+/// not remove. `null` names none: a privacy setting sends it from our own page too.
 pub fn is_of_another_site(headers: &HeaderMap, public_url: &str) -> bool {
-    let value = |name: &HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    let said = |value: &&HeaderValue| !value.as_bytes().trim_ascii().is_empty();
+    let value = |name: &HeaderName| {
+        headers
+            .get(name)
+            .filter(said)
+            .map(|value| value.to_str().unwrap_or_default())
+    };
     match value(&SEC_FETCH_SITE) {
         Some(site) => !["same-origin", "none"].contains(&site.trim().to_ascii_lowercase().as_str()),
         None => value(&ORIGIN).is_some_and(|origin| {
@@ -37,7 +44,10 @@ mod tests {
             (Some("cross-site"), Some("https://npoc.org"), true),
             (Some("same-site"), Some("https://blog.npoc.org"), true),
             (Some("Cross-Site"), None, true),
-            (Some(""), None, true),
+            (Some(""), None, false),
+            (Some(" "), Some(""), false),
+            (Some(""), Some("https://evil.example"), true),
+            (Some("same-origin, cross-site"), None, true),
             (Some("same-origin"), Some("https://npoc.org"), false),
             (Some("same-origin"), Some("null"), false),
             (Some("none"), None, false),
