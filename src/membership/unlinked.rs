@@ -25,12 +25,12 @@ pub fn unlinked(text: &str, own: Option<&DomainName>) -> String {
     safe
 }
 
-/// Returns a mail address as it is, so that staff can use it; broken like other text where its mailbox has signs that hardly
-/// any has, since programs take `www.evil.example/x@gmail.com` for a page.
+/// Returns a mail address as it is, so that staff can use it; broken like other text where its mailbox names a host beside
+/// signs that hardly any has, since programs take `www.evil.example/x@gmail.com` for a page.
 #[must_use]
 pub fn mail_address(address: &EmailAddress) -> String {
-    let written = address.to_string();
-    if is_made_of(address.mailbox(), "-._+'&=%~$\u{200c}\u{200d}") {
+    let (written, mailbox) = (address.to_string(), address.mailbox());
+    if is_made_of(mailbox, "-._+'&=%~$\u{200c}\u{200d}") || unlinked(mailbox, None) == mailbox {
         written
     } else {
         unlinked(&written, None)
@@ -185,6 +185,8 @@ mod tests {
             ("ann@example.org", "ann@example.org"),
             ("mary.o'brien+npoc@example.org", "mary.o'brien+npoc@example.org"),
             ("r&d.info@example.org", "r&d.info@example.org"),
+            ("o’brien@example.org", "o’brien@example.org"),
+            ("!#$%&'*+/=?^_`{|}~-@example.org", "!#$%&'*+/=?^_`{|}~-@example.org"),
             ("உதவி.மையம்@example.org", "உதவி.மையம்@example.org"),
             ("www.evil.example/x@gmail.com", "www[.]evil[.]example/x@gmail[.]com"),
             ("evil.example?@gmail.com", "evil[.]example?@gmail[.]com"),

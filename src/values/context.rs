@@ -52,8 +52,9 @@ fn may_stand(c: char, before: Option<char>, after: Option<char>, label: &str) ->
 }
 
 /// RFC 5892, 3: the letters, digits and marks of 2.1 (UTS 46 has made capitals small, and the small
-/// letters of Cherokee, which are the newer ones, capitals), the exceptions of 2.6, and the hyphen and the joiners, which have rules of their own; but no Jamo (2.9) and no
-/// marks for symbols or music (2.4).
+/// letters of Cherokee, which are the newer ones, capitals), the exceptions of 2.6, and the hyphen
+/// and the joiners, which have rules of their own; but no Jamo (2.9) and no marks for symbols or
+/// music (2.4).
 fn is_of_a_name(c: char) -> bool {
     use GeneralCategory::{DecimalNumber, LowercaseLetter, ModifierLetter, NonspacingMark, OtherLetter, SpacingMark};
     match c {
