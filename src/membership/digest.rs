@@ -5,7 +5,7 @@ use askama::Template;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::emails::{MailIdentity, shortened};
+use super::emails::{BY_REPLY, MailIdentity, shortened};
 use super::unlinked::unlinked;
 use crate::database::Pool;
 use crate::mailer::{Email, Purpose};
@@ -160,9 +160,13 @@ impl Digest {
         }
     }
 
-    /// Those whose mail is here whole.
-    fn whole(&self) -> impl Iterator<Item = (&Member, &str)> {
-        self.members.iter().filter_map(|one| Some((one, one.text.as_deref()?)))
+    /// Those whose mail is here whole. A reply to the digest reaches none of them, so their words about it are left out;
+    /// nothing that was answered comes before these.
+    fn whole(&self) -> impl Iterator<Item = (&Member, String)> {
+        let here = |text: &String| text.replacen(BY_REPLY, "The representative:", 1);
+        self.members
+            .iter()
+            .filter_map(move |one| Some((one, one.text.as_ref().map(here)?)))
     }
 
     /// How many are here by reference only.

@@ -21,6 +21,9 @@ use crate::values::EmailAddress;
 /// A subject stays readable in a list of mails; the whole name is in the body.
 const NAME_IN_SUBJECT: usize = 60;
 
+/// The line before the representative whom a reply reaches.
+pub(super) const BY_REPLY: &str = "A reply to this mail goes to the representative:";
+
 /// What emails need to know of the site.
 #[derive(Clone, Debug)]
 pub struct MailIdentity {
@@ -167,7 +170,7 @@ impl StaffEmail<'_> {
         if self.application.representative_email().needs_smtputf8() {
             "To answer, write a new mail to the representative. A reply to this mail does not reach them:"
         } else {
-            "A reply to this mail goes to the representative:"
+            BY_REPLY
         }
     }
 

@@ -215,6 +215,11 @@ mod tests {
 
     #[rustfmt::skip]
     const KNOWN: &[(&str, &[&str])] = &[
+        ("AX", &["Åland", "Aland"]),
+        ("PM", &["Saint Pierre", "St. Pierre", "Miquelon"]),
+        ("ST", &["Sao Tome", "Principe"]),
+        ("TC", &["Turks and Caicos", "Turks & Caicos"]),
+        ("WF", &["Futuna"]),
         ("TR", &["Turkey", "TÜRKIYE", "turkiye", "Republic of Türkiye", "tur", " tr "]),
         ("CI", &["Ivory Coast", "Côte d'Ivoire", "Cote d’Ivoire", "COTE DIVOIRE", "côte d‘ivoire", "the Ivory Coast"]),
         ("MM", &["Burma", "Myanmar", "Republic of the Union of Myanmar"]),

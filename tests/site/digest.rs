@@ -88,6 +88,13 @@ async fn the_twenty_first_within_an_hour_is_the_first_in_a_digest() {
         digest.text
     );
     assert!(digest.text.contains("    Afya Bora Health Network\n"));
+    assert!(digest.text.contains("\n\nThe representative:\n    Wanjikũ Kamau\n"));
+    for part in [&digest.text, &digest.html] {
+        assert!(
+            !part.contains("goes to the representative"),
+            "a reply reaches none of them"
+        );
+    }
     for reference in &references[20..] {
         assert!(
             digest
