@@ -18,6 +18,9 @@ const SAME_MAILBOXES: [(&str, &str); 8] = [
     ("daum.net", "hanmail.net"),
 ];
 
+/// Providers with a domain in many countries.
+const IN_MANY_COUNTRIES: [&str; 8] = ["yahoo", "hotmail", "outlook", "live", "gmx", "yandex", "msn", "aol"];
+
 /// Providers to which marks within a mailbox's name mean nothing, so a tag cannot be separated from the name.
 const BLIND_TO_MARKS: [&str; 2] = ["proton.me", "yandex.com"];
 
@@ -40,7 +43,7 @@ impl CountedAs {
     #[must_use]
     pub fn of(address: &EmailAddress) -> Self {
         let (below, domain) = split(address.domain());
-        let is_large_provider = WELL_KNOWN.contains(&domain);
+        let is_large_provider = is_large_provider(domain);
         let shared = SAME_MAILBOXES.iter().find(|(name, _)| *name == domain);
         let host = shared.map_or(domain, |(_, first)| first);
         // Below a provider's domain a name is one user's, and what is before the @ is free.
@@ -54,6 +57,12 @@ impl CountedAs {
             is_large_provider,
         }
     }
+}
+
+/// Whether very many people have their mail there. A provider of many countries has a name under each.
+fn is_large_provider(domain: &str) -> bool {
+    let name = domain.split('.').next().unwrap_or_default();
+    WELL_KNOWN.contains(&domain) || IN_MANY_COUNTRIES.contains(&name)
 }
 
 /// The labels below the registered domain, if there are any, and that domain, as the DNS has them.
@@ -152,6 +161,12 @@ mod tests {
             ("a@mail.gmail.com", "gmail.com", true),
             ("a@yahoo.co.uk", "yahoo.co.uk", true),
             ("a@gmail.com.example.org", "example.org", false),
+            ("a@outlook.fr", "outlook.fr", true),
+            ("a@hotmail.it", "hotmail.it", true),
+            ("a@yahoo.com.au", "yahoo.com.au", true),
+            ("a@live.nl", "live.nl", true),
+            ("a@liverpool.example", "liverpool.example", false),
+            ("a@yahoo.example.org", "example.org", false),
             ("a@notgmail.com", "notgmail.com", false),
             ("a@x.github.io", "x.github.io", false),
             ("a@b.例え.テスト", "xn--r8jz45g.xn--zckzah", false),

@@ -250,7 +250,7 @@ fn mail_to_applicant(news: &NewApplication) -> Finding {
         );
         Finding::of(label, value).with_caution("the applicant got no confirmation")
     } else {
-        Finding::of(label, "goes out with this one")
+        Finding::of(label, "goes out at once")
     }
 }
 

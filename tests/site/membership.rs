@@ -154,6 +154,21 @@ async fn a_form_that_another_site_posts_is_shown_to_be_checked() {
         assert_eq!(reply.status, StatusCode::SEE_OTHER, "{headers:?}");
     }
     assert_eq!(site.count("applications").await, 1, "one key, one application");
+    let checked = site.check(&[("form_key", &key.to_string())]).await;
+    let kept = checked.submission_key().to_string();
+    let key = key.to_string();
+    let form = [("step", "send"), ("form_key", &*key), ("submission_key", &*kept)];
+    let renamed = Request::post("/membership")
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .header("origin", "https://name-of-a-proxy.example")
+        .body(Body::from(encode(&good_with(&form))))
+        .unwrap();
+    let reply = site.ask(renamed).await;
+    assert_eq!(
+        reply.status,
+        StatusCode::SEE_OTHER,
+        "from our check page, by an old browser"
+    );
 }
 
 #[tokio::test]

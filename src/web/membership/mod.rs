@@ -121,11 +121,12 @@ async fn answer(
         (_, Err(problems)) => refuse(site, posted, &problems),
         (Step::TakeLikelier(field), Ok(application)) => ask_to_check(site, &without_slip(application, field), form_key),
         (Step::Check | Step::Send(None), Ok(application)) => ask_to_check(site, &application, form_key),
-        (Step::Send(Some(_)), Ok(application)) if is_of_another_site(headers, &site.frame.public_url) => {
-            ask_to_check(site, &application, form_key)
-        }
         (Step::Send(Some(key)), Ok(application)) => {
-            take(site, client, &Submission::sent(&application, form_key, key)).await
+            let submission = Submission::sent(&application, form_key, key);
+            if is_of_another_site(headers, &site.frame.public_url, submission.key == key) {
+                return ask_to_check(site, &application, form_key);
+            }
+            take(site, client, &submission).await
         }
     }
 }

@@ -7,8 +7,9 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Returns whether a browser says that a page of another site posted the form. Programs that are no browsers say nothing,
 /// and old browsers name only the origin. A header without a value says nothing either: a privacy filter blanks what it does
-/// not remove. `null` names none: a privacy setting sends it from our own page too.
-pub fn is_of_another_site(headers: &HeaderMap, public_url: &str) -> bool {
+/// not remove. `null` names none: a privacy setting sends it from our own page too. An origin counts only against a form
+/// that no check page made, since a proxy may give the site another name than its visitors know.
+pub fn is_of_another_site(headers: &HeaderMap, public_url: &str, is_of_check_page: bool) -> bool {
     let said = |value: &&HeaderValue| !value.as_bytes().trim_ascii().is_empty();
     let value = |name: &HeaderName| {
         headers
@@ -18,6 +19,7 @@ pub fn is_of_another_site(headers: &HeaderMap, public_url: &str) -> bool {
     };
     match value(&SEC_FETCH_SITE) {
         Some(site) => !["same-origin", "none"].contains(&site.trim().to_ascii_lowercase().as_str()),
+        None if is_of_check_page => false,
         None => value(&ORIGIN).is_some_and(|origin| {
             let host = value(&HOST).unwrap_or_default();
             origin != "null" && !is_ours(&origin.to_ascii_lowercase(), host, public_url)
@@ -63,8 +65,10 @@ mod tests {
             let mut headers = HeaderMap::from_iter([(HOST, "127.0.0.1:8080".parse().unwrap())]);
             headers.extend(site.map(|site| (SEC_FETCH_SITE, site.parse().unwrap())));
             headers.extend(origin.map(|origin| (ORIGIN, origin.parse().unwrap())));
-            let said = is_of_another_site(&headers, "https://npoc.org");
-            assert_eq!(said, is_foreign, "{site:?} {origin:?}");
+            let said = |is_of_check_page| is_of_another_site(&headers, "https://npoc.org", is_of_check_page);
+            assert_eq!(said(false), is_foreign, "{site:?} {origin:?}");
+            let says_so_itself = is_foreign && site.is_some_and(|site| !site.trim().is_empty());
+            assert_eq!(said(true), says_so_itself, "of a check page: {site:?} {origin:?}");
         }
     }
 }
