@@ -32,8 +32,8 @@ pub enum Doubt {
     MixedScripts {
         /// The first question that it answers.
         field: Field,
-        /// In Unicode.
-        name: String,
+        /// As people read it and as the DNS has it.
+        name: DomainName,
     },
     /// A domain name has an ending that this site does not know.
     UnknownEnding {
@@ -96,14 +96,17 @@ fn of_names(application: &Application, asked: &[Field]) -> Vec<Doubt> {
         .chain(others)
         .filter(|(field, name)| !asked.contains(field) && seen.insert(name.ascii().to_owned()))
         .collect();
-    let text = |name: &DomainName| name.unicode().to_owned();
     let mixed = names.iter().filter(|(_, name)| name.mixes_scripts());
     let unknown = names.iter().filter(|(_, name)| !name.has_known_ending());
-    let mixed = mixed.map(|(field, name)| (*field, text(name)));
-    let unknown = unknown.map(|(field, name)| (*field, text(name)));
     mixed
-        .map(|(field, name)| Doubt::MixedScripts { field, name })
-        .chain(unknown.map(|(field, name)| Doubt::UnknownEnding { field, name }))
+        .map(|(field, name)| Doubt::MixedScripts {
+            field: *field,
+            name: name.clone(),
+        })
+        .chain(unknown.map(|(field, name)| Doubt::UnknownEnding {
+            field: *field,
+            name: name.unicode().to_owned(),
+        }))
         .collect()
 }
 

@@ -93,7 +93,7 @@ fn in_words(doubt: &Doubt, own: &DomainName) -> Option<(&'static str, String)> {
     Some(match doubt {
         Doubt::SharedDomain { host } => (SHARED, format!("everybody at {}", unlinked(host, None))),
         Doubt::MixedScripts { name, .. } => {
-            let name = unlinked(name, Some(own));
+            let name = unlinked(name.unicode(), Some(own));
             (
                 SCRIPTS,
                 format!("MIXED within a label of {name}: it may be meant to look like another name"),

@@ -75,9 +75,9 @@ fn likelier<'a>(given: &DomainName, own: &'a DomainName) -> Option<&'a str> {
         return None;
     }
     let registered = own.registered();
-    // Nobody has mail at a name that is a host's.
-    let is_near_own =
-        shared_host(own).is_none() && (near(given.unicode(), registered).is_some() || is_twin(given, own));
+    // Nobody has mail at a name that is a host's. A name of mixed scripts may be a look-alike, and the address the right one.
+    let may_be_meant = shared_host(own).is_none() && !own.mixes_scripts();
+    let is_near_own = may_be_meant && (near(given.unicode(), registered).is_some() || is_twin(given, own));
     is_near_own.then_some(registered).or_else(|| {
         let near = WELL_KNOWN
             .iter()
@@ -244,6 +244,7 @@ mod tests {
         assert_eq!(meant("alumni.harvard.edu", "alumni.example.org"), None);
         assert_eq!(meant("www2.bar.org", "www2.foo.org"), None);
         assert_eq!(meant("mail.ch", "mail.example.org"), None);
+        assert_eq!(meant("example.org", "exаmple.org"), None, "a Cyrillic а in one's own");
         assert_eq!(
             meant("afybora.org", "kenya.afyabora.org").as_deref(),
             Some("afyabora.org")

@@ -194,8 +194,12 @@ pub fn asked_again(doubt: &Doubt) -> Option<AskedAgain> {
         ),
         Doubt::MixedScripts { field, name } => (
             field,
-            name.clone(),
-            "It mixes letters of several scripts, so one may be another letter that looks the same.".to_owned(),
+            name.unicode().to_owned(),
+            format!(
+                "It mixes letters of several scripts, so one may be another letter that looks the same: in the domain name \
+                 system it is {}.",
+                name.ascii()
+            ),
         ),
         Doubt::UnknownEnding { field, name } => {
             let ending = name.rsplit('.').next().unwrap_or_default();

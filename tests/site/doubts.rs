@@ -174,7 +174,8 @@ async fn check_page_mail_and_terminal_show_the_same_doubts() {
     for words in [
         "o’brien@exаmple.org looks like o'brien@exаmple.org",
         &format!("Is {long} right?"),
-        "Is exаmple.org right? It mixes letters of several scripts",
+        "Is exаmple.org right? It mixes letters of several scripts, so one may be another letter that looks the same: \
+         in the domain name system it is xn--exmple-4nf.org.",
         "NPOC’s members are registered organizations.",
         "Bodies that represent a government in ICANN",
     ] {
