@@ -2,11 +2,14 @@
 
 pub mod browser;
 pub mod database;
+pub mod delivery;
 pub mod firefox;
 pub mod gate;
+mod mail;
 pub mod pair;
 pub mod process;
 pub mod relay;
+mod reply;
 mod sending;
 
 use std::net::SocketAddr;
@@ -15,22 +18,22 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::http::response::Parts;
-use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
+use axum::http::{HeaderValue, Request, header};
 use http_body_util::BodyExt as _;
-use mail_parser::MessageParser;
 use npoc::clock::Clock;
 use npoc::database::Pool;
 use npoc::mailer::{Mailer, Transport};
-use npoc::membership::{Field, MailIdentity};
+use npoc::membership::MailIdentity;
 use npoc::outbox::{Outbox, Step};
 use npoc::settings::{Purpose, Settings};
 use npoc::web::{self, Limits};
-use scraper::{Html, Selector};
 use sqlx::PgPool;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-pub use sending::stored_key;
+pub use mail::Mail;
+pub use reply::Reply;
+pub use sending::{send_body, send_body_with, stored_key};
 
 /// A complete application, any part of which a test may replace.
 pub const GOOD: [(&str, &str); 17] = [
@@ -65,21 +68,6 @@ pub struct TestSite {
     pub folder: PathBuf,
     service: web::Service,
     site: Arc<web::Site>,
-}
-
-/// An answer, read whole.
-pub struct Reply {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: String,
-}
-
-/// A mail as a parser that did not write it reads it.
-pub struct Mail {
-    pub raw: String,
-    pub text: String,
-    pub html: String,
-    pub subject: String,
 }
 
 impl TestSite {
@@ -264,102 +252,6 @@ impl Drop for TestSite {
         if let Some(home) = self.folder.parent().filter(|home| home.is_dir()) {
             drop(std::fs::remove_dir_all(home));
         }
-    }
-}
-
-impl Reply {
-    /// An answer that came through the network, without its headers.
-    pub fn of(answer: process::Answer) -> Self {
-        Self {
-            status: StatusCode::from_u16(answer.status).unwrap(),
-            headers: HeaderMap::new(),
-            body: answer.body,
-        }
-    }
-
-    pub fn html(&self) -> Html {
-        Html::parse_document(&self.body)
-    }
-
-    /// The text of the first element that matches, white space folded.
-    pub fn text_of(&self, selector: &str) -> String {
-        self.all(selector).into_iter().next().unwrap_or_default()
-    }
-
-    /// The text of each element that matches.
-    pub fn all(&self, selector: &str) -> Vec<String> {
-        let selector = Selector::parse(selector).unwrap();
-        self.html()
-            .select(&selector)
-            .map(|element| folded(&element.text().collect::<String>()))
-            .collect()
-    }
-
-    /// One attribute of each element that matches.
-    pub fn attributes(&self, selector: &str, name: &str) -> Vec<String> {
-        let selector = Selector::parse(selector).unwrap();
-        let html = self.html();
-        html.select(&selector)
-            .filter_map(|element| element.attr(name))
-            .map(str::to_owned)
-            .collect()
-    }
-
-    pub fn location(&self) -> &str {
-        self.headers[header::LOCATION].to_str().unwrap()
-    }
-
-    pub fn submission_key(&self) -> Uuid {
-        self.attributes("input[name=submission_key]", "value")[0]
-            .parse()
-            .unwrap()
-    }
-
-    /// What the form page or the check page gives back for a field.
-    pub fn kept(&self, name: &str) -> Vec<String> {
-        let mut kept = self.attributes(
-            &format!("input[type=text][name={name}], input[type=hidden][name={name}], input[name={name}][checked]"),
-            "value",
-        );
-        kept.extend(self.attributes(&format!("select[name={name}] option[selected]"), "value"));
-        // The parser leaves the first line break of a textarea out, as browsers do.
-        let textarea = Selector::parse(&format!("textarea[name={name}]")).unwrap();
-        kept.extend(
-            self.html()
-                .select(&textarea)
-                .map(|area| area.text().collect::<String>()),
-        );
-        kept
-    }
-
-    /// Asserts that the page gives back all of these that are answers.
-    pub fn assert_keeps(&self, typed: &[(&str, &str)]) {
-        for (name, value) in typed
-            .iter()
-            .filter(|(name, value)| Field::named(name).is_some() && !value.is_empty())
-        {
-            assert_eq!(self.kept(name), [*value], "{name}");
-        }
-    }
-}
-
-impl Mail {
-    pub fn read(raw: &[u8]) -> Self {
-        let mail = MessageParser::default().parse(raw).unwrap();
-        Self {
-            raw: String::from_utf8_lossy(raw).into_owned(),
-            text: mail.body_text(0).unwrap().replace("\r\n", "\n"),
-            html: mail.body_html(0).unwrap().into_owned(),
-            subject: mail.subject().unwrap().to_owned(),
-        }
-    }
-
-    /// A header as the file has it, unfolded.
-    pub fn header(&self, name: &str) -> Option<String> {
-        let head = self.raw.split("\r\n\r\n").next()?.replace("\r\n ", " ");
-        let prefix = format!("{}:", name.to_lowercase());
-        let line = head.lines().find(|line| line.to_lowercase().starts_with(&prefix))?;
-        Some(line[prefix.len()..].trim().to_owned())
     }
 }
 

@@ -7,7 +7,7 @@ use npoc::membership::{self, Answers, submission_key};
 use uuid::Uuid;
 
 use super::process::PATIENCE;
-use super::{Reply, TestSite, good_with};
+use super::{Reply, TestSite, encode, good_with};
 
 impl TestSite {
     /// Sends with a key of its own and returns the reference on the receipt.
@@ -37,4 +37,16 @@ pub fn stored_key(changes: &[(&str, &str)], key: Uuid) -> Uuid {
     let pairs = given.iter().map(|(name, value)| ((*name).into(), (*value).into()));
     let application = membership::check(&Answers::typed(pairs)).unwrap();
     submission_key(key, application.answers())
+}
+
+/// Encodes the good application, to be sent with a key.
+pub fn send_body(key: Uuid) -> String {
+    send_body_with(&[], key)
+}
+
+/// Encodes the good application with changes, to be sent with a key.
+pub fn send_body_with(changes: &[(&str, &str)], key: Uuid) -> String {
+    let key = key.to_string();
+    let step = [("step", "send"), ("submission_key", key.as_str())];
+    encode(&[&good_with(changes)[..], &step].concat())
 }

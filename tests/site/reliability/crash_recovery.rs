@@ -1,0 +1,111 @@
+//! The real program, killed and started again.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use npoc::database::embedded;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::support::process::{Process, mails_in};
+use crate::support::{send_body, stored_key};
+
+/// Applications posted in all, and how many are acknowledged when the site is killed.
+const POSTS: usize = 200;
+const KILLED_AFTER: usize = 80;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_application_that_got_its_receipt_survives_kill_9_with_both_its_mails() {
+    let home = std::env::temp_dir().join(format!("npoc-kill-{}", std::process::id()));
+    let settings = [("NPOC_DATA_DIR", home.to_str().unwrap()), ("NPOC_RATE_LIMIT", "0")];
+    let acknowledged = post_until_killed(Process::start(&settings).ready());
+    assert!(
+        (KILLED_AFTER..POSTS).contains(&acknowledged.len()),
+        "killed in the middle: {}",
+        acknowledged.len()
+    );
+
+    let site = Process::start(&settings);
+    let pool = PgPool::connect_with(npoc::database::options(&embedded::running(&home).unwrap()))
+        .await
+        .unwrap();
+    let stored = assert_all_or_none(&pool, &acknowledged).await;
+    // A worker that was killed held its lease for three minutes: here the test lets them pass.
+    sqlx::query("UPDATE outbox SET due_at = now() WHERE sent_at IS NULL")
+        .execute(&pool)
+        .await
+        .unwrap();
+    assert_eq!(
+        mails_within_a_minute(&home, 2 * stored).await,
+        2 * stored,
+        "each mail is there once"
+    );
+    pool.close().await;
+    drop(site);
+    std::fs::remove_dir_all(&home).ok();
+}
+
+/// Posts from eight sides; the one that gets the receipt that counts kills the site. Returns the keys that
+/// got their 303.
+fn post_until_killed(site: Process) -> BTreeSet<String> {
+    let acknowledged = Mutex::new(BTreeSet::new());
+    let next = AtomicUsize::new(0);
+    let address = site.address;
+    let site = Mutex::new(Some(site));
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                while next.fetch_add(1, Ordering::Relaxed) < POSTS {
+                    let Some(key) = post_one(address) else { continue };
+                    let mut acknowledged = acknowledged.lock().unwrap();
+                    acknowledged.insert(key);
+                    if acknowledged.len() == KILLED_AFTER {
+                        site.lock().unwrap().take().unwrap().kill();
+                    }
+                }
+            });
+        }
+    });
+    acknowledged.into_inner().unwrap()
+}
+
+/// The submission key of an application that got its receipt.
+fn post_one(address: SocketAddr) -> Option<String> {
+    let key = Uuid::now_v7();
+    let body = send_body(key);
+    (Process::post(address, &body)?.status == 303).then(|| stored_key(&[], key).to_string())
+}
+
+/// Whatever was stored, acknowledged or not, has its history and its two mails. Returns how many.
+async fn assert_all_or_none(pool: &PgPool, acknowledged: &BTreeSet<String>) -> usize {
+    let keys: Vec<Uuid> = sqlx::query_scalar("SELECT submission_key FROM applications")
+        .fetch_all(pool)
+        .await
+        .unwrap();
+    let stored: BTreeSet<String> = keys.iter().map(Uuid::to_string).collect();
+    assert_eq!(acknowledged.difference(&stored).count(), 0, "acknowledged and missing");
+    assert_eq!(stored.len(), keys.len(), "stored twice");
+    let whole: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM applications a
+         WHERE (SELECT count(*) FROM outbox o WHERE o.reference = a.reference) = 2
+           AND (SELECT count(*) FROM application_history h WHERE h.reference = a.reference) = 1",
+    )
+    .fetch_one(pool)
+    .await
+    .unwrap();
+    assert_eq!(usize::try_from(whole).unwrap(), keys.len());
+    keys.len()
+}
+
+/// How many mails are there, as soon as there are `enough`, and after a minute at the latest.
+async fn mails_within_a_minute(home: &Path, enough: usize) -> usize {
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while mails_in(home) < enough && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    mails_in(home)
+}
