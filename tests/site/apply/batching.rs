@@ -32,7 +32,7 @@ async fn counts(site: &TestSite) -> (i64, i64, i64) {
 }
 
 #[tokio::test]
-async fn applications_that_come_at_once_are_stored_in_fewer_transactions_and_each_has_what_is_its_own() {
+async fn concurrent_applications_share_transactions() {
     let site = TestSite::new().await;
     let sent = send_all(&site, 0..20).await;
     site.deliver_all().await;
@@ -52,7 +52,7 @@ async fn applications_that_come_at_once_are_stored_in_fewer_transactions_and_eac
 }
 
 #[tokio::test]
-async fn what_one_application_fails_for_does_not_fail_those_that_came_with_it() {
+async fn failed_application_does_not_fail_its_batch() {
     let site = TestSite::new().await;
     site.sql("ALTER TABLE applications ADD CONSTRAINT by_a_test CHECK (organization_name <> 'Number 7')")
         .await;
@@ -68,7 +68,7 @@ async fn what_one_application_fails_for_does_not_fail_those_that_came_with_it() 
 }
 
 #[tokio::test]
-async fn sent_again_among_others_an_application_has_its_first_receipt_and_they_have_theirs() {
+async fn resent_application_in_a_batch_gets_its_first_receipt() {
     let site = TestSite::new().await;
     let key = Uuid::now_v7();
     let first = site.send_until_stored(&[], key).await;
@@ -83,7 +83,7 @@ async fn sent_again_among_others_an_application_has_its_first_receipt_and_they_h
 }
 
 #[tokio::test]
-async fn those_whose_keys_an_open_transaction_holds_wait_alone() {
+async fn locked_keys_delay_no_other_application() {
     let site = TestSite::new().await;
     // Their turn comes before that of all others.
     let held = [1, 2, 3].map(Uuid::from_u128);
@@ -112,7 +112,7 @@ async fn those_whose_keys_an_open_transaction_holds_wait_alone() {
 }
 
 #[tokio::test]
-async fn one_that_is_sent_twice_among_others_is_stored_once() {
+async fn duplicate_in_one_batch_is_stored_once() {
     let site = TestSite::new().await;
     let lock = database::lock_applications(&site.pool).await;
     let key = Uuid::now_v7();
@@ -129,7 +129,7 @@ async fn one_that_is_sent_twice_among_others_is_stored_once() {
 }
 
 #[tokio::test]
-async fn applications_that_failed_leave_their_places_to_others() {
+async fn failed_applications_free_their_permits() {
     let limits = Limits {
         storing: 2,
         ..Limits::default()
@@ -145,7 +145,7 @@ async fn applications_that_failed_leave_their_places_to_others() {
 }
 
 #[tokio::test]
-async fn connections_that_are_lost_while_applications_are_being_stored_cost_nobody_a_receipt() {
+async fn lost_connections_lose_no_receipt() {
     let site = TestSite::new().await;
     let lock = database::lock_applications(&site.pool).await;
     let losing = async {
@@ -170,7 +170,7 @@ async fn send_and_go(site: &TestSite) {
 }
 
 #[tokio::test]
-async fn an_applicant_whose_connection_breaks_has_sent_the_application_all_the_same() {
+async fn application_is_stored_after_the_client_disconnects() {
     let site = TestSite::new().await;
     let lock = database::lock_applications(&site.pool).await;
     send_and_go(&site).await;
@@ -184,7 +184,7 @@ async fn an_applicant_whose_connection_breaks_has_sent_the_application_all_the_s
 }
 
 #[tokio::test]
-async fn a_stop_waits_for_what_is_being_stored_though_its_sender_has_gone() {
+async fn stop_waits_for_storing_after_the_client_left() {
     let site = TestSite::new().await;
     let lock = database::lock_applications(&site.pool).await;
     send_and_go(&site).await;

@@ -6,7 +6,7 @@ use crate::support::process::said;
 use crate::support::{TestSite, folded, good_with};
 
 #[tokio::test]
-async fn a_likely_slip_in_a_mail_address_is_asked_about_and_never_refused() {
+async fn likely_typo_in_an_email_address_is_a_question() {
     let site = TestSite::new().await;
     let slips = [
         ("representative_email", "ann@gmial.com"),
@@ -42,7 +42,7 @@ async fn a_likely_slip_in_a_mail_address_is_asked_about_and_never_refused() {
 }
 
 #[tokio::test]
-async fn near_its_own_domain_name_either_of_the_two_may_be_the_slip() {
+async fn typo_may_be_in_the_domain_name_or_in_the_address() {
     let site = TestSite::new().await;
     let asked = site.check(&[("representative_email", "wanjiku@afyabora.co.ke")]).await;
     let question = asked.text_of(".notice--warning");
@@ -57,7 +57,7 @@ async fn near_its_own_domain_name_either_of_the_two_may_be_the_slip() {
 }
 
 #[tokio::test]
-async fn an_ending_that_nobody_knows_is_asked_about_and_never_refused() {
+async fn unknown_domain_ending_is_a_question() {
     let site = TestSite::new().await;
     let typed = [("domain_name", "afyabora.or.k"), ("representative_email", "ann@web.dr")];
     let asked = site.check(&typed).await;
@@ -77,7 +77,7 @@ async fn an_ending_that_nobody_knows_is_asked_about_and_never_refused() {
 }
 
 #[tokio::test]
-async fn a_page_that_stands_where_a_domain_name_was_asked_for_is_kept() {
+async fn page_address_given_as_domain_name_becomes_the_website() {
     let site = TestSite::new().await;
     let group = "https://www.facebook.com/groups/123456";
     let checked = site.check(&[("domain_name", group)]).await;
@@ -99,7 +99,7 @@ async fn a_page_that_stands_where_a_domain_name_was_asked_for_is_kept() {
 }
 
 #[tokio::test]
-async fn the_likelier_address_is_taken_by_one_press_and_is_another_application() {
+async fn accepting_a_suggestion_makes_another_application() {
     let site = TestSite::new().await;
     let slip = [
         ("representative_email", "ann@gmial.com"),
@@ -125,7 +125,7 @@ async fn the_likelier_address_is_taken_by_one_press_and_is_another_application()
 }
 
 #[tokio::test]
-async fn an_organization_that_may_not_be_eligible_learns_why_and_whom_to_ask_before_it_sends() {
+async fn doubtful_eligibility_is_explained_before_sending() {
     let site = TestSite::new().await;
     for (changes, told) in [
         (("registered", "no"), "The executive committee may make an exception"),
@@ -157,7 +157,7 @@ async fn an_organization_that_may_not_be_eligible_learns_why_and_whom_to_ask_bef
 }
 
 #[tokio::test]
-async fn check_page_mail_and_terminal_show_the_same_doubts() {
+async fn check_page_email_and_terminal_show_the_same_doubts() {
     let site = TestSite::new().await;
     let long = format!("{}@afyabora.or.ke", "ក".repeat(22));
     let typed = [

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::support::{GOOD, TestSite, encode, good_with, send_body, stored_key};
 
 #[tokio::test]
-async fn an_organization_applies_and_gets_a_receipt() {
+async fn organization_applies_and_gets_a_receipt() {
     let site = TestSite::new().await;
     let form = site.get("/membership").await;
     for question in &QUESTIONS {
@@ -51,7 +51,7 @@ async fn an_organization_applies_and_gets_a_receipt() {
 }
 
 #[tokio::test]
-async fn the_receipt_shows_nothing_personal_and_is_for_nobody_else() {
+async fn receipt_shows_no_personal_data_and_is_private() {
     let site = TestSite::new().await;
     let sent = site.send_until_stored(&[], Uuid::now_v7()).await;
     let receipt = site.get(sent.location()).await;
@@ -70,7 +70,7 @@ async fn the_receipt_shows_nothing_personal_and_is_for_nobody_else() {
 }
 
 #[tokio::test]
-async fn an_application_sent_twice_is_stored_once() {
+async fn application_sent_twice_is_stored_once() {
     let site = TestSite::new().await;
     let key = Uuid::now_v7();
     let first = site.send(&[], key).await;
@@ -83,7 +83,7 @@ async fn an_application_sent_twice_is_stored_once() {
 }
 
 #[tokio::test]
-async fn twenty_at_once_with_one_key_are_one_application_with_one_receipt() {
+async fn twenty_concurrent_sends_with_one_key_store_one() {
     let site = TestSite::new().await;
     let key = Uuid::now_v7();
     let sent = futures_util::future::join_all((0..20).map(|_| site.send(&[], key))).await;
@@ -102,7 +102,7 @@ async fn twenty_at_once_with_one_key_are_one_application_with_one_receipt() {
 }
 
 #[tokio::test]
-async fn without_a_key_or_with_a_malformed_one_the_check_page_comes_back() {
+async fn missing_or_malformed_key_returns_the_check_page() {
     let site = TestSite::new().await;
     for key in [
         &[][..],
@@ -128,7 +128,7 @@ fn sent_with(headers: &[(&str, &str)], key: Uuid) -> Request<Body> {
 }
 
 #[tokio::test]
-async fn a_form_that_another_site_posts_is_shown_to_be_checked() {
+async fn form_posted_by_another_site_gets_the_check_page() {
     let site = TestSite::with(&[("NPOC_PUBLIC_URL", "https://npoc.org")]).await;
     let evil = ("origin", "https://evil.example");
     let key = Uuid::now_v7();
@@ -172,7 +172,7 @@ async fn a_form_that_another_site_posts_is_shown_to_be_checked() {
 }
 
 #[tokio::test]
-async fn a_key_belongs_to_its_answers() {
+async fn submission_key_belongs_to_its_answers() {
     let site = TestSite::new().await;
     let key = Uuid::now_v7();
     let first = site.send_until_stored(&[], key).await;
@@ -185,7 +185,7 @@ async fn a_key_belongs_to_its_answers() {
 }
 
 #[tokio::test]
-async fn a_check_page_asked_for_again_has_the_same_key_and_changed_answers_have_another() {
+async fn submission_key_changes_with_the_answers() {
     let site = TestSite::new().await;
     let form_key = site.get("/membership").await.kept("form_key").remove(0);
     let form = ("form_key", form_key.as_str());
@@ -217,7 +217,7 @@ async fn a_check_page_asked_for_again_has_the_same_key_and_changed_answers_have_
 }
 
 #[tokio::test]
-async fn change_goes_back_to_the_form_with_everything_kept_at_that_very_field() {
+async fn change_returns_to_the_field_and_keeps_every_answer() {
     let site = TestSite::new().await;
     let names = site.check(&[]).await.attributes("dd button[name=change]", "value");
     assert_eq!(names, QUESTIONS.map(|question| question.name));
@@ -231,7 +231,7 @@ async fn change_goes_back_to_the_form_with_everything_kept_at_that_very_field() 
 }
 
 #[tokio::test]
-async fn what_is_checked_comes_to_the_check_page_cleaned() {
+async fn check_page_shows_normalized_answers() {
     let site = TestSite::new().await;
     let page = site
         .check(&[
@@ -250,7 +250,7 @@ async fn what_is_checked_comes_to_the_check_page_cleaned() {
 }
 
 #[tokio::test]
-async fn an_unregistered_or_doubtful_organization_is_not_refused_on_the_spot() {
+async fn unregistered_organization_is_not_rejected() {
     let site = TestSite::new().await;
     site.apply(&[
         ("registered", "no"),
@@ -266,7 +266,7 @@ async fn an_unregistered_or_doubtful_organization_is_not_refused_on_the_spot() {
 }
 
 #[tokio::test]
-async fn a_network_that_sends_too_many_gets_its_answers_back() {
+async fn rate_limited_network_gets_its_answers_back() {
     let site = TestSite::with(&[("NPOC_RATE_LIMIT", "2")]).await;
     let mut statuses = Vec::new();
     for from in ["192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2"] {
@@ -290,7 +290,7 @@ async fn a_network_that_sends_too_many_gets_its_answers_back() {
 }
 
 #[tokio::test]
-async fn a_choice_that_is_not_on_offer_is_told_back() {
+async fn unknown_choice_is_quoted_in_its_problem() {
     let site = TestSite::new().await;
     for (name, given) in [
         ("kind_of_work", "astrology"),
@@ -305,7 +305,7 @@ async fn a_choice_that_is_not_on_offer_is_told_back() {
 }
 
 #[tokio::test]
-async fn a_form_opened_a_month_ago_is_accepted() {
+async fn form_opened_a_month_ago_is_accepted() {
     let site = TestSite::new().await;
     let month_ago = std::time::SystemTime::now() - std::time::Duration::from_hours(24 * 31);
     let since_epoch = month_ago.duration_since(std::time::UNIX_EPOCH).unwrap();
@@ -318,7 +318,7 @@ async fn a_form_opened_a_month_ago_is_accepted() {
 }
 
 #[tokio::test]
-async fn the_same_organization_is_welcome_again_and_nobody_else_learns_that_it_applied() {
+async fn repeated_application_is_accepted_and_known_to_staff_alone() {
     let site = TestSite::new().await;
     let first = site.apply(&[]).await;
     let checked = site.check(&[]).await;

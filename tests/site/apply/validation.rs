@@ -37,7 +37,7 @@ async fn assert_refused(site: &TestSite, changes: &[(&str, &str)], field: &str, 
 
 #[tokio::test]
 #[expect(clippy::too_many_lines, reason = "one row for each bad answer")]
-async fn bad_answers_get_a_clear_sentence_each_and_no_500() {
+async fn every_invalid_answer_gets_its_own_sentence() {
     let site = TestSite::new().await;
     let long = "ä".repeat(2_001);
     let (over_200, over_500, over_50) = (&long[..402], &long[..1002], &long[..102]);
@@ -175,7 +175,7 @@ async fn bad_answers_get_a_clear_sentence_each_and_no_500() {
 }
 
 #[tokio::test]
-async fn hostile_text_in_free_fields_is_cleaned_and_kept_harmless() {
+async fn hostile_text_is_normalized_and_escaped() {
     let site = TestSite::new().await;
     let page = site
         .check(&[
@@ -227,7 +227,7 @@ const UNSEEN: [&str; 22] = [
 ];
 
 #[tokio::test]
-async fn an_answer_that_nobody_sees_is_missing_to_every_question() {
+async fn invisible_answer_counts_as_missing() {
     let site = TestSite::new().await;
     for unseen in UNSEEN {
         let form: Vec<(&str, &str)> = QUESTIONS.iter().map(|question| (question.name, unseen)).collect();
@@ -249,7 +249,7 @@ async fn an_answer_that_nobody_sees_is_missing_to_every_question() {
 }
 
 #[tokio::test]
-async fn all_problems_are_told_at_once_in_form_order_with_the_focus_on_their_summary() {
+async fn all_problems_appear_at_once_in_a_focused_summary() {
     let site = TestSite::new().await;
     let reply = site.post(&[]).await;
     assert_eq!(reply.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -271,7 +271,7 @@ async fn all_problems_are_told_at_once_in_form_order_with_the_focus_on_their_sum
 }
 
 #[tokio::test]
-async fn half_an_alternate_is_asked_about_and_a_whole_one_is_taken() {
+async fn alternate_needs_both_name_and_address() {
     let site = TestSite::new().await;
     let name = ("alternate_name", "Otieno Ouma");
     let email = ("alternate_email", "otieno@afyabora.or.ke");
@@ -293,7 +293,7 @@ async fn half_an_alternate_is_asked_about_and_a_whole_one_is_taken() {
 }
 
 #[tokio::test]
-async fn repeated_missing_and_unknown_fields_lose_nothing() {
+async fn repeated_and_unknown_fields_lose_nothing() {
     let site = TestSite::new().await;
     let twice = [
         ("representative_role", "Director"),
@@ -310,7 +310,7 @@ async fn repeated_missing_and_unknown_fields_lose_nothing() {
 }
 
 #[tokio::test]
-async fn octets_that_are_no_utf_8_are_refused_with_a_sentence_and_the_rest_is_kept() {
+async fn invalid_utf8_is_rejected_and_other_answers_are_kept() {
     let site = TestSite::new().await;
     let good = encode(&good_with(&[("organization_name", "")]));
     let body = [good.as_bytes(), b"&organization_name=Caf%E9+Associa\xe7\xe3o"].concat();
@@ -329,7 +329,7 @@ async fn octets_that_are_no_utf_8_are_refused_with_a_sentence_and_the_rest_is_ke
 }
 
 #[tokio::test]
-async fn what_breaks_the_form_encoding_is_an_empty_form_and_no_500() {
+async fn malformed_form_encoding_counts_as_an_empty_form() {
     let site = TestSite::new().await;
     for body in [
         "%",

@@ -7,7 +7,7 @@ use crate::support::process::{run, said};
 use crate::support::{GOOD, TestSite, database};
 
 #[tokio::test]
-async fn applications_are_listed_and_shown_whole() {
+async fn applications_are_listed_and_shown() {
     let site = TestSite::new().await;
     let reference = site.apply(&[("organization_name", "صحة للجميع")]).await;
     let list = said(site.command(&["applications", "list"]));
@@ -28,7 +28,7 @@ async fn applications_are_listed_and_shown_whole() {
 }
 
 #[tokio::test]
-async fn an_application_is_found_again_whatever_form_was_typed() {
+async fn application_is_found_by_any_spelling() {
     let site = TestSite::new().await;
     let reference = site
         .apply(&[
@@ -68,7 +68,7 @@ async fn an_application_is_found_again_whatever_form_was_typed() {
 }
 
 #[tokio::test]
-async fn what_looks_like_spam_is_stored_mailed_marked_listed_and_released() {
+async fn suspected_spam_is_stored_emailed_and_released() {
     let site = TestSite::new().await;
     let links = "Buy <a href=http://a.example>this</a> http://b.example http://c.example http://d.example";
     let marked = site.apply(&[("statement", links)]).await;
@@ -107,7 +107,7 @@ async fn what_looks_like_spam_is_stored_mailed_marked_listed_and_released() {
 }
 
 #[tokio::test]
-async fn an_export_holds_every_answer_and_no_spreadsheet_takes_it_for_formulas() {
+async fn export_holds_every_answer_and_escapes_formulas() {
     let site = TestSite::new().await;
     let reference = site
         .apply(&[
@@ -135,7 +135,7 @@ async fn an_export_holds_every_answer_and_no_spreadsheet_takes_it_for_formulas()
 }
 
 #[tokio::test]
-async fn an_applicant_can_have_what_is_kept_of_it_and_of_nobody_else() {
+async fn export_of_one_application_holds_no_other() {
     let site = TestSite::new().await;
     let reference = site.apply(&[]).await;
     site.apply(&[("organization_name", "Somebody else")]).await;
@@ -153,7 +153,7 @@ async fn an_applicant_can_have_what_is_kept_of_it_and_of_nobody_else() {
 }
 
 #[tokio::test]
-async fn unsent_mail_is_listed_and_made_due_by_one_command() {
+async fn mail_retry_makes_unsent_emails_due() {
     let site = TestSite::new().await;
     let reference = site.apply(&[]).await;
     site.sql("UPDATE outbox SET given_up_at = now(), last_error = 'refused \u{1b}[31m' WHERE refusal_is_final")
@@ -173,7 +173,7 @@ async fn unsent_mail_is_listed_and_made_due_by_one_command() {
 }
 
 #[tokio::test]
-async fn a_new_database_is_created_and_an_up_to_date_one_is_left_alone() {
+async fn migrate_is_idempotent() {
     let options = database::empty_options().await;
     for _ in 0..2 {
         assert_eq!(
@@ -190,7 +190,7 @@ async fn a_new_database_is_created_and_an_up_to_date_one_is_left_alone() {
 }
 
 #[test]
-fn a_command_that_reads_makes_no_database() {
+fn read_only_command_creates_no_database() {
     let home = std::env::temp_dir().join(format!("npoc-nothing-{}", std::process::id()));
     let ended = run(&["applications", "list"], &[("NPOC_DATA_DIR", home.to_str().unwrap())]);
     assert!(!ended.status.success() && !home.exists());
@@ -198,7 +198,7 @@ fn a_command_that_reads_makes_no_database() {
 }
 
 #[test]
-fn help_names_every_command() {
+fn help_lists_every_command() {
     let help = said(run(&["--help"], &[]));
     for command in ["serve", "migrate", "doctor", "mail", "applications"] {
         assert!(help.contains(command), "{help}");

@@ -48,7 +48,7 @@ async fn examined(url: &str, settings: &[(&str, &str)]) -> Output {
 }
 
 #[tokio::test]
-async fn the_doctor_finds_nothing_where_all_is_well() {
+async fn doctor_finds_no_problem_on_a_healthy_site() {
     let url = database::url(&database::fresh_options().await);
     let relay = Relay::playing(Part::Accepts).await;
     let settings = [("DATABASE_URL", url.as_str()), ("SMTP_URL", &relay.url)];
@@ -84,7 +84,7 @@ async fn the_doctor_finds_nothing_where_all_is_well() {
 }
 
 #[tokio::test]
-async fn the_doctor_says_what_a_relay_refuses() {
+async fn doctor_reports_what_the_relay_rejects() {
     let url = database::url(&database::fresh_options().await);
     for (part, verdict, words) in [
         (Part::Says(At::Mail, "553 not your address"), "bad", "NPOC_MAIL_FROM"),
@@ -106,7 +106,7 @@ async fn the_doctor_says_what_a_relay_refuses() {
 }
 
 #[tokio::test]
-async fn the_doctor_says_what_is_wrong_with_a_database() {
+async fn doctor_reports_database_problems() {
     let nowhere = examined("postgres://npoc@127.0.0.1:1/npoc", &[]).await;
     finds(&nowhere, "Database", "bad", "Connection refused");
     finds(&nowhere, "Site", "bad", "systemctl start npoc");
@@ -147,7 +147,7 @@ async fn the_doctor_says_what_is_wrong_with_a_database() {
 }
 
 #[tokio::test]
-async fn the_doctor_says_that_its_user_may_not_store() {
+async fn doctor_reports_missing_database_privileges() {
     let site = TestSite::new().await;
     let url = database::url(&site.pool.connect_options());
     site.sql("CREATE ROLE may_read LOGIN").await;
@@ -171,7 +171,7 @@ async fn the_doctor_says_that_its_user_may_not_store() {
 }
 
 #[tokio::test]
-async fn nothing_that_a_relay_says_can_look_like_a_finding_or_drive_the_terminal() {
+async fn relay_replies_cannot_forge_findings_or_control_terminals() {
     let url = database::url(&database::fresh_options().await);
     let reply = "550-\u{1b}[2J\u{1b}]0;gone\u{7}\r\n550 \rok   Relay: all well \u{202e}";
     let relay = Relay::playing(Part::Says(At::Rcpt, reply)).await;
@@ -194,7 +194,7 @@ async fn nothing_that_a_relay_says_can_look_like_a_finding_or_drive_the_terminal
 }
 
 #[test]
-fn the_doctor_takes_no_other_program_for_the_site() {
+fn doctor_does_not_mistake_another_program_for_the_site() {
     let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = other.local_addr().unwrap().to_string();
     std::thread::spawn(move || {
@@ -211,7 +211,7 @@ fn the_doctor_takes_no_other_program_for_the_site() {
 }
 
 #[test]
-fn the_doctor_names_settings_that_cannot_be_used_and_those_that_may_not_be_meant() {
+fn doctor_reports_invalid_and_doubtful_settings() {
     let wrong = run(&["doctor", "--json"], &[("NPOC_LISTEN", "x"), ("NPOC_RATE_LIMIT", "y")]);
     assert_eq!(wrong.status.code(), Some(1));
     finds(&wrong, "Settings", "bad", "NPOC_LISTEN");
@@ -236,7 +236,7 @@ fn the_doctor_names_settings_that_cannot_be_used_and_those_that_may_not_be_meant
 }
 
 #[tokio::test]
-async fn the_doctor_says_what_clocks_did_and_what_is_erased_next() {
+async fn doctor_reports_clock_problems_and_planned_erasures() {
     let site = TestSite::new().await;
     let url = database::url(&site.pool.connect_options());
     let days = [("NPOC_RETENTION_DAYS", "30")];

@@ -75,7 +75,7 @@ const NOTHING: [&str; 10] =
     ["か", "ガィド", "कल।", "가자", "’", "\u{ad}", "", "womens’ office", "npoc-", "1234567890123"];
 
 #[tokio::test]
-async fn what_is_typed_in_another_spelling_is_found() {
+async fn search_finds_other_spellings() {
     let site = TestSite::new().await;
     let three = [
         site.apply(RIGHTS).await,
@@ -116,7 +116,7 @@ async fn what_is_typed_in_another_spelling_is_found() {
 }
 
 #[tokio::test]
-async fn every_part_of_every_answer_is_found_by_the_index() {
+async fn index_finds_every_part_of_every_answer() {
     let site = TestSite::new().await;
     for changes in [RIGHTS, LIGHT, TOKYO] {
         site.apply(changes).await;
@@ -141,7 +141,7 @@ async fn every_part_of_every_answer_is_found_by_the_index() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_running_site_indexes_what_it_stores_and_what_was_there() {
+async fn running_site_indexes_new_and_old_applications() {
     let before = TestSite::new().await;
     before.apply(&[]).await;
     let home = std::env::temp_dir().join(format!("npoc-search-{}", uuid::Uuid::new_v4()));
@@ -176,7 +176,7 @@ async fn a_running_site_indexes_what_it_stores_and_what_was_there() {
 }
 
 #[tokio::test]
-async fn a_locked_application_is_indexed_later_and_delays_no_other() {
+async fn locked_application_is_indexed_later() {
     let site = TestSite::new().await;
     let held = site.apply(&[]).await;
     let free = site.apply(&[]).await;
@@ -199,7 +199,7 @@ async fn a_locked_application_is_indexed_later_and_delays_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_is_being_indexed_is_erased_after_that() {
+async fn erasure_waits_for_indexing() {
     let site = TestSite::new().await;
     let reference = site.apply(&[]).await;
     site.sql("UPDATE outbox SET sent_at = now()").await;
@@ -224,7 +224,7 @@ async fn one_that_is_being_indexed_is_erased_after_that() {
 }
 
 #[tokio::test]
-async fn a_search_among_many_reads_its_index_and_not_the_table() {
+async fn search_reads_the_index_and_not_the_table() {
     let site = TestSite::new().await;
     site.apply(RIGHTS).await;
     site.sql(MANY).await;
@@ -282,7 +282,7 @@ const MANY: &str = "
     ON CONFLICT DO NOTHING";
 
 #[tokio::test]
-async fn an_export_takes_the_conditions_of_a_list() {
+async fn export_accepts_the_filters_of_a_list() {
     let site = TestSite::new().await;
     let rights = site.apply(RIGHTS).await;
     let light = site.apply(LIGHT).await;
@@ -314,7 +314,7 @@ async fn an_export_takes_the_conditions_of_a_list() {
 }
 
 #[tokio::test]
-async fn a_country_is_known_by_its_common_and_former_names() {
+async fn country_is_found_by_common_and_former_names() {
     let site = TestSite::new().await;
     for code in ["TR", "CI", "XK", "KR"] {
         site.apply(&[("country", code)]).await;
@@ -347,7 +347,7 @@ async fn a_country_is_known_by_its_common_and_former_names() {
 }
 
 #[tokio::test]
-async fn the_form_lists_kosovo_and_former_names_and_takes_codes_alone() {
+async fn form_lists_kosovo_and_former_country_names() {
     let site = TestSite::new().await;
     let form = site.get("/membership").await;
     let names = form.all("select[name=country] option");

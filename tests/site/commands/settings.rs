@@ -10,7 +10,7 @@ use crate::support::{read_settings, settings};
 const HOME: (&str, &str) = ("HOME", "/home/npoc");
 
 #[test]
-fn with_nothing_set_the_site_runs_at_home() {
+fn defaults_run_the_site_at_home() {
     let settings = settings(&[HOME]);
     assert_eq!(settings.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(settings.public_url, "http://127.0.0.1:8080");
@@ -25,7 +25,7 @@ fn with_nothing_set_the_site_runs_at_home() {
 }
 
 #[test]
-fn every_fault_is_told_in_one_message_and_no_value_is_quoted() {
+fn one_message_lists_all_faults_without_values() {
     let faults = read_settings(
         Purpose::Serve,
         &[
@@ -66,7 +66,7 @@ fn every_fault_is_told_in_one_message_and_no_value_is_quoted() {
 }
 
 #[test]
-fn a_production_site_that_would_lose_mail_refuses_to_start() {
+fn production_site_without_a_relay_refuses_to_start() {
     let own = ("DATABASE_URL", "postgres://npoc@localhost/npoc");
     let faults = read_settings(Purpose::Serve, &[HOME, own]).unwrap_err().to_string();
     assert!(
@@ -82,7 +82,7 @@ fn a_production_site_that_would_lose_mail_refuses_to_start() {
 }
 
 #[test]
-fn addresses_that_would_break_the_mail_are_refused_and_domains_in_any_script_are_taken() {
+fn unusable_addresses_in_settings_are_rejected() {
     for (name, value) in [
         ("NPOC_MAIL_FROM", "büro@example.org"),
         ("NPOC_STAFF_EMAIL", "büro@example.org"),
@@ -99,7 +99,7 @@ fn addresses_that_would_break_the_mail_are_refused_and_domains_in_any_script_are
 }
 
 #[test]
-fn the_program_says_what_is_wrong_and_ends() {
+fn program_exits_with_every_invalid_setting() {
     let ended = run(&[], &[("NPOC_LISTEN", "nowhere"), ("NPOC_RATE_LIMIT", "many")]);
     assert!(!ended.status.success());
     let said = String::from_utf8(ended.stderr).unwrap();
@@ -110,7 +110,7 @@ fn the_program_says_what_is_wrong_and_ends() {
 }
 
 #[test]
-fn every_setting_that_is_read_stands_in_the_manual_the_readme_and_the_file_of_the_package() {
+fn every_setting_is_documented() {
     let asked = std::cell::RefCell::new(std::collections::BTreeSet::new());
     let asking = |name: &str| {
         asked.borrow_mut().insert(name.to_owned());
@@ -140,7 +140,7 @@ fn every_setting_that_is_read_stands_in_the_manual_the_readme_and_the_file_of_th
 }
 
 #[test]
-fn the_settings_of_the_package_can_be_used_once_the_relay_is_written_in() {
+fn packaged_settings_work_with_a_relay() {
     let package = include_str!("../../../deploy/npoc.env").replace("#SMTP_URL", "SMTP_URL");
     let file = std::env::temp_dir().join(format!("npoc-package-{}", std::process::id()));
     std::fs::write(&file, package).unwrap();
@@ -154,7 +154,7 @@ fn the_settings_of_the_package_can_be_used_once_the_relay_is_written_in() {
 }
 
 #[test]
-fn settings_are_read_from_the_file_that_is_named_and_its_faults_quote_no_value() {
+fn settings_file_is_read_and_its_values_are_not_quoted() {
     let file = std::env::temp_dir().join(format!("npoc-settings-{}", std::process::id()));
     let path = file.to_str().unwrap();
     std::fs::write(
@@ -194,7 +194,7 @@ fn settings_are_read_from_the_file_that_is_named_and_its_faults_quote_no_value()
 }
 
 #[test]
-fn a_file_of_settings_that_would_be_read_otherwise_than_it_looks_is_refused() {
+fn ambiguous_settings_file_is_rejected() {
     let file = std::env::temp_dir().join(format!("npoc-otherwise-{}", std::process::id()));
     for (lines, fault) in [
         (

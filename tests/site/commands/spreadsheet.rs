@@ -37,7 +37,7 @@ fn export(site: &TestSite, format: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_a_spreadsheet_would_change_begins_with_an_apostrophe() {
+async fn cells_that_a_spreadsheet_would_change_are_escaped() {
     let site = site_with_cells().await;
     let csv = export(&site, "csv");
     let mut csv = csv::Reader::from_reader(csv.trim_start_matches('\u{feff}').as_bytes());
@@ -57,7 +57,7 @@ async fn what_a_spreadsheet_would_change_begins_with_an_apostrophe() {
 }
 
 #[tokio::test]
-async fn a_box_left_unticked_is_an_answer_in_a_spreadsheet() {
+async fn unticked_box_is_an_answer_in_a_spreadsheet() {
     let site = TestSite::new().await;
     site.apply(&[("publish", "")]).await;
     let csv = export(&site, "csv");

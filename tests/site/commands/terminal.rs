@@ -59,7 +59,7 @@ async fn three() -> (TestSite, [String; 3]) {
 }
 
 #[tokio::test]
-async fn a_list_fits_a_terminal_of_any_width_in_any_script() {
+async fn list_fits_any_terminal_width_in_any_script() {
     let (site, references) = three().await;
     site.sql(
         "UPDATE outbox SET sent_at = now() WHERE reference = (SELECT reference FROM applications ORDER BY id LIMIT 1)",
@@ -88,7 +88,7 @@ async fn a_list_fits_a_terminal_of_any_width_in_any_script() {
 }
 
 #[tokio::test]
-async fn an_application_is_shown_in_lines_that_fit() {
+async fn application_fits_the_terminal_width() {
     let (site, references) = three().await;
     let statement = "We plant trees, dig wells and teach. ".repeat(20);
     let wordy = site.apply(&[("statement", statement.trim())]).await;
@@ -128,7 +128,7 @@ fn listed(site: &TestSite, conditions: &[&str]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn applications_are_listed_by_day_country_region_state_and_text() {
+async fn list_filters_by_day_country_region_state_and_text() {
     let (site, [kenya, egypt, peru]) = three().await;
     site.sql("UPDATE applications SET received_at = '2026-01-31 23:59:59.9Z' WHERE country = 'KE'")
         .await;
@@ -174,7 +174,7 @@ async fn applications_are_listed_by_day_country_region_state_and_text() {
 }
 
 #[tokio::test]
-async fn a_condition_that_nothing_can_meet_is_no_command_line() {
+async fn impossible_filter_is_a_usage_error() {
     let site = TestSite::new().await;
     for wrong in [
         ["--since", "31.1.2026"],
@@ -188,7 +188,7 @@ async fn a_condition_that_nothing_can_meet_is_no_command_line() {
 }
 
 #[tokio::test]
-async fn programs_get_json_with_every_answer() {
+async fn json_output_holds_every_answer() {
     let (site, [kenya, egypt, _]) = three().await;
     let list = said(site.command(&["applications", "list", "--json", "--region", "africa"]));
     let all: Vec<Value> = list.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -213,7 +213,7 @@ async fn programs_get_json_with_every_answer() {
 }
 
 #[tokio::test]
-async fn how_a_command_ends_says_what_kind_of_failure_it_was() {
+async fn exit_status_names_the_kind_of_failure() {
     let site = TestSite::new().await;
     let status = |arguments: &[&str]| site.command(arguments).status.code();
     assert_eq!(status(&["applications", "list"]), Some(0));
@@ -239,7 +239,7 @@ async fn how_a_command_ends_says_what_kind_of_failure_it_was() {
 }
 
 #[tokio::test]
-async fn what_is_old_is_erased_when_that_is_confirmed() {
+async fn old_applications_are_erased_after_confirmation() {
     let (site, [_, egypt, _]) = three().await;
     site.sql("UPDATE applications SET received_at = now() - interval '800 days' WHERE country <> 'PE'")
         .await;
@@ -273,7 +273,7 @@ async fn what_is_old_is_erased_when_that_is_confirmed() {
 }
 
 #[tokio::test]
-async fn every_request_has_a_number_of_our_own_in_its_answer_and_in_each_of_its_lines_in_the_log() {
+async fn request_id_is_in_the_response_and_the_log() {
     let options = database::fresh_options().await;
     let home = std::env::temp_dir().join(format!("npoc-request-{}", std::process::id()));
     let url = database::url(&options);
@@ -305,7 +305,7 @@ async fn every_request_has_a_number_of_our_own_in_its_answer_and_in_each_of_its_
 }
 
 #[tokio::test]
-async fn a_reader_that_leaves_is_no_failure() {
+async fn closed_pipe_is_not_an_error() {
     let (site, _) = three().await;
     let program = env!("CARGO_BIN_EXE_npoc");
     for arguments in [

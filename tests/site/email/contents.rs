@@ -5,7 +5,7 @@ use npoc::membership::{QUESTIONS, wording};
 use crate::support::{GOOD, Mail, TestSite};
 
 #[tokio::test]
-async fn the_staff_mail_shows_every_answer_under_its_label_and_not_provided_where_there_is_none() {
+async fn staff_email_shows_every_answer_under_its_label() {
     let site = TestSite::new().await;
     let reference = site.apply(&[("website", "https://afyabora.or.ke/en")]).await;
     site.deliver_all().await;
@@ -38,7 +38,7 @@ async fn the_staff_mail_shows_every_answer_under_its_label_and_not_provided_wher
 }
 
 #[tokio::test]
-async fn the_staff_mail_begins_with_the_verdict_and_ends_with_what_the_site_worked_out() {
+async fn staff_email_begins_with_the_verdict_and_ends_with_findings() {
     let site = TestSite::new().await;
     let earlier = site.apply(&[]).await;
     let reference = site
@@ -82,7 +82,7 @@ async fn the_staff_mail_begins_with_the_verdict_and_ends_with_what_the_site_work
 }
 
 #[tokio::test]
-async fn the_verdict_names_what_staff_must_not_miss() {
+async fn verdict_lists_every_doubt() {
     let site = TestSite::new().await;
     site.apply(&[("domain_name", "grupo.github.io")]).await;
     let doubtful = [
@@ -104,7 +104,7 @@ async fn the_verdict_names_what_staff_must_not_miss() {
 }
 
 #[tokio::test]
-async fn a_phone_number_reads_from_left_to_right_in_any_digits() {
+async fn phone_number_reads_left_to_right_in_any_digits() {
     let site = TestSite::new().await;
     let phone = [("representative_phone", "+٢٠ ١٠٠ ١٢٣ ٤٥٦٧")];
     assert_eq!(site.check(&phone).await.all("bdo[dir=ltr]"), ["+٢٠ ١٠٠ ١٢٣ ٤٥٦٧"]);
@@ -121,7 +121,7 @@ async fn a_phone_number_reads_from_left_to_right_in_any_digits() {
 }
 
 #[tokio::test]
-async fn the_staff_mail_has_the_headers_that_staff_and_filters_rely_on() {
+async fn emails_have_the_headers_that_staff_and_filters_need() {
     let site = TestSite::new().await;
     let reference = site.apply(&[]).await;
     site.deliver_all().await;
@@ -147,7 +147,7 @@ async fn the_staff_mail_has_the_headers_that_staff_and_filters_rely_on() {
 }
 
 #[tokio::test]
-async fn nothing_that_was_typed_reaches_the_applicants_mail() {
+async fn no_answer_reaches_the_applicant_email() {
     let site = TestSite::new().await;
     let reference = site.apply(&[("organization_name", "Buy at evil.example now")]).await;
     site.deliver_all().await;
@@ -170,7 +170,7 @@ async fn nothing_that_was_typed_reaches_the_applicants_mail() {
 }
 
 #[tokio::test]
-async fn a_name_cannot_forge_a_header_or_a_heading() {
+async fn answers_cannot_forge_headers_or_headings() {
     let site = TestSite::new().await;
     let reference = site
         .apply(&[
@@ -194,7 +194,7 @@ async fn a_name_cannot_forge_a_header_or_a_heading() {
 }
 
 #[tokio::test]
-async fn a_name_that_looks_like_an_encoded_word_is_read_as_it_was_typed() {
+async fn name_like_an_encoded_word_is_not_decoded() {
     let site = TestSite::new().await;
     let reference = site
         .apply(&[("organization_name", "=?utf-8?q?=5BNPOC=5D_fake?=")])
@@ -205,7 +205,7 @@ async fn a_name_that_looks_like_an_encoded_word_is_read_as_it_was_typed() {
 }
 
 #[tokio::test]
-async fn a_long_name_in_any_script_is_shortened_in_the_subject_only() {
+async fn long_name_is_shortened_in_the_subject_only() {
     let site = TestSite::new().await;
     let name = "संगठन ".repeat(30);
     let reference = site.apply(&[("organization_name", &name)]).await;
@@ -220,7 +220,7 @@ async fn a_long_name_in_any_script_is_shortened_in_the_subject_only() {
 }
 
 #[tokio::test]
-async fn a_mailbox_outside_ascii_is_named_in_the_body_where_no_header_can_carry_it() {
+async fn mailbox_outside_ascii_is_named_in_the_body() {
     let site = TestSite::new().await;
     let reference = site.apply(&[("representative_email", "用户@例え.テスト")]).await;
     site.deliver_all().await;
@@ -234,7 +234,7 @@ async fn a_mailbox_outside_ascii_is_named_in_the_body_where_no_header_can_carry_
 }
 
 #[tokio::test]
-async fn the_mails_read_as_they_were_written() {
+async fn emails_match_their_snapshots() {
     let site = TestSite::new().await;
     let reference = site.apply(&[]).await;
     site.deliver_all().await;
@@ -255,7 +255,7 @@ fn masked(mail: &Mail, reference: &str) -> String {
 }
 
 #[tokio::test]
-async fn nothing_that_was_typed_becomes_a_link_in_staff_mail() {
+async fn no_answer_becomes_a_link_in_the_staff_email() {
     let site = TestSite::new().await;
     let typed = [
         ("organization_name", "Sign in at evil.example now"),

@@ -43,7 +43,7 @@ fn reports(site: &TestSite) -> Vec<Mail> {
 }
 
 #[tokio::test]
-async fn once_a_day_staff_get_received_mailed_and_waiting_however_many_instances_run() {
+async fn staff_get_one_report_a_day_from_all_instances() {
     let site = TestSite::new().await;
     let reference = site.apply(&[]).await;
     site.deliver_all().await;
@@ -83,7 +83,7 @@ async fn once_a_day_staff_get_received_mailed_and_waiting_however_many_instances
 }
 
 #[tokio::test]
-async fn a_report_needs_one_connection_and_waits_for_no_second() {
+async fn report_needs_only_one_connection() {
     let site = TestSite::new().await;
     site.sql("UPDATE reports SET day = day - 1").await;
     let only_one = PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE);
@@ -93,7 +93,7 @@ async fn a_report_needs_one_connection_and_waits_for_no_second() {
 }
 
 #[tokio::test]
-async fn a_day_without_anything_is_reported_too_and_days_that_were_missed_together() {
+async fn empty_and_missed_days_are_reported() {
     let site = TestSite::new().await;
     site.sql("UPDATE reports SET day = day - 1").await;
     assert!(owe(&site).await);

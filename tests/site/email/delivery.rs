@@ -49,7 +49,7 @@ fn taken_for(relay: &Relay, recipient: &str) -> (Taken, Mail) {
 }
 
 #[tokio::test]
-async fn both_mails_of_an_application_are_sent_once() {
+async fn both_emails_of_an_application_are_sent_once() {
     let relay = Relay::playing(Part::Accepts).await;
     let site = site_with(&relay).await;
     site.apply(&[]).await;
@@ -60,7 +60,7 @@ async fn both_mails_of_an_application_are_sent_once() {
 }
 
 #[tokio::test]
-async fn a_mail_server_that_is_away_or_busy_is_tried_again_with_the_same_message_id() {
+async fn unavailable_relay_is_retried_with_the_same_message_id() {
     for part in [
         Part::Cuts(At::Greeting),
         Part::Says(At::Rcpt, "451 4.7.1 greylisted, come back"),
@@ -86,7 +86,7 @@ async fn a_mail_server_that_is_away_or_busy_is_tried_again_with_the_same_message
 }
 
 #[tokio::test]
-async fn a_refusal_is_final_for_the_applicant_and_never_for_staff() {
+async fn refusal_is_final_for_applicants_but_not_for_staff() {
     let relay = Relay::playing(Part::Says(At::Rcpt, "550 5.1.1 no such user")).await;
     let site = site_with(&relay).await;
     let reference = site.apply(&[]).await;
@@ -118,7 +118,7 @@ async fn a_refusal_is_final_for_the_applicant_and_never_for_staff() {
 }
 
 #[tokio::test]
-async fn staff_are_told_of_a_mail_that_was_given_up_and_why() {
+async fn staff_get_an_email_about_a_failed_email() {
     let relay = Relay::playing(Part::Says(At::Rcpt, "550 5.1.1 no such user <here>")).await;
     let site = site_with(&relay).await;
     let reference = site.apply(&[]).await;
@@ -145,7 +145,7 @@ async fn staff_are_told_of_a_mail_that_was_given_up_and_why() {
 }
 
 #[tokio::test]
-async fn after_all_its_tries_an_applicants_mail_is_kept_and_staffs_is_tried_on() {
+async fn retries_end_for_applicants_but_not_for_staff() {
     let relay = Relay::playing(Part::Says(At::Rcpt, "450 4.2.1 mailbox busy")).await;
     let site = site_with(&relay).await;
     site.apply(&[]).await;
@@ -157,7 +157,7 @@ async fn after_all_its_tries_an_applicants_mail_is_kept_and_staffs_is_tried_on()
 }
 
 #[tokio::test]
-async fn a_panic_is_a_failed_try_and_not_the_end_of_the_worker() {
+async fn panic_is_a_failed_attempt_and_the_worker_continues() {
     let site = TestSite::new().await;
     site.apply(&[]).await;
     let hostile = Mailbox::new(Some("NPOC\r\nwebsite".into()), "no-reply@npoc.org".parse().unwrap());
@@ -181,7 +181,7 @@ async fn a_panic_is_a_failed_try_and_not_the_end_of_the_worker() {
 }
 
 #[tokio::test]
-async fn a_lease_that_a_dead_worker_held_is_taken_over() {
+async fn lease_of_a_dead_worker_expires() {
     let relay = Relay::playing(Part::Accepts).await;
     let site = site_with(&relay).await;
     site.apply(&[]).await;
@@ -198,7 +198,7 @@ async fn a_lease_that_a_dead_worker_held_is_taken_over() {
 }
 
 #[tokio::test]
-async fn a_mail_whose_acknowledgement_was_lost_is_sent_again_with_the_same_message_id() {
+async fn lost_acknowledgement_resends_with_the_same_message_id() {
     let relay = Relay::playing(Part::Cuts(At::Message)).await;
     let site = site_with(&relay).await;
     site.apply(&[]).await;
@@ -213,7 +213,7 @@ async fn a_mail_whose_acknowledgement_was_lost_is_sent_again_with_the_same_messa
 }
 
 #[tokio::test]
-async fn many_workers_on_one_database_send_each_mail_once() {
+async fn concurrent_workers_send_each_email_once() {
     let relay = Relay::playing(Part::Accepts).await;
     let site = site_with(&relay).await;
     for _ in 0..10 {
@@ -237,7 +237,7 @@ async fn many_workers_on_one_database_send_each_mail_once() {
 }
 
 #[tokio::test]
-async fn delivery_goes_on_while_applications_are_being_stored() {
+async fn delivery_continues_while_applications_are_stored() {
     let relay = Relay::playing(Part::Accepts).await;
     let site = site_with(&relay).await;
     let _storing = site.outbox.precedence();
@@ -248,7 +248,7 @@ async fn delivery_goes_on_while_applications_are_being_stored() {
 }
 
 #[tokio::test]
-async fn what_is_owed_goes_out_at_once_and_a_stop_ends_the_delivery() {
+async fn queued_emails_go_out_at_once_and_a_stop_ends_delivery() {
     let relay = Relay::playing(Part::Accepts).await;
     let site = site_with(&relay).await;
     let (stop, stopping) = watch::channel(false);
@@ -261,7 +261,7 @@ async fn what_is_owed_goes_out_at_once_and_a_stop_ends_the_delivery() {
 }
 
 #[tokio::test]
-async fn the_mail_server_never_touches_the_request() {
+async fn relay_never_delays_the_request() {
     for part in [
         Part::Silent(At::Greeting),
         Part::Silent(At::Message),
@@ -277,7 +277,7 @@ async fn the_mail_server_never_touches_the_request() {
 }
 
 #[tokio::test]
-async fn a_mailbox_outside_ascii_is_reached_and_answered_over_a_relay_with_smtputf8() {
+async fn smtputf8_relay_reaches_mailboxes_outside_ascii() {
     for (typed, wire) in [
         ("用户@例え.テスト", "用户@xn--r8jz45g.xn--zckzah"),
         ("مستخدم@مثال.إختبار", "مستخدم@xn--mgbh0fb.xn--kgbechtv"),
@@ -308,7 +308,7 @@ async fn a_mailbox_outside_ascii_is_reached_and_answered_over_a_relay_with_smtpu
 }
 
 #[tokio::test]
-async fn smtputf8_is_asked_for_only_where_an_address_needs_it() {
+async fn smtputf8_is_requested_only_when_an_address_needs_it() {
     let relay = Relay::playing(Part::Accepts).await;
     let site = site_with(&relay).await;
     site.apply(&[
@@ -327,7 +327,7 @@ async fn smtputf8_is_asked_for_only_where_an_address_needs_it() {
 }
 
 #[tokio::test]
-async fn over_a_relay_without_smtputf8_staff_get_every_answer_and_learn_who_could_not_be_reached() {
+async fn staff_learn_whom_a_relay_without_smtputf8_cannot_reach() {
     let relay = Relay::playing(Part::AcceptsAsciiOnly).await;
     let site = site_with(&relay).await;
     let reference = site.apply(&[("representative_email", "用户@例え.テスト")]).await;

@@ -61,7 +61,7 @@ fn times_mailed(site: &TestSite, references: &[String]) -> BTreeMap<usize, usize
 }
 
 #[tokio::test]
-async fn the_twenty_first_within_an_hour_is_the_first_in_a_digest() {
+async fn twenty_first_application_within_an_hour_starts_a_digest() {
     let site = site().await;
     let references = apply(&site, 23).await;
     assert_eq!(site.deliver_all().await.len(), 20 + 23);
@@ -110,7 +110,7 @@ async fn the_twenty_first_within_an_hour_is_the_first_in_a_digest() {
 }
 
 #[tokio::test]
-async fn a_digest_comes_once_an_hour_and_single_mails_after_it() {
+async fn digest_comes_hourly_until_applications_slow_down() {
     let site = site().await;
     let mut references = apply(&site, 22).await;
     site.look(None).await;
@@ -133,7 +133,7 @@ async fn a_digest_comes_once_an_hour_and_single_mails_after_it() {
 }
 
 #[tokio::test]
-async fn many_instances_make_one_digest() {
+async fn instances_make_one_digest() {
     let site = site().await;
     let references = apply(&site, 25).await;
     let owe = || owe_digests(&site.connections, &site.outbox, &site.head);
@@ -146,7 +146,7 @@ async fn many_instances_make_one_digest() {
 }
 
 #[tokio::test]
-async fn what_fails_waits_for_the_next_look_and_is_in_one_digest() {
+async fn failed_digest_is_retried_by_the_next_housekeeping() {
     let site = site().await;
     let references = apply(&site, 25).await;
     site.sql("ALTER TABLE outbox ADD CONSTRAINT no_digest CHECK (purpose <> 'digest')")
@@ -169,7 +169,7 @@ async fn what_fails_waits_for_the_next_look_and_is_in_one_digest() {
 }
 
 #[tokio::test]
-async fn what_is_for_a_digest_is_neither_held_nor_given_up() {
+async fn email_for_a_digest_is_neither_held_nor_failed() {
     let site = site().await;
     apply(&site, 24).await;
     site.deliver_all().await;
@@ -199,7 +199,7 @@ async fn what_is_for_a_digest_is_neither_held_nor_given_up() {
 }
 
 #[tokio::test]
-async fn who_asks_for_one_gets_its_own_mail() {
+async fn mail_retry_sends_an_application_outside_the_digest() {
     let site = site().await;
     let references = apply(&site, 23).await;
     said(site.command(&["mail", "retry", &references[21]]));
@@ -215,7 +215,7 @@ async fn who_asks_for_one_gets_its_own_mail() {
 }
 
 #[tokio::test]
-async fn what_is_erased_is_in_no_digest_and_leaves_none_of_its_words() {
+async fn erased_application_is_in_no_digest() {
     let site = site().await;
     let references = apply(&site, 24).await;
     site.deliver_all().await;
@@ -246,7 +246,7 @@ async fn what_is_erased_is_in_no_digest_and_leaves_none_of_its_words() {
 }
 
 #[tokio::test]
-async fn a_digest_holds_a_hundred_whole_and_names_the_others() {
+async fn digest_shows_a_hundred_in_full_and_lists_the_rest() {
     let site = site().await;
     let references: Vec<String> = join_all((0..5).map(|_| apply(&site, 26))).await.concat();
     site.look(None).await;
@@ -266,7 +266,7 @@ async fn a_digest_holds_a_hundred_whole_and_names_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn kill_9_loses_no_application_of_a_digest() {
+async fn kill_9_loses_no_application_in_a_digest() {
     let empty = database::empty_options().await;
     let url = database::url(&empty);
     let home = std::env::temp_dir().join(format!("npoc-digest-{}", Uuid::new_v4()));

@@ -20,7 +20,7 @@ fn took(relay: &Relay, reference: &str) -> usize {
 }
 
 #[tokio::test]
-async fn a_slow_domain_holds_no_other_mail() {
+async fn slow_domain_delays_no_other_email() {
     let relay = Relay::playing(Part::SilentFor("@slow.example")).await;
     let site = site_with(&relay).await;
     for n in 0..12 {
@@ -43,7 +43,7 @@ async fn a_slow_domain_holds_no_other_mail() {
 }
 
 #[tokio::test]
-async fn a_new_application_is_mailed_before_a_backlog() {
+async fn new_application_is_emailed_before_a_backlog() {
     let relay = Relay::playing(Part::Takes(Duration::from_millis(5))).await;
     let site = site_with(&relay).await;
     queue_backlog(&site, 2_000).await;
@@ -67,7 +67,7 @@ async fn a_new_application_is_mailed_before_a_backlog() {
 }
 
 #[tokio::test]
-async fn after_an_outage_of_any_length_every_mail_has_all_its_tries() {
+async fn relay_outage_uses_up_no_attempts() {
     for fault in [
         Part::Cuts(At::Greeting),
         Part::Says(At::Greeting, "421 4.3.2 later"),
@@ -109,7 +109,7 @@ async fn after_an_outage_of_any_length_every_mail_has_all_its_tries() {
 }
 
 #[tokio::test]
-async fn a_mail_that_breaks_each_conversation_is_charged_once_others_go() {
+async fn email_that_breaks_sessions_is_charged_once_others_succeed() {
     let relay = Relay::playing(Part::Cuts(At::Message)).await;
     let site = site_with(&relay).await;
     queue_backlog(&site, 1).await;
@@ -129,7 +129,7 @@ async fn a_mail_that_breaks_each_conversation_is_charged_once_others_go() {
 }
 
 #[tokio::test]
-async fn a_row_that_cannot_be_read_holds_no_other_mail() {
+async fn unreadable_row_delays_no_other_email() {
     let relay = Relay::playing(Part::Accepts).await;
     let site = site_with(&relay).await;
     queue_backlog(&site, 10).await;
@@ -145,7 +145,7 @@ async fn a_row_that_cannot_be_read_holds_no_other_mail() {
 }
 
 #[tokio::test]
-async fn a_mail_that_the_disk_does_not_keep_is_not_sent() {
+async fn email_counts_as_sent_only_when_saved_to_disk() {
     let url = database::url(&database::fresh_options().await);
     // Removed however this ends.
     let folder = tempfile::tempdir().unwrap();

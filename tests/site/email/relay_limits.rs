@@ -10,7 +10,7 @@ use crate::support::relay::{At, EMPTY_LINES, Part, Relay};
 use crate::support::{Mail, TestSite};
 
 #[tokio::test]
-async fn a_relay_that_bears_two_connections_gets_two_and_no_mail_loses_a_try() {
+async fn relay_that_allows_two_connections_gets_two() {
     let relay = Relay::playing(Part::Serves(2)).await;
     let site = site_with(&relay).await;
     queue_backlog(&site, 200).await;
@@ -27,7 +27,7 @@ async fn a_relay_that_bears_two_connections_gets_two_and_no_mail_loses_a_try() {
 }
 
 #[tokio::test]
-async fn many_mails_share_a_connection_and_a_relay_may_end_it() {
+async fn emails_share_connections_that_the_relay_may_close() {
     for (part, at_least) in [(Part::Accepts, 1), (Part::ServesMails(7), 100 / 8)] {
         let relay = Relay::playing(part).await;
         let site = site_with(&relay).await;
@@ -44,7 +44,7 @@ async fn many_mails_share_a_connection_and_a_relay_may_end_it() {
 }
 
 #[tokio::test]
-async fn all_wait_together_for_a_relay_that_fails() {
+async fn emails_wait_together_for_a_failing_relay() {
     let relay = Relay::playing(Part::Cuts(At::Greeting)).await;
     let site = site_with(&relay).await;
     queue_backlog(&site, 300).await;
@@ -57,7 +57,7 @@ async fn all_wait_together_for_a_relay_that_fails() {
 }
 
 #[tokio::test]
-async fn what_a_relay_says_is_bounded_and_matched_to_its_command() {
+async fn relay_replies_are_bounded_and_matched_to_commands() {
     for (part, query, words) in [
         (
             Part::Adds(At::StartTls, "250 SMTPUTF8"),
@@ -88,7 +88,7 @@ async fn what_a_relay_says_is_bounded_and_matched_to_its_command() {
 }
 
 #[tokio::test]
-async fn a_relay_that_takes_one_mail_a_connection_gets_a_connection_for_each() {
+async fn relay_that_takes_one_email_a_connection_gets_them_all() {
     let relay = Relay::playing(Part::RefusesSecondMail("452 4.5.3 one mail a connection")).await;
     let site = site_with(&relay).await;
     queue_backlog(&site, 30).await;
@@ -102,7 +102,7 @@ async fn a_relay_that_takes_one_mail_a_connection_gets_a_connection_for_each() {
 }
 
 #[tokio::test]
-async fn a_relay_that_takes_no_mail_from_us_is_not_asked_by_each_mail() {
+async fn failing_relay_is_not_tried_for_every_email() {
     let relay = Relay::playing(Part::Says(At::Rcpt, "450 4.7.1 quota used up")).await;
     let site = site_with(&relay).await;
     queue_backlog(&site, 200).await;
@@ -115,7 +115,7 @@ async fn a_relay_that_takes_no_mail_from_us_is_not_asked_by_each_mail() {
 }
 
 #[tokio::test]
-async fn a_slow_greeting_is_not_a_slow_recipient() {
+async fn slow_greeting_does_not_count_as_a_slow_recipient() {
     let site = TestSite::new().await;
     let email = Email {
         message_id: "<a@npoc.org>".into(),
@@ -146,7 +146,7 @@ async fn a_slow_greeting_is_not_a_slow_recipient() {
 }
 
 #[tokio::test]
-async fn the_envelope_sender_is_one_for_each_mail_and_the_same_on_every_try() {
+async fn envelope_sender_is_unique_and_stable_across_retries() {
     let relay = Relay::playing(Part::Says(At::Message, "451 4.3.0 later")).await;
     let site = TestSite::with(&[("SMTP_URL", &relay.url), ("NPOC_BOUNCE_ADDRESS", "bounce+*@npoc.org")]).await;
     site.apply(&[]).await;

@@ -51,7 +51,7 @@ async fn constants(site: &TestSite) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_first_view_is_one_answer_of_at_most_14_000_octets_and_the_form_of_20_000() {
+async fn first_view_is_one_response_of_at_most_14_000_octets() {
     let site = TestSite::new().await;
     let address = site.listen().await;
     for page in Page::ALL {
@@ -81,7 +81,7 @@ async fn a_first_view_is_one_answer_of_at_most_14_000_octets_and_the_form_of_20_
 }
 
 #[tokio::test]
-async fn every_coding_holds_the_same_and_has_a_tag_of_its_own() {
+async fn encodings_hold_the_same_page_under_different_etags() {
     let site = TestSite::new().await;
     for path in constants(&site).await {
         let (head, plain) = site.octets(get(&path, &[])).await;
@@ -110,7 +110,7 @@ async fn every_coding_holds_the_same_and_has_a_tag_of_its_own() {
 }
 
 #[tokio::test]
-async fn what_a_cache_has_is_not_sent_again() {
+async fn matching_etag_gets_304() {
     let site = TestSite::new().await;
     for path in constants(&site).await {
         let mut tags = Vec::new();
@@ -138,7 +138,7 @@ async fn what_a_cache_has_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn head_tells_the_same_as_get_and_sends_nothing() {
+async fn head_matches_get_without_a_body() {
     let site = TestSite::new().await;
     let mut paths = constants(&site).await;
     paths.push("/membership".into());
@@ -172,7 +172,7 @@ async fn head_tells_the_same_as_get_and_sends_nothing() {
 }
 
 #[tokio::test]
-async fn pictures_have_their_content_in_their_name_and_are_kept_for_good() {
+async fn images_have_hashed_names_and_are_immutable() {
     let site = TestSite::new().await;
     let mut pictures = 0;
     for path in constants(&site)
@@ -200,7 +200,7 @@ async fn pictures_have_their_content_in_their_name_and_are_kept_for_good() {
 }
 
 #[tokio::test]
-async fn pages_of_one_person_are_compressed_and_in_no_shared_cache() {
+async fn personal_pages_are_compressed_and_never_shared() {
     let site = TestSite::new().await;
     for coding in CODINGS {
         let accepted = [(header::ACCEPT_ENCODING, coding)];
@@ -219,7 +219,7 @@ async fn pages_of_one_person_are_compressed_and_in_no_shared_cache() {
 }
 
 #[tokio::test]
-async fn a_client_that_takes_no_coding_at_all_is_answered_and_not_left_in_doubt() {
+async fn client_that_accepts_no_encoding_is_answered() {
     let site = TestSite::new().await;
     let body = send_body(Uuid::now_v7());
     let request = Request::post("/membership")
@@ -233,7 +233,7 @@ async fn a_client_that_takes_no_coding_at_all_is_answered_and_not_left_in_doubt(
 }
 
 #[tokio::test]
-async fn every_answer_has_the_headers_that_keep_a_page_to_itself() {
+async fn every_response_has_security_headers() {
     let site = TestSite::with(&[("NPOC_PUBLIC_URL", "https://npoc.org")]).await;
     let paths = [
         "/",

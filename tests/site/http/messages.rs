@@ -51,7 +51,7 @@ fn request(method: &str, target: &str, headers: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_request_without_one_good_host_is_refused_on_every_path() {
+async fn request_without_one_valid_host_is_rejected() {
     let (site, address) = listening().await;
     let monitored = site.listen_to_monitor().await;
     let ours = [
@@ -96,7 +96,7 @@ async fn a_request_without_one_good_host_is_refused_on_every_path() {
 }
 
 #[tokio::test]
-async fn an_old_client_without_a_host_is_answered() {
+async fn http_1_0_client_without_a_host_is_answered() {
     let (_site, address) = listening().await;
     assert_eq!(statuses(address, "GET / HTTP/1.0\r\n\r\n").await, ["200"]);
     assert_eq!(statuses(address, "GET /health/live HTTP/1.0\r\n\r\n").await, ["200"]);
@@ -110,7 +110,7 @@ async fn an_old_client_without_a_host_is_answered() {
 }
 
 #[tokio::test]
-async fn a_target_is_one_that_its_method_can_have() {
+async fn request_target_must_fit_its_method() {
     let (_site, address) = listening().await;
     for (method, target, headers, status) in [
         ("GET", "http://npoc.test/", HOST, "200"),
@@ -134,7 +134,7 @@ async fn a_target_is_one_that_its_method_can_have() {
 }
 
 #[tokio::test]
-async fn a_message_is_in_chunks_once_or_in_no_coding() {
+async fn transfer_encoding_is_chunked_or_absent() {
     let (_site, address) = listening().await;
     for (coding, status) in [
         ("chunked", "422"),
@@ -151,7 +151,7 @@ async fn a_message_is_in_chunks_once_or_in_no_coding() {
 }
 
 #[tokio::test]
-async fn a_compressed_form_is_refused_with_what_to_do() {
+async fn compressed_form_is_rejected_with_advice() {
     let site = TestSite::new().await;
     for (lines, is_read) in [
         (&["gzip"][..], false),
@@ -181,7 +181,7 @@ async fn a_compressed_form_is_refused_with_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_head_of_32_kib_is_read_and_a_larger_one_is_not() {
+async fn head_of_at_most_32_kib_is_accepted() {
     let (_site, address) = listening().await;
     for (octets, status) in [
         (32 * 1024, "200"),
@@ -201,7 +201,7 @@ async fn a_head_of_32_kib_is_read_and_a_larger_one_is_not() {
 
 /// A second request may be hidden in a line that two programs read in two ways.
 #[tokio::test]
-async fn a_chunk_line_that_is_none_is_refused_and_ends_the_connection() {
+async fn malformed_chunk_is_rejected_and_closes_the_connection() {
     let (_site, address) = listening().await;
     for (chunks, expected) in [
         ("5\r\nstep=\r\n0\r\n\r\n", &["422", "200"][..]),

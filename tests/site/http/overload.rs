@@ -65,7 +65,7 @@ fn sending(headers: &str) -> String {
 }
 
 #[tokio::test]
-async fn overload_is_refused_early_and_gives_the_answers_back() {
+async fn overload_is_rejected_early_and_answers_are_given_back() {
     let limits = Limits {
         storing: 4,
         ..Limits::default()
@@ -105,7 +105,7 @@ async fn overload_is_refused_early_and_gives_the_answers_back() {
 }
 
 #[tokio::test]
-async fn a_connection_that_a_proxy_keeps_is_ended_by_the_proxy() {
+async fn connection_kept_by_a_proxy_stays_open() {
     let limits = Limits {
         head: SHORT,
         ..Limits::default()
@@ -122,7 +122,7 @@ async fn a_connection_that_a_proxy_keeps_is_ended_by_the_proxy() {
 }
 
 #[tokio::test]
-async fn slow_heads_and_silent_connections_are_ended() {
+async fn slow_heads_and_idle_connections_are_closed() {
     let site = TestSite::within(short(), &[]).await;
     let address = site.listen().await;
     for sent in ["", HALF_A_HEAD] {
@@ -137,7 +137,7 @@ async fn slow_heads_and_silent_connections_are_ended() {
 }
 
 #[tokio::test]
-async fn a_body_by_the_drop_is_told_to_send_again() {
+async fn slow_body_gets_408() {
     let site = TestSite::within(short(), &[]).await;
     let answer = read_to_end(connect(&site.listen().await, HALF_A_BODY).await).await;
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
@@ -145,7 +145,7 @@ async fn a_body_by_the_drop_is_told_to_send_again() {
 }
 
 #[tokio::test]
-async fn slow_clients_keep_nobody_else_waiting() {
+async fn slow_clients_do_not_delay_others() {
     let site = TestSite::new().await;
     let address = site.listen().await;
     let slow = (0..200).map(|client| connect(&address, if client % 2 == 0 { HALF_A_HEAD } else { HALF_A_BODY }));
@@ -161,7 +161,7 @@ async fn slow_clients_keep_nobody_else_waiting() {
 }
 
 #[tokio::test]
-async fn connections_beyond_the_limit_wait_for_a_place_and_get_it() {
+async fn connections_beyond_the_limit_wait_their_turn() {
     let limits = Limits {
         connections: 2,
         ..short()
@@ -178,7 +178,7 @@ async fn connections_beyond_the_limit_wait_for_a_place_and_get_it() {
 }
 
 #[tokio::test]
-async fn a_connection_that_has_lasted_long_ends_after_an_answer_and_never_within_one() {
+async fn old_connection_closes_only_after_an_answer() {
     let limits = Limits {
         connection: SHORT,
         ..Limits::default()
@@ -198,7 +198,7 @@ async fn a_connection_that_has_lasted_long_ends_after_an_answer_and_never_within
 }
 
 #[tokio::test]
-async fn a_client_that_ends_its_side_at_once_is_answered() {
+async fn client_that_closes_its_side_early_is_answered() {
     let site = TestSite::new().await;
     let address = site.listen().await;
     let key = sending("");
@@ -222,7 +222,7 @@ async fn a_client_that_ends_its_side_at_once_is_answered() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_gives_its_place_back() {
+async fn disconnected_client_frees_its_connection() {
     let limits = Limits {
         connections: 1,
         ..Limits::default()

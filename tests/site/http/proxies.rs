@@ -67,7 +67,7 @@ fn asked(address: SocketAddr, request: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_client_behind_a_proxy_has_a_limit_of_its_own() {
+async fn each_client_behind_a_proxy_has_its_own_limit() {
     let site = Site::start().await;
     // Whatever a client says of itself stands before what the proxy adds.
     let entries = [
@@ -98,7 +98,7 @@ async fn each_client_behind_a_proxy_has_a_limit_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_that_a_proxy_does_not_name_do_not_stop_each_other() {
+async fn clients_without_an_address_do_not_share_a_limit() {
     let site = Site::start().await;
     for headers in [
         "",

@@ -9,7 +9,7 @@ use npoc::web::Page;
 use crate::support::{TestSite, folded};
 
 #[tokio::test]
-async fn every_page_has_one_h1_and_a_title_and_description_of_its_own() {
+async fn pages_have_one_h1_and_their_own_title() {
     let site = TestSite::new().await;
     let mut titles = BTreeSet::new();
     for page in Page::ALL {
@@ -32,7 +32,7 @@ async fn every_page_has_one_h1_and_a_title_and_description_of_its_own() {
 }
 
 #[tokio::test]
-async fn every_sentence_of_the_brochure_stands_on_its_page() {
+async fn every_brochure_sentence_is_on_its_page() {
     let site = TestSite::new().await;
     let mut pages = HashMap::new();
     for page in Page::ALL {
@@ -53,7 +53,7 @@ async fn every_sentence_of_the_brochure_stands_on_its_page() {
 }
 
 #[tokio::test]
-async fn every_link_to_another_site_is_encrypted() {
+async fn external_links_use_https() {
     let site = TestSite::new().await;
     for page in Page::ALL {
         let links = site.get(page.path()).await.attributes("body a", "href");
@@ -67,7 +67,7 @@ async fn every_link_to_another_site_is_encrypted() {
 }
 
 #[tokio::test]
-async fn every_internal_link_leads_to_a_page_and_every_fragment_to_a_place() {
+async fn internal_links_and_fragments_resolve() {
     let site = TestSite::new().await;
     let mut seen = BTreeSet::new();
     for page in Page::ALL {
@@ -87,7 +87,7 @@ async fn every_internal_link_leads_to_a_page_and_every_fragment_to_a_place() {
 }
 
 #[tokio::test]
-async fn npoc_membership_is_one_step_from_every_page_and_the_current_page_is_marked() {
+async fn every_page_links_to_membership_and_marks_itself() {
     let site = TestSite::new().await;
     for page in Page::ALL {
         let reply = site.get(page.path()).await;
@@ -109,7 +109,7 @@ async fn npoc_membership_is_one_step_from_every_page_and_the_current_page_is_mar
 }
 
 #[tokio::test]
-async fn no_page_needs_a_script_or_anything_from_elsewhere() {
+async fn pages_need_no_script_and_no_other_host() {
     let site = TestSite::new().await;
     for page in Page::ALL {
         let reply = site.get(page.path()).await;
@@ -131,7 +131,7 @@ async fn no_page_needs_a_script_or_anything_from_elsewhere() {
 }
 
 #[tokio::test]
-async fn programs_find_what_they_look_for() {
+async fn well_known_files_are_served() {
     let site = TestSite::new().await;
     let sitemap = site.get("/sitemap.xml").await.body;
     for page in Page::ALL {
@@ -155,7 +155,7 @@ async fn programs_find_what_they_look_for() {
 }
 
 #[tokio::test]
-async fn a_link_to_a_page_can_be_shown_with_its_title_sentence_and_picture() {
+async fn pages_have_open_graph_metadata() {
     let site = TestSite::new().await;
     for page in Page::ALL {
         let reply = site.get(page.path()).await;
@@ -175,7 +175,7 @@ async fn a_link_to_a_page_can_be_shown_with_its_title_sentence_and_picture() {
 }
 
 #[tokio::test]
-async fn search_engines_read_who_npoc_is_and_where_else_it_is() {
+async fn pages_have_structured_data_about_npoc() {
     let site = TestSite::with(&[(
         "NPOC_PROFILES",
         "https://x.com/NPOC_ICANN https://www.example.org/npoc/",
@@ -193,7 +193,7 @@ async fn search_engines_read_who_npoc_is_and_where_else_it_is() {
 }
 
 #[tokio::test]
-async fn every_drawing_says_in_words_what_it_shows() {
+async fn drawings_have_text_alternatives() {
     let site = TestSite::new().await;
     let mut drawings = 0;
     for page in Page::ALL {
@@ -215,7 +215,7 @@ async fn every_drawing_says_in_words_what_it_shows() {
 }
 
 #[tokio::test]
-async fn a_page_is_found_with_a_slash_at_its_end_and_so_are_the_answers_sent_there() {
+async fn trailing_slash_redirects_pages_and_posted_forms() {
     let site = TestSite::new().await;
     for page in Page::ALL.into_iter().filter(|page| *page != Page::Home) {
         let reply = site.get(&format!("{}/", page.path())).await;

@@ -21,7 +21,7 @@ fn assert_is_a_page_of_the_site(reply: &Reply) {
 }
 
 #[tokio::test]
-async fn every_failure_is_a_page_of_the_site() {
+async fn every_error_is_a_page_of_the_site() {
     let site = TestSite::new().await;
     let post = |path: &str, content_type: &str, body: Vec<u8>| {
         Request::post(path)
@@ -75,7 +75,7 @@ async fn every_failure_is_a_page_of_the_site() {
 }
 
 #[tokio::test]
-async fn an_application_that_cannot_be_stored_is_given_back_whole_and_can_be_sent_again() {
+async fn failed_application_is_given_back_and_can_be_sent_again() {
     let site = TestSite::new().await;
     let key = Uuid::now_v7();
     site.sql("ALTER TABLE application_history RENAME TO away").await;
@@ -99,7 +99,7 @@ async fn an_application_that_cannot_be_stored_is_given_back_whole_and_can_be_sen
 }
 
 #[tokio::test]
-async fn pages_are_served_while_the_database_is_away() {
+async fn pages_are_served_during_a_database_outage() {
     let site = TestSite::new().await;
     database::take_away(&site.pool).await;
     assert_eq!(site.get("/join").await.status, StatusCode::OK);

@@ -41,7 +41,7 @@ async fn number(site: &TestSite, query: &'static str) -> i64 {
 const REPORTS_OWED: &str = "SELECT count(*) FROM outbox WHERE purpose = 'daily-report'";
 
 #[tokio::test]
-async fn no_report_is_owed_while_the_clocks_are_apart() {
+async fn no_report_is_queued_while_clocks_disagree() {
     let site = TestSite::new().await;
     site.sql("UPDATE reports SET day = day - 1").await;
     let before = number(&site, "SELECT extract(epoch FROM looked_at)::bigint FROM clock_state").await;
@@ -64,7 +64,7 @@ async fn no_report_is_owed_while_the_clocks_are_apart() {
 }
 
 #[tokio::test]
-async fn a_clock_that_jumped_is_believed_after_a_week_and_not_before() {
+async fn jumped_clock_is_trusted_after_a_week() {
     for jump in [
         "UPDATE clock_state SET seen_at = now() - interval '8 days', looked_at = seen_at - interval '8 days'",
         "UPDATE clock_state SET seen_at = now() + interval '8 years', looked_at = seen_at + interval '8 years'",
@@ -131,7 +131,7 @@ const PUT_OFF: [(&str, &str); 10] = [
 ];
 
 #[tokio::test]
-async fn mail_that_a_clock_ahead_put_off_goes_at_once() {
+async fn emails_delayed_by_a_fast_clock_are_sent_at_once() {
     for (what, changes) in PUT_OFF {
         let site = TestSite::new().await;
         site.apply(&[]).await;
@@ -143,7 +143,7 @@ async fn mail_that_a_clock_ahead_put_off_goes_at_once() {
 }
 
 #[tokio::test]
-async fn a_look_brings_back_what_lies_in_the_future_and_nothing_else() {
+async fn housekeeping_reschedules_only_future_emails() {
     let is_due = "SELECT count(*) FROM outbox WHERE due_at <= now() AND leased_until IS NULL AND owed_at <= now()
         AND coalesce(failed_at <= now(), true)";
     for (what, changes) in PUT_OFF {
@@ -191,7 +191,7 @@ async fn a_look_brings_back_what_lies_in_the_future_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_behind_changes_no_date_of_a_mail() {
+async fn slow_clock_changes_no_email_date() {
     let site = TestSite::new().await;
     site.apply(&[]).await;
     // As if the time were 400 days ago.
@@ -208,7 +208,7 @@ async fn a_clock_that_is_behind_changes_no_date_of_a_mail() {
 }
 
 #[tokio::test]
-async fn reports_of_days_to_come_are_taken_back_and_told() {
+async fn reports_of_future_days_are_withdrawn_and_mentioned() {
     for days in ["1", "6", "400", "3000"] {
         let site = TestSite::new().await;
         let ahead = format!(
@@ -235,7 +235,7 @@ async fn reports_of_days_to_come_are_taken_back_and_told() {
 }
 
 #[tokio::test]
-async fn a_report_is_owed_though_every_day_in_the_table_is_to_come() {
+async fn report_is_queued_when_all_report_days_lie_ahead() {
     let site = TestSite::new().await;
     site.sql("UPDATE reports SET day = day + 400").await;
     site.sql("UPDATE clock_state SET seen_at = now() + interval '400 days', looked_at = now() + interval '400 days'")
@@ -245,7 +245,7 @@ async fn a_report_is_owed_though_every_day_in_the_table_is_to_come() {
 }
 
 #[tokio::test]
-async fn an_application_never_looks_old_because_a_machine_boots_in_1970() {
+async fn application_never_looks_old_when_the_clock_starts_in_1970() {
     for (ahead, what) in [
         (to_1970(), "1970"),
         (Duration::days(3000), "ahead"),
@@ -272,7 +272,7 @@ async fn no_age_is_negative() {
 }
 
 #[tokio::test]
-async fn a_clock_that_was_a_year_ahead_holds_no_mailbox_for_a_year() {
+async fn fast_clock_does_not_exhaust_limits_for_a_year() {
     let site = TestSite::with(&[("NPOC_RATE_LIMIT", "1000")]).await;
     for _ in 0..20 {
         site.apply(&[("website", &format!("{}.example", Uuid::new_v4()))]).await;
@@ -285,7 +285,7 @@ async fn a_clock_that_was_a_year_ahead_holds_no_mailbox_for_a_year() {
 }
 
 #[tokio::test]
-async fn erasing_by_hand_asks_the_clocks_unless_a_person_knows_better() {
+async fn manual_erasure_checks_the_clock_unless_overridden() {
     let site = TestSite::new().await;
     site.apply(&[]).await;
     site.deliver_all().await;
@@ -319,7 +319,7 @@ async fn transactions(other: &sqlx::PgPool, database: &str) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_idle_site_rests_between_questions_to_its_database() {
+async fn idle_site_pauses_between_database_queries() {
     let options = database::fresh_options().await;
     let other = database::fresh().await;
     let home = std::env::temp_dir().join(format!("npoc-idle-{}", Uuid::new_v4()));

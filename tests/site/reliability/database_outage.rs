@@ -96,7 +96,7 @@ impl Drop for Outage {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_site_starts_before_its_database_and_goes_on_when_it_is_there() {
+async fn site_starts_before_its_database() {
     let outage = Outage::beginning(|_| Way::Closed).await;
     let key = Uuid::now_v7();
     outage.assert_away(key);
@@ -105,7 +105,7 @@ async fn a_site_starts_before_its_database_and_goes_on_when_it_is_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_goes_away_and_returns_costs_no_answer_and_no_restart() {
+async fn database_outage_loses_no_answer_and_needs_no_restart() {
     let outage = Outage::beginning(Way::To).await;
     outage.send_until_stored(Uuid::now_v7());
     for way in [Way::Closed, Way::Silent] {
@@ -117,7 +117,7 @@ async fn a_database_that_goes_away_and_returns_costs_no_answer_and_no_restart() 
 }
 
 #[tokio::test]
-async fn a_pool_whose_connections_were_all_swallowed_has_others() {
+async fn pool_replaces_dead_connections() {
     let options = database::empty_options().await;
     let server = options.get_socket().unwrap().clone();
     let gate = Gate::at(Way::To(server.clone())).await;
@@ -136,7 +136,7 @@ async fn a_pool_whose_connections_were_all_swallowed_has_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_that_the_network_swallows_are_replaced() {
+async fn site_replaces_dead_connections() {
     let outage = Outage::beginning(Way::To).await;
     outage.send_until_stored(Uuid::now_v7());
     until(|| outage.site.is_ready());
@@ -146,7 +146,7 @@ async fn connections_that_the_network_swallows_are_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_site_goes_on_with_another_server_when_the_first_is_gone() {
+async fn site_continues_with_a_replacement_server() {
     let outage = Outage::beginning(Way::To).await;
     let key = Uuid::now_v7();
     let first = outage.send_until_stored(key);

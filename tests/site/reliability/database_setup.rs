@@ -60,7 +60,7 @@ fn is_ready(site: &Process) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn readiness_says_whether_an_application_could_be_stored_now() {
+async fn readiness_reports_whether_applications_can_be_stored() {
     let (administrator, role) = owned("", "").await;
     let site = Process::start(&[("DATABASE_URL", &database::url(&role)), ("NPOC_MAIL", "folder")]);
     until(|| is_ready(&site));
@@ -95,7 +95,7 @@ async fn readiness_says_whether_an_application_could_be_stored_now() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn however_many_ask_for_readiness_the_database_is_asked_once_a_second() {
+async fn readiness_checks_query_the_database_once_a_second() {
     let url = database::url(&database::fresh_options().await);
     let site = Process::start(&[
         ("DATABASE_URL", &url),
@@ -118,7 +118,7 @@ async fn however_many_ask_for_readiness_the_database_is_asked_once_a_second() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_stored_is_committed_synchronously_whatever_the_role_has() {
+async fn commits_are_synchronous_whatever_the_role_default() {
     for (set, expected) in [
         ("off", "on"),
         ("local", "on"),
@@ -165,7 +165,7 @@ const TRIGGERS: &str = "
     CREATE TRIGGER see BEFORE UPDATE ON outbox FOR EACH ROW EXECUTE FUNCTION see();";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn defaults_of_a_role_change_nothing_for_the_site() {
+async fn role_defaults_do_not_affect_the_site() {
     for settings in [
         "standard_conforming_strings = off; backslash_quote = safe_encoding",
         "default_transaction_isolation = 'serializable'",
@@ -198,7 +198,7 @@ async fn defaults_of_a_role_change_nothing_for_the_site() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_stores_comes_first_where_the_server_has_few_connections() {
+async fn storing_has_priority_when_connections_are_few() {
     for limit in [3, 4, 6] {
         stores_with(limit).await;
     }
@@ -232,7 +232,7 @@ async fn stores_with(limit: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_lacks_scripts_ends_a_start_with_a_sentence() {
+async fn start_fails_with_advice_unless_database_is_utf8() {
     for encoding in ["LATIN1", "EUC_JP", "WIN1252"] {
         let created = format!("ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'");
         let (_, role) = owned(&created, "").await;
@@ -261,7 +261,7 @@ async fn tables(options: &PgConnectOptions) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_command_never_makes_or_changes_tables() {
+async fn commands_never_create_or_change_tables() {
     let empty = database::empty_options().await;
     let others = database::empty_options().await;
     administer(&others, &["CREATE TABLE notes (body text)".into()]).await;
@@ -319,7 +319,7 @@ const OF_ANOTHER_PROGRAM: &str = "
     CREATE TABLE notes (body text)";
 
 #[tokio::test]
-async fn a_database_of_another_program_is_left_alone() {
+async fn database_of_another_program_is_left_alone() {
     let options = database::empty_options().await;
     administer(&options, &[OF_ANOTHER_PROGRAM.into()]).await;
     let pool = Pool::new(PgPool::connect_with(options).await.unwrap(), false);
@@ -331,7 +331,7 @@ async fn a_database_of_another_program_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_role_that_may_not_make_tables_starts_on_a_database_that_is_up_to_date() {
+async fn start_on_migrated_database_needs_no_create_privilege() {
     let options = database::fresh_options().await;
     let reader = format!("reader_{}", Uuid::now_v7().simple());
     let statements = [
@@ -345,7 +345,7 @@ async fn a_role_that_may_not_make_tables_starts_on_a_database_that_is_up_to_date
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_collation_that_changed_is_said_once_with_what_to_do() {
+async fn changed_collation_is_reported_once_with_advice() {
     let options = database::fresh_options().await;
     let mut connection = PgConnection::connect_with(&options).await.unwrap();
     if connection.server_version_num().unwrap() < 150_000 {

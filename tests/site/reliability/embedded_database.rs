@@ -128,7 +128,7 @@ fn assert_pages_stay_and_answers_are_kept(site: &Process) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn on_a_full_disk_pages_stay_and_storing_goes_on_afterwards() {
+async fn full_disk_keeps_pages_up_and_storing_resumes_later() {
     let Some(place) = Place::with_disk(160) else {
         eprintln!("not tried: this user may not mount a disk");
         return;
@@ -155,7 +155,7 @@ async fn on_a_full_disk_pages_stay_and_storing_goes_on_afterwards() {
 }
 
 #[test]
-fn a_new_database_without_room_ends_the_start_with_its_reason() {
+fn start_without_disk_space_fails_with_the_reason() {
     let Some(place) = Place::with_disk(20) else {
         eprintln!("not tried: this user may not mount a disk");
         return;
@@ -175,7 +175,7 @@ fn a_new_database_without_room_ends_the_start_with_its_reason() {
 }
 
 #[test]
-fn a_server_that_is_killed_is_started_again() {
+fn killed_server_is_restarted() {
     let place = Place::new();
     let home = place.home();
     let site = start(&home);
@@ -196,7 +196,7 @@ fn a_server_that_is_killed_is_started_again() {
 }
 
 #[test]
-fn variables_meant_for_other_servers_do_not_reach_it() {
+fn libpq_variables_do_not_reach_the_embedded_server() {
     let place = Place::new();
     let home = place.home();
     let settings = [
@@ -228,7 +228,7 @@ fn variables_meant_for_other_servers_do_not_reach_it() {
 }
 
 #[test]
-fn what_starting_again_cannot_help_ends_with_78() {
+fn permanent_start_errors_exit_with_78() {
     let place = Place::new();
     let home = place.home();
     fs::create_dir_all(home.join("postgres")).unwrap();
@@ -264,7 +264,7 @@ fn programs(place: &Place, major: u32) -> PathBuf {
 }
 
 #[test]
-fn the_doctor_tells_of_newer_programs_while_the_old_are_there() {
+fn doctor_reports_newer_postgresql_programs() {
     let place = Place::new();
     let home = place.home();
     fs::create_dir_all(home.join("postgres")).unwrap();
@@ -289,7 +289,7 @@ fn the_doctor_tells_of_newer_programs_while_the_old_are_there() {
 }
 
 #[test]
-fn a_directory_that_a_link_leads_to_may_be_refused() {
+fn target_of_a_symbolic_link_is_validated() {
     let place = Place::new();
     for odd in [&b"line\nbreak"[..], b"octet\xff"] {
         let directory = place.path.join(OsStr::from_bytes(odd));
@@ -324,7 +324,7 @@ fn all_below(path: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn nobody_else_may_read_what_it_makes_whatever_the_umask() {
+fn files_are_private_under_any_umask() {
     for umask in ["000", "027", "077"] {
         let place = Place::new();
         let home = place.path.join("made/by the/site");

@@ -128,7 +128,7 @@ fn full() -> File {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_standard_error_that_fails_or_blocks_costs_the_log_alone() {
+async fn broken_standard_error_loses_only_the_log() {
     let (pipe, _reader) = stuck();
     for (script, stderr) in [
         ("exec \"$@\"", full().into()),
@@ -148,7 +148,7 @@ async fn a_standard_error_that_fails_or_blocks_costs_the_log_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_that_is_read_again_goes_on_and_says_how_much_is_lost() {
+async fn blocked_log_resumes_and_counts_lost_lines() {
     let (pipe, mut reader) = stuck();
     let mut site = Site::below("exec \"$@\"", pipe).await;
     for _ in 0..1500 {
@@ -172,7 +172,7 @@ async fn a_log_that_is_read_again_goes_on_and_says_how_much_is_lost() {
 }
 
 #[test]
-fn an_error_that_cannot_be_written_still_has_its_status() {
+fn unwritable_error_keeps_its_exit_status() {
     for stderr in [full().into(), gone()] {
         let wrong = command(&[("NPOC_LISTEN", "nowhere")]).stderr(stderr).status();
         assert_eq!(wrong.unwrap().code(), Some(78));
@@ -182,7 +182,7 @@ fn an_error_that_cannot_be_written_still_has_its_status() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn signals_stop_the_site_in_order_or_mean_nothing_to_it() {
+async fn signals_stop_the_site_cleanly_or_are_ignored() {
     let meaningless = [
         "USR1", "USR2", "ALRM", "VTALRM", "PROF", "IO", "PWR", "XFSZ", "WINCH", "PIPE", "35", "64",
     ];
@@ -198,7 +198,7 @@ async fn signals_stop_the_site_in_order_or_mean_nothing_to_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_nohup_the_site_outlives_its_terminal() {
+async fn nohup_lets_the_site_outlive_its_terminal() {
     let mut site = Site::below("trap '' HUP; exec \"$@\"", Stdio::null()).await;
     site.signal("HUP");
     // It would not be taken after this, which comes later.
@@ -209,7 +209,7 @@ async fn with_nohup_the_site_outlives_its_terminal() {
 }
 
 #[test]
-fn a_stop_while_the_database_is_made_ends_in_order() {
+fn stop_while_the_database_is_created_is_clean() {
     let place = Place::new();
     let home = place.0.join("home");
     let mut program = command(&[
@@ -234,7 +234,7 @@ fn a_stop_while_the_database_is_made_ends_in_order() {
 }
 
 #[test]
-fn a_command_is_ended_by_the_signals_that_end_others() {
+fn commands_end_on_the_usual_signals() {
     // A relay that says nothing, for whom it waits.
     let relay = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("smtp://{}", relay.local_addr().unwrap());
@@ -256,7 +256,7 @@ fn a_command_is_ended_by_the_signals_that_end_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_written_to_standard_output_is_no_success() {
+async fn failed_write_to_standard_output_is_an_error() {
     let site = TestSite::new().await;
     let reference = site.apply(&[]).await;
     let url = database::url(&site.pool.connect_options());
@@ -307,7 +307,7 @@ fn with_octets(name: &str, value: &[u8]) -> Output {
 }
 
 #[test]
-fn a_setting_that_would_be_read_as_another_is_refused() {
+fn setting_that_would_be_misread_is_rejected() {
     for (name, value) in [
         ("NPOC_DATA_DIR", &b"/tmp/\xff"[..]),
         ("NPOC_DATA_DIR", b"/tmp/a\nb"),
@@ -335,7 +335,7 @@ fn settings_in(directory: &std::path::Path) -> String {
 }
 
 #[test]
-fn settings_come_from_a_file_in_the_working_directory_alone() {
+fn dotenv_is_read_from_the_working_directory_only() {
     let place = Place::new();
     let below = place.0.join("below");
     fs::create_dir(&below).unwrap();

@@ -133,7 +133,7 @@ fn report(time: Duration) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_promotion_costs_no_acknowledged_application_and_no_restart() {
+async fn promotion_loses_no_acknowledged_application() {
     let pair = Pair::start().await;
     pair.make_synchronous().await;
     let site = Site::at(&pair.url());
@@ -169,7 +169,7 @@ async fn a_promotion_costs_no_acknowledged_application_and_no_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_site_leaves_a_server_that_only_reads_also_behind_one_address() {
+async fn site_leaves_a_read_only_server_behind_one_address() {
     let pair = Pair::start().await;
     let socket = |server: &npoc::database::embedded::Embedded| server.socket_dir().to_owned();
     let site = Site::at(&pair.to_primary.url("npoc"));
@@ -189,7 +189,7 @@ async fn a_site_leaves_a_server_that_only_reads_also_behind_one_address() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_start_on_a_standby_serves_pages_and_stores_after_the_promotion() {
+async fn site_started_on_a_standby_stores_after_promotion() {
     let pair = Pair::start().await;
     let site = Site::at(&pair.to_standby.url("npoc"));
     assert_eq!(site.process.get("/join").unwrap().status, 200);
@@ -202,7 +202,7 @@ async fn a_start_on_a_standby_serves_pages_and_stores_after_the_promotion() {
 
 /// A commit that waits for a standby becomes visible when its wait is broken off.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_receipt_found_by_its_key_waits_for_the_standby() {
+async fn receipt_found_by_its_key_waits_for_the_standby() {
     let pair = Pair::start().await;
     let site = Site::at(&pair.to_primary.url("npoc"));
     site.apply();
@@ -249,7 +249,7 @@ async fn a_receipt_found_by_its_key_waits_for_the_standby() {
 
 /// A machine that froze accepts connections and is silent.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_frozen_primary_is_left_for_the_one_that_was_promoted() {
+async fn site_leaves_a_frozen_primary_for_the_promoted_one() {
     let pair = Pair::start().await;
     let site = Site::at(&pair.url());
     site.apply();

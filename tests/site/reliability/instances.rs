@@ -11,7 +11,7 @@ use crate::support::relay::{Part, Relay};
 use crate::support::{Mail, TestSite, database, send_body};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_instances_start_at_once_on_a_new_database_share_the_work_and_send_each_mail_once() {
+async fn two_instances_share_a_new_database_and_send_each_email_once() {
     let relay = Relay::playing(Part::Accepts).await;
     let empty = database::empty_options().await;
     let url = database::url(&empty);
@@ -47,7 +47,7 @@ async fn two_instances_start_at_once_on_a_new_database_share_the_work_and_send_e
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backup_restored_into_an_empty_server_goes_on_with_what_was_owed() {
+async fn restored_backup_sends_the_queued_emails() {
     let site = TestSite::new().await;
     let sent = site.send_until_stored(&[], Uuid::now_v7()).await;
     let receipt = site.get(sent.location()).await.text_of(".reference");

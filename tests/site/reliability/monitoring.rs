@@ -4,7 +4,7 @@ use crate::support::TestSite;
 use crate::support::process;
 
 #[tokio::test]
-async fn readiness_tells_for_how_long_the_oldest_mail_has_waited() {
+async fn readiness_shows_the_age_of_the_oldest_email() {
     let site = TestSite::new().await;
     assert_eq!(site.get("/health/ready").await.body, "ready\noldest unsent mail: 0 s\n");
     site.apply(&[]).await;
@@ -20,7 +20,7 @@ async fn readiness_tells_for_how_long_the_oldest_mail_has_waited() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_monitor_sees_requests_applications_and_mail_on_a_listener_of_its_own() {
+async fn metrics_cover_requests_applications_and_emails() {
     let site = TestSite::new().await;
     let monitor = site.listen_to_monitor().await;
     site.get("/join").await;

@@ -42,7 +42,7 @@ fn application(step: &str, key: Uuid) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_log_of_a_whole_journey_holds_nothing_that_was_typed_and_no_receipt() {
+async fn log_holds_no_answer_and_no_receipt_secret() {
     let site = Site::start().await;
     let address = site.process.address;
     let refused = encode(&good_with(&[("representative_email", "Wanjiku at AfyaBora")]));
@@ -67,7 +67,7 @@ async fn the_log_of_a_whole_journey_holds_nothing_that_was_typed_and_no_receipt(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn mail_that_has_waited_too_long_is_told_of_in_the_log() {
+async fn overdue_email_is_logged() {
     let first = Site::start().await;
     Process::post_until_stored(first.process.address, &application("send", Uuid::now_v7()));
     // Not until the files are there: the rows are marked after that.
@@ -88,7 +88,7 @@ async fn mail_that_has_waited_too_long_is_told_of_in_the_log() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_of_staffs_address_raises_the_alarm_and_names_nobody() {
+async fn refused_staff_address_is_logged_without_names() {
     let relay = Relay::playing(Part::Says(At::Rcpt, "550 5.1.1 no such user as info@npoc.org")).await;
     let options = database::fresh_options().await;
     let site = Process::start(&[("DATABASE_URL", &database::url(&options)), ("SMTP_URL", &relay.url)]);
@@ -100,7 +100,7 @@ async fn a_refusal_of_staffs_address_raises_the_alarm_and_names_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stop_finishes_what_was_begun_and_ends_in_order() {
+async fn stop_finishes_open_requests() {
     let site = Site::start().await;
     let address = site.process.address;
     let lock = database::lock_applications(&site.pool).await;
@@ -130,7 +130,7 @@ async fn a_stop_finishes_what_was_begun_and_ends_in_order() {
 }
 
 #[tokio::test]
-async fn a_database_of_any_earlier_version_is_brought_up_to_date_with_what_is_in_it() {
+async fn database_of_any_earlier_version_is_migrated_with_its_data() {
     let versions = MIGRATOR.iter().count();
     for first in 2..versions {
         let options = database::empty_options().await;
@@ -172,7 +172,7 @@ const OF_THE_FIRST_VERSION: &str = "
     VALUES ('<NPOC-ACDE-FGHJ.staff@npoc.org>', 'NPOC-ACDE-FGHJ', 'info@npoc.org', 'Test', 'Test', 'Test', false);";
 
 #[test]
-fn every_test_that_keeps_a_promise_by_the_readme_is_there() {
+fn every_test_named_in_the_promises_exists() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
     let (_, promises) = readme.split_once("## Promises and their tests").unwrap();

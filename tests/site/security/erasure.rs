@@ -32,7 +32,7 @@ async fn events(site: &TestSite, reference: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn an_application_that_is_erased_leaves_nothing_of_what_was_typed_anywhere() {
+async fn erasure_removes_every_answer_from_every_table() {
     let site = TestSite::new().await;
     let sent = site.send_until_stored(&[], Uuid::now_v7()).await;
     let receipt = sent.location().to_owned();
@@ -67,7 +67,7 @@ async fn an_application_that_is_erased_leaves_nothing_of_what_was_typed_anywhere
 }
 
 #[tokio::test]
-async fn applications_are_erased_when_their_retention_is_over_and_not_while_mail_about_them_waits() {
+async fn erasure_waits_until_emails_about_an_application_are_sent() {
     let site = TestSite::new().await;
     let sent = site.apply(&[]).await;
     site.deliver_all().await;
@@ -147,7 +147,7 @@ async fn a_day_passes(site: &TestSite) {
 }
 
 #[tokio::test]
-async fn an_application_is_erased_a_day_after_staff_were_told_and_not_before() {
+async fn application_is_erased_a_day_after_the_notice_to_staff() {
     let site = TestSite::new().await;
     let old = store_old(&site, 1).await;
     let new = site.apply(&[]).await;
@@ -182,7 +182,7 @@ async fn an_application_is_erased_a_day_after_staff_were_told_and_not_before() {
 }
 
 #[tokio::test]
-async fn at_most_a_tenth_is_erased_in_a_day_and_only_what_was_announced() {
+async fn at_most_a_tenth_is_erased_a_day_and_only_if_announced() {
     let site = TestSite::new().await;
     let old = store_old(&site, 30).await;
     let text = next_report(&site, 30).await;
@@ -218,7 +218,7 @@ async fn at_most_a_tenth_is_erased_in_a_day_and_only_what_was_announced() {
 }
 
 #[tokio::test]
-async fn instances_together_erase_no_more_than_one_alone() {
+async fn instances_together_erase_no_more_than_one() {
     let site = TestSite::new().await;
     store_old(&site, 40).await;
     next_report(&site, 30).await;
@@ -230,7 +230,7 @@ async fn instances_together_erase_no_more_than_one_alone() {
 }
 
 #[tokio::test]
-async fn nothing_is_erased_without_a_mail_that_arrived_or_by_a_clock_that_is_not_believed() {
+async fn erasure_needs_a_delivered_notice_and_a_trusted_clock() {
     for doubt in [
         "UPDATE outbox SET sent_at = NULL",
         "UPDATE outbox SET bounced_at = now()",
@@ -267,7 +267,7 @@ async fn nothing_is_erased_without_a_mail_that_arrived_or_by_a_clock_that_is_not
 }
 
 #[tokio::test]
-async fn what_was_announced_under_another_period_is_announced_again() {
+async fn changed_retention_period_needs_a_new_notice() {
     let site = TestSite::new().await;
     let old = store_old(&site, 1).await;
     next_report(&site, 30).await;
@@ -285,7 +285,7 @@ async fn what_was_announced_under_another_period_is_announced_again() {
 }
 
 #[tokio::test]
-async fn staff_read_that_erasing_waits_for_a_clock_that_jumped() {
+async fn report_says_that_erasure_waits_after_a_clock_jump() {
     let site = TestSite::new().await;
     let old = store_old(&site, 1).await;
     site.sql("UPDATE clock_state SET seen_at = now() - interval '8 days', looked_at = now() - interval '8 days'")
@@ -298,7 +298,7 @@ async fn staff_read_that_erasing_waits_for_a_clock_that_jumped() {
 }
 
 #[tokio::test]
-async fn the_privacy_page_says_for_how_long_applications_are_kept() {
+async fn privacy_page_states_the_retention_period() {
     let days = [("NPOC_RETENTION_DAYS", "400")];
     let set = TestSite::with(&days).await.get("/privacy").await;
     assert!(set.body.contains("erased 400 days after it arrived"));

@@ -128,7 +128,7 @@ fn is_clean(text: &str) -> bool {
 }
 
 #[test]
-fn whatever_is_typed_as_text_is_clean_when_it_is_taken_and_taken_again() {
+fn any_accepted_text_is_clean_and_accepted_again() {
     with_input(3000, 200, |octets| {
         let typed = typed(octets);
         if let Ok(line) = text::line(&typed, 1, 200) {
@@ -147,7 +147,7 @@ fn whatever_is_typed_as_text_is_clean_when_it_is_taken_and_taken_again() {
 }
 
 #[test]
-fn whatever_is_taken_as_a_domain_name_is_the_same_in_both_its_forms() {
+fn any_accepted_domain_name_is_equal_in_both_forms() {
     with_input(3000, 80, |octets| {
         let typed = typed(octets);
         for typed in [format!("{typed}.org"), typed] {
@@ -161,7 +161,7 @@ fn whatever_is_taken_as_a_domain_name_is_the_same_in_both_its_forms() {
 }
 
 #[test]
-fn whatever_is_taken_as_a_website_is_an_address_and_taken_again() {
+fn any_accepted_website_is_accepted_again() {
     with_input(3000, 80, |octets| {
         let typed = typed(octets);
         for typed in [format!("https://example.org/{typed}"), typed] {
@@ -181,7 +181,7 @@ fn whatever_is_taken_as_a_website_is_an_address_and_taken_again() {
 }
 
 #[test]
-fn whatever_is_taken_as_a_mail_address_is_read_back_from_the_outbox_and_from_a_message() {
+fn any_accepted_email_address_survives_a_round_trip() {
     with_input(3000, 80, |octets| {
         let typed = typed(octets);
         for typed in [format!("{typed}@example.org"), format!("user@{typed}"), typed] {
@@ -288,7 +288,7 @@ fn assert_is_fit_for_the_wire(raw: &[u8]) {
 }
 
 #[test]
-fn whatever_is_accepted_makes_two_letters_with_every_word_and_no_header_more() {
+fn any_accepted_form_makes_two_well_formed_emails() {
     with_input(1000, 120, |octets| {
         let Some(application) = accepted(&form(octets)) else {
             return;
@@ -308,7 +308,7 @@ fn whatever_is_accepted_makes_two_letters_with_every_word_and_no_header_more() {
 }
 
 #[test]
-fn whatever_is_accepted_is_accepted_again_as_it_was_taken() {
+fn any_accepted_form_is_accepted_again_unchanged() {
     with_input(2000, 120, |octets| {
         let Some(application) = accepted(&form(octets)) else {
             return;
@@ -328,7 +328,7 @@ fn site() -> (Runtime, TestSite) {
 }
 
 #[test]
-fn whatever_is_posted_is_answered_with_a_page_and_never_with_a_fault() {
+fn any_posted_body_gets_a_page() {
     let (runtime, site) = site();
     let site = std::panic::AssertUnwindSafe((runtime, site));
     with_input(200, 300, |octets| {
@@ -354,7 +354,7 @@ fn whatever_is_posted_is_answered_with_a_page_and_never_with_a_fault() {
 }
 
 #[test]
-fn whatever_is_accepted_is_stored_and_read_back_the_same() {
+fn any_accepted_form_is_stored_and_read_back_unchanged() {
     let (runtime, site) = site();
     let site = std::panic::AssertUnwindSafe((runtime, site));
     with_input(100, 120, |octets| {
@@ -374,7 +374,7 @@ fn whatever_is_accepted_is_stored_and_read_back_the_same() {
 }
 
 #[test]
-fn the_input_reaches_what_it_is_meant_for() {
+fn fuzz_input_reaches_its_targets() {
     let of = |name: &str, typed: &[u8]| {
         let free = QUESTIONS.iter().filter(|question| question.offers().is_empty());
         let index = free.into_iter().position(|question| question.name == name).unwrap();

@@ -56,7 +56,7 @@ fn peak(process: u32) -> usize {
 
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
-async fn however_much_is_sent_and_however_slowly_memory_is_bounded_and_others_are_served() {
+async fn floods_use_bounded_memory_and_others_are_served() {
     let pool = database::fresh().await;
     let home = std::env::temp_dir().join(format!("npoc-hostile-{}", Uuid::new_v4()));
     let url = database::url(&pool.connect_options());
@@ -94,7 +94,7 @@ async fn however_much_is_sent_and_however_slowly_memory_is_bounded_and_others_ar
 }
 
 #[tokio::test]
-async fn a_large_form_waits_for_a_place_and_a_usual_one_does_not() {
+async fn only_large_forms_wait_for_a_permit() {
     let (_site, address) = listening().await;
     let statement = "a".repeat(100_000);
     let large = format!(
@@ -122,7 +122,7 @@ async fn a_large_form_waits_for_a_place_and_a_usual_one_does_not() {
 }
 
 #[tokio::test]
-async fn a_head_that_never_fits_is_refused() {
+async fn oversized_head_is_rejected() {
     let (_site, address) = listening().await;
     for head in [
         format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "a".repeat(100_000)),
@@ -137,7 +137,7 @@ async fn a_head_that_never_fits_is_refused() {
 
 /// The second request would be somebody else's, where a proxy in front took the first for longer.
 #[tokio::test]
-async fn what_is_no_http_stores_nothing_and_smuggles_no_second_request() {
+async fn malformed_http_cannot_smuggle_a_second_request() {
     let (site, address) = listening().await;
     let chunks = |chunks: &str| format!("{POST}Transfer-Encoding: chunked\r\n\r\n{chunks}{PAGE}");
     let headed = |headers: &str| format!("{POST}{headers}\r\n\r\nstep=check{PAGE}");
@@ -172,7 +172,7 @@ async fn what_is_no_http_stores_nothing_and_smuggles_no_second_request() {
 
 /// A length beside chunks means nothing (RFC 9112, 6.3): the chunks are the body, and what follows is of no request.
 #[tokio::test]
-async fn a_body_with_two_lengths_ends_where_its_chunks_end() {
+async fn body_with_length_and_chunks_ends_with_its_chunks() {
     let (_site, address) = listening().await;
     let both =
         format!("{POST}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\na\r\nstep=check\r\n0\r\n\r\n{PAGE}");
@@ -182,7 +182,7 @@ async fn a_body_with_two_lengths_ends_where_its_chunks_end() {
 }
 
 #[tokio::test]
-async fn requests_sent_without_waiting_are_answered_in_their_order() {
+async fn pipelined_requests_are_answered_in_order() {
     let (_site, address) = listening().await;
     let paths = ["/join", "/nowhere", "/health/live", "/who-we-are"];
     let asked = |path| format!("GET {path} HTTP/1.1\r\nHost: npoc.test\r\n\r\n");
@@ -223,7 +223,7 @@ const EVIL: [(&str, &str); 15] = [
 ];
 
 #[tokio::test]
-async fn nothing_a_client_says_of_its_host_or_way_is_in_any_answer() {
+async fn forged_host_and_proxy_headers_never_reach_an_answer() {
     let site = TestSite::with(&[("NPOC_TRUSTED_PROXIES", "0.0.0.0/0")]).await;
     for path in [
         "/",
@@ -260,7 +260,7 @@ async fn nothing_a_client_says_of_its_host_or_way_is_in_any_answer() {
 }
 
 #[tokio::test]
-async fn no_address_of_ours_leads_to_another_site() {
+async fn no_redirect_leads_to_another_site() {
     let site = TestSite::new().await;
     for path in [
         "//evil.example/",

@@ -79,7 +79,7 @@ async fn arrivals(site: &TestSite, condition: &'static str) -> i64 {
 }
 
 #[tokio::test]
-async fn a_mailbox_is_mailed_twenty_times_a_day_in_any_spelling() {
+async fn mailbox_gets_twenty_emails_a_day_in_any_spelling() {
     let site = site().await;
     for spelled in SPELLINGS {
         let accepted = site.check(&[("representative_email", spelled)]).await.status;
@@ -95,7 +95,7 @@ async fn a_mailbox_is_mailed_twenty_times_a_day_in_any_spelling() {
 }
 
 #[tokio::test]
-async fn staff_see_why_a_mail_is_held_and_can_send_it() {
+async fn staff_see_why_an_email_is_held_and_can_send_it() {
     let site = site().await;
     for _ in 0..20 {
         site.apply(&[]).await;
@@ -139,7 +139,7 @@ async fn staff_see_why_a_mail_is_held_and_can_send_it() {
 }
 
 #[tokio::test]
-async fn a_domain_is_mailed_twenty_times_a_day_with_all_below_it() {
+async fn domain_and_subdomains_get_twenty_emails_a_day() {
     let site = site().await;
     for number in 0..10 {
         assert_sent(&site, &format!("box{number}@victim.example")).await;
@@ -151,7 +151,7 @@ async fn a_domain_is_mailed_twenty_times_a_day_with_all_below_it() {
 }
 
 #[tokio::test]
-async fn a_large_provider_and_all_together_have_a_ceiling() {
+async fn large_providers_and_all_recipients_have_a_limit() {
     let site = site().await;
     apply(&site, "first@gmail.com").await;
     // As if 298 others had applied.
@@ -172,7 +172,7 @@ async fn a_large_provider_and_all_together_have_a_ceiling() {
 }
 
 #[tokio::test]
-async fn a_day_later_each_is_mailed_again() {
+async fn limits_reset_after_a_day() {
     let site = site().await;
     for _ in 0..20 {
         site.apply(&[]).await;
@@ -184,7 +184,7 @@ async fn a_day_later_each_is_mailed_again() {
 }
 
 #[tokio::test]
-async fn those_that_come_at_once_are_counted_along() {
+async fn concurrent_applications_are_counted() {
     let site = site().await;
     let send = async |turn: usize| {
         let address = format!("box{turn}@victim.example");
@@ -200,7 +200,7 @@ async fn those_that_come_at_once_are_counted_along() {
 }
 
 #[tokio::test]
-async fn what_an_earlier_release_wrote_is_counted() {
+async fn emails_of_an_earlier_release_are_counted() {
     let site = site().await;
     for number in 0..20 {
         assert_sent(&site, &format!("box{number}@victim.example")).await;
@@ -216,7 +216,7 @@ async fn what_an_earlier_release_wrote_is_counted() {
 }
 
 #[tokio::test]
-async fn a_complaint_counts_for_every_spelling() {
+async fn complaint_applies_to_every_spelling_of_an_address() {
     let site = site().await;
     assert_sent(&site, "bob-1@gmail.com").await;
     site.sql("UPDATE outbox SET complained_at = now() WHERE refusal_is_final")
@@ -233,7 +233,7 @@ async fn a_complaint_counts_for_every_spelling() {
 }
 
 #[tokio::test]
-async fn a_second_send_of_the_same_costs_no_confirmation() {
+async fn sending_twice_does_not_count_twice() {
     let site = site().await;
     for _ in 0..20 {
         let key = Uuid::now_v7();
@@ -250,7 +250,7 @@ async fn a_second_send_of_the_same_costs_no_confirmation() {
 }
 
 #[tokio::test]
-async fn without_a_rate_limit_nothing_is_held() {
+async fn no_email_is_held_without_a_rate_limit() {
     let site = TestSite::new().await;
     join_all((0..32).map(|_| site.apply(&[]))).await;
     assert_eq!(arrivals(&site, "is_held").await, 0);
@@ -263,7 +263,7 @@ async fn without_a_rate_limit_nothing_is_held() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn several_instances_share_the_ceilings() {
+async fn instances_share_the_limits() {
     let empty = database::empty_options().await;
     let url = database::url(&empty);
     let home = std::env::temp_dir().join(format!("npoc-ceilings-{}", Uuid::new_v4()));
@@ -298,7 +298,7 @@ async fn send_from(site: &TestSite, client: &str, address: &str, key: Uuid) -> R
 }
 
 #[tokio::test]
-async fn beyond_a_hundred_a_day_a_network_is_not_confirmed() {
+async fn network_gets_a_hundred_confirmations_a_day() {
     let site = site().await;
     let words = "No email confirms this today";
     let receipt = async |client: &'static str, number: usize| {
@@ -318,7 +318,7 @@ async fn beyond_a_hundred_a_day_a_network_is_not_confirmed() {
 }
 
 #[tokio::test]
-async fn the_networks_of_one_48_share_a_limit_a_minute() {
+async fn ipv6_networks_of_one_48_share_a_limit() {
     let site = TestSite::with(&[("NPOC_RATE_LIMIT", "2")]).await;
     let keys: Vec<Uuid> = (0..5).map(|_| Uuid::now_v7()).collect();
     let mut replies = Vec::new();

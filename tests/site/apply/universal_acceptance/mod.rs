@@ -105,7 +105,7 @@ fn mismatches(table: &[Verdict], judge: impl Fn(&str) -> Result<(String, String)
 }
 
 #[test]
-fn every_address_is_taken_or_refused_as_its_rule_says() {
+fn email_addresses_are_accepted_or_rejected_by_rule() {
     let table = verdicts(ADDRESSES);
     assert!(table.len() >= 150, "{} rows", table.len());
     let judge = |typed: &str| {
@@ -117,7 +117,7 @@ fn every_address_is_taken_or_refused_as_its_rule_says() {
 }
 
 #[test]
-fn every_domain_name_is_taken_or_refused_as_its_rule_says() {
+fn domain_names_are_accepted_or_rejected_by_rule() {
     let table = verdicts(DOMAINS);
     assert!(table.len() >= 100, "{} rows", table.len());
     let judge = |typed: &str| {
@@ -180,7 +180,7 @@ async fn assert_cleaned(table: &[Cleaned], rule: Rule, fields: &[&str]) {
 }
 
 #[tokio::test]
-async fn every_name_is_taken_or_refused_as_its_rule_says() {
+async fn names_are_accepted_or_rejected_by_rule() {
     let table = cleaned(NAMES);
     assert!(table.len() >= 40, "{} rows", table.len());
     let fields = [
@@ -193,7 +193,7 @@ async fn every_name_is_taken_or_refused_as_its_rule_says() {
 }
 
 #[tokio::test]
-async fn every_text_is_taken_or_refused_as_its_rule_says() {
+async fn texts_are_accepted_or_rejected_by_rule() {
     let table = cleaned(TEXTS);
     assert!(table.len() >= 40, "{} rows", table.len());
     assert_cleaned(&table, Rule::Prose(2, 500), &["registration_note"]).await;
@@ -201,7 +201,7 @@ async fn every_text_is_taken_or_refused_as_its_rule_says() {
 
 /// What is stored can always be sent: the relay is given each address that the form takes.
 #[tokio::test]
-async fn every_address_that_is_taken_is_stored_mailed_and_exported_as_it_is() {
+async fn accepted_address_is_stored_emailed_and_exported_unchanged() {
     let relay = Relay::playing(Part::Accepts).await;
     let site = TestSite::with(&[("SMTP_URL", &relay.url)]).await;
     let taken: Vec<Verdict> = verdicts(ADDRESSES)
@@ -263,7 +263,7 @@ fn typed(organization: &Organization) -> Vec<(&str, &str)> {
 }
 
 #[tokio::test]
-async fn an_organization_of_any_script_is_shown_stored_mailed_and_exported_octet_for_octet() {
+async fn organization_in_any_script_is_kept_octet_for_octet() {
     let relay = Relay::playing(Part::Accepts).await;
     let site = TestSite::with(&[("SMTP_URL", &relay.url)]).await;
     let organizations = organizations();

@@ -43,7 +43,7 @@ fn nested_parts() {
 }
 
 #[test]
-fn nested_mails() {
+fn nested_emails() {
     assert_eq!(
         fast_repeated("", "Content-Type:message/rfc822\n\n").verdict,
         BounceVerdict::Other
@@ -61,7 +61,7 @@ fn many_parts() {
 }
 
 #[test]
-fn a_flood_of_addresses() {
+fn floods_of_addresses() {
     fast_repeated("", "bounce+");
     fast_repeated("", "@npoc.org");
     fast_repeated("", "bounce+@npoc.org");
@@ -82,7 +82,7 @@ fn floods_of_fields() {
 }
 
 #[test]
-fn floods_in_a_status() {
+fn floods_in_a_delivery_status() {
     let start = "Content-Type: message/delivery-status\n\n";
     fast_repeated(start, "Action: x\n");
     fast_repeated(start, "Status: 5.1.1\n\n");
@@ -94,7 +94,7 @@ fn floods_in_a_status() {
 }
 
 #[test]
-fn one_endless_line() {
+fn endless_line() {
     let start = "From: mailer-daemon\nSubject: failure notice\n\n";
     fast_repeated(start, "bounce+");
     fast_repeated(start, "5.");
@@ -108,7 +108,7 @@ fn one_endless_line() {
 
 /// mail-parser 0.11.9 panics at this in debug builds.
 #[test]
-fn a_part_that_holds_a_soft_line_break_only() {
+fn part_with_only_a_soft_line_break() {
     let part = "--b\nContent-Transfer-Encoding: quoted-printable\n\n=\n";
     fast_repeated("Content-Type: multipart/mixed; boundary=b\n\n", part);
 }
@@ -126,7 +126,7 @@ impl Draw {
 }
 
 #[test]
-fn octets_at_random() {
+fn random_octets() {
     let mut draw = Draw(0x9e37_79b9_7f4a_7c15);
     for length in 0..2000 {
         let raw: Vec<u8> = (0..length).map(|_| u8::try_from(draw.below(256)).unwrap()).collect();
@@ -136,7 +136,7 @@ fn octets_at_random() {
 
 /// Pieces of real reports in any order reach far more of the reader than octets do.
 #[test]
-fn pieces_at_random() {
+fn random_fragments() {
     const PIECES: [&[u8]; 32] = [
         b"Content-Type: ",
         b"multipart/report",

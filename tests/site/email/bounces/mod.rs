@@ -64,7 +64,7 @@ fn handed_over(url: &str, mail: &[u8]) -> Output {
 }
 
 #[test]
-fn every_shape_of_a_bounce_report_is_understood() {
+fn every_bounce_format_is_understood() {
     let address = BounceAddress::parse(ADDRESS).unwrap();
     let rows = reports();
     assert!(rows.len() > 45);
@@ -86,7 +86,7 @@ fn every_shape_of_a_bounce_report_is_understood() {
 }
 
 #[tokio::test]
-async fn a_mail_that_came_back_is_marked_and_told_to_staff_once() {
+async fn bounce_is_recorded_and_reported_to_staff_once() {
     let (site, reference) = site_with_sent_mail().await;
     let report = report("postfix-unknown.eml");
     assert_eq!(bounce(&site, &report).await, BounceOutcome::Marked);
@@ -107,7 +107,7 @@ async fn a_mail_that_came_back_is_marked_and_told_to_staff_once() {
 }
 
 #[tokio::test]
-async fn a_made_up_token_or_a_vacation_note_marks_nothing() {
+async fn invented_tokens_and_vacation_notes_mark_nothing() {
     let (site, _) = site_with_sent_mail().await;
     let made_up = String::from_utf8_lossy(&report("postfix-unknown.eml")).replace(TOKEN, "aaaaaaaaaaaaaaaa");
     assert_eq!(bounce(&site, made_up.as_bytes()).await, BounceOutcome::Unknown);
@@ -136,7 +136,7 @@ async fn a_made_up_token_or_a_vacation_note_marks_nothing() {
 }
 
 #[tokio::test]
-async fn a_late_mail_is_told_once_and_may_still_come_back() {
+async fn delay_is_reported_once_and_a_later_bounce_too() {
     let (site, _) = site_with_sent_mail().await;
     assert_eq!(
         bounce(&site, &report("postfix-delayed.eml")).await,
@@ -162,7 +162,7 @@ async fn a_late_mail_is_told_once_and_may_still_come_back() {
 }
 
 #[tokio::test]
-async fn a_bounce_of_mail_to_staff_causes_no_further_mail() {
+async fn bounce_of_an_email_to_staff_causes_no_further_email() {
     let (site, reference) = site_with_sent_mail().await;
     bounce(&site, &report("postfix-unknown.eml")).await;
     site.deliver_all().await;
@@ -193,7 +193,7 @@ async fn a_bounce_of_mail_to_staff_causes_no_further_mail() {
 }
 
 #[tokio::test]
-async fn a_bounce_for_an_erased_application_leaves_no_address() {
+async fn bounce_of_an_erased_application_leaves_no_address() {
     let (site, reference) = site_with_sent_mail().await;
     let erased = site.command(&["applications", "erase", "--yes", &reference]);
     assert!(erased.status.success());
@@ -213,7 +213,7 @@ async fn a_bounce_for_an_erased_application_leaves_no_address() {
 }
 
 #[tokio::test]
-async fn after_a_complaint_no_arrival_is_mailed_to_that_address() {
+async fn spam_complaint_stops_confirmations_to_that_address() {
     let (site, _) = site_with_sent_mail().await;
     assert_eq!(bounce(&site, &report("arf-abuse.eml")).await, BounceOutcome::Marked);
     assert_eq!(site.deliver_all().await, [Step::Sent], "staff get a mail");
@@ -225,7 +225,7 @@ async fn after_a_complaint_no_arrival_is_mailed_to_that_address() {
 }
 
 #[tokio::test]
-async fn the_receipt_page_says_that_a_mail_came_back() {
+async fn receipt_page_shows_a_bounce() {
     let site = TestSite::new().await;
     let sent = site.send_until_stored(&[], Uuid::now_v7()).await;
     site.deliver_all().await;
@@ -243,7 +243,7 @@ async fn the_receipt_page_says_that_a_mail_came_back() {
 }
 
 #[tokio::test]
-async fn a_mail_server_hands_a_bounce_over_and_is_told_to_come_again_only_without_a_database() {
+async fn mail_server_retries_a_bounce_only_without_a_database() {
     let (site, _) = site_with_sent_mail().await;
     let url = database::url(&site.pool.connect_options());
     for mail in [
@@ -273,7 +273,7 @@ async fn a_mail_server_hands_a_bounce_over_and_is_told_to_come_again_only_withou
 }
 
 #[tokio::test]
-async fn collected_bounces_are_read_from_an_mbox_and_a_maildir() {
+async fn bounces_are_read_from_mbox_and_maildir() {
     let (site, _) = site_with_sent_mail().await;
     let url = database::url(&site.pool.connect_options());
     let folder = std::env::temp_dir().join(format!("npoc-bounces-{}", Uuid::new_v4()));

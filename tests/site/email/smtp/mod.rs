@@ -138,7 +138,7 @@ fn assert_arrived(relay: &Relay, reference: &str, fault: &Fault) {
 }
 
 #[tokio::test]
-async fn no_fault_of_a_mail_server_loses_a_mail_or_sends_it_twice_unseen() {
+async fn no_relay_fault_loses_or_duplicates_an_email() {
     // Four at a time, each with a site of its own: a busy machine takes its time over more.
     let faults = faults();
     let survive = stream::iter(faults.chunks(faults.len().div_ceil(4))).map(async |faults| {
@@ -152,7 +152,7 @@ async fn no_fault_of_a_mail_server_loses_a_mail_or_sends_it_twice_unseen() {
 
 /// Every code of RFC 3463, and two of later RFCs, at RCPT and after the message.
 #[tokio::test]
-async fn every_enhanced_code_is_sorted_by_whom_it_speaks_of() {
+async fn every_enhanced_status_code_is_classified() {
     const KNOWN: [(u16, u16); 8] = [(0, 0), (1, 10), (2, 4), (3, 5), (4, 7), (5, 5), (6, 5), (7, 7)];
     const FINAL: [(u16, u16); 10] = [
         (1, 1),
@@ -193,7 +193,7 @@ async fn every_enhanced_code_is_sorted_by_whom_it_speaks_of() {
 }
 
 #[tokio::test]
-async fn a_relay_that_is_not_there_is_tried_again() {
+async fn missing_relay_is_retried() {
     let site = TestSite::new().await;
     site.apply(&[]).await;
     let outbox = outbox_to(&site, "smtp://127.0.0.1:9", LONG);
@@ -201,7 +201,7 @@ async fn a_relay_that_is_not_there_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_mail_that_nobody_answers_delays_no_other() {
+async fn unanswered_email_delays_no_other() {
     let (silent, accepting) = (
         Relay::playing(Part::Silent(At::Rcpt)).await,
         Relay::playing(Part::Accepts).await,
@@ -225,7 +225,7 @@ async fn a_mail_that_nobody_answers_delays_no_other() {
 }
 
 #[tokio::test]
-async fn a_password_is_sent_by_login_or_plain_and_never_comes_back() {
+async fn password_is_sent_by_login_or_plain_and_never_shown() {
     for (offers, said) in [
         ("250-x\r\n250 AUTH PLAIN", vec!["AUTH PLAIN AHVzZXIAcGFzc3dvcmQ="]),
         (
@@ -253,7 +253,7 @@ async fn a_password_is_sent_by_login_or_plain_and_never_comes_back() {
 }
 
 #[tokio::test]
-async fn a_mail_to_a_recipient_who_is_slow_gives_way() {
+async fn slow_recipient_is_retried_later_without_charge() {
     let relay = Relay::playing(Part::Silent(At::Rcpt)).await;
     let site = TestSite::new().await;
     site.apply(&[]).await;

@@ -17,7 +17,7 @@ const AXE: &str = "const done = arguments[arguments.length - 1];
 
 #[tokio::test]
 #[ignore = "drives Chromium: .ci/browser runs it"]
-async fn axe_finds_nothing_on_any_page_or_state_in_light_and_dark_on_a_phone_and_a_desk() {
+async fn axe_finds_no_violation_on_any_page() {
     let path = std::env::var("AXE").expect("AXE says where axe-core is: .ci/browser fetches it");
     let axe = std::fs::read_to_string(path).unwrap();
     in_a_browser(async |browser| {
@@ -53,7 +53,7 @@ async fn axe_violations(browser: &Browser) -> Vec<String> {
 
 #[tokio::test]
 #[ignore = "drives Chromium: .ci/browser runs it"]
-async fn each_field_is_told_with_its_label_its_hint_its_problem_and_its_state() {
+async fn fields_expose_label_hint_problem_and_state() {
     in_a_browser(async |browser| {
         browser.post("/membership", &[("step", "check")]).await;
         let told = told(browser).await;

@@ -14,7 +14,7 @@ const SUBMIT: &str = "form.application > button";
 
 #[tokio::test]
 #[ignore = "drives Chromium: .ci/browser runs it"]
-async fn an_organization_applies_with_the_keyboard_alone_and_is_refused_twice_on_the_way() {
+async fn organization_applies_with_the_keyboard_alone() {
     in_a_browser(async |browser| {
         browser.open_page("/").await;
         browser.keys(char::from(Key::Tab).to_string()).await;
@@ -104,7 +104,7 @@ async fn leaves_nothing_behind(browser: &Browser) {
 
 #[tokio::test]
 #[ignore = "drives Chromium: .ci/browser runs it"]
-async fn change_leads_to_that_very_field_and_one_press_leads_back() {
+async fn change_link_focuses_its_field_and_one_press_returns() {
     in_a_browser(async |browser| {
         browser
             .post("/membership", &good_with(&[("not_eligible", "government")]))
@@ -145,7 +145,7 @@ const IS_IN_VIEW: &str = "(e => {
 
 #[tokio::test]
 #[ignore = "drives Chromium: .ci/browser runs it"]
-async fn one_press_takes_the_likelier_mail_address() {
+async fn one_press_accepts_the_suggested_address() {
     in_a_browser(async |browser| {
         browser.post("/membership", &good_with(QUESTIONABLE)).await;
         browser.tab_to("button[name=take_likelier]").await;
@@ -166,7 +166,7 @@ async fn one_press_takes_the_likelier_mail_address() {
 
 #[tokio::test]
 #[ignore = "drives Chromium: .ci/browser runs it"]
-async fn the_focus_is_seen_at_every_stop_and_goes_down_the_page() {
+async fn focus_is_visible_and_moves_down_the_page() {
     in_a_browser(async |browser| {
         for (path, posted) in [
             ("/membership", &[][..]),
@@ -228,7 +228,7 @@ const STOP: &str = "(e => {
 
 #[tokio::test]
 #[ignore = "drives Chromium: .ci/browser runs it"]
-async fn going_back_keeps_what_was_typed_and_sends_nothing_twice() {
+async fn going_back_keeps_answers_and_sends_nothing_twice() {
     in_a_browser(async |browser| {
         browser.open_page("/membership").await;
         type_into(browser, "organization_name", "Afya Bora Health Network").await;

@@ -22,7 +22,7 @@ const OUTSIDE: &str = "(() => {
 
 #[tokio::test]
 #[ignore = "drives Chromium: .ci/browser runs it"]
-async fn nothing_scrolls_sideways_at_320_pixels_at_400_percent_with_wide_spacing_or_large_text() {
+async fn no_page_scrolls_sideways_when_narrow_or_enlarged() {
     in_a_browser(async |browser| {
         let mut found = Vec::new();
         for state in every_state(browser).await {
@@ -58,7 +58,7 @@ const SETTINGS: [(&str, u32, &str); 4] = [
 
 #[tokio::test]
 #[ignore = "drives Chromium: .ci/browser runs it"]
-async fn what_is_pressed_is_large_enough_for_a_finger() {
+async fn press_targets_are_at_least_44_pixels() {
     in_a_browser(async |browser| {
         let mut found = Vec::new();
         browser.size(320, 640).await;
@@ -87,7 +87,7 @@ const SMALL: &str = "[...document.querySelectorAll('a, button, input:not([type=h
 
 #[tokio::test]
 #[ignore = "drives Chromium: .ci/browser runs it"]
-async fn answers_from_right_to_left_are_laid_out_so_and_the_page_is_not() {
+async fn right_to_left_answers_keep_their_direction() {
     in_a_browser(async |browser| {
         browser.post("/membership", &good_with(ARABIC)).await;
         let directions = "[...document.querySelectorAll('.answer')].map(e => [
@@ -134,7 +134,7 @@ async fn answers_from_right_to_left_are_laid_out_so_and_the_page_is_not() {
 
 #[tokio::test]
 #[ignore = "drives Chromium: .ci/browser runs it"]
-async fn light_and_dark_are_two_color_schemes() {
+async fn light_and_dark_color_schemes_differ() {
     in_a_browser(async |browser| {
         browser.open_page("/membership").await;
         let mut colors = Vec::new();
@@ -149,7 +149,7 @@ async fn light_and_dark_are_two_color_schemes() {
 
 #[tokio::test]
 #[ignore = "drives Chromium: .ci/browser runs it"]
-async fn in_forced_colors_focus_fields_panels_and_problems_still_have_their_lines() {
+async fn forced_colors_keep_outlines_and_borders() {
     in_a_browser(async |browser| {
         browser.media(&[("forced-colors", "active")]).await;
         browser.post("/membership", &[("step", "check")]).await;
@@ -189,7 +189,7 @@ async fn assert_line(browser: &Browser, selector: &str, side: &str) {
 
 #[tokio::test]
 #[ignore = "drives Chromium: .ci/browser runs it"]
-async fn nothing_moves_where_less_motion_is_asked_for() {
+async fn reduced_motion_stops_all_animation() {
     in_a_browser(async |browser| {
         browser.open_page("/membership").await;
         let moving = "[...document.querySelectorAll('*')].filter(e => {
@@ -205,7 +205,7 @@ async fn nothing_moves_where_less_motion_is_asked_for() {
 
 #[tokio::test]
 #[ignore = "drives Chromium: .ci/browser runs it"]
-async fn the_receipt_prints_on_one_page_with_the_reference_and_without_the_navigation() {
+async fn receipt_prints_on_one_page_without_navigation() {
     in_a_browser(async |browser| {
         browser
             .open_page(browser.site.send(&[], Uuid::now_v7()).await.location())

@@ -20,7 +20,7 @@ const LEFT_OUT: &str = "
 
 #[tokio::test]
 #[ignore = "drives Chromium: .ci/browser runs it"]
-async fn a_reader_view_shows_every_page_whole() {
+async fn reader_view_shows_whole_pages() {
     let path = std::env::var("READABILITY").expect("READABILITY says where it is: .ci/browser fetches it");
     let readability = std::fs::read_to_string(path).unwrap();
     in_a_browser(async |browser| {

@@ -90,13 +90,13 @@ fn refused() -> Vec<(&'static str, String)> {
 
 #[tokio::test]
 #[ignore = "drives Chromium: .ci/paper runs it"]
-async fn chromium_prints_every_word_with_its_question() {
+async fn chromium_prints_every_answer_with_its_question() {
     in_a_browser(async |browser| print_the_whole_way(Printer::Chromium(browser)).await).await;
 }
 
 #[tokio::test]
 #[ignore = "drives Firefox: .ci/paper runs it"]
-async fn firefox_prints_every_word_with_its_question() {
+async fn firefox_prints_every_answer_with_its_question() {
     let mut firefox = Firefox::open().await;
     print_the_whole_way(Printer::Firefox(&mut firefox)).await;
     firefox.quit().await;

@@ -67,7 +67,7 @@ impl Drop for PgBouncer {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PgBouncer: .ci/faults runs it"]
-async fn behind_pgbouncer_in_transaction_mode_every_application_is_stored_and_mailed_once() {
+async fn pgbouncer_in_transaction_mode_stores_and_sends_once() {
     let options = database::empty_options().await;
     let pgbouncer = PgBouncer::before(&options);
     let home = pgbouncer.home.join("data");
