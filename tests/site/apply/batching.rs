@@ -1,4 +1,4 @@
-//! Applications that come at once are stored together, and none pays for another.
+//! Concurrent applications are stored in batches, and one failure does not affect the others.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -8,10 +8,10 @@ use futures_util::future::join_all;
 use npoc::web::Limits;
 use uuid::Uuid;
 
-use crate::support::process::PATIENCE;
+use crate::support::process::TIMEOUT;
 use crate::support::{Reply, TestSite, database, stored_key};
 
-/// Organizations of these numbers, sent at once: few, since the site has seconds for all, also on a busy machine.
+/// Sends organizations with these numbers concurrently. They are few, because the site stores all of them within seconds.
 async fn send_all(site: &TestSite, numbers: std::ops::Range<usize>) -> Vec<(String, Reply)> {
     let send = async |number: usize| {
         let (name, domain) = (format!("Number {number}"), format!("number-{number}.example"));
@@ -38,7 +38,7 @@ async fn concurrent_applications_share_transactions() {
     site.deliver_all().await;
     for (name, reply) in sent {
         let reference = site.get(reply.location()).await.text_of(".reference");
-        let (staff, applicant) = site.mails(&reference);
+        let (staff, applicant) = site.emails(&reference);
         assert!(staff.text.contains(&name) && staff.subject.contains(&name), "{name}");
         assert!(staff.text.contains("government in ICANN"), "{name}: {}", staff.text);
         assert!(applicant.text.contains(&reference), "{name}");
@@ -85,7 +85,7 @@ async fn resent_application_in_a_batch_gets_its_first_receipt() {
 #[tokio::test]
 async fn locked_keys_delay_no_other_application() {
     let site = TestSite::new().await;
-    // Their turn comes before that of all others.
+    // Small keys, so that a batch handles them before all others.
     let held = [1, 2, 3].map(Uuid::from_u128);
     let mut holding = site.pool.begin().await.unwrap();
     for key in held {
@@ -161,7 +161,7 @@ async fn lost_connections_lose_no_receipt() {
     assert_eq!(counts(&site).await, (5, 10, 5));
 }
 
-/// Applications that wait for a lock, whose senders have gone.
+/// Sends applications and disconnects while they wait for a lock.
 async fn send_and_go(site: &TestSite) {
     tokio::select! {
         _ = send_all(site, 0..5) => unreachable!("the table is locked"),
@@ -180,7 +180,7 @@ async fn application_is_stored_after_the_client_disconnects() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    assert!(tokio::time::timeout(PATIENCE, stored).await.is_ok());
+    assert!(tokio::time::timeout(TIMEOUT, stored).await.is_ok());
 }
 
 #[tokio::test]

@@ -1,19 +1,19 @@
-//! What is doubtful is asked about before it is sent, and never refused.
+//! The check page asks about doubtful answers, and never rejects them.
 
 use axum::http::StatusCode;
 
-use crate::support::process::said;
+use crate::support::process::stdout_of;
 use crate::support::{TestSite, folded, good_with};
 
 #[tokio::test]
 async fn likely_typo_in_an_email_address_is_a_question() {
     let site = TestSite::new().await;
-    let slips = [
+    let typos = [
         ("representative_email", "ann@gmial.com"),
         ("alternate_name", "Bob"),
         ("alternate_email", "Bob@afyabroa.or.ke"),
     ];
-    let asked = site.check(&slips).await;
+    let asked = site.check(&typos).await;
     assert_eq!(asked.status, StatusCode::OK);
     let questions = asked.all(".notice--warning").join(" ");
     assert!(
@@ -26,17 +26,17 @@ async fn likely_typo_in_an_email_address_is_a_question() {
     );
     assert!(
         site.check(&[]).await.all(".notice--warning").is_empty(),
-        "no slip, no question"
+        "no typo, no question"
     );
 
-    let reference = site.apply(&slips).await;
+    let reference = site.apply(&typos).await;
     site.deliver_all().await;
-    let (staff, _) = site.mails(&reference);
+    let (staff, _) = site.emails(&reference);
     assert!(
         staff
             .text
             .contains("look like a slip\n    YES: ann@gmial.com (is it ann@gmail.com?); Bob@afyabroa.or.ke (is"),
-        "as it is, and staff see it: {}",
+        "staff see the unchanged address: {}",
         staff.text
     );
 }
@@ -68,7 +68,7 @@ async fn unknown_domain_ending_is_a_question() {
     );
     let reference = site.apply(&typed).await;
     site.deliver_all().await;
-    let (staff, _) = site.mails(&reference);
+    let (staff, _) = site.emails(&reference);
     assert!(
         staff.text.contains("does not know\n    YES: afyabora.or.k; web[.]dr\n"),
         "{}",
@@ -94,40 +94,40 @@ async fn page_address_given_as_domain_name_becomes_the_website() {
     assert_eq!(
         own.kept("website"),
         ["https://afyabora.or.ke"],
-        "an answer of its own stays"
+        "an explicit answer wins"
     );
 }
 
 #[tokio::test]
 async fn accepting_a_suggestion_makes_another_application() {
     let site = TestSite::new().await;
-    let slip = [
+    let typo = [
         ("representative_email", "ann@gmial.com"),
         ("form_key", "0192f0c1-2345-7abc-8def-0123456789ab"),
     ];
-    let asked = site.check(&slip).await;
+    let asked = site.check(&typo).await;
     assert_eq!(
         asked.attributes("button[name=take_likelier]", "value"),
         ["representative_email"]
     );
-    let pressed = [&slip[..], &[("take_likelier", "representative_email")]].concat();
+    let pressed = [&typo[..], &[("take_likelier", "representative_email")]].concat();
     let taken = site.check(&pressed).await;
     assert_eq!(taken.status, StatusCode::OK);
     assert_eq!(taken.kept("representative_email"), ["ann@gmail.com"]);
-    assert!(taken.all(".notice--warning").is_empty(), "settled");
+    assert!(taken.all(".notice--warning").is_empty(), "no question is left");
     assert_ne!(taken.submission_key(), asked.submission_key());
     taken.assert_keeps(&good_with(&[("representative_email", "ann@gmail.com")]));
 
     for (field, kept) in [("alternate_email", "ann@gmial.com"), ("no_such_field", "ann@gmial.com")] {
-        let other = site.check(&[&slip[..], &[("take_likelier", field)]].concat()).await;
-        assert_eq!(other.kept("representative_email"), [kept], "{field}: nothing to take");
+        let other = site.check(&[&typo[..], &[("take_likelier", field)]].concat()).await;
+        assert_eq!(other.kept("representative_email"), [kept], "{field}: no suggestion");
     }
 }
 
 #[tokio::test]
 async fn doubtful_eligibility_is_explained_before_sending() {
     let site = TestSite::new().await;
-    for (changes, told) in [
+    for (changes, explanation) in [
         (("registered", "no"), "The executive committee may make an exception"),
         (("not_eligible", "commercial"), "such as a chamber of commerce"),
         (("not_eligible", "icann-contract"), "contract or memorandum with ICANN"),
@@ -136,10 +136,10 @@ async fn doubtful_eligibility_is_explained_before_sending() {
         (("domain_name", "grupo.github.io"), "Others use github.io too"),
     ] {
         let page = site.check(&[changes]).await;
-        assert_eq!(page.status, StatusCode::OK, "nothing is refused on the spot");
+        assert_eq!(page.status, StatusCode::OK, "doubts never reject");
         let notice = page.text_of(".notice--warning");
         assert!(
-            notice.starts_with("Before you send") && notice.contains(told),
+            notice.starts_with("Before you send") && notice.contains(explanation),
             "{notice}"
         );
         assert!(notice.contains("You can still send") && notice.contains("info@npoc.org"));
@@ -149,7 +149,7 @@ async fn doubtful_eligibility_is_explained_before_sending() {
         );
         assert!(
             !page.attributes("[role=alert]", "role").contains(&"alert".to_owned()),
-            "it is no error"
+            "a doubt is not an error"
         );
         site.apply(&[changes]).await;
     }
@@ -183,8 +183,8 @@ async fn check_page_email_and_terminal_show_the_same_doubts() {
     }
     let reference = site.apply(&typed).await;
     site.deliver_all().await;
-    let (staff, _) = site.mails(&reference);
-    let shown = said(site.command(&["applications", "show", &reference]));
+    let (staff, _) = site.emails(&reference);
+    let shown = stdout_of(site.command(&["applications", "show", &reference]));
     let (mail, shown) = (folded(&staff.text), folded(&shown));
     for words in [
         "NOT REGISTERED, by its own answer",

@@ -1,4 +1,4 @@
-//! The journey of an application, from the form to the receipt.
+//! An application from the form to the receipt.
 
 use std::net::SocketAddr;
 
@@ -43,11 +43,7 @@ async fn organization_applies_and_gets_a_receipt() {
         site.count("outbox").await,
         site.count("application_history").await,
     );
-    assert_eq!(
-        counts,
-        (1, 2, 1),
-        "the application, both mails, the first line of its history"
-    );
+    assert_eq!(counts, (1, 2, 1), "the application, both emails and the first event");
 }
 
 #[tokio::test]
@@ -117,7 +113,7 @@ async fn missing_or_malformed_key_returns_the_check_page() {
     assert_eq!(site.count("applications").await, 0);
 }
 
-/// A form that is sent with these headers.
+/// Builds a request that sends the form with these headers.
 fn sent_with(headers: &[(&str, &str)], key: Uuid) -> Request<Body> {
     let body = send_body(key);
     let request = Request::post("/membership").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
@@ -164,11 +160,7 @@ async fn form_posted_by_another_site_gets_the_check_page() {
         .body(Body::from(encode(&good_with(&form))))
         .unwrap();
     let reply = site.ask(renamed).await;
-    assert_eq!(
-        reply.status,
-        StatusCode::SEE_OTHER,
-        "from our check page, by an old browser"
-    );
+    assert_eq!(reply.status, StatusCode::SEE_OTHER, "an old browser on our check page");
 }
 
 #[tokio::test]
@@ -178,7 +170,7 @@ async fn submission_key_belongs_to_its_answers() {
     let first = site.send_until_stored(&[], key).await;
     let others = [("organization_name", "Another Network")];
     let second = site.send_until_stored(&others, key).await;
-    assert_ne!(first.location(), second.location(), "no receipt of other answers");
+    assert_ne!(first.location(), second.location(), "other answers get another receipt");
     assert_eq!(site.send_until_stored(&[], key).await.location(), first.location());
     assert_eq!(site.send_until_stored(&others, key).await.location(), second.location());
     assert_eq!(site.count("applications").await, 2);
@@ -194,13 +186,13 @@ async fn submission_key_changes_with_the_answers() {
     assert_eq!(
         site.check(&[form]).await.submission_key(),
         first.submission_key(),
-        "reload"
+        "reloading keeps the key"
     );
     let refused = site.check(&[form, ("country", "")]).await;
     assert_eq!(
         refused.kept("form_key"),
         [form_key.as_str()],
-        "a refusal is the same form"
+        "a rejected form keeps its key"
     );
     let changed = site.check(&[form, ("representative_role", "Treasurer")]).await;
     assert_ne!(changed.submission_key(), first.submission_key());
@@ -212,7 +204,7 @@ async fn submission_key_changes_with_the_answers() {
     assert_ne!(
         site.check(&[]).await.submission_key(),
         site.check(&[]).await.submission_key(),
-        "no form, no promise"
+        "without a form key, each check makes a new key"
     );
 }
 
@@ -226,7 +218,7 @@ async fn change_returns_to_the_field_and_keeps_every_answer() {
         assert_eq!(form.status, StatusCode::OK);
         assert_eq!(form.attributes("[autofocus]", "name"), [question.name]);
         form.assert_keeps(&good_with(&[]));
-        assert!(form.all(".problem").is_empty(), "going back is no mistake");
+        assert!(form.all(".problem").is_empty(), "going back shows no problem");
     }
 }
 
@@ -299,8 +291,8 @@ async fn unknown_choice_is_quoted_in_its_problem() {
     ] {
         let refused = site.check(&[(name, given)]).await;
         assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
-        let told = refused.text_of(&format!("#{name}-problem"));
-        assert!(told.contains(&format!("“{given}” is not on it")), "{told}");
+        let problem = refused.text_of(&format!("#{name}-problem"));
+        assert!(problem.contains(&format!("“{given}” is not on it")), "{problem}");
     }
 }
 
@@ -326,7 +318,7 @@ async fn repeated_application_is_accepted_and_known_to_staff_alone() {
     let second = site.apply(&[]).await;
     assert_ne!(first, second);
     site.deliver_all().await;
-    let (staff, applicant) = site.mails(&second);
+    let (staff, applicant) = site.emails(&second);
     assert!(
         staff
             .text

@@ -1,25 +1,28 @@
-//! Every way in which an answer can be refused: a clear sentence each, and nothing lost.
+//! Every invalid answer gets a clear sentence, and no other answer is lost.
 
 use axum::http::StatusCode;
 use npoc::membership::{Field, QUESTIONS, Rule};
 
 use crate::support::{TestSite, encode, good_with};
 
-/// A refused form: 422, one sentence in the summary and at the field, everything kept.
+/// Checks a rejected form: 422, one sentence in the summary and at the field.
 async fn assert_refused(site: &TestSite, changes: &[(&str, &str)], field: &str, sentence: &str) {
     let reply = site.check(changes).await;
     let what = format!("{field}: {changes:.80?}");
     assert_eq!(reply.status, StatusCode::UNPROCESSABLE_ENTITY, "{what}");
     assert!(reply.text_of("title").starts_with("Error: "), "{what}");
-    let told = reply.all(".summary li");
-    assert!(told.iter().any(|told| told.contains(sentence)), "{what}: {told:?}");
+    let problems = reply.all(".summary li");
+    assert!(
+        problems.iter().any(|problem| problem.contains(sentence)),
+        "{what}: {problems:?}"
+    );
     assert_eq!(
         reply.attributes(".summary li a", "href"),
-        vec![format!("#{field}"); told.len()],
+        vec![format!("#{field}"); problems.len()],
         "{what}"
     );
     let at_field = reply.text_of(&format!("#{field}-problem"));
-    assert_eq!(at_field, format!("Error: {}", told[0]), "{what}");
+    assert_eq!(at_field, format!("Error: {}", problems[0]), "{what}");
     let described = reply.attributes(&format!("[aria-describedby~='{field}-problem']"), "aria-describedby");
     assert_eq!(described.len(), 1, "{what}");
     let is_any_of = matches!(Field::named(field).unwrap().question().rule, Rule::AnyOf(_));
@@ -36,7 +39,7 @@ async fn assert_refused(site: &TestSite, changes: &[(&str, &str)], field: &str, 
 }
 
 #[tokio::test]
-#[expect(clippy::too_many_lines, reason = "one row for each bad answer")]
+#[expect(clippy::too_many_lines, reason = "one row for each invalid answer")]
 async fn every_invalid_answer_gets_its_own_sentence() {
     let site = TestSite::new().await;
     let long = "ä".repeat(2_001);
@@ -200,7 +203,7 @@ async fn hostile_text_is_normalized_and_escaped() {
     );
 }
 
-/// What stands for each kind of character that no reader sees.
+/// One example of each kind of invisible character.
 const UNSEEN: [&str; 22] = [
     "\u{200b}",
     "\u{200d}",
@@ -239,7 +242,7 @@ async fn invisible_answer_counts_as_missing() {
             reply
                 .all(".summary li")
                 .iter()
-                .all(|told| told.starts_with("Enter") || told.starts_with("Select")),
+                .all(|problem| problem.starts_with("Enter") || problem.starts_with("Select")),
             "{unseen:?}"
         );
         for half in [("alternate_name", unseen), ("alternate_email", unseen)] {
@@ -316,7 +319,7 @@ async fn invalid_utf8_is_rejected_and_other_answers_are_kept() {
     let body = [good.as_bytes(), b"&organization_name=Caf%E9+Associa\xe7\xe3o"].concat();
     let reply = site.post_raw("/membership", body).await;
     assert_eq!(reply.status, StatusCode::UNPROCESSABLE_ENTITY);
-    // The empty one and the damaged one are two answers to one question.
+    // The empty answer and the damaged one belong to the same question.
     assert!(reply.text_of(".summary li").contains("the name of your organization"));
     let alone =
         encode(&good_with(&[])).replace("organization_name=Afya+Bora+Health+Network", "organization_name=Caf%E9");

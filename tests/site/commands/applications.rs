@@ -1,18 +1,18 @@
-//! What an operator does from a terminal, with the real program.
+//! An operator manages applications from a terminal, with the real program.
 
 use npoc::database::MIGRATOR;
 use sqlx::Connection as _;
 
-use crate::support::process::{run, said};
+use crate::support::process::{run, stdout_of};
 use crate::support::{GOOD, TestSite, database};
 
 #[tokio::test]
 async fn applications_are_listed_and_shown() {
     let site = TestSite::new().await;
     let reference = site.apply(&[("organization_name", "صحة للجميع")]).await;
-    let list = said(site.command(&["applications", "list"]));
+    let list = stdout_of(site.command(&["applications", "list"]));
     assert!(list.contains(&reference) && list.contains("صحة للجميع"));
-    let shown = said(site.command(&["applications", "show", &reference.to_lowercase()]));
+    let shown = stdout_of(site.command(&["applications", "show", &reference.to_lowercase()]));
     for expected in [
         "صحة للجميع",
         "    Kenya\n",
@@ -55,14 +55,14 @@ async fn application_is_found_by_any_spelling() {
         "例え財団",
         "tatoe",
     ] {
-        let found = said(site.command(&["applications", "list", "--text", typed]));
+        let found = stdout_of(site.command(&["applications", "list", "--text", typed]));
         assert!(
             found.starts_with(&reference) && !found.contains(&other),
             "{typed}: {found}"
         );
     }
     assert_eq!(
-        said(site.command(&["applications", "list", "--text", "example.com"])),
+        stdout_of(site.command(&["applications", "list", "--text", "example.com"])),
         ""
     );
 }
@@ -73,8 +73,8 @@ async fn suspected_spam_is_stored_emailed_and_released() {
     let links = "Buy <a href=http://a.example>this</a> http://b.example http://c.example http://d.example";
     let marked = site.apply(&[("statement", links)]).await;
     let other = site.apply(&[]).await;
-    assert_eq!(site.deliver_all().await.len(), 4, "nothing is held back");
-    let (staff, _) = site.mails(&marked);
+    assert_eq!(site.deliver_all().await.len(), 4, "no email is held");
+    let (staff, _) = site.emails(&marked);
     assert!(
         staff.text.lines().next().unwrap().contains("LOOK AT: "),
         "{}",
@@ -88,22 +88,22 @@ async fn suspected_spam_is_stored_emailed_and_released() {
         staff.text
     );
 
-    let suspected = said(site.command(&["applications", "list", "--state", "suspected"]));
+    let suspected = stdout_of(site.command(&["applications", "list", "--state", "suspected"]));
     assert!(
         suspected.contains(&marked) && !suspected.contains(&other),
         "{suspected}"
     );
-    said(site.command(&["applications", "release", &marked.to_lowercase()]));
+    stdout_of(site.command(&["applications", "release", &marked.to_lowercase()]));
     assert_eq!(
-        said(site.command(&["applications", "list", "--state", "suspected"])),
+        stdout_of(site.command(&["applications", "list", "--state", "suspected"])),
         ""
     );
-    assert!(said(site.command(&["applications", "show", &marked])).contains("released"));
+    assert!(stdout_of(site.command(&["applications", "show", &marked])).contains("released"));
     assert!(
         !site.command(&["applications", "release", &marked]).status.success(),
-        "once"
+        "a second release fails"
     );
-    assert!(said(site.command(&["applications", "list"])).contains(&marked));
+    assert!(stdout_of(site.command(&["applications", "list"])).contains(&marked));
 }
 
 #[tokio::test]
@@ -115,8 +115,8 @@ async fn export_holds_every_answer_and_escapes_formulas() {
             ("website", ""),
         ])
         .await;
-    let csv = said(site.command(&["applications", "export"]));
-    assert!(csv.starts_with('\u{feff}'), "spreadsheets read it as UTF-8");
+    let csv = stdout_of(site.command(&["applications", "export"]));
+    assert!(csv.starts_with('\u{feff}'), "spreadsheets need the mark for UTF-8");
     let mut reader = csv::Reader::from_reader(csv.as_bytes());
     let headers = reader.headers().unwrap().clone();
     let row = reader.records().next().unwrap().unwrap();
@@ -127,7 +127,7 @@ async fn export_holds_every_answer_and_escapes_formulas() {
     assert_eq!(cell("statement").lines().count(), 2);
     assert_eq!(cell("icann_region"), "Africa");
 
-    let jsonl = said(site.command(&["applications", "export", "--format", "jsonl"]));
+    let jsonl = stdout_of(site.command(&["applications", "export", "--format", "jsonl"]));
     let exact: serde_json::Value = serde_json::from_str(jsonl.trim()).unwrap();
     assert_eq!(exact["organization_name"], "=HYPERLINK(\"http://evil.example\")");
     assert_eq!(exact["representative_phone"], "+254 20 123 4567");
@@ -140,7 +140,7 @@ async fn export_of_one_application_holds_no_other() {
     let reference = site.apply(&[]).await;
     site.apply(&[("organization_name", "Somebody else")]).await;
     let export = ["applications", "export", "--format", "jsonl", "--reference"];
-    let one = said(site.command(&[&export[..], &[&reference.to_lowercase()]].concat()));
+    let one = stdout_of(site.command(&[&export[..], &[&reference.to_lowercase()]].concat()));
     let kept: serde_json::Value = serde_json::from_str(&one).unwrap();
     for (name, value) in GOOD
         .iter()
@@ -158,18 +158,18 @@ async fn mail_retry_makes_unsent_emails_due() {
     let reference = site.apply(&[]).await;
     site.sql("UPDATE outbox SET given_up_at = now(), last_error = 'refused \u{1b}[31m' WHERE refusal_is_final")
         .await;
-    let list = said(site.command(&["mail", "list"]));
+    let list = stdout_of(site.command(&["mail", "list"]));
     assert!(
         list.starts_with("2 unsent mails\n") && list.contains("given up on"),
         "{list}"
     );
     assert!(
         !list.contains('\u{1b}'),
-        "a mail server's words cannot drive the terminal"
+        "replies of a mail server cannot control the terminal"
     );
-    assert!(said(site.command(&["mail", "retry", &reference])).contains("2 unsent mails"));
+    assert!(stdout_of(site.command(&["mail", "retry", &reference])).contains("2 unsent mails"));
     assert_eq!(site.deliver_all().await.len(), 2);
-    assert!(said(site.command(&["mail", "list"])).starts_with("0 "));
+    assert!(stdout_of(site.command(&["mail", "list"])).starts_with("0 "));
 }
 
 #[tokio::test]
@@ -177,7 +177,7 @@ async fn migrate_is_idempotent() {
     let options = database::empty_options().await;
     for _ in 0..2 {
         assert_eq!(
-            said(run(&["migrate"], &[("DATABASE_URL", &database::url(&options))])),
+            stdout_of(run(&["migrate"], &[("DATABASE_URL", &database::url(&options))])),
             "The database is up to date.\n"
         );
     }
@@ -199,7 +199,7 @@ fn read_only_command_creates_no_database() {
 
 #[test]
 fn help_lists_every_command() {
-    let help = said(run(&["--help"], &[]));
+    let help = stdout_of(run(&["--help"], &[]));
     for command in ["serve", "migrate", "doctor", "mail", "applications"] {
         assert!(help.contains(command), "{help}");
     }

@@ -1,4 +1,4 @@
-//! What `npoc doctor` finds, each time against the real thing.
+//! The findings of `npoc doctor`, against real servers.
 
 use std::process::Output;
 
@@ -9,7 +9,7 @@ use crate::support::process::{Process, run};
 use crate::support::relay::{At, Part, Relay};
 use crate::support::{TestSite, database};
 
-/// What was found of a subject: each verdict with its sentence and its advice.
+/// Returns the findings about a subject: each verdict with its sentence and its advice.
 fn found(output: &Output, subject: &str) -> Vec<(String, String)> {
     let lines = std::str::from_utf8(&output.stdout).unwrap().lines();
     let findings = lines.map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -36,7 +36,7 @@ async fn examined(url: &str, settings: &[(&str, &str)]) -> Output {
         .iter()
         .map(|(name, value)| ((*name).into(), (*value).into()))
         .collect();
-    // Off this thread, on which the relay answers.
+    // On another thread, because the relay answers on this one.
     let running = tokio::task::spawn_blocking(move || {
         let all: Vec<(&str, &str)> = owned
             .iter()
@@ -59,7 +59,7 @@ async fn doctor_finds_no_problem_on_a_healthy_site() {
         &[("NPOC_MAIL", ""), ("SMTP_URL", &relay.url), ("NPOC_LISTEN", &listen)],
     )
     .await;
-    // The tests' own server keeps nothing, as fast as it can.
+    // The server of the tests runs without fsync, for speed.
     finds(&output, "Database", "bad", "fsync=off, full_page_writes=off");
     let whole = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(whole.matches("\"verdict\":\"bad\"").count(), 1, "{whole}");
@@ -80,7 +80,7 @@ async fn doctor_finds_no_problem_on_a_healthy_site() {
     );
     finds(&output, "Site", "good", &listen);
     finds(&output, "Disk", "good", "MB left");
-    assert!(relay.taken().is_empty(), "no mail was sent");
+    assert!(relay.taken().is_empty(), "the doctor sends no email");
 }
 
 #[tokio::test]
@@ -96,7 +96,7 @@ async fn doctor_reports_what_the_relay_rejects() {
         let relay = Relay::playing(part).await;
         let output = examined(&url, &[("NPOC_MAIL", ""), ("SMTP_URL", &relay.url)]).await;
         finds(&output, "Relay", verdict, words);
-        assert!(!output.status.success(), "nothing listens");
+        assert!(!output.status.success(), "no site listens");
         assert!(relay.taken().is_empty());
     }
     let login = Relay::playing(Part::Says(At::Auth, "535 who are you")).await;
@@ -253,7 +253,7 @@ async fn doctor_reports_clock_problems_and_planned_erasures() {
     site.sql("INSERT INTO reports (day) SELECT day + 400 FROM reports")
         .await;
     site.sql("UPDATE reports SET day = day - 1").await;
-    site.look(Some(30)).await;
+    site.run_housekeeping(Some(30)).await;
     let unsent = examined(&url, &days).await;
     finds(&unsent, "Retention", "doubtful", "not sent yet, so not erased: 1.");
     site.deliver_all().await;
@@ -265,7 +265,7 @@ async fn doctor_reports_clock_problems_and_planned_erasures() {
     );
     assert!(
         found(&examined(&url, &[]).await, "Retention").is_empty(),
-        "where nothing is set"
+        "no retention period, no finding"
     );
 
     site.sql("UPDATE clock_state SET mails_brought_back = 7, reports_taken_back = 1")

@@ -1,15 +1,15 @@
-//! Applications and countries are found under whatever spelling somebody types.
+//! Search finds applications and countries under any spelling.
 
 use futures_util::TryStreamExt as _;
 use npoc::membership::{Filter, Search, index_all, records};
 use sqlx::PgPool;
 
-use crate::support::process::{Process, said, until};
+use crate::support::process::{Process, stdout_of, until};
 use crate::support::{TestSite, database, send_body};
 
-/// The references that are listed under these conditions, in the order of arrival.
+/// Returns the listed references under these filters, in order of arrival.
 fn listed(site: &TestSite, conditions: &[&str]) -> Vec<String> {
-    let list = said(site.command(&[&["applications", "list"], conditions].concat()));
+    let list = stdout_of(site.command(&[&["applications", "list"], conditions].concat()));
     list.lines()
         .map(|line| line.split('\t').next().unwrap().to_owned())
         .collect()
@@ -56,7 +56,7 @@ const TOKYO: &[(&str, &str)] = &[
     ),
 ];
 
-/// By what each of the three is found, and nothing else is.
+/// Needles for each of the three applications. Each needle finds one alone.
 #[rustfmt::skip]
 const NEEDLES: [&[&str]; 3] = [
     &[
@@ -161,15 +161,15 @@ async fn running_site_indexes_new_and_old_applications() {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     };
-    let limit = crate::support::process::PATIENCE;
+    let limit = crate::support::process::TIMEOUT;
     tokio::time::timeout(limit, wait(1))
         .await
-        .expect("what was there is indexed");
+        .expect("the earlier application is indexed");
     let sent = send_body(uuid::Uuid::now_v7());
     Process::post_until_stored(site.address, &sent);
     tokio::time::timeout(limit, wait(2))
         .await
-        .expect("what came is indexed");
+        .expect("the new application is indexed");
     site.terminate();
     until(|| site.log().contains("stopped"));
     drop(std::fs::remove_dir_all(home));
@@ -187,7 +187,7 @@ async fn locked_application_is_indexed_later() {
     assert_eq!(
         found(&site.pool, "afya bora").await,
         [held.as_str(), &free],
-        "each is found all the same"
+        "search finds both"
     );
     other.commit().await.unwrap();
     let (one, two) = tokio::join!(
@@ -214,7 +214,7 @@ async fn erasure_waits_for_indexing() {
     };
     let erasing = tokio::task::block_in_place(|| {
         std::thread::scope(|scope| {
-            let erased = scope.spawn(|| said(site.command(&["applications", "erase", &reference, "--yes"])));
+            let erased = scope.spawn(|| stdout_of(site.command(&["applications", "erase", &reference, "--yes"])));
             tokio::runtime::Handle::current().block_on(ending);
             erased.join().unwrap()
         })
@@ -242,7 +242,7 @@ async fn search_reads_the_index_and_not_the_table() {
     let before = scans(of_table).await;
     let options = site.pool.connect_options();
     for needle in ["Cote d'Ivoire", "京", "Oﬃ"] {
-        // On one connection, by a statement that it has prepared, more often than the server makes a new plan for it.
+        // One prepared statement on one connection, until the server has chosen its generic plan.
         let pool = PgPool::connect_with((*options).clone()).await.unwrap();
         let mut connection = pool.begin().await.unwrap();
         npoc::membership::prepare_search(&mut *connection).await.unwrap();
@@ -257,18 +257,18 @@ async fn search_reads_the_index_and_not_the_table() {
         drop(connection);
         pool.close().await;
     }
-    let told = async {
+    let counted = async {
         while scans(of_index).await < Some(36) {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(crate::support::process::PATIENCE, told)
+    tokio::time::timeout(crate::support::process::TIMEOUT, counted)
         .await
-        .expect("the index is read at each search");
+        .expect("each search reads the index");
     assert_eq!(scans(of_table).await, before);
 }
 
-/// Enough for the planner not to read them all, each with runs of characters that no needle has.
+/// Enough applications that the planner prefers the index. None matches a needle.
 const MANY: &str = "
     INSERT INTO applications (reference, submission_key, receipt_secret, organization_name, domain_name,
         domain_name_ascii, country, registered, registration_note, kind_of_work, statement, representative_name,
@@ -301,7 +301,7 @@ async fn export_accepts_the_filters_of_a_list() {
     ] {
         for format in ["csv", "jsonl"] {
             let arguments = [&["applications", "export", "--format", format], conditions].concat();
-            let written = said(site.command(&arguments));
+            let written = stdout_of(site.command(&arguments));
             let mut found: Vec<_> = all.iter().filter(|reference| written.contains(**reference)).collect();
             found.sort();
             let mut expected: Vec<_> = expected.iter().collect();
@@ -332,7 +332,7 @@ async fn country_is_found_by_common_and_former_names() {
         ("Republic of Korea", 3),
     ] {
         assert_eq!(listed(&site, &["--country", name]), [all[index].as_str()], "{name}");
-        let exported = said(site.command(&["applications", "export", "--country", name]));
+        let exported = stdout_of(site.command(&["applications", "export", "--country", name]));
         assert!(exported.contains(&all[index]), "{name}");
     }
     for (name, near) in [
@@ -341,8 +341,8 @@ async fn country_is_found_by_common_and_former_names() {
     ] {
         let ended = site.command(&["applications", "list", "--country", name]);
         assert_eq!(ended.status.code(), Some(2));
-        let told = String::from_utf8(ended.stderr).unwrap();
-        assert!(told.contains(near), "{told}");
+        let stderr = String::from_utf8(ended.stderr).unwrap();
+        assert!(stderr.contains(near), "{stderr}");
     }
 }
 
@@ -373,6 +373,6 @@ async fn form_lists_kosovo_and_former_country_names() {
     assert_eq!(given.all("select[name=country] option[selected]"), ["Côte d’Ivoire"]);
     assert_eq!(site.check(&[("country", "Kenya")]).await.status, 422);
     let reference = site.apply(&[("country", "XK")]).await;
-    let shown = said(site.command(&["applications", "show", &reference]));
+    let shown = stdout_of(site.command(&["applications", "show", &reference]));
     assert!(shown.contains("Kosovo") && shown.contains("Europe"), "{shown}");
 }

@@ -1,4 +1,4 @@
-//! Settings are all checked before anything starts, and complain in one message.
+//! All settings are checked before the start, and one message lists every fault.
 
 use npoc::database::DatabaseChoice;
 use npoc::mailer::Transport;
@@ -77,7 +77,7 @@ fn production_site_without_a_relay_refuses_to_start() {
     assert!(read_settings(Purpose::Serve, &[HOME, own, ("SMTP_URL", "smtp://localhost:25")]).is_ok());
     assert!(
         read_settings(Purpose::Command, &[HOME, own]).is_ok(),
-        "a command sends no mail"
+        "a command sends no email"
     );
 }
 
@@ -118,25 +118,33 @@ fn every_setting_is_documented() {
     };
     assert!(Settings::read(Purpose::Serve, true, asking).is_ok());
     let of_the_system = ["HOME", "XDG_STATE_HOME"];
-    // Read by those whose names they are.
+    // Other programs and libraries read these.
     let of_others = ["NPOC_SETTINGS", "PG_BINDIR", "SSL_CERT_FILE"];
     let mut read = asked.into_inner();
     read.retain(|name| !of_the_system.contains(&name.as_str()));
     read.extend(of_others.map(str::to_owned));
-    let told = SETTINGS.iter().map(|setting| setting.name.to_owned()).collect();
-    assert_eq!(read, told);
+    let documented = SETTINGS.iter().map(|setting| setting.name.to_owned()).collect();
+    assert_eq!(read, documented);
 
-    let readme = include_str!("../../../README.md");
+    let documents = documents();
     let package = include_str!("../../../deploy/npoc.env");
     for name in read {
-        assert!(readme.contains(&format!("| `{name}` |")), "{name} is not in README.md");
-        let stands = |line: &str| line.trim_start_matches('#').starts_with(&format!("{name}="));
+        assert!(documents.contains(&format!("| `{name}` |")), "{name} is not documented");
+        let is_set = |line: &str| line.trim_start_matches('#').starts_with(&format!("{name}="));
         let is_needed = name != "NPOC_SETTINGS";
         assert!(
-            !is_needed || package.lines().any(stands),
+            !is_needed || package.lines().any(is_set),
             "{name} is not in deploy/npoc.env"
         );
     }
+}
+
+/// Returns README.md and the documents in docs/ as one text.
+fn documents() -> String {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let docs = std::fs::read_dir(root.join("docs")).into_iter().flatten().flatten();
+    let paths = docs.map(|entry| entry.path()).chain([root.join("README.md")]);
+    paths.map(|path| std::fs::read_to_string(path).unwrap()).collect()
 }
 
 #[test]
@@ -175,7 +183,7 @@ fn settings_file_is_read_and_its_values_are_not_quoted() {
     );
     assert!(
         !String::from_utf8_lossy(&overruled.stdout).contains("must be"),
-        "the environment goes before it"
+        "the environment overrides the file"
     );
     std::fs::write(
         &file,

@@ -1,4 +1,4 @@
-//! What a spreadsheet makes of an export. `.ci/spreadsheet` opens one in `LibreOffice`.
+//! A spreadsheet changes no cell of an export. `.ci/spreadsheet` opens one in `LibreOffice`.
 
 use std::collections::HashMap;
 use std::process::Command;
@@ -7,12 +7,12 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::support::TestSite;
-use crate::support::process::said;
+use crate::support::process::stdout_of;
 
-/// Questions that take one character or more of anything.
+/// Questions that accept any text of at least one character.
 const OPEN: [&str; 3] = ["organization_name_latin", "icann_groups", "authoriser"];
 
-/// What is typed, and whether a spreadsheet changes it in some locale.
+/// Returns each cell, and whether a spreadsheet changes it in some locale.
 fn cells() -> impl Iterator<Item = (&'static str, bool)> {
     let lines = include_str!("cells.tsv").lines().filter(|line| !line.starts_with('#'));
     lines.map(|line| {
@@ -21,7 +21,7 @@ fn cells() -> impl Iterator<Item = (&'static str, bool)> {
     })
 }
 
-/// A site with an application for each three of the cells.
+/// Returns a site that has stored every cell, three in an application.
 async fn site_with_cells() -> TestSite {
     let site = TestSite::new().await;
     let cells: Vec<&str> = cells().map(|(cell, _)| cell).collect();
@@ -33,7 +33,7 @@ async fn site_with_cells() -> TestSite {
 }
 
 fn export(site: &TestSite, format: &str) -> String {
-    said(site.command(&["applications", "export", "--format", format]))
+    stdout_of(site.command(&["applications", "export", "--format", format]))
 }
 
 #[tokio::test]

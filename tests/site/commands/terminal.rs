@@ -1,14 +1,14 @@
-//! What staff see on a terminal, what programs get instead, and how commands end.
+//! The output of commands for people and for programs, and their exit status.
 
 use std::process::Command;
 
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::support::process::{Process, run, said, until};
+use crate::support::process::{Process, run, stdout_of, until};
 use crate::support::{TestSite, database, good_with, send_body};
 
-/// What a terminal of this width shows, with its escape sequences: util-linux's script gives the program one.
+/// Returns the output on a terminal of this width, with escape sequences. `script` of util-linux provides the terminal.
 fn on_terminal(site: &TestSite, width: usize, arguments: &str, more: &[(&str, &str)]) -> String {
     let program = env!("CARGO_BIN_EXE_npoc");
     let mut script = Command::new("script");
@@ -22,7 +22,7 @@ fn on_terminal(site: &TestSite, width: usize, arguments: &str, more: &[(&str, &s
         .env_clear()
         .env("PATH", std::env::var("PATH").unwrap())
         .env("TERM", "xterm")
-        // An ordinary user has no other place for mail.
+        // An ordinary user has no other directory for emails.
         .env("HOME", std::env::temp_dir())
         .env("DATABASE_URL", database::url(&site.pool.connect_options()))
         .envs(more.iter().copied());
@@ -30,7 +30,7 @@ fn on_terminal(site: &TestSite, width: usize, arguments: &str, more: &[(&str, &s
     String::from_utf8(output.stdout).unwrap().replace('\r', "")
 }
 
-/// Without what colours the text.
+/// Removes the escape sequences for colours.
 fn plain(shown: &str) -> String {
     let mut parts = shown.split('\u{1b}');
     let first = parts.next().unwrap().to_owned();
@@ -110,18 +110,18 @@ async fn application_fits_the_terminal_width() {
     ] {
         assert!(shown.contains(words), "{words}: {shown}");
     }
-    let elsewhere = said(site.command(&["applications", "show", &wordy]));
+    let elsewhere = stdout_of(site.command(&["applications", "show", &wordy]));
     assert!(
         elsewhere.contains(statement.trim()),
-        "a program gets whole lines: {elsewhere}"
+        "lines are not wrapped for programs: {elsewhere}"
     );
     assert!(!elsewhere.contains('\u{1b}'));
     drop(references);
 }
 
-/// The references that are listed under these conditions.
+/// Returns the listed references under these filters.
 fn listed(site: &TestSite, conditions: &[&str]) -> Vec<String> {
-    let list = said(site.command(&[&["applications", "list"], conditions].concat()));
+    let list = stdout_of(site.command(&[&["applications", "list"], conditions].concat()));
     list.lines()
         .map(|line| line.split('\t').next().unwrap().to_owned())
         .collect()
@@ -190,7 +190,7 @@ async fn impossible_filter_is_a_usage_error() {
 #[tokio::test]
 async fn json_output_holds_every_answer() {
     let (site, [kenya, egypt, _]) = three().await;
-    let list = said(site.command(&["applications", "list", "--json", "--region", "africa"]));
+    let list = stdout_of(site.command(&["applications", "list", "--json", "--region", "africa"]));
     let all: Vec<Value> = list.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(all.len(), 2);
     assert_eq!(all[0]["reference"], *kenya);
@@ -199,11 +199,12 @@ async fn json_output_holds_every_answer() {
     for (name, _) in good_with(&[]) {
         assert!(all[1].get(name).is_some(), "{name}");
     }
-    let shown: Value = serde_json::from_str(&said(site.command(&["applications", "show", "--json", &egypt]))).unwrap();
+    let shown: Value =
+        serde_json::from_str(&stdout_of(site.command(&["applications", "show", "--json", &egypt]))).unwrap();
     assert_eq!(shown["country"], "EG");
     assert_eq!(shown["history"][0]["event"], "received");
     assert_eq!(shown["mails"].as_array().unwrap().len(), 2);
-    let mails = said(site.command(&["mail", "list", "--json"]));
+    let mails = stdout_of(site.command(&["mail", "list", "--json"]));
     let mail: Value = serde_json::from_str(mails.lines().next().unwrap()).unwrap();
     assert_eq!(
         (mail["reference"].as_str(), mail["attempts"].as_i64()),
@@ -257,7 +258,7 @@ async fn old_applications_are_erased_after_confirmation() {
         String::from_utf8_lossy(&one.stderr).contains(&format!("{egypt} of مؤسسة النور الخيرية for good; say --yes"))
     );
     let done = site.command(&[&erase[..], &["--yes"]].concat());
-    assert_eq!(done.status.code(), Some(1), "not all of it");
+    assert_eq!(done.status.code(), Some(1), "one application is left");
     let done = String::from_utf8([done.stdout, done.stderr].concat()).unwrap();
     assert!(
         done.contains("Erased: 1 application.") && done.contains("1 application not erased, since mail about it"),
@@ -296,7 +297,7 @@ async fn request_id_is_in_the_response_and_the_log() {
     let of = |message: &str| lines().into_iter().find(|line| line["fields"]["message"] == message);
     let id = |line: &Value| line["span"]["id"].as_str().unwrap_or_default().to_owned();
     for message in ["application stored", "finished processing request"] {
-        // The log is read beside this.
+        // Another thread reads the log.
         until(|| of(message).is_some());
         assert_eq!(id(&of(message).unwrap()), sent.request_id, "{message}");
     }
@@ -315,7 +316,7 @@ async fn closed_pipe_is_not_an_error() {
         "mail list",
         "doctor",
     ] {
-        // Its output ends before it begins.
+        // The reader closes the pipe before the command writes.
         let line = format!("{program} {arguments} | true; exit ${{PIPESTATUS[0]}}");
         let mut bash = Command::new("bash");
         let url = database::url(&site.pool.connect_options());

@@ -1,4 +1,4 @@
-//! The two mails of an application, read as their readers' programs read them.
+//! The contents of the two emails of an application, parsed as email programs parse them.
 
 use npoc::membership::{QUESTIONS, wording};
 
@@ -9,13 +9,13 @@ async fn staff_email_shows_every_answer_under_its_label() {
     let site = TestSite::new().await;
     let reference = site.apply(&[("website", "https://afyabora.or.ke/en")]).await;
     site.deliver_all().await;
-    let (staff, _) = site.mails(&reference);
+    let (staff, _) = site.emails(&reference);
     let mut rest = staff.text.as_str();
     for question in &QUESTIONS {
         let label = wording::label(question.field);
         let (_, after) = rest
             .split_once(&format!("\n{label}\n"))
-            .unwrap_or_else(|| panic!("{label} in form order"));
+            .unwrap_or_else(|| panic!("{label} is missing or out of order"));
         let answer = GOOD
             .iter()
             .find(|(name, value)| *name == question.name && !value.is_empty());
@@ -31,7 +31,7 @@ async fn staff_email_shows_every_answer_under_its_label() {
         assert!(after.starts_with(&format!("    {expected}\n")), "{label}: {expected}");
         assert!(
             staff.html.contains(&expected.replace('\'', "&#39;")),
-            "{label} in the HTML part"
+            "{label} is missing in the HTML part"
         );
         rest = after;
     }
@@ -50,7 +50,7 @@ async fn staff_email_begins_with_the_verdict_and_ends_with_findings() {
         ])
         .await;
     site.deliver_all().await;
-    let (first, _) = site.mails(&earlier);
+    let (first, _) = site.emails(&earlier);
     assert!(
         first
             .text
@@ -62,7 +62,7 @@ async fn staff_email_begins_with_the_verdict_and_ends_with_findings() {
             .text
             .contains("mail address\n    under the organization’s own domain\n")
     );
-    let (staff, _) = site.mails(&reference);
+    let (staff, _) = site.emails(&reference);
     let verdict = staff.text.lines().next().unwrap();
     assert!(
         verdict.contains("NOT REGISTERED") && verdict.contains("MAY KEEP IT FROM JOINING"),
@@ -91,7 +91,7 @@ async fn verdict_lists_every_doubt() {
     ];
     let reference = site.apply(&doubtful).await;
     site.deliver_all().await;
-    let (staff, _) = site.mails(&reference);
+    let (staff, _) = site.emails(&reference);
     let verdict = staff.text.lines().next().unwrap();
     assert!(
         verdict.ends_with(
@@ -111,13 +111,13 @@ async fn phone_number_reads_left_to_right_in_any_digits() {
     let reference = site.apply(&phone).await;
     site.deliver_all().await;
     assert!(
-        site.mails(&reference)
+        site.emails(&reference)
             .0
             .html
             .contains("<bdo dir=\"ltr\">+٢٠ ١٠٠ ١٢٣ ٤٥٦٧</bdo>")
     );
     let words = site.check(&[("representative_phone", "اسأل عن ليلى ١٢٣")]).await;
-    assert!(words.all("bdo").is_empty(), "words keep their own direction");
+    assert!(words.all("bdo").is_empty(), "text keeps its own direction");
 }
 
 #[tokio::test]
@@ -125,7 +125,7 @@ async fn emails_have_the_headers_that_staff_and_filters_need() {
     let site = TestSite::new().await;
     let reference = site.apply(&[]).await;
     site.deliver_all().await;
-    let (staff, applicant) = site.mails(&reference);
+    let (staff, applicant) = site.emails(&reference);
     assert_eq!(
         staff.subject,
         format!("[NPOC membership] Afya Bora Health Network (Kenya) {reference}")
@@ -143,7 +143,10 @@ async fn emails_have_the_headers_that_staff_and_filters_need() {
     assert_eq!(applicant.header("Reply-To").unwrap(), "info@npoc.org");
     assert_eq!(applicant.header("Auto-Submitted").unwrap(), "auto-generated");
     let parts = staff.raw.find("text/plain").unwrap() < staff.raw.find("text/html").unwrap();
-    assert!(parts && staff.raw.contains("multipart/alternative"), "plain text first");
+    assert!(
+        parts && staff.raw.contains("multipart/alternative"),
+        "plain text comes first"
+    );
 }
 
 #[tokio::test]
@@ -151,7 +154,7 @@ async fn no_answer_reaches_the_applicant_email() {
     let site = TestSite::new().await;
     let reference = site.apply(&[("organization_name", "Buy at evil.example now")]).await;
     site.deliver_all().await;
-    let (_, applicant) = site.mails(&reference);
+    let (_, applicant) = site.emails(&reference);
     for (name, value) in GOOD
         .iter()
         .filter(|(name, value)| value.len() > 4 && !["representative_email", "domain_name"].contains(name))
@@ -183,12 +186,12 @@ async fn answers_cannot_forge_headers_or_headings() {
         ])
         .await;
     site.deliver_all().await;
-    let (staff, _) = site.mails(&reference);
+    let (staff, _) = site.emails(&reference);
     assert_eq!((staff.header("Bcc"), staff.header("X-Injected")), (None, None));
     assert_eq!(
         staff.text.matches("\nWORKED OUT BY THE SITE").count(),
         1,
-        "an answer is indented, a heading is not"
+        "answers are indented, headings are not"
     );
     assert!(staff.html.contains("&#60;b&#62;") || staff.html.contains("&lt;b&gt;"));
 }
@@ -200,7 +203,7 @@ async fn name_like_an_encoded_word_is_not_decoded() {
         .apply(&[("organization_name", "=?utf-8?q?=5BNPOC=5D_fake?=")])
         .await;
     site.deliver_all().await;
-    let (staff, _) = site.mails(&reference);
+    let (staff, _) = site.emails(&reference);
     assert!(!staff.subject.contains("[NPOC] fake"), "{}", staff.subject);
 }
 
@@ -210,7 +213,7 @@ async fn long_name_is_shortened_in_the_subject_only() {
     let name = "संगठन ".repeat(30);
     let reference = site.apply(&[("organization_name", &name)]).await;
     site.deliver_all().await;
-    let (staff, _) = site.mails(&reference);
+    let (staff, _) = site.emails(&reference);
     assert!(
         staff.subject.contains('…') && staff.subject.ends_with(&reference),
         "{}",
@@ -224,7 +227,7 @@ async fn mailbox_outside_ascii_is_named_in_the_body() {
     let site = TestSite::new().await;
     let reference = site.apply(&[("representative_email", "用户@例え.テスト")]).await;
     site.deliver_all().await;
-    let (staff, _) = site.mails(&reference);
+    let (staff, _) = site.emails(&reference);
     assert_eq!(staff.header("Reply-To"), None);
     assert!(
         staff
@@ -238,12 +241,12 @@ async fn emails_match_their_snapshots() {
     let site = TestSite::new().await;
     let reference = site.apply(&[]).await;
     site.deliver_all().await;
-    let (staff, applicant) = site.mails(&reference);
+    let (staff, applicant) = site.emails(&reference);
     insta::assert_snapshot!("staff", masked(&staff, &reference));
     insta::assert_snapshot!("applicant", masked(&applicant, &reference));
 }
 
-/// What changes from mail to mail, masked.
+/// Masks the parts that differ between emails.
 fn masked(mail: &Mail, reference: &str) -> String {
     let text = format!("Subject: {}\n\n{}", mail.subject, mail.text).replace(reference, "NPOC-XXXX-XXXX");
     let mask = |line: &str| match line.split_once("/received/") {
@@ -276,7 +279,7 @@ async fn no_answer_becomes_a_link_in_the_staff_email() {
     ];
     let reference = site.apply(&typed).await;
     site.deliver_all().await;
-    let (staff, _) = site.mails(&reference);
+    let (staff, _) = site.emails(&reference);
     for part in [&staff.text, &staff.html, &staff.subject] {
         assert!(
             !part.contains("evil.example") && !part.contains("pple.example"),
@@ -294,5 +297,9 @@ async fn no_answer_becomes_a_link_in_the_staff_email() {
     let html = scraper::Html::parse_document(&staff.html);
     let links = scraper::Selector::parse("a").unwrap();
     let links: Vec<_> = html.select(&links).filter_map(|link| link.attr("href")).collect();
-    assert_eq!(links, ["https://afyabora.or.ke/"], "the stated domain name alone");
+    assert_eq!(
+        links,
+        ["https://afyabora.or.ke/"],
+        "only the stated domain name is a link"
+    );
 }

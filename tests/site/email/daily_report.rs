@@ -1,4 +1,4 @@
-//! Someone notices: the daily report, readiness, the log.
+//! Staff get a daily report.
 
 use futures_util::future::join_all;
 use npoc::database::Pool;
@@ -6,7 +6,7 @@ use npoc::membership::owe_report;
 use npoc::outbox::Step;
 use sqlx::postgres::PgPoolOptions;
 
-use crate::support::process::PATIENCE;
+use crate::support::process::TIMEOUT;
 use crate::support::{Mail, TestSite};
 
 async fn a_day_later(site: &TestSite) {
@@ -17,18 +17,18 @@ async fn a_day_later(site: &TestSite) {
     site.sql("UPDATE reports SET day = day - 1").await;
 }
 
-async fn owe(site: &TestSite) -> bool {
-    owe_through(site, &site.connections).await
+async fn queue_report(site: &TestSite) -> bool {
+    queue_report_through(site, &site.connections).await
 }
 
-async fn owe_through(site: &TestSite, pool: &Pool) -> bool {
+async fn queue_report_through(site: &TestSite, pool: &Pool) -> bool {
     let mut session = pool.session().await.unwrap();
     let look = site.outbox.clock().check(&mut session).await.unwrap();
     session.end().await.unwrap();
     owe_report(pool, &site.head, None, &look).await.unwrap()
 }
 
-/// The reports that were mailed, oldest first.
+/// Returns the reports that were sent, oldest first.
 fn reports(site: &TestSite) -> Vec<Mail> {
     let mut names: Vec<_> = std::fs::read_dir(&site.folder)
         .unwrap()
@@ -48,15 +48,15 @@ async fn staff_get_one_report_a_day_from_all_instances() {
     let reference = site.apply(&[]).await;
     site.deliver_all().await;
     let waiting = site.apply(&[]).await;
-    assert!(!owe(&site).await, "the day has not ended");
+    assert!(!queue_report(&site).await, "the day is not over");
     a_day_later(&site).await;
-    let owed = join_all((0..8).map(|_| owe(&site))).await;
-    let owed = owed.into_iter().filter(|owed| *owed).count();
-    assert_eq!(owed, 1);
+    let queued = join_all((0..8).map(|_| queue_report(&site))).await;
+    let queued = queued.into_iter().filter(|queued| *queued).count();
+    assert_eq!(queued, 1);
     site.sql("UPDATE outbox SET due_at = now() + interval '1 day' WHERE reference IS NOT NULL AND sent_at IS NULL")
         .await;
     assert_eq!(site.deliver_all().await, [Step::Sent]);
-    assert!(!owe(&site).await, "once a day");
+    assert!(!queue_report(&site).await, "only one report a day");
 
     let [report] = &reports(&site)[..] else {
         panic!("one report")
@@ -86,17 +86,17 @@ async fn staff_get_one_report_a_day_from_all_instances() {
 async fn report_needs_only_one_connection() {
     let site = TestSite::new().await;
     site.sql("UPDATE reports SET day = day - 1").await;
-    let only_one = PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE);
+    let only_one = PgPoolOptions::new().max_connections(1).acquire_timeout(TIMEOUT);
     let only_one = only_one.connect_with((*site.pool.connect_options()).clone()).await;
     let pool = Pool::new(only_one.unwrap(), false);
-    assert!(owe_through(&site, &pool).await);
+    assert!(queue_report_through(&site, &pool).await);
 }
 
 #[tokio::test]
 async fn empty_and_missed_days_are_reported() {
     let site = TestSite::new().await;
     site.sql("UPDATE reports SET day = day - 1").await;
-    assert!(owe(&site).await);
+    assert!(queue_report(&site).await);
     site.deliver_all().await;
     let [nothing] = &reports(&site)[..] else {
         panic!("one report")
@@ -117,7 +117,7 @@ async fn empty_and_missed_days_are_reported() {
 
     site.sql("DELETE FROM outbox").await;
     site.sql("UPDATE reports SET day = day - 3").await;
-    assert!(owe(&site).await, "after three days without a site");
+    assert!(queue_report(&site).await, "one report covers three days");
     let subject: String =
         sqlx::query_scalar("SELECT subject FROM outbox WHERE message_id LIKE '<daily%' AND sent_at IS NULL")
             .fetch_optional(&site.pool)

@@ -1,4 +1,4 @@
-//! Mail is owed, and delivered at least once, visibly once.
+//! Queued emails are delivered at least once. Duplicates have the same Message-ID.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use npoc::values::EmailAddress;
 use tokio::sync::watch;
 
 use crate::support::delivery::{all_sent, deliver_in_background, site_with};
-use crate::support::process::PATIENCE;
+use crate::support::process::TIMEOUT;
 use crate::support::relay::{At, Part, Relay, Taken};
 use crate::support::{Mail, TestSite};
 
@@ -18,7 +18,7 @@ async fn make_due(site: &TestSite) {
         .await;
 }
 
-/// An address as people read it.
+/// Returns an address in its form for people.
 fn read(typed: &str) -> String {
     EmailAddress::parse(typed).unwrap().to_string()
 }
@@ -35,13 +35,13 @@ fn message_ids(taken: &[Taken]) -> Vec<String> {
     taken.iter().map(id).collect()
 }
 
-/// What the relay took for an address, read as a mail.
+/// Returns the message that the relay accepted for an address.
 fn taken_for(relay: &Relay, recipient: &str) -> (Taken, Mail) {
     let for_them = |taken: &Taken| taken.rcpt == format!("RCPT TO:<{recipient}>");
     let taken = relay.taken().into_iter().find(for_them).unwrap_or_default();
     assert!(
         !taken.message.is_empty(),
-        "nothing for {recipient}: {:?}",
+        "no email to {recipient}: {:?}",
         relay.taken()
     );
     let mail = Mail::read(taken.message.as_bytes());
@@ -78,7 +78,7 @@ async fn unavailable_relay_is_retried_with_the_same_message_id() {
             .fetch_one(&site.pool)
             .await
             .unwrap();
-        assert_eq!(too_early, 0, "not before the relay had time");
+        assert_eq!(too_early, 0, "the next attempt is later");
         make_due(&site).await;
         assert_eq!(site.deliver_all().await, [Step::Sent, Step::Sent]);
         assert!(message_ids(&relay.taken()).iter().all(|id| id.contains(&reference)));
@@ -98,7 +98,7 @@ async fn refusal_is_final_for_applicants_but_not_for_staff() {
     assert_eq!(
         (unsent.len(), given_up.len()),
         (3, 1),
-        "kept and counted, and staff are to be told"
+        "both emails are kept, and staff get one about the failure"
     );
     assert!(given_up[0].message_id.contains("applicant"));
     assert!(given_up[0].last_error.as_ref().unwrap().contains("no such user"));
@@ -113,7 +113,7 @@ async fn refusal_is_final_for_applicants_but_not_for_staff() {
     assert_eq!(
         site.deliver_all().await,
         [Step::Sent, Step::Sent, Step::Sent],
-        "one command sends them again"
+        "one command retries all of them"
     );
 }
 
@@ -127,9 +127,9 @@ async fn staff_get_an_email_about_a_failed_email() {
     site.sql("DELETE FROM outbox WHERE message_id LIKE '%.staff@%'").await;
     make_due(&site).await;
     assert_eq!(site.deliver_all().await, [Step::Sent]);
-    let (_, told) = taken_for(&relay, "info@npoc.org");
+    let (_, notice) = taken_for(&relay, "info@npoc.org");
     assert_eq!(
-        told.subject,
+        notice.subject,
         format!("[NPOC membership] A mail could not be delivered: {reference}")
     );
     for said in [
@@ -139,9 +139,9 @@ async fn staff_get_an_email_about_a_failed_email() {
         "no such user <here>",
         &format!("npoc mail retry {reference}"),
     ] {
-        assert!(told.text.contains(said), "{said} in {}", told.text);
+        assert!(notice.text.contains(said), "{said} is missing in {}", notice.text);
     }
-    assert!(told.html.contains("no such user &#60;here&#62;"));
+    assert!(notice.html.contains("no such user &#60;here&#62;"));
 }
 
 #[tokio::test]
@@ -153,7 +153,7 @@ async fn retries_end_for_applicants_but_not_for_staff() {
     let mut steps = site.deliver_all().await;
     steps.sort_by_key(|step| *step == Step::GivenUp);
     assert_eq!(steps, [Step::Later, Step::Later, Step::GivenUp]);
-    assert_eq!(site.count("outbox").await, 3, "both mails, and one that tells staff");
+    assert_eq!(site.count("outbox").await, 3, "both emails, and one about the failure");
 }
 
 #[tokio::test]
@@ -185,14 +185,10 @@ async fn lease_of_a_dead_worker_expires() {
     let relay = Relay::playing(Part::Accepts).await;
     let site = site_with(&relay).await;
     site.apply(&[]).await;
-    // What a worker that died in the middle leaves behind: claimed, not noted.
+    // A dead worker leaves emails behind that are claimed and have no outcome.
     site.sql("UPDATE outbox SET attempts = 1, due_at = now() + interval '3 minutes'")
         .await;
-    assert_eq!(
-        site.deliver_all().await,
-        [],
-        "while the lease lasts, nobody else sends it"
-    );
+    assert_eq!(site.deliver_all().await, [], "the lease protects it from other workers");
     make_due(&site).await;
     assert_eq!(site.deliver_all().await, [Step::Sent, Step::Sent]);
 }
@@ -256,7 +252,7 @@ async fn queued_emails_go_out_at_once_and_a_stop_ends_delivery() {
     site.apply(&[]).await;
     all_sent(&site.pool).await;
     stop.send_replace(true);
-    tokio::time::timeout(PATIENCE, delivery).await.unwrap().unwrap();
+    tokio::time::timeout(TIMEOUT, delivery).await.unwrap().unwrap();
     assert_eq!(relay.taken().len(), 2);
 }
 
@@ -271,8 +267,8 @@ async fn relay_never_delays_the_request() {
         let relay = Relay::playing(part).await;
         let site = site_with(&relay).await;
         let _delivering = deliver_in_background(&site);
-        let applying = tokio::time::timeout(PATIENCE, site.apply(&[]));
-        applying.await.expect("a relay may keep its silence for a minute");
+        let applying = tokio::time::timeout(TIMEOUT, site.apply(&[]));
+        applying.await.expect("a silent relay delays no request");
     }
 }
 
@@ -297,7 +293,7 @@ async fn smtputf8_relay_reaches_mailboxes_outside_ascii() {
         let (staff, mail) = taken_for(&relay, "info@npoc.org");
         assert_eq!(
             staff.mail, "MAIL FROM:<no-reply@npoc.org>",
-            "staff's mail goes through every server"
+            "every server accepts the email to staff"
         );
         assert_eq!((mail.header("Reply-To"), mail.raw.is_ascii()), (None, true));
         assert!(
@@ -342,11 +338,15 @@ async fn staff_learn_whom_a_relay_without_smtputf8_cannot_reach() {
     let staff = mails.iter().find(|mail| mail.text.contains("THE ANSWERS")).unwrap();
     assert_eq!(staff.header("Reply-To"), None);
     assert!(staff.text.contains("用户@例え.テスト"));
-    let told = mails.iter().find(|mail| mail.subject.contains("could not be")).unwrap();
-    assert!(told.text.contains("用户@例え.テスト") && told.text.contains("SMTPUTF8"));
+    let notice = mails.iter().find(|mail| mail.subject.contains("could not be")).unwrap();
+    assert!(notice.text.contains("用户@例え.テスト") && notice.text.contains("SMTPUTF8"));
 
     relay.play(Part::Accepts);
     outbox::retry(&site.pool, Some(&reference)).await.unwrap();
-    assert_eq!(site.deliver_all().await, [Step::Sent], "the relay has learned it");
+    assert_eq!(
+        site.deliver_all().await,
+        [Step::Sent],
+        "the relay supports SMTPUTF8 now"
+    );
     taken_for(&relay, "用户@xn--r8jz45g.xn--zckzah");
 }

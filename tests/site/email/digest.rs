@@ -1,4 +1,4 @@
-//! Many applications within an hour come to staff in one mail.
+//! Staff get many applications within an hour in one digest.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,14 @@ use npoc::outbox::{self, EmailFilter};
 use uuid::Uuid;
 
 use crate::support::delivery::wait_until;
-use crate::support::process::{Process, mails_in, said};
+use crate::support::process::{Process, emails_in, stdout_of};
 use crate::support::{Mail, TestSite, database, send_body_with};
 
 async fn site() -> TestSite {
     TestSite::with(&[("NPOC_RATE_LIMIT", "1000")]).await
 }
 
-/// Applies this often, each with a domain of its own, and returns the references.
+/// Sends this many applications from different domains. Returns the references.
 async fn apply(site: &TestSite, times: usize) -> Vec<String> {
     let mut references = Vec::new();
     for _ in 0..times {
@@ -26,7 +26,7 @@ async fn apply(site: &TestSite, times: usize) -> Vec<String> {
     references
 }
 
-/// The digests in the folder.
+/// Returns the digests in the folder.
 fn digests(site: &TestSite) -> Vec<Mail> {
     let files = std::fs::read_dir(&site.folder).unwrap().map(|file| file.unwrap());
     let digests = files.filter(|file| file.file_name().to_str().unwrap().starts_with("digest."));
@@ -47,7 +47,7 @@ async fn states(site: &TestSite, reference: &str) -> Vec<String> {
     found.try_next().await.unwrap().unwrap().states
 }
 
-/// How often staff got each of these: by itself or in a digest.
+/// Counts how often staff got each application, alone or in a digest.
 fn times_mailed(site: &TestSite, references: &[String]) -> BTreeMap<usize, usize> {
     let digests = digests(site);
     let mut times = BTreeMap::new();
@@ -67,11 +67,11 @@ async fn twenty_first_application_within_an_hour_starts_a_digest() {
     assert_eq!(site.deliver_all().await.len(), 20 + 23);
     assert_eq!(states(&site, &references[20]).await, ["waiting"]);
     assert_eq!(states(&site, &references[19]).await, ["mailed"]);
-    site.look(None).await;
+    site.run_housekeeping(None).await;
     assert_eq!(
         states(&site, &references[20]).await,
         ["waiting"],
-        "until the digest is sent"
+        "the digest is not sent yet"
     );
     assert_eq!(site.deliver_all().await.len(), 1);
     assert_eq!(states(&site, &references[20]).await, ["mailed"]);
@@ -92,7 +92,7 @@ async fn twenty_first_application_within_an_hour_starts_a_digest() {
     for part in [&digest.text, &digest.html] {
         assert!(
             !part.contains("goes to the representative"),
-            "a reply reaches none of them"
+            "a reply reaches no representative"
         );
     }
     for reference in &references[20..] {
@@ -113,21 +113,21 @@ async fn twenty_first_application_within_an_hour_starts_a_digest() {
 async fn digest_comes_hourly_until_applications_slow_down() {
     let site = site().await;
     let mut references = apply(&site, 22).await;
-    site.look(None).await;
+    site.run_housekeeping(None).await;
     references.extend(apply(&site, 2).await);
-    site.look(None).await;
+    site.run_housekeeping(None).await;
     site.deliver_all().await;
-    assert_eq!(digests(&site).len(), 1, "the hour has not passed");
+    assert_eq!(digests(&site).len(), 1, "the hour is not over");
     an_hour_later(&site).await;
-    site.look(None).await;
+    site.run_housekeeping(None).await;
     site.deliver_all().await;
     assert_eq!(digests(&site).len(), 2);
     references.extend(apply(&site, 1).await);
-    site.look(None).await;
+    site.run_housekeeping(None).await;
     site.deliver_all().await;
     assert!(
         site.folder.join(format!("{}.staff.eml", references[24])).exists(),
-        "it is quiet again"
+        "fewer applications come now"
     );
     assert_eq!(times_mailed(&site, &references), BTreeMap::from([(1, 25)]));
 }
@@ -136,11 +136,11 @@ async fn digest_comes_hourly_until_applications_slow_down() {
 async fn instances_make_one_digest() {
     let site = site().await;
     let references = apply(&site, 25).await;
-    let owe = || owe_digests(&site.connections, &site.outbox, &site.head);
-    let owed = join_all((0..6).map(|_| owe())).await;
-    let mut owed: Vec<usize> = owed.into_iter().map(Result::unwrap).collect();
-    owed.sort_unstable();
-    assert_eq!(owed, [0, 0, 0, 0, 0, 5]);
+    let queue = || owe_digests(&site.connections, &site.outbox, &site.head);
+    let queued = join_all((0..6).map(|_| queue())).await;
+    let mut queued: Vec<usize> = queued.into_iter().map(Result::unwrap).collect();
+    queued.sort_unstable();
+    assert_eq!(queued, [0, 0, 0, 0, 0, 5]);
     site.deliver_all().await;
     assert_eq!(times_mailed(&site, &references), BTreeMap::from([(1, 25)]));
 }
@@ -160,10 +160,10 @@ async fn failed_digest_is_retried_by_the_next_housekeeping() {
     let standing = outbox::standing(&site.connections).await.unwrap();
     assert!(
         standing.oldest_waits >= time::Duration::minutes(90),
-        "it is missed: {standing:?}"
+        "the wait is visible: {standing:?}"
     );
     site.sql("ALTER TABLE outbox DROP CONSTRAINT no_digest").await;
-    site.look(None).await;
+    site.run_housekeeping(None).await;
     site.deliver_all().await;
     assert_eq!(times_mailed(&site, &references), BTreeMap::from([(1, 25)]));
 }
@@ -178,21 +178,21 @@ async fn email_for_a_digest_is_neither_held_nor_failed() {
         (standing.waiting, standing.given_up, standing.held, standing.for_digest)
     };
     assert_eq!(figures().await, (0, 0, 0, 4));
-    let listed = said(site.command(&["mail", "list"]));
+    let listed = stdout_of(site.command(&["mail", "list"]));
     assert!(
         listed.starts_with("4 unsent mails") && listed.contains("comes to staff in the next digest"),
         "{listed}"
     );
-    assert!(said(site.command(&["mail", "list", "--state", "digest"])).starts_with("4 digest mails"));
+    assert!(stdout_of(site.command(&["mail", "list", "--state", "digest"])).starts_with("4 digest mails"));
     for state in ["held", "given-up", "waiting"] {
         assert!(
-            said(site.command(&["mail", "list", "--state", state])).starts_with("0 "),
+            stdout_of(site.command(&["mail", "list", "--state", state])).starts_with("0 "),
             "{state}"
         );
     }
-    said(site.command(&["mail", "retry"]));
-    assert_eq!(figures().await, (0, 0, 0, 4), "they are not meant by all");
-    site.look(None).await;
+    stdout_of(site.command(&["mail", "retry"]));
+    assert_eq!(figures().await, (0, 0, 0, 4), "`mail retry` leaves them alone");
+    site.run_housekeeping(None).await;
     site.deliver_all().await;
     assert_eq!(figures().await, (0, 0, 0, 0));
     assert!(outbox::unsent(&site.pool).await.unwrap().is_empty());
@@ -202,15 +202,15 @@ async fn email_for_a_digest_is_neither_held_nor_failed() {
 async fn mail_retry_sends_an_application_outside_the_digest() {
     let site = site().await;
     let references = apply(&site, 23).await;
-    said(site.command(&["mail", "retry", &references[21]]));
-    site.look(None).await;
+    stdout_of(site.command(&["mail", "retry", &references[21]]));
+    site.run_housekeeping(None).await;
     site.deliver_all().await;
     assert_eq!(times_mailed(&site, &references), BTreeMap::from([(1, 23)]));
     assert!(site.folder.join(format!("{}.staff.eml", references[21])).exists());
-    let shown = said(site.command(&["applications", "show", &references[22]]));
+    let shown = stdout_of(site.command(&["applications", "show", &references[22]]));
     assert!(shown.contains("in the digest <digest."), "{shown}");
-    said(site.command(&["mail", "retry", &references[22]]));
-    assert_eq!(site.deliver_all().await.len(), 1, "also once it was in a digest");
+    stdout_of(site.command(&["mail", "retry", &references[22]]));
+    assert_eq!(site.deliver_all().await.len(), 1, "even after its digest");
     assert!(site.folder.join(format!("{}.staff.eml", references[22])).exists());
 }
 
@@ -220,18 +220,15 @@ async fn erased_application_is_in_no_digest() {
     let references = apply(&site, 24).await;
     site.deliver_all().await;
     let erase = |reference: &str| site.command(&["applications", "erase", "--yes", reference]);
-    said(erase(&references[20]));
-    site.look(None).await;
-    assert!(
-        !erase(&references[21]).status.success(),
-        "the digest is still to be sent"
-    );
+    stdout_of(erase(&references[20]));
+    site.run_housekeeping(None).await;
+    assert!(!erase(&references[21]).status.success(), "its digest is not sent yet");
     site.deliver_all().await;
     let [digest] = &digests(&site)[..] else {
         panic!("one digest")
     };
     assert!(digest.subject.contains("3 more") && !digest.text.contains(&format!("\n{}  Kenya\n", references[20])));
-    said(erase(&references[21]));
+    stdout_of(erase(&references[21]));
     let words = "SELECT count(*) FROM outbox WHERE outbox::text LIKE '%Afya Bora%'
         AND (reference = ANY ($1) OR purpose = 'digest')";
     let left: i64 = sqlx::query_scalar(words)
@@ -249,7 +246,7 @@ async fn erased_application_is_in_no_digest() {
 async fn digest_shows_a_hundred_in_full_and_lists_the_rest() {
     let site = site().await;
     let references: Vec<String> = join_all((0..5).map(|_| apply(&site, 26))).await.concat();
-    site.look(None).await;
+    site.run_housekeeping(None).await;
     site.deliver_all().await;
     let [digest] = &digests(&site)[..] else {
         panic!("one digest")
@@ -285,7 +282,7 @@ async fn kill_9_loses_no_application_in_a_digest() {
     let pool = sqlx::PgPool::connect_with(empty).await.unwrap();
     wait_for(&pool, 0, "sent_at IS NULL AND given_up_at IS NULL").await;
     site.kill();
-    // It looks at its start, and so does the next.
+    // Housekeeping runs at each start.
     let site = Process::start(&settings).ready();
     wait_for(&pool, 1, "purpose = 'digest' AND sent_at IS NOT NULL").await;
     site.kill();
@@ -297,12 +294,12 @@ async fn kill_9_loses_no_application_in_a_digest() {
     )
     .await;
     assert_eq!(outbox::unsent(&pool).await.unwrap().len(), 0);
-    assert_eq!(mails_in(&home), 20 + 26 + 1);
+    assert_eq!(emails_in(&home), 20 + 26 + 1);
     drop(site);
     drop(std::fs::remove_dir_all(&home));
 }
 
-/// Waits until this holds of as many mails.
+/// Waits until this number of emails meets a condition.
 async fn wait_for(pool: &sqlx::PgPool, mails: i64, condition: &'static str) {
     let query = format!("SELECT count(*) FROM outbox WHERE {condition}");
     wait_until(condition, async || {

@@ -7,7 +7,7 @@ use npoc::outbox::{self, Step};
 use uuid::Uuid;
 
 use crate::support::delivery::{deliver_in_background, queue_backlog, site_with, unsent, wait_until};
-use crate::support::process::{Process, mails_in};
+use crate::support::process::{Process, emails_in};
 use crate::support::relay::{At, Part, Relay};
 use crate::support::{database, send_body};
 
@@ -29,17 +29,17 @@ async fn slow_domain_delays_no_other_email() {
     }
     let _delivering = deliver_in_background(&site);
     let tries = "SELECT count(*) FROM outbox WHERE recipient LIKE '%@slow.example' AND leased_until > now()";
-    wait_until("the slow domain is tried", async || {
+    wait_until("the site tries the slow domain", async || {
         sqlx::query_scalar::<_, i64>(tries).fetch_one(&site.pool).await.unwrap() > 4
     })
     .await;
     let reference = site.apply(&[]).await;
-    wait_until("both mails of an honest applicant go", async || {
+    wait_until("both emails of another applicant are sent", async || {
         took(&relay, &reference) == 2
     })
     .await;
     let held: i64 = sqlx::query_scalar(tries).fetch_one(&site.pool).await.unwrap();
-    assert!(held > 0, "while the slow domain is still being tried");
+    assert!(held > 0, "the slow domain is still being tried");
 }
 
 #[tokio::test]
@@ -48,10 +48,10 @@ async fn new_application_is_emailed_before_a_backlog() {
     let site = site_with(&relay).await;
     queue_backlog(&site, 2_000).await;
     let _delivering = deliver_in_background(&site);
-    wait_until("the backlog is begun", async || !relay.taken().is_empty()).await;
+    wait_until("the backlog has started", async || !relay.taken().is_empty()).await;
     let reference = site.apply(&[]).await;
     let before = relay.taken().len();
-    wait_until("both mails go", async || took(&relay, &reference) == 2).await;
+    wait_until("both emails are sent", async || took(&relay, &reference) == 2).await;
     let taken = relay.taken();
     let last = taken
         .iter()
@@ -59,11 +59,11 @@ async fn new_application_is_emailed_before_a_backlog() {
         .unwrap();
     assert!(
         last < before + 100,
-        "as soon as places are free: {before}, {last} of {}",
+        "new emails come next: {before}, {last} of {}",
         taken.len()
     );
     let (_, most) = relay.connections();
-    assert!(most <= 10, "{most} connections at a time");
+    assert!(most <= 10, "{most} concurrent connections");
 }
 
 #[tokio::test]
@@ -99,8 +99,8 @@ async fn relay_outage_uses_up_no_attempts() {
         relay.play(Part::Accepts);
         outbox::retry(&site.pool, None).await.unwrap();
         let _delivering = deliver_in_background(&site);
-        wait_until("every mail goes", async || unsent(&site.pool).await == 0).await;
-        wait_until("the relay serves again", async || {
+        wait_until("every email is sent", async || unsent(&site.pool).await == 0).await;
+        wait_until("the relay works again", async || {
             let state = outbox::relay_state(&site.pool).await.unwrap();
             (state.failures, state.failing_since) == (0, None)
         })
@@ -118,14 +118,14 @@ async fn email_that_breaks_sessions_is_charged_once_others_succeed() {
         query.fetch_one(&site.pool).await.unwrap()
     };
     assert_eq!(site.deliver_all().await, [Step::Later]);
-    assert_eq!(charged().await, 0, "nobody knows yet");
+    assert_eq!(charged().await, 0, "the cause is not known yet");
     relay.play(Part::Accepts);
     site.apply(&[]).await;
     assert_eq!(site.deliver_all().await, [Step::Sent, Step::Sent]);
     relay.play(Part::Cuts(At::Message));
     site.sql("UPDATE outbox SET due_at = now() WHERE sent_at IS NULL").await;
     assert_eq!(site.deliver_all().await, [Step::Later]);
-    assert_eq!(charged().await, 1, "the relay took others meanwhile");
+    assert_eq!(charged().await, 1, "the relay accepted others meanwhile");
 }
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn unreadable_row_delays_no_other_email() {
 #[tokio::test]
 async fn email_counts_as_sent_only_when_saved_to_disk() {
     let url = database::url(&database::fresh_options().await);
-    // Removed however this ends.
+    // Removes the directory even if the test fails.
     let folder = tempfile::tempdir().unwrap();
     let home = folder.path();
     let settings = [
@@ -156,7 +156,7 @@ async fn email_counts_as_sent_only_when_saved_to_disk() {
         ("NPOC_DATA_DIR", home.to_str().unwrap()),
     ];
     let site = Process::start(&settings);
-    // A file may have 1 KiB: the disk takes the first part of each mail and refuses the last.
+    // Files are limited to 1 KiB: the disk accepts the first part of each email and rejects the rest.
     let limit = |size: &str| {
         let done = Command::new("prlimit")
             .args([&format!("--pid={}", site.id()), size])
@@ -172,11 +172,11 @@ async fn email_counts_as_sent_only_when_saved_to_disk() {
     wait_until("the failure is recorded", async || count(failed).await > 0).await;
     assert_eq!(count("SELECT count(*) FROM outbox WHERE sent_at IS NOT NULL").await, 0);
     let files = async || std::fs::read_dir(home.join("mail")).unwrap().count();
-    wait_until("no half file is left", async || files().await == 0).await;
+    wait_until("no partial file is left", async || files().await == 0).await;
     limit("--fsize=unlimited:unlimited");
     outbox::retry(&pool, None).await.unwrap();
-    wait_until("both mails are kept", async || mails_in(home) == 2).await;
-    wait_until("and recorded", async || unsent(&pool).await == 0).await;
+    wait_until("both emails are saved", async || emails_in(home) == 2).await;
+    wait_until("both emails are recorded as sent", async || unsent(&pool).await == 0).await;
     let charged = count("SELECT max(attempts)::bigint FROM outbox").await;
-    assert_eq!(charged, 1, "only the try that succeeded");
+    assert_eq!(charged, 1, "only the successful attempt counts");
 }

@@ -15,15 +15,15 @@ async fn relay_that_allows_two_connections_gets_two() {
     let site = site_with(&relay).await;
     queue_backlog(&site, 200).await;
     let _delivering = deliver_in_background(&site);
-    wait_until("every mail goes", async || unsent(&site.pool).await == 0).await;
-    assert_eq!(relay.taken().len(), 200, "each once");
+    wait_until("every email is sent", async || unsent(&site.pool).await == 0).await;
+    assert_eq!(relay.taken().len(), 200, "each email once");
     let tried_more: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox WHERE attempts > 1")
         .fetch_one(&site.pool)
         .await
         .unwrap();
     assert_eq!(tried_more, 0);
     let (connections, _) = relay.connections();
-    assert!(connections < 60, "{connections} connections, those refused too");
+    assert!(connections < 60, "{connections} connections, with the rejected ones");
 }
 
 #[tokio::test]
@@ -33,8 +33,8 @@ async fn emails_share_connections_that_the_relay_may_close() {
         let site = site_with(&relay).await;
         queue_backlog(&site, 100).await;
         let _delivering = deliver_in_background(&site);
-        wait_until("every mail goes", async || unsent(&site.pool).await == 0).await;
-        assert_eq!(relay.taken().len(), 100, "each once: {part:?}");
+        wait_until("every email is sent", async || unsent(&site.pool).await == 0).await;
+        assert_eq!(relay.taken().len(), 100, "each email once: {part:?}");
         let (connections, _) = relay.connections();
         assert!(
             (at_least..=40).contains(&connections),
@@ -50,9 +50,9 @@ async fn emails_wait_together_for_a_failing_relay() {
     queue_backlog(&site, 300).await;
     let stop = deliver_in_background(&site);
     let failures = async || outbox::relay_state(&site.pool).await.unwrap().failures;
-    wait_until("the relay was asked twice", async || failures().await >= 2).await;
+    wait_until("two connections have failed", async || failures().await >= 2).await;
     let (connections, _) = relay.connections();
-    assert!(connections <= 16, "{connections} connections for 300 mails");
+    assert!(connections <= 16, "{connections} connections for 300 emails");
     stop.send_replace(true);
 }
 
@@ -93,9 +93,9 @@ async fn relay_that_takes_one_email_a_connection_gets_them_all() {
     let site = site_with(&relay).await;
     queue_backlog(&site, 30).await;
     let _delivering = deliver_in_background(&site);
-    wait_until("every mail goes", async || unsent(&site.pool).await == 0).await;
-    assert_eq!(relay.taken().len(), 30, "each once");
-    wait_until("the relay serves", async || {
+    wait_until("every email is sent", async || unsent(&site.pool).await == 0).await;
+    assert_eq!(relay.taken().len(), 30, "each email once");
+    wait_until("the relay works", async || {
         outbox::relay_state(&site.pool).await.unwrap().failures == 0
     })
     .await;
@@ -108,9 +108,9 @@ async fn failing_relay_is_not_tried_for_every_email() {
     queue_backlog(&site, 200).await;
     let stop = deliver_in_background(&site);
     let failures = async || outbox::relay_state(&site.pool).await.unwrap().failures;
-    wait_until("all wait together", async || failures().await >= 2).await;
-    let asked = relay.said().iter().filter(|line| line.starts_with("RCPT")).count();
-    assert!(asked <= 30, "{asked} mails asked");
+    wait_until("two attempts have failed", async || failures().await >= 2).await;
+    let asked = relay.commands().iter().filter(|line| line.starts_with("RCPT")).count();
+    assert!(asked <= 30, "{asked} recipients tried");
     stop.send_replace(true);
 }
 
@@ -129,8 +129,8 @@ async fn slow_greeting_does_not_count_as_a_slow_recipient() {
         purpose: Purpose::Application,
         is_held: false,
     };
-    // Greeting, EHLO and MAIL take longer than the limit, and RCPT alone does not. A busy machine may keep RCPT that
-    // long: so the relay takes more and more time, and the limit is more and more.
+    // Greeting, EHLO and MAIL together exceed the limit, RCPT alone does not. On a busy machine RCPT may exceed it too,
+    // so each round gives the relay and the limit more time.
     let mut outcome = Ok(());
     for milliseconds in [100, 400, 1_600, 6_400] {
         let relay = Relay::playing(Part::Takes(Duration::from_millis(milliseconds))).await;
@@ -155,15 +155,15 @@ async fn envelope_sender_is_unique_and_stable_across_retries() {
     site.sql("UPDATE outbox SET due_at = now()").await;
     site.deliver_all().await;
     let mut senders: Vec<String> = relay
-        .said()
+        .commands()
         .into_iter()
         .filter(|line| line.starts_with("MAIL"))
         .collect();
     assert_eq!(senders.len(), 4);
-    // Both are due at the same moment each time, so either may be tried first.
+    // Both emails are due at the same time, so either may come first.
     senders[..2].sort();
     senders[2..].sort();
-    assert_eq!(senders[..2], senders[2..], "the same on every try");
+    assert_eq!(senders[..2], senders[2..], "retries use the same sender");
     assert_ne!(senders[0], senders[1]);
     for sender in &senders {
         let token = sender

@@ -1,4 +1,4 @@
-//! What goes over the wire: how much, in which coding, and what is not sent again.
+//! Response sizes, encodings, caching and security headers.
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
@@ -39,8 +39,8 @@ fn decoded(head: &Parts, body: &[u8]) -> Vec<u8> {
     plain
 }
 
-/// Whatever a page refers to for its looks, and the page itself.
-async fn constants(site: &TestSite) -> Vec<String> {
+/// Returns the paths of all responses that are equal for every visitor.
+async fn prepared_paths(site: &TestSite) -> Vec<String> {
     let page = site.get("/").await;
     let mut paths = page.attributes("link[rel~=icon], link[rel=apple-touch-icon]", "href");
     paths.push(page.attributes("meta[property='og:image']", "content")[0].replace("http://127.0.0.1:8080", ""));
@@ -83,7 +83,7 @@ async fn first_view_is_one_response_of_at_most_14_000_octets() {
 #[tokio::test]
 async fn encodings_hold_the_same_page_under_different_etags() {
     let site = TestSite::new().await;
-    for path in constants(&site).await {
+    for path in prepared_paths(&site).await {
         let (head, plain) = site.octets(get(&path, &[])).await;
         assert_eq!(head.status, StatusCode::OK, "{path}");
         assert!(!head.headers.contains_key(header::CONTENT_ENCODING), "{path}");
@@ -98,13 +98,16 @@ async fn encodings_hold_the_same_page_under_different_etags() {
         }
         for (tag, body) in &sent {
             let mut same = sent.iter().filter(|(other, _)| other == tag);
-            assert!(same.all(|(_, other)| other == body), "{path}: one tag, one body");
+            assert!(
+                same.all(|(_, other)| other == body),
+                "{path}: equal tags mean equal bodies"
+            );
         }
         let tags: BTreeSet<&[u8]> = sent.iter().map(|(tag, _)| tag.as_bytes()).collect();
         let is_page = head.headers[header::CONTENT_TYPE] == "text/html; charset=utf-8";
         assert!(
             !is_page || tags.len() == CODINGS.len(),
-            "{path} is smaller in each coding"
+            "{path} has a tag for each encoding"
         );
     }
 }
@@ -112,7 +115,7 @@ async fn encodings_hold_the_same_page_under_different_etags() {
 #[tokio::test]
 async fn matching_etag_gets_304() {
     let site = TestSite::new().await;
-    for path in constants(&site).await {
+    for path in prepared_paths(&site).await {
         let mut tags = Vec::new();
         for coding in CODINGS {
             let (head, _) = site.octets(get(&path, &[(header::ACCEPT_ENCODING, coding)])).await;
@@ -140,7 +143,7 @@ async fn matching_etag_gets_304() {
 #[tokio::test]
 async fn head_matches_get_without_a_body() {
     let site = TestSite::new().await;
-    let mut paths = constants(&site).await;
+    let mut paths = prepared_paths(&site).await;
     paths.push("/membership".into());
     for path in paths {
         for coding in CODINGS {
@@ -148,9 +151,9 @@ async fn head_matches_get_without_a_body() {
             let (got, body) = site.octets(get(&path, &accepted)).await;
             let mut request = get(&path, &accepted);
             *request.method_mut() = Method::HEAD;
-            let (told, nothing) = site.octets(request).await;
-            assert_eq!((told.status, nothing.len()), (got.status, 0), "{path}");
-            let length = told
+            let (head, nothing) = site.octets(request).await;
+            assert_eq!((head.status, nothing.len()), (got.status, 0), "{path}");
+            let length = head
                 .headers
                 .get(header::CONTENT_LENGTH)
                 .map(|length| length.to_str().unwrap());
@@ -165,7 +168,7 @@ async fn head_matches_get_without_a_body() {
                 header::ETAG,
                 header::CACHE_CONTROL,
             ] {
-                assert_eq!(told.headers.get(&name), got.headers.get(&name), "{path}, {name}");
+                assert_eq!(head.headers.get(&name), got.headers.get(&name), "{path}, {name}");
             }
         }
     }
@@ -175,7 +178,7 @@ async fn head_matches_get_without_a_body() {
 async fn images_have_hashed_names_and_are_immutable() {
     let site = TestSite::new().await;
     let mut pictures = 0;
-    for path in constants(&site)
+    for path in prepared_paths(&site)
         .await
         .iter()
         .filter(|path| path.starts_with("/static/"))
@@ -183,7 +186,7 @@ async fn images_have_hashed_names_and_are_immutable() {
         let (head, _) = site.octets(get(path, &[])).await;
         assert_eq!(
             head.headers["cross-origin-resource-policy"], "cross-origin",
-            "others show it beside a link"
+            "other sites may show it in a preview"
         );
         assert_eq!(head.headers[header::CACHE_CONTROL], "max-age=31536000, immutable");
         assert!(

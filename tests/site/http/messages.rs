@@ -1,4 +1,4 @@
-//! Messages as RFC 9110 and 9112 have them: what is none is refused, and what is one is answered.
+//! Valid HTTP messages are answered, invalid ones are rejected (RFC 9110 and 9112).
 
 use std::net::SocketAddr;
 
@@ -13,7 +13,7 @@ const HOST: &str = "Host: npoc.test\r\n";
 const FORM: &str =
     "POST /membership HTTP/1.1\r\nHost: npoc.test\r\nContent-Type: application/x-www-form-urlencoded\r\n";
 
-/// A page, as the last request of a connection.
+/// A request for a page that closes the connection.
 const LAST: &str = "GET / HTTP/1.1\r\nHost: npoc.test\r\nConnection: close\r\n\r\n";
 
 async fn listening() -> (TestSite, SocketAddr) {
@@ -22,7 +22,7 @@ async fn listening() -> (TestSite, SocketAddr) {
     (site, address)
 }
 
-/// All that is answered to a client that says this and then ends its side. A reset is an end too.
+/// Sends these parts, closes the sending side and returns the whole answer. A reset ends the answer too.
 async fn answered(address: SocketAddr, parts: &[&[u8]]) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     for part in parts {
@@ -36,7 +36,7 @@ async fn answered(address: SocketAddr, parts: &[&[u8]]) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// The statuses of the answers to a client that sends this at once.
+/// Returns the statuses of the answers to these octets.
 async fn statuses(address: SocketAddr, sent: impl AsRef<[u8]>) -> Vec<String> {
     statuses_of(&answered(address, &[sent.as_ref()]).await)
 }
@@ -84,7 +84,7 @@ async fn request_without_one_valid_host_is_rejected() {
         }
         for path in ["/metrics", "/nowhere"] {
             let got = statuses(monitored, request("GET", path, headers)).await;
-            assert_eq!(got, ["400"], "the monitor's {path} {headers}");
+            assert_eq!(got, ["400"], "metrics listener: {path} {headers}");
         }
     }
     let page = answered(address, &[b"GET / HTTP/1.1\r\n\r\n"]).await;
@@ -199,7 +199,7 @@ async fn head_of_at_most_32_kib_is_accepted() {
     }
 }
 
-/// A second request may be hidden in a line that two programs read in two ways.
+/// Two programs that parse a line differently would let an attacker hide a second request in it.
 #[tokio::test]
 async fn malformed_chunk_is_rejected_and_closes_the_connection() {
     let (_site, address) = listening().await;
@@ -219,7 +219,7 @@ async fn malformed_chunk_is_rejected_and_closes_the_connection() {
         ("5\r\nstep=\r\n0;[\r\n\r\n", &["400"]),
         ("5\r\nstep=\r\n0\r\na: b\n\r\n", &["400"]),
     ] {
-        // After requests with and without a body, and before one.
+        // Requests come before and after, so that a misread boundary shows.
         let sized = format!("{FORM}Content-Length: 8\r\n\r\n\n\nstep=\n\n");
         let sent = format!(
             "{}{sized}{FORM}Transfer-Encoding: chunked\r\n\r\n{chunks}{LAST}",

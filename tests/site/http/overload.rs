@@ -1,4 +1,4 @@
-//! More than the site can do, and clients that take their time: neither costs an answer.
+//! Overload and slow clients lose no answers.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use uuid::Uuid;
 
 use crate::support::{TestSite, database, good_with, send_body, stored_key};
 
-/// For a machine that is busy.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Long enough for a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 const SHORT: Duration = Duration::from_millis(200);
 
-/// So short that a test can wait for their end.
+/// Limits so short that a test can wait for them.
 fn short() -> Limits {
     Limits {
         head: SHORT,
@@ -34,18 +34,18 @@ async fn connect(address: &str, sent: &str) -> TcpStream {
     stream
 }
 
-/// All that comes until the site ends the connection.
+/// Reads until the site closes the connection.
 async fn read_to_end(mut stream: TcpStream) -> String {
     let mut answer = Vec::new();
-    let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
-    // A reset is an end too.
+    let read = tokio::time::timeout(TIMEOUT, stream.read_to_end(&mut answer)).await;
+    // A reset closes it too.
     drop(read.expect("the site ends the connection"));
     String::from_utf8_lossy(&answer).into_owned()
 }
 
 const PAGE: &str = "GET / HTTP/1.1\r\nHost: npoc.test\r\nConnection: close\r\n\r\n";
 
-/// A page, on a connection that stays.
+/// A request for a page that keeps the connection open.
 fn idle() -> String {
     PAGE.replace("Connection: close\r\n", "")
 }
@@ -54,7 +54,7 @@ const HALF_A_HEAD: &str = "GET / HTTP/1.1\r\nHost: npoc.te";
 const HALF_A_BODY: &str = "POST /membership HTTP/1.1\r\nHost: npoc.test\r\nConnection: close\r\n\
     Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 5000\r\n\r\norganization_name=A";
 
-/// A whole application on its way, with these headers besides.
+/// Builds a request that sends an application with additional headers.
 fn sending(headers: &str) -> String {
     let body = send_body(Uuid::now_v7());
     format!(
@@ -74,18 +74,18 @@ async fn overload_is_rejected_early_and_answers_are_given_back() {
     let lock = database::lock_applications(&site.pool).await;
     let keys: Vec<Uuid> = (0..12).map(|_| Uuid::now_v7()).collect();
     let sending = join_all(keys.iter().map(|key| site.send(&[], *key)));
-    // The first four hold their places until the table is free, so the others are refused before.
+    // The first four wait for the table, so the others are rejected before them.
     let freed = async {
         tokio::task::yield_now().await;
         lock.commit().await.unwrap();
     };
     let (replies, ()) = tokio::join!(sending, freed);
-    // Read now and not on the way: that takes its time, and those that are being stored have little.
+    // The replies are parsed only now, because parsing would use up the time limit for storing.
     let replies = replies.into_iter().zip(&keys);
     let refused: Vec<_> = replies
         .filter(|(reply, _)| reply.status != StatusCode::SEE_OTHER)
         .collect();
-    assert_eq!(refused.len(), 8, "refused");
+    assert_eq!(refused.len(), 8, "number of rejected applications");
     for (reply, key) in refused {
         assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
         assert!(reply.headers.contains_key(header::RETRY_AFTER));
@@ -93,12 +93,12 @@ async fn overload_is_rejected_early_and_answers_are_given_back() {
         assert_eq!(reply.submission_key(), stored_key(&[], *key));
         reply.assert_keeps(&good_with(&[]));
     }
-    assert_eq!(site.count("applications").await, 4, "what was taken is stored");
+    assert_eq!(site.count("applications").await, 4, "accepted applications are stored");
     for key in keys {
         assert_eq!(
             site.send(&[], key).await.status,
             StatusCode::SEE_OTHER,
-            "and the rest once there is room"
+            "rejected applications can be sent again"
         );
     }
     assert_eq!(site.count("applications").await, 12);
@@ -114,11 +114,11 @@ async fn connection_kept_by_a_proxy_stays_open() {
     let mut kept = connect(&site.listen().await, &idle()).await;
     let mut first = vec![0; 16];
     kept.read_exact(&mut first).await.unwrap();
-    // Longer than any other client may keep it.
+    // Longer than the limit for other clients.
     tokio::time::sleep(SHORT * 3).await;
     kept.write_all(PAGE.as_bytes()).await.unwrap();
     let second = read_to_end(kept).await;
-    assert!(second.contains("HTTP/1.1 200 OK"), "the second answer: {second}");
+    assert!(second.contains("HTTP/1.1 200 OK"), "second answer: {second}");
 }
 
 #[tokio::test]
@@ -132,7 +132,7 @@ async fn slow_heads_and_idle_connections_are_closed() {
     let answer = read_to_end(connect(&address, &idle()).await).await;
     assert!(
         answer.starts_with("HTTP/1.1 200"),
-        "answered, and ended when nothing more came"
+        "the site answers, and closes the idle connection"
     );
 }
 
@@ -172,7 +172,7 @@ async fn connections_beyond_the_limit_wait_their_turn() {
     let waiting = connect(&address, PAGE).await;
     assert!(
         read_to_end(waiting).await.starts_with("HTTP/1.1 200"),
-        "once the silent ones are ended"
+        "it is served after the silent connections are closed"
     );
     drop(silent);
 }
@@ -187,7 +187,7 @@ async fn old_connection_closes_only_after_an_answer() {
     let lock = database::lock_applications(&site.pool).await;
     let address = site.listen().await;
     let stream = connect(&address, &sending("")).await;
-    // One that came later has lasted long, so the first has too.
+    // A later connection has reached the age limit, so the first has too.
     read_to_end(connect(&address, &idle()).await).await;
     lock.commit().await.unwrap();
     let answer = read_to_end(stream).await;

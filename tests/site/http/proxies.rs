@@ -1,14 +1,14 @@
-//! Who is behind a proxy, by what proxies write.
+//! The client address behind a proxy, from X-Forwarded-For.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 
 use uuid::Uuid;
 
-use crate::support::process::{PATIENCE, Process, run, until};
+use crate::support::process::{Process, TIMEOUT, run, until};
 use crate::support::{database, send_body};
 
-/// A site that trusts this machine and takes one application a minute from one client.
+/// A site that trusts proxies on this machine and accepts one application a minute from each client.
 struct Site {
     process: Process,
     url: String,
@@ -29,8 +29,8 @@ impl Site {
         Self { process, url, home }
     }
 
-    /// The status of an application that a proxy passes on with these headers.
-    fn pass_on(&self, headers: &str) -> String {
+    /// Returns the status of an application that a proxy forwards with these headers.
+    fn forward(&self, headers: &str) -> String {
         let body = send_body(Uuid::now_v7());
         let head = format!(
             "POST /membership HTTP/1.1\r\nHost: npoc.test\r\nConnection: close\r\n{headers}Content-Type: \
@@ -40,11 +40,11 @@ impl Site {
         asked(self.process.address, &format!("{head}{body}"))[9..12].to_owned()
     }
 
-    /// As `pass_on`, and again where storing has taken too long.
-    fn pass_on_until_decided(&self, headers: &str) -> String {
+    /// Runs `forward`, and again if storing has taken too long.
+    fn forward_until_decided(&self, headers: &str) -> String {
         let mut status = String::new();
         until(|| {
-            status = self.pass_on(headers);
+            status = self.forward(headers);
             status != "503"
         });
         status
@@ -59,7 +59,7 @@ impl Drop for Site {
 
 fn asked(address: SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
@@ -69,7 +69,7 @@ fn asked(address: SocketAddr, request: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_client_behind_a_proxy_has_its_own_limit() {
     let site = Site::start().await;
-    // Whatever a client says of itself stands before what the proxy adds.
+    // The proxy adds its entry after those of the client.
     let entries = [
         "192.0.2.1:4711",
         "[2001:db8::1]:443",
@@ -79,7 +79,7 @@ async fn each_client_behind_a_proxy_has_its_own_limit() {
     ];
     for entry in entries {
         let header = format!("X-Forwarded-For: {entry}\r\n");
-        assert_eq!(site.pass_on_until_decided(&header), "303", "{entry}");
+        assert_eq!(site.forward_until_decided(&header), "303", "{entry}");
     }
     for entry in [
         "192.0.2.1:4712",
@@ -88,7 +88,7 @@ async fn each_client_behind_a_proxy_has_its_own_limit() {
         "203.0.113.1, 192.0.2.3:1",
         "_x\r\nX-Forwarded-For: 192.0.2.4",
     ] {
-        assert_eq!(site.pass_on(&format!("X-Forwarded-For: {entry}\r\n")), "429", "{entry}");
+        assert_eq!(site.forward(&format!("X-Forwarded-For: {entry}\r\n")), "429", "{entry}");
     }
     assert!(
         !site.process.log().contains("names no client"),
@@ -106,7 +106,7 @@ async fn clients_without_an_address_do_not_share_a_limit() {
         "X-Forwarded-For: 192.0.2.1, secret.example\r\n",
         "X-Forwarded-For: ,\r\n",
     ] {
-        assert_eq!(site.pass_on_until_decided(headers), "303", "{headers}");
+        assert_eq!(site.forward_until_decided(headers), "303", "{headers}");
     }
     until(|| site.process.log().contains("NPOC_TRUSTED_PROXIES names no client"));
     let log = site.process.log();

@@ -1,4 +1,4 @@
-//! The pages: what stands on them, and that every way leads somewhere.
+//! The contents, links and metadata of the pages.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -49,7 +49,7 @@ async fn every_brochure_sentence_is_on_its_page() {
         );
         sentences += 1;
     }
-    assert_eq!(sentences, 34, "no sentence fell out of the list");
+    assert_eq!(sentences, 34, "number of sentences in brochure.tsv");
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn internal_links_and_fragments_resolve() {
             seen.insert(link.clone());
         }
     }
-    assert!(seen.len() > Page::ALL.len(), "links were found: {seen:?}");
+    assert!(seen.len() > Page::ALL.len(), "too few links: {seen:?}");
 }
 
 #[tokio::test]
@@ -207,7 +207,7 @@ async fn drawings_have_text_alternatives() {
         assert_eq!(
             reply.all("svg").len(),
             reply.all("svg[role=img], svg[aria-hidden=true]").len(),
-            "{}: what is no drawing is hidden from those who hear the page",
+            "{}: decorative images are hidden from screen readers",
             page.path()
         );
     }

@@ -1,4 +1,4 @@
-//! What goes wrong, and what people read then: a page of the site, and nothing internal.
+//! Errors are pages of the site and show nothing internal.
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
@@ -90,7 +90,7 @@ async fn failed_application_is_given_back_and_can_be_sent_again() {
     assert_eq!(
         (site.count("applications").await, site.count("outbox").await),
         (0, 0),
-        "all or none"
+        "nothing is stored in part"
     );
 
     site.sql("ALTER TABLE away RENAME TO application_history").await;

@@ -1,4 +1,4 @@
-//! No clock is believed alone: what cannot be undone waits, and what a wrong clock put out of sight comes back.
+//! The site trusts no clock alone: erasure waits, and emails delayed by a wrong clock become due again.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,16 +13,16 @@ use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::support::delivery::{deliver_in_background, unsent, wait_until};
-use crate::support::process::{PATIENCE, Process, said};
+use crate::support::process::{Process, TIMEOUT, stdout_of};
 use crate::support::{TestSite, database, settings};
 
-/// From now to the time of a machine that boots without a clock.
+/// The offset of a machine that boots without a clock.
 fn to_1970() -> Duration {
     OffsetDateTime::UNIX_EPOCH - OffsetDateTime::now_utc()
 }
 
-/// Another process at the database of a site, on a machine whose clock is set so.
-fn beside(site: &TestSite, ahead: Duration) -> Outbox {
+/// Returns the outbox of another process on the same database, whose clock is ahead.
+fn outbox_ahead(site: &TestSite, ahead: Duration) -> Outbox {
     let home = site.folder.parent().unwrap().to_str().unwrap();
     let settings = settings(&[("NPOC_DATA_DIR", home)]);
     let mailer = Mailer::new(settings.sender(), settings.transport.clone());
@@ -38,7 +38,7 @@ async fn number(site: &TestSite, query: &'static str) -> i64 {
     sqlx::query_scalar(query).fetch_one(&site.pool).await.unwrap()
 }
 
-const REPORTS_OWED: &str = "SELECT count(*) FROM outbox WHERE purpose = 'daily-report'";
+const QUEUED_REPORTS: &str = "SELECT count(*) FROM outbox WHERE purpose = 'daily-report'";
 
 #[tokio::test]
 async fn no_report_is_queued_while_clocks_disagree() {
@@ -51,16 +51,16 @@ async fn no_report_is_queued_while_clocks_disagree() {
         Duration::hours(2),
         to_1970(),
     ] {
-        let outbox = beside(&site, ahead);
+        let outbox = outbox_ahead(&site, ahead);
         watch::look(&site.connections, &outbox, &site.head, Some(30))
             .await
             .unwrap();
-        assert_eq!(number(&site, REPORTS_OWED).await, 0, "{ahead}");
+        assert_eq!(number(&site, QUEUED_REPORTS).await, 0, "{ahead}");
     }
     let after = number(&site, "SELECT extract(epoch FROM looked_at)::bigint FROM clock_state").await;
-    assert_eq!(after, before, "and no such time is believed");
-    site.look(Some(30)).await;
-    assert_eq!(number(&site, REPORTS_OWED).await, 1);
+    assert_eq!(after, before, "the stored time is unchanged");
+    site.run_housekeeping(Some(30)).await;
+    assert_eq!(number(&site, QUEUED_REPORTS).await, 1);
 }
 
 #[tokio::test]
@@ -71,25 +71,29 @@ async fn jumped_clock_is_trusted_after_a_week() {
         "UPDATE clock_state SET seen_at = now() + interval '2 hours', looked_at = now() + interval '2 hours'",
     ] {
         let site = TestSite::new().await;
-        assert_eq!(trust(&site).await, Trust::Steady, "a new database is believed");
+        assert_eq!(
+            trust(&site).await,
+            Trust::Steady,
+            "the clock of a new database is trusted"
+        );
         site.sql(jump).await;
-        site.look(Some(30)).await;
-        site.look(Some(30)).await;
+        site.run_housekeeping(Some(30)).await;
+        site.run_housekeeping(Some(30)).await;
         assert!(matches!(trust(&site).await, Trust::Jumped { .. }), "{jump}");
         site.sql("UPDATE clock_state SET steady_since = steady_since - interval '6 days'")
             .await;
-        site.look(Some(30)).await;
+        site.run_housekeeping(Some(30)).await;
         assert!(matches!(trust(&site).await, Trust::Jumped { .. }), "{jump}");
         site.sql("UPDATE clock_state SET steady_since = steady_since - interval '1 day'")
             .await;
-        site.look(Some(30)).await;
+        site.run_housekeeping(Some(30)).await;
         assert_eq!(trust(&site).await, Trust::Steady, "{jump}");
         let is_now = "SELECT count(*) FROM clock_state WHERE steady_since IS NULL AND abs(extract(epoch FROM seen_at - now())) < 3600";
         assert_eq!(number(&site, is_now).await, 1, "{jump}");
     }
 }
 
-/// Ways in which a clock that was ahead put a mail out of sight, and what the mail is like then.
+/// Ways in which a fast clock delays an email: a name, and the columns then.
 const PUT_OFF: [(&str, &str); 10] = [
     (
         "owed in a day",
@@ -151,7 +155,7 @@ async fn housekeeping_reschedules_only_future_emails() {
         site.apply(&[]).await;
         let put_off = format!("UPDATE outbox SET {changes}");
         sqlx::query(AssertSqlSafe(put_off)).execute(&site.pool).await.unwrap();
-        site.look(None).await;
+        site.run_housekeeping(None).await;
         assert_eq!(number(&site, is_due).await, 2, "{what}");
         let failed = number(&site, "SELECT count(failed_at) FROM outbox").await;
         assert_eq!(failed > 0, changes.contains("failed_at"), "{what}");
@@ -160,11 +164,11 @@ async fn housekeeping_reschedules_only_future_emails() {
             2,
             "{what}"
         );
-        site.look(None).await;
+        site.run_housekeeping(None).await;
         assert_eq!(
             number(&site, "SELECT mails_brought_back FROM clock_state").await,
             2,
-            "once: {what}"
+            "only once: {what}"
         );
     }
     for waits in [
@@ -181,7 +185,7 @@ async fn housekeeping_reschedules_only_future_emails() {
         site.apply(&[]).await;
         let changed = format!("UPDATE outbox SET {waits}");
         sqlx::query(AssertSqlSafe(changed)).execute(&site.pool).await.unwrap();
-        site.look(None).await;
+        site.run_housekeeping(None).await;
         assert_eq!(
             number(&site, "SELECT mails_brought_back FROM clock_state").await,
             0,
@@ -194,17 +198,17 @@ async fn housekeeping_reschedules_only_future_emails() {
 async fn slow_clock_changes_no_email_date() {
     let site = TestSite::new().await;
     site.apply(&[]).await;
-    // As if the time were 400 days ago.
+    // Simulates a clock that is 400 days behind.
     site.sql("UPDATE outbox SET owed_at = now() + interval '400 days', due_at = owed_at + interval '400 days'")
         .await;
     site.sql("UPDATE clock_state SET seen_at = now() + interval '400 days', looked_at = now() + interval '400 days'")
         .await;
     site.sql("UPDATE reports SET day = day + 400").await;
-    site.look(Some(30)).await;
+    site.run_housekeeping(Some(30)).await;
     let due = "SELECT count(*) FROM outbox WHERE due_at <= now() AND owed_at > now() + interval '399 days'";
-    assert_eq!(number(&site, due).await, 2, "they go");
+    assert_eq!(number(&site, due).await, 2, "both emails are due");
     let kept = "SELECT count(*) FROM reports WHERE day > now()::date + 390";
-    assert_eq!(number(&site, kept).await, 1, "and no report is taken back");
+    assert_eq!(number(&site, kept).await, 1, "no report is withdrawn");
 }
 
 #[tokio::test]
@@ -216,7 +220,7 @@ async fn reports_of_future_days_are_withdrawn_and_mentioned() {
         );
         sqlx::query(AssertSqlSafe(ahead)).execute(&site.pool).await.unwrap();
         site.sql("UPDATE reports SET day = day - 1").await;
-        site.look(Some(30)).await;
+        site.run_housekeeping(Some(30)).await;
         let to_come = "SELECT count(*) FROM reports WHERE day > (now() AT TIME ZONE 'UTC')::date - 1";
         assert_eq!(number(&site, to_come).await, 0, "{days}");
         let text: String = sqlx::query_scalar("SELECT body_text FROM outbox WHERE purpose = 'daily-report'")
@@ -227,10 +231,10 @@ async fn reports_of_future_days_are_withdrawn_and_mentioned() {
             text.contains("Reports of days to come, taken back since a clock was ahead: 1."),
             "{text}"
         );
-        // The day of the report that was taken back comes.
+        // The day of the withdrawn report arrives.
         site.sql("UPDATE reports SET day = day - 1").await;
-        site.look(Some(30)).await;
-        assert_eq!(number(&site, REPORTS_OWED).await, 2, "{days}");
+        site.run_housekeeping(Some(30)).await;
+        assert_eq!(number(&site, QUEUED_REPORTS).await, 2, "{days}");
     }
 }
 
@@ -240,8 +244,8 @@ async fn report_is_queued_when_all_report_days_lie_ahead() {
     site.sql("UPDATE reports SET day = day + 400").await;
     site.sql("UPDATE clock_state SET seen_at = now() + interval '400 days', looked_at = now() + interval '400 days'")
         .await;
-    site.look(None).await;
-    assert_eq!(number(&site, REPORTS_OWED).await, 1);
+    site.run_housekeeping(None).await;
+    assert_eq!(number(&site, QUEUED_REPORTS).await, 1);
 }
 
 #[tokio::test]
@@ -252,7 +256,7 @@ async fn application_never_looks_old_when_the_clock_starts_in_1970() {
         (Duration::days(-900), "behind"),
     ] {
         let site = TestSite::at(Clock::ahead_by(ahead), Limits::default(), &[]).await;
-        site.look(Some(30)).await;
+        site.run_housekeeping(Some(30)).await;
         let reference = site.apply(&[]).await;
         let record = npoc::membership::find(&site.pool, &reference).await.unwrap().unwrap();
         let apart = (record.received_at - OffsetDateTime::now_utc()).abs();
@@ -302,14 +306,14 @@ async fn manual_erasure_checks_the_clock_unless_overridden() {
     );
     assert_eq!(site.count("applications").await, 1);
     let alone = site.command(&["applications", "erase", "--older-than", "30", "--despite-clock"]);
-    assert!(!alone.status.success(), "only together with --yes");
+    assert!(!alone.status.success(), "--despite-clock needs --yes");
     assert_eq!(
-        said(site.command(&[&erase[..], &["--despite-clock"]].concat())),
+        stdout_of(site.command(&[&erase[..], &["--despite-clock"]].concat())),
         "Erased: 1 application.\n"
     );
 }
 
-/// Of the test's own questions none is counted: they go to another database.
+/// Counts the transactions of a database. The query itself runs in another one, so it is not counted.
 async fn transactions(other: &sqlx::PgPool, database: &str) -> i64 {
     sqlx::query_scalar("SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = $1")
         .bind(database)
@@ -330,18 +334,18 @@ async fn idle_site_pauses_between_database_queries() {
         ("NPOC_RETENTION_DAYS", "30"),
     ]);
     let name = options.get_database().unwrap();
-    // Until it has looked after everything once, and that was counted.
+    // The first housekeeping run ends, and the statistics are written.
     let began = Instant::now();
-    while began.elapsed() < PATIENCE * 2 {
+    while began.elapsed() < TIMEOUT * 2 {
         let before = transactions(&other, name).await;
         let then = Instant::now();
         while transactions(&other, name).await < before + 3 {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
-        // Three more cannot come sooner, however fast the machine is.
+        // An idle site needs at least eight seconds for three transactions.
         if then.elapsed() > std::time::Duration::from_secs(8) {
             return;
         }
     }
-    panic!("it asks again and again");
+    panic!("the idle site queries too often");
 }

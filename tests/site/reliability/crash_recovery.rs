@@ -1,4 +1,4 @@
-//! The real program, killed and started again.
+//! The site recovers after `kill -9`.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -11,10 +11,10 @@ use npoc::database::embedded;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::support::process::{Process, mails_in};
+use crate::support::process::{Process, emails_in};
 use crate::support::{send_body, stored_key};
 
-/// Applications posted in all, and how many are acknowledged when the site is killed.
+/// The number of applications, and the number of receipts after which the site is killed.
 const POSTS: usize = 200;
 const KILLED_AFTER: usize = 80;
 
@@ -25,7 +25,7 @@ async fn application_with_a_receipt_survives_kill_9() {
     let acknowledged = post_until_killed(Process::start(&settings).ready());
     assert!(
         (KILLED_AFTER..POSTS).contains(&acknowledged.len()),
-        "killed in the middle: {}",
+        "killed at the wrong time: {}",
         acknowledged.len()
     );
 
@@ -34,7 +34,7 @@ async fn application_with_a_receipt_survives_kill_9() {
         .await
         .unwrap();
     let stored = assert_all_or_none(&pool, &acknowledged).await;
-    // A worker that was killed held its lease for three minutes: here the test lets them pass.
+    // The lease of the killed worker lasts three minutes. The test skips them.
     sqlx::query("UPDATE outbox SET due_at = now() WHERE sent_at IS NULL")
         .execute(&pool)
         .await
@@ -42,15 +42,14 @@ async fn application_with_a_receipt_survives_kill_9() {
     assert_eq!(
         mails_within_a_minute(&home, 2 * stored).await,
         2 * stored,
-        "each mail is there once"
+        "each email is there once"
     );
     pool.close().await;
     drop(site);
     std::fs::remove_dir_all(&home).ok();
 }
 
-/// Posts from eight sides; the one that gets the receipt that counts kills the site. Returns the keys that
-/// got their 303.
+/// Posts from eight threads. The thread that gets the last needed receipt kills the site. Returns the acknowledged keys.
 fn post_until_killed(site: Process) -> BTreeSet<String> {
     let acknowledged = Mutex::new(BTreeSet::new());
     let next = AtomicUsize::new(0);
@@ -73,14 +72,14 @@ fn post_until_killed(site: Process) -> BTreeSet<String> {
     acknowledged.into_inner().unwrap()
 }
 
-/// The submission key of an application that got its receipt.
+/// Posts an application. Returns its submission key if it got a receipt.
 fn post_one(address: SocketAddr) -> Option<String> {
     let key = Uuid::now_v7();
     let body = send_body(key);
     (Process::post(address, &body)?.status == 303).then(|| stored_key(&[], key).to_string())
 }
 
-/// Whatever was stored, acknowledged or not, has its history and its two mails. Returns how many.
+/// Checks that each stored application has its history and both emails. Returns the number of applications.
 async fn assert_all_or_none(pool: &PgPool, acknowledged: &BTreeSet<String>) -> usize {
     let keys: Vec<Uuid> = sqlx::query_scalar("SELECT submission_key FROM applications")
         .fetch_all(pool)
@@ -101,11 +100,11 @@ async fn assert_all_or_none(pool: &PgPool, acknowledged: &BTreeSet<String>) -> u
     keys.len()
 }
 
-/// How many mails are there, as soon as there are `enough`, and after a minute at the latest.
+/// Waits at most a minute for `enough` emails. Returns the number of emails.
 async fn mails_within_a_minute(home: &Path, enough: usize) -> usize {
     let deadline = Instant::now() + Duration::from_mins(1);
-    while mails_in(home) < enough && Instant::now() < deadline {
+    while emails_in(home) < enough && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    mails_in(home)
+    emails_in(home)
 }

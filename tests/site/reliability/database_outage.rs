@@ -1,5 +1,4 @@
-//! The database away, slow or elsewhere: pages are served, the form says so and keeps the answers,
-//! and everything goes on when it returns, with no restart.
+//! During a database outage, pages are served and the form keeps the answers. Storing resumes without a restart.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -10,10 +9,10 @@ use npoc::database::embedded::{Durability, Embedded};
 use uuid::Uuid;
 
 use crate::support::gate::{Gate, Way};
-use crate::support::process::{Answer, PATIENCE, Process, mails_in, until};
+use crate::support::process::{Answer, Process, TIMEOUT, emails_in, until};
 use crate::support::{Reply, database, good_with, send_body, stored_key};
 
-/// A site in a process of its own, behind a gate to its database.
+/// A site in its own process, with a gate before its database.
 struct Outage {
     site: Process,
     gate: Gate,
@@ -50,19 +49,19 @@ impl Outage {
         Process::post(self.site.address, &send_body(key)).unwrap()
     }
 
-    /// No restart is needed: as soon as the database is there, it is stored.
+    /// Sends until the application is stored.
     fn send_until_stored(&self, key: Uuid) -> Answer {
         Process::post_until_stored(self.site.address, &send_body(key))
     }
 
-    /// The database is another one, or none, for all connections from now on.
+    /// Changes the way of all connections.
     async fn lead(&self, way: Way) {
         self.gate.lead(way);
         self.gate.led().await;
     }
 
-    /// Pages, and the answers given back with the key.
-    fn assert_away(&self, key: Uuid) {
+    /// Checks that pages are served, and that the form returns the answers and the key.
+    fn assert_outage(&self, key: Uuid) {
         for path in ["/", "/join", "/membership", "/health/live"] {
             assert_eq!(self.site.get(path).unwrap().status, 200, "{path}");
         }
@@ -78,14 +77,13 @@ impl Outage {
         page.assert_keeps(&good_with(&[]));
     }
 
-    /// As soon as the database is there; the time given is for a machine that is busy.
-    fn assert_goes_on(&self, key: Uuid) {
+    /// Checks that the site stores an application once and sends its emails.
+    fn assert_recovers(&self, key: Uuid) {
         let stored = self.send_until_stored(key);
         let again = self.send_until_stored(key);
-        assert_eq!(again.location, stored.location, "and it is stored once");
+        assert_eq!(again.location, stored.location, "it is stored once");
         until(|| self.site.is_ready());
-        // And its mails go out.
-        until(|| mails_in(&self.home) == 2);
+        until(|| emails_in(&self.home) == 2);
     }
 }
 
@@ -99,9 +97,9 @@ impl Drop for Outage {
 async fn site_starts_before_its_database() {
     let outage = Outage::beginning(|_| Way::Closed).await;
     let key = Uuid::now_v7();
-    outage.assert_away(key);
+    outage.assert_outage(key);
     outage.lead(Way::To(outage.server.clone())).await;
-    outage.assert_goes_on(key);
+    outage.assert_recovers(key);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -110,7 +108,7 @@ async fn database_outage_loses_no_answer_and_needs_no_restart() {
     outage.send_until_stored(Uuid::now_v7());
     for way in [Way::Closed, Way::Silent] {
         outage.lead(way).await;
-        outage.assert_away(Uuid::now_v7());
+        outage.assert_outage(Uuid::now_v7());
     }
     outage.lead(Way::To(outage.server.clone())).await;
     outage.send_until_stored(Uuid::now_v7());
@@ -129,9 +127,9 @@ async fn pool_replaces_dead_connections() {
     }
     gate.lead(Way::Swallowing(server));
     drop(sessions);
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while database.pool.session().await.is_err() {
-        assert!(Instant::now() < deadline, "it has no others");
+        assert!(Instant::now() < deadline, "the pool opens no new connection");
     }
 }
 
@@ -154,10 +152,10 @@ async fn site_continues_with_a_replacement_server() {
     let standby = Embedded::start(&home, Durability::Disposable).unwrap();
     database::copy(&outage.database, &outage.server, standby.socket_dir());
     outage.lead(Way::To(standby.socket_dir().to_owned())).await;
-    outage.assert_goes_on(key);
+    outage.assert_recovers(key);
     assert_eq!(
         outage.send_until_stored(key).location,
         first.location,
-        "what was stored is there"
+        "the receipt stays the same"
     );
 }

@@ -1,4 +1,4 @@
-//! What "available" means, and what the site sets for itself on a server that is set up otherwise.
+//! The site copes with the settings, roles and limits of its database, and readiness reports what is missing.
 
 use std::time::Instant;
 
@@ -7,10 +7,10 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
 use uuid::Uuid;
 
-use crate::support::process::{Process, mails_in, run, until};
+use crate::support::process::{Process, emails_in, run, until};
 use crate::support::{database, send_body_with};
 
-/// Runs statements in a database as its administrator.
+/// Runs statements as the administrator of a database.
 async fn administer(options: &PgConnectOptions, statements: &[String]) {
     let mut connection = PgConnection::connect_with(options).await.unwrap();
     for statement in statements {
@@ -22,8 +22,7 @@ async fn administer(options: &PgConnectOptions, statements: &[String]) {
     connection.close().await.unwrap();
 }
 
-/// A database that belongs to a role of its own, made with these words. Returns how to reach it as the administrator, and as
-/// the role.
+/// Creates a database with its own role. Returns the connection options of the administrator and of the role.
 async fn owned(created: &str, of_role: &str) -> (PgConnectOptions, PgConnectOptions) {
     let administrator = database::empty_options().await;
     let name = format!("owned_{}", Uuid::now_v7().simple());
@@ -40,7 +39,7 @@ fn name(options: &PgConnectOptions) -> &str {
     options.get_database().unwrap()
 }
 
-/// An application with a key and a mailbox of its own.
+/// Encodes an application with a new key and a new mailbox.
 fn application() -> String {
     let key = Uuid::now_v7();
     send_body_with(&[("representative_email", &format!("{key}@afyabora.or.ke"))], key)
@@ -50,7 +49,7 @@ fn send(site: &Process) -> u16 {
     Process::post(site.address, &application()).unwrap().status
 }
 
-/// Sends until it is stored, with one key.
+/// Sends until the application is stored, always with the same key.
 fn apply(site: &Process) {
     Process::post_until_stored(site.address, &application());
 }
@@ -104,7 +103,7 @@ async fn readiness_checks_query_the_database_once_a_second() {
     ]);
     until(|| is_ready(&site));
     let checks = || site.log().matches("pg_logical_emit_message").count();
-    // The log comes a moment after the answer.
+    // The log line follows the answer.
     until(|| checks() > 0);
     let (before, began) = (checks(), Instant::now());
     std::thread::scope(|scope| {
@@ -113,7 +112,7 @@ async fn readiness_checks_query_the_database_once_a_second() {
         }
     });
     let most = usize::try_from(began.elapsed().as_secs()).unwrap() + 2;
-    // Each check is logged once, or twice where its line is long.
+    // A check writes one or two log lines.
     assert!(checks() - before <= 2 * most, "{} in {most} s", checks() - before);
 }
 
@@ -154,7 +153,7 @@ async fn commits_are_synchronous_whatever_the_role_default() {
     }
 }
 
-/// Notes under which setting a row is stored, and a mail is marked.
+/// Records `synchronous_commit` when a row is stored and when an email is updated.
 const TRIGGERS: &str = "
     CREATE TABLE seen (place text, setting text);
     GRANT ALL ON seen TO PUBLIC;
@@ -192,7 +191,7 @@ async fn role_defaults_do_not_affect_the_site() {
                 scope.spawn(|| (0..5).for_each(|_| apply(&site)));
             }
         });
-        until(|| mails_in(&home) == 40);
+        until(|| emails_in(&home) == 40);
         std::fs::remove_dir_all(&home).unwrap();
     }
 }
@@ -200,12 +199,12 @@ async fn role_defaults_do_not_affect_the_site() {
 #[tokio::test(flavor = "multi_thread")]
 async fn storing_has_priority_when_connections_are_few() {
     for limit in [3, 4, 6] {
-        stores_with(limit).await;
+        assert_stores_with(limit).await;
     }
 }
 
-/// A site whose role may have no more connections stores and mails all that comes at once.
-async fn stores_with(limit: usize) {
+/// Checks that a site stores and sends everything with this connection limit.
+async fn assert_stores_with(limit: usize) {
     let (_, role) = owned("", &format!("CONNECTION LIMIT {limit}")).await;
     let home = std::env::temp_dir().join(format!("npoc-few-{}", Uuid::new_v4()));
     let site = Process::start(&[
@@ -220,7 +219,7 @@ async fn stores_with(limit: usize) {
             scope.spawn(|| (0..10).for_each(|_| apply(&site)));
         }
     });
-    until(|| mails_in(&home) == 120);
+    until(|| emails_in(&home) == 120);
     std::fs::remove_dir_all(&home).unwrap();
     let doctor = run(
         &["doctor", "--json"],
@@ -253,7 +252,7 @@ async fn start_fails_with_advice_unless_database_is_utf8() {
     }
 }
 
-/// Every table of a database.
+/// Returns the tables of a database.
 async fn tables(options: &PgConnectOptions) -> Vec<String> {
     let mut connection = PgConnection::connect_with(options).await.unwrap();
     let tables = "SELECT relname::text FROM pg_class WHERE relnamespace = current_schema()::regnamespace ORDER BY 1";
@@ -307,11 +306,11 @@ async fn commands_never_create_or_change_tables() {
     assert_eq!(
         serve.status.code(),
         Some(78),
-        "the site does not move in with another program"
+        "the site does not share the database of another program"
     );
 }
 
-/// A program that keeps its migrations as this one does.
+/// Another program with the same kind of migrations table.
 const OF_ANOTHER_PROGRAM: &str = "
     CREATE TABLE _sqlx_migrations (version bigint PRIMARY KEY, description text NOT NULL,
         installed_on timestamptz NOT NULL DEFAULT now(), success boolean NOT NULL, checksum bytea NOT NULL, execution_time bigint NOT NULL);
@@ -349,7 +348,7 @@ async fn changed_collation_is_reported_once_with_advice() {
     let options = database::fresh_options().await;
     let mut connection = PgConnection::connect_with(&options).await.unwrap();
     if connection.server_version_num().unwrap() < 150_000 {
-        return; // PostgreSQL 14 does not remember it.
+        return; // PostgreSQL 14 does not record the collation version.
     }
     let changed = "UPDATE pg_database SET datcollversion = '0' WHERE datname = current_database()";
     sqlx::query(changed).execute(&mut connection).await.unwrap();

@@ -1,4 +1,4 @@
-//! The embedded database: what ends it, what keeps it from starting, and who may see its files.
+//! The embedded database: restarts, start errors and file permissions.
 
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
@@ -13,16 +13,16 @@ use npoc::database::options;
 use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
-use crate::support::process::{PATIENCE, Process, command, run, said, until};
+use crate::support::process::{Process, TIMEOUT, command, run, stdout_of, until};
 use crate::support::{good_with, send_body};
 
-/// A directory of its own, which is removed in the end. With a file system of its own it is unmounted before.
-struct Place {
+/// A directory that is removed at the end. Its own file system, if any, is unmounted first.
+struct TestDirectory {
     path: PathBuf,
     is_mounted: bool,
 }
 
-impl Place {
+impl TestDirectory {
     fn new() -> Self {
         let path = std::env::temp_dir().join(format!("npoc-embedded-{}", Uuid::new_v4()));
         fs::create_dir(&path).unwrap();
@@ -33,21 +33,21 @@ impl Place {
         }
     }
 
-    /// Makes a disk of this many megabytes, where this user may mount one.
+    /// Mounts a disk of this many megabytes, if this user may mount one.
     fn with_disk(megabytes: u32) -> Option<Self> {
-        let mut place = Self::new();
+        let mut root = Self::new();
         let mut mount = Command::new("mount");
         let size = format!("size={megabytes}m,mode=755");
-        mount.args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&place.path);
-        place.is_mounted = mount.output().is_ok_and(|mounted| mounted.status.success());
-        place.is_mounted.then_some(place)
+        mount.args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&root.path);
+        root.is_mounted = mount.output().is_ok_and(|mounted| mounted.status.success());
+        root.is_mounted.then_some(root)
     }
 
     fn home(&self) -> PathBuf {
         self.path.join("home")
     }
 
-    /// Fills its disk to the last octet.
+    /// Fills the disk to the last octet.
     fn fill(&self) {
         let path = self.path.join("ballast");
         let mut ballast = OpenOptions::new().create(true).append(true).open(path).unwrap();
@@ -62,24 +62,24 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for TestDirectory {
     fn drop(&mut self) {
         if self.is_mounted {
-            // Lazily: a test that failed may have left a process there.
+            // Lazily, because a failed test may have left a process there.
             drop(Command::new("umount").arg("-l").arg(&self.path).status());
         }
         drop(fs::remove_dir_all(&self.path));
     }
 }
 
-/// No two sites may listen at the same port.
-const ANYWHERE: (&str, &str) = ("NPOC_LISTEN", "127.0.0.1:0");
+/// Each site listens on a free port.
+const ANY_PORT: (&str, &str) = ("NPOC_LISTEN", "127.0.0.1:0");
 
 fn start(home: &Path) -> Process {
     Process::start(&[("NPOC_DATA_DIR", home.to_str().unwrap())])
 }
 
-/// What comes of an application.
+/// Sends an application. Returns the status and the body of the answer.
 fn apply(site: &Process) -> (u16, String) {
     let body = send_body(Uuid::now_v7());
     Process::post(site.address, &body).map_or((0, String::new()), |answer| (answer.status, answer.body))
@@ -94,7 +94,7 @@ fn kill(process: &str) {
     assert!(Command::new("kill").args(["-9", process]).status().unwrap().success());
 }
 
-/// Has the server begin new files of its log until it cannot. It may be down already.
+/// Makes the server start new WAL files until the disk is full. The server may be down already.
 async fn exhaust(home: &Path) -> sqlx::Result<()> {
     let options = options(&home.join("socket"));
     let mut connection = PgConnection::connect_with(&options).await?;
@@ -104,20 +104,20 @@ async fn exhaust(home: &Path) -> sqlx::Result<()> {
     }
 }
 
-/// Exhausts the server again and again, since a restart may free files of its log.
-async fn exhaust_until_nothing_is_stored(place: &Place, site: &Process) {
-    let deadline = Instant::now() + PATIENCE;
+/// Exhausts the server repeatedly, because a restart may free WAL files.
+async fn exhaust_until_nothing_is_stored(root: &TestDirectory, site: &Process) {
+    let deadline = Instant::now() + TIMEOUT;
     loop {
-        drop(exhaust(&place.home()).await);
-        place.fill();
+        drop(exhaust(&root.home()).await);
+        root.fill();
         if apply(site).0 == 503 {
             return;
         }
-        assert!(Instant::now() < deadline, "a full disk still takes applications");
+        assert!(Instant::now() < deadline, "a full disk still stores applications");
     }
 }
 
-fn assert_pages_stay_and_answers_are_kept(site: &Process) {
+fn assert_pages_stay_up_and_answers_are_kept(site: &Process) {
     assert_eq!(site.get("/").unwrap().status, 200);
     let (status, body) = apply(site);
     assert_eq!(status, 503, "{body}");
@@ -129,42 +129,42 @@ fn assert_pages_stay_and_answers_are_kept(site: &Process) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn full_disk_keeps_pages_up_and_storing_resumes_later() {
-    let Some(place) = Place::with_disk(160) else {
-        eprintln!("not tried: this user may not mount a disk");
+    let Some(root) = TestDirectory::with_disk(160) else {
+        eprintln!("skipped: this user may not mount a disk");
         return;
     };
-    let site = start(&place.home());
+    let site = start(&root.home());
     assert_eq!(apply(&site).0, 303);
-    place.fill();
-    exhaust_until_nothing_is_stored(&place, &site).await;
-    assert_pages_stay_and_answers_are_kept(&site);
-    place.make_room();
+    root.fill();
+    exhaust_until_nothing_is_stored(&root, &site).await;
+    assert_pages_stay_up_and_answers_are_kept(&site);
+    root.make_room();
     until(|| apply(&site).0 == 303);
-    place.fill();
-    exhaust_until_nothing_is_stored(&place, &site).await;
+    root.fill();
+    exhaust_until_nothing_is_stored(&root, &site).await;
     site.terminate();
     until(|| site.log().contains("stopped"));
     drop(site);
-    let again = start(&place.home());
-    exhaust_until_nothing_is_stored(&place, &again).await;
-    assert_pages_stay_and_answers_are_kept(&again);
-    place.make_room();
+    let again = start(&root.home());
+    exhaust_until_nothing_is_stored(&root, &again).await;
+    assert_pages_stay_up_and_answers_are_kept(&again);
+    root.make_room();
     until(|| apply(&again).0 == 303);
-    let told = again.log().matches("the embedded database is away").count();
-    assert!(told < 4, "{}", again.log());
+    let warnings = again.log().matches("the embedded database is away").count();
+    assert!(warnings < 4, "{}", again.log());
 }
 
 #[test]
 fn start_without_disk_space_fails_with_the_reason() {
-    let Some(place) = Place::with_disk(20) else {
-        eprintln!("not tried: this user may not mount a disk");
+    let Some(root) = TestDirectory::with_disk(20) else {
+        eprintln!("skipped: this user may not mount a disk");
         return;
     };
-    let ended = run(&[], &[("NPOC_DATA_DIR", place.home().to_str().unwrap()), ANYWHERE]);
-    let told = String::from_utf8_lossy(&ended.stderr);
-    assert!(told.contains("There is no room left on the disk of"), "{told}");
+    let ended = run(&[], &[("NPOC_DATA_DIR", root.home().to_str().unwrap()), ANY_PORT]);
+    let stderr = String::from_utf8_lossy(&ended.stderr);
+    assert!(stderr.contains("There is no room left on the disk of"), "{stderr}");
     assert_eq!(ended.status.code(), Some(1));
-    let left: Vec<_> = fs::read_dir(place.home())
+    let left: Vec<_> = fs::read_dir(root.home())
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
         .collect();
@@ -176,29 +176,29 @@ fn start_without_disk_space_fails_with_the_reason() {
 
 #[test]
 fn killed_server_is_restarted() {
-    let place = Place::new();
-    let home = place.home();
+    let root = TestDirectory::new();
+    let home = root.home();
     let site = start(&home);
     assert_eq!(apply(&site).0, 303);
     let first = server(&home).unwrap();
     kill(&first);
-    // A connection that outlives the server for a moment may store one more.
+    // A connection may outlive the server for a moment and store one more application.
     until(|| server(&home).is_some_and(|now| now != first) && apply(&site).0 == 303);
     let second = server(&home).unwrap();
-    // The shell that ends the server with the site.
+    // The shell that stops the server when the site ends.
     let stat = fs::read_to_string(format!("/proc/{second}/stat")).unwrap();
     let shell = stat.rsplit(") ").next().unwrap().split(' ').nth(1).unwrap().to_owned();
     kill(&shell);
     until(|| server(&home).is_some_and(|third| third != second));
     until(|| apply(&site).0 == 303);
     let list = run(&["applications", "list"], &[("NPOC_DATA_DIR", home.to_str().unwrap())]);
-    assert_eq!(said(list).lines().count(), 3);
+    assert_eq!(stdout_of(list).lines().count(), 3);
 }
 
 #[test]
 fn libpq_variables_do_not_reach_the_embedded_server() {
-    let place = Place::new();
-    let home = place.home();
+    let root = TestDirectory::new();
+    let home = root.home();
     let settings = [
         ("NPOC_DATA_DIR", home.to_str().unwrap()),
         ("PGHOST", "db.example.org"),
@@ -218,42 +218,42 @@ fn libpq_variables_do_not_reach_the_embedded_server() {
     ];
     let site = Process::start(&settings);
     assert_eq!(apply(&site).0, 303);
-    let listed = || said(run(&["applications", "list"], &settings));
+    let listed = || stdout_of(run(&["applications", "list"], &settings));
     let reference = |list: String| list.split_once('\t').unwrap().0.to_owned();
-    let beside = reference(listed());
+    let with_site = reference(listed());
     site.terminate();
     until(|| site.log().contains("stopped"));
     drop(site);
-    assert_eq!(reference(listed()), beside, "and without a site");
+    assert_eq!(reference(listed()), with_site, "the same database without a site");
 }
 
 #[test]
 fn permanent_start_errors_exit_with_78() {
-    let place = Place::new();
-    let home = place.home();
+    let root = TestDirectory::new();
+    let home = root.home();
     fs::create_dir_all(home.join("postgres")).unwrap();
     fs::write(home.join("postgres/PG_VERSION"), "13\n").unwrap();
     let setting = ("NPOC_DATA_DIR", home.to_str().unwrap());
-    let ended = run(&[], &[setting, ANYWHERE]);
+    let ended = run(&[], &[setting, ANY_PORT]);
     assert_eq!(ended.status.code(), Some(78));
-    let told = String::from_utf8(ended.stderr).unwrap();
-    let sentence = told.trim().strip_prefix("npoc: ").unwrap().to_owned();
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    let sentence = stderr.trim().strip_prefix("npoc: ").unwrap().to_owned();
     assert!(
         sentence.contains("belong to PostgreSQL 13") && sentence.contains("DEPLOY.md"),
-        "{told}"
+        "{stderr}"
     );
     let doctor = run(&["doctor", "--json"], &[setting]);
     let doctor = String::from_utf8(doctor.stdout).unwrap();
     assert!(doctor.contains(&serde_json::to_string(&sentence).unwrap()), "{doctor}");
 
-    let nowhere = run(&[], &[setting, ("PG_BINDIR", "/nowhere"), ANYWHERE]);
+    let nowhere = run(&[], &[setting, ("PG_BINDIR", "/nowhere"), ANY_PORT]);
     assert_eq!(nowhere.status.code(), Some(78));
     assert!(String::from_utf8_lossy(&nowhere.stderr).contains("PG_BINDIR names /nowhere"));
 }
 
-/// A directory with programs that say they are of this version.
-fn programs(place: &Place, major: u32) -> PathBuf {
-    let directory = place.path.join(format!("programs {major}"));
+/// Creates a directory with programs that report this version.
+fn programs(root: &TestDirectory, major: u32) -> PathBuf {
+    let directory = root.path.join(format!("programs {major}"));
     fs::create_dir(&directory).unwrap();
     for name in ["postgres", "initdb", "pg_ctl"] {
         let program = directory.join(name);
@@ -265,10 +265,10 @@ fn programs(place: &Place, major: u32) -> PathBuf {
 
 #[test]
 fn doctor_reports_newer_postgresql_programs() {
-    let place = Place::new();
-    let home = place.home();
+    let root = TestDirectory::new();
+    let home = root.home();
     fs::create_dir_all(home.join("postgres")).unwrap();
-    let path = std::env::join_paths([programs(&place, 97), programs(&place, 98)]).unwrap();
+    let path = std::env::join_paths([programs(&root, 97), programs(&root, 98)]).unwrap();
     let found = |version: &str| {
         fs::write(home.join("postgres/PG_VERSION"), version).unwrap();
         let settings = [
@@ -290,24 +290,24 @@ fn doctor_reports_newer_postgresql_programs() {
 
 #[test]
 fn target_of_a_symbolic_link_is_validated() {
-    let place = Place::new();
+    let root = TestDirectory::new();
     for odd in [&b"line\nbreak"[..], b"octet\xff"] {
-        let directory = place.path.join(OsStr::from_bytes(odd));
+        let directory = root.path.join(OsStr::from_bytes(odd));
         fs::create_dir(&directory).unwrap();
-        let link = place.path.join("link");
+        let link = root.path.join("link");
         std::os::unix::fs::symlink(&directory, &link).unwrap();
-        let ended = run(&[], &[("NPOC_DATA_DIR", link.to_str().unwrap()), ANYWHERE]);
+        let ended = run(&[], &[("NPOC_DATA_DIR", link.to_str().unwrap()), ANY_PORT]);
         assert_eq!(ended.status.code(), Some(78));
-        let told = String::from_utf8_lossy(&ended.stderr);
+        let stderr = String::from_utf8_lossy(&ended.stderr);
         assert!(
-            told.contains("has a line break in it, or is no text in UTF-8"),
-            "{told}"
+            stderr.contains("has a line break in it, or is no text in UTF-8"),
+            "{stderr}"
         );
         fs::remove_file(link).unwrap();
     }
 }
 
-/// The same program below a shell with this umask.
+/// Runs a program with this umask.
 fn with_umask(umask: &str, program: &Command) -> Output {
     let mut shell = Command::new("sh");
     shell.args(["-c", "umask $0; exec \"$@\"", umask]);
@@ -316,7 +316,7 @@ fn with_umask(umask: &str, program: &Command) -> Output {
     shell.output().unwrap()
 }
 
-/// A path and all that is below it.
+/// Returns a path and everything below it.
 fn all_below(path: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(path).into_iter().flatten();
     let inner = entries.flat_map(|entry| all_below(&entry.unwrap().path()));
@@ -326,15 +326,15 @@ fn all_below(path: &Path) -> Vec<PathBuf> {
 #[test]
 fn files_are_private_under_any_umask() {
     for umask in ["000", "027", "077"] {
-        let place = Place::new();
-        let home = place.path.join("made/by the/site");
-        // In either order: each may be the first to make the directory.
+        let root = TestDirectory::new();
+        let home = root.path.join("made/by the/site");
+        // Each command may be the first to create the directory.
         for arguments in [&["mail", "test", "ann@example.org"][..], &["migrate"]] {
             let mut program = command(&[("NPOC_DATA_DIR", home.to_str().unwrap())]);
-            said(with_umask(umask, program.args(arguments)));
+            stdout_of(with_umask(umask, program.args(arguments)));
         }
         assert!(home.join("mail").is_dir() && home.join("postgres").is_dir());
-        for path in all_below(&place.path.join("made")) {
+        for path in all_below(&root.path.join("made")) {
             let mode = fs::symlink_metadata(&path).unwrap().permissions().mode();
             assert_eq!(mode & 0o066, 0, "{umask}: {} has {mode:o}", path.display());
         }

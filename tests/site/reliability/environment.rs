@@ -1,5 +1,6 @@
-//! What surrounds the process: standard output and error, signals, the working directory, odd paths. None of it ends a
-//! request without an answer, and what cannot be used is refused with a sentence.
+//! The environment of the process: standard output and error, signals, the working directory and unusual paths.
+//!
+//! No fault of the environment ends a request without an answer. Unusable settings are rejected with a sentence.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -17,10 +18,10 @@ use uuid::Uuid;
 use crate::support::process::{Process, command, get, run, until};
 use crate::support::{TestSite, database, send_body};
 
-/// A directory of its own, which is removed in the end.
-struct Place(PathBuf);
+/// A directory that is removed at the end.
+struct TestDirectory(PathBuf);
 
-impl Place {
+impl TestDirectory {
     fn new() -> Self {
         let path = std::env::temp_dir().join(format!("npoc-surroundings-{}", Uuid::new_v4()));
         fs::create_dir(&path).unwrap();
@@ -28,23 +29,23 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for TestDirectory {
     fn drop(&mut self) {
         drop(fs::remove_dir_all(&self.0));
     }
 }
 
-/// A site on a database of the run, with mail into a folder; nobody has read its log yet.
+/// A site with its emails in a folder. No thread reads its log.
 struct Site {
     child: Child,
     address: SocketAddr,
-    _home: Place,
+    _home: TestDirectory,
 }
 
 impl Site {
-    /// Below this shell script, which ends by running its arguments.
+    /// Starts the site from a shell script that ends by running its arguments.
     async fn below(script: &str, stderr: Stdio) -> Self {
-        let home = Place::new();
+        let home = TestDirectory::new();
         let options = database::fresh_options().await;
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let program = command(&[
@@ -80,7 +81,7 @@ impl Site {
         signal(&self.child, name);
     }
 
-    /// Returns how it ended, once it has.
+    /// Waits for the end of the process. Returns its exit status.
     fn end(&mut self) -> Option<i32> {
         let mut ended = None;
         until(|| {
@@ -108,7 +109,7 @@ fn signal(child: &Child, name: &str) {
     );
 }
 
-/// A pipe that takes no more, and its reader, who does not read.
+/// Returns a full pipe, with its reader.
 fn stuck() -> (Stdio, PipeReader) {
     let (reader, mut writer) = std::io::pipe().unwrap();
     fcntl_setfl(&writer, OFlags::NONBLOCK).unwrap();
@@ -117,7 +118,7 @@ fn stuck() -> (Stdio, PipeReader) {
     (writer.into(), reader)
 }
 
-/// A pipe that nobody can read.
+/// Returns a pipe without a reader.
 fn gone() -> Stdio {
     let (_, writer) = std::io::pipe().unwrap();
     writer.into()
@@ -137,7 +138,7 @@ async fn broken_standard_error_loses_only_the_log() {
         ("exec \"$@\" 2>&-", Stdio::null()),
     ] {
         let mut site = Site::below(script, stderr).await;
-        // More lines than wait in the queue.
+        // More lines than the queue of the log holds.
         for _ in 0..1500 {
             assert_eq!(site.get("/nothing"), 404);
         }
@@ -201,7 +202,7 @@ async fn signals_stop_the_site_cleanly_or_are_ignored() {
 async fn nohup_lets_the_site_outlive_its_terminal() {
     let mut site = Site::below("trap '' HUP; exec \"$@\"", Stdio::null()).await;
     site.signal("HUP");
-    // It would not be taken after this, which comes later.
+    // An ignored signal leaves the site running for this request.
     assert_eq!(site.apply(), 303);
     assert_eq!(site.get("/health/ready"), 200);
     site.signal("TERM");
@@ -210,8 +211,8 @@ async fn nohup_lets_the_site_outlive_its_terminal() {
 
 #[test]
 fn stop_while_the_database_is_created_is_clean() {
-    let place = Place::new();
-    let home = place.0.join("home");
+    let directory = TestDirectory::new();
+    let home = directory.0.join("home");
     let mut program = command(&[
         ("NPOC_DATA_DIR", home.to_str().unwrap()),
         ("NPOC_LISTEN", "127.0.0.1:0"),
@@ -235,10 +236,10 @@ fn stop_while_the_database_is_created_is_clean() {
 
 #[test]
 fn commands_end_on_the_usual_signals() {
-    // A relay that says nothing, for whom it waits.
+    // The command waits for a silent relay.
     let relay = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("smtp://{}", relay.local_addr().unwrap());
-    let home = Place::new();
+    let home = TestDirectory::new();
     let settings = [("SMTP_URL", url.as_str()), ("NPOC_DATA_DIR", home.0.to_str().unwrap())];
     let mut program = command(&settings);
     let mut waiting = program
@@ -250,7 +251,7 @@ fn commands_end_on_the_usual_signals() {
     let mut line = String::new();
     said.read_line(&mut line).unwrap();
     assert!(line.contains("Settings"), "{line}");
-    // Who starts a program in the background may have it ignore INT.
+    // TERM, because a program started in the background may ignore INT.
     signal(&waiting, "TERM");
     assert_eq!(waiting.wait().unwrap().signal(), Some(15));
 }
@@ -280,23 +281,23 @@ async fn failed_write_to_standard_output_is_an_error() {
         &["doctor"],
         &["doctor", "--json"],
     ] {
-        let home = Place::new();
+        let home = TestDirectory::new();
         let settings = [
             ("DATABASE_URL", url.as_str()),
             ("NPOC_MAIL", "folder"),
             ("NPOC_DATA_DIR", home.0.to_str().unwrap()),
         ];
         let ended = command(&settings).args(arguments).stdout(full()).output().unwrap();
-        let told = String::from_utf8_lossy(&ended.stderr);
-        assert_eq!(ended.status.code(), Some(1), "{arguments:?}: {told}");
-        assert!(told.contains("No space left on device"), "{arguments:?}: {told}");
+        let stderr = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(1), "{arguments:?}: {stderr}");
+        assert!(stderr.contains("No space left on device"), "{arguments:?}: {stderr}");
         let unread = command(&settings).args(arguments).stdout(gone()).output().unwrap();
         let is_well = unread.status.success() && unread.stderr.is_empty();
         assert!(is_well, "{arguments:?}: {}", String::from_utf8_lossy(&unread.stderr));
     }
 }
 
-/// The program with one variable of octets, and none of those that say where data go.
+/// Runs the program with one variable of arbitrary octets, and without a data directory.
 fn with_octets(name: &str, value: &[u8]) -> Output {
     let mut program = command(&[]);
     program.env_remove("HOME").env(name, OsStr::from_bytes(value));
@@ -318,16 +319,16 @@ fn setting_that_would_be_misread_is_rejected() {
         ("DATABASE_URL", b"postgres://npoc:\xff@127.0.0.1:1/npoc"),
     ] {
         let ended = with_octets(name, value);
-        let told = String::from_utf8_lossy(&ended.stderr);
-        assert_eq!(ended.status.code(), Some(78), "{name}={value:?}: {told}");
+        let stderr = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(78), "{name}={value:?}: {stderr}");
         assert!(
-            told.contains(&format!("\n  {name} must be ")),
-            "{name}={value:?}: {told}"
+            stderr.contains(&format!("\n  {name} must be ")),
+            "{name}={value:?}: {stderr}"
         );
     }
 }
 
-/// What the program says of its settings in this working directory.
+/// Returns the messages of the program about its settings in this working directory.
 fn settings_in(directory: &std::path::Path) -> String {
     let mut program = command(&[("HOME", "/nowhere")]);
     let ended = program.args(["mail", "list"]).current_dir(directory).output().unwrap();
@@ -336,16 +337,16 @@ fn settings_in(directory: &std::path::Path) -> String {
 
 #[test]
 fn dotenv_is_read_from_the_working_directory_only() {
-    let place = Place::new();
-    let below = place.0.join("below");
+    let directory = TestDirectory::new();
+    let below = directory.0.join("below");
     fs::create_dir(&below).unwrap();
-    let file = place.0.join(".env");
+    let file = directory.0.join(".env");
     fs::write(&file, "NPOC_LISTEN=nowhere\n").unwrap();
-    assert!(settings_in(&place.0).contains("NPOC_LISTEN must be"));
+    assert!(settings_in(&directory.0).contains("NPOC_LISTEN must be"));
     assert!(!settings_in(&below).contains("NPOC_LISTEN"));
-    // As some editors begin a file.
+    // Some editors write a byte order mark.
     fs::write(&file, "\u{feff}NPOC_LISTEN=nowhere\n").unwrap();
-    assert!(settings_in(&place.0).contains("NPOC_LISTEN must be"));
+    assert!(settings_in(&directory.0).contains("NPOC_LISTEN must be"));
     for (octets, why) in [
         (&b"NPOC_LISTEN=\xff\n"[..], "it is no text in UTF-8"),
         (b"\xff\xfeN\0P\0", "it is no text in UTF-8"),
@@ -353,12 +354,15 @@ fn dotenv_is_read_from_the_working_directory_only() {
         (b"what is this\n", "is not NAME=value"),
     ] {
         fs::write(&file, octets).unwrap();
-        let told = settings_in(&place.0);
-        assert!(told.contains(".env cannot be read") && told.contains(why), "{told}");
+        let stderr = settings_in(&directory.0);
+        assert!(
+            stderr.contains(".env cannot be read") && stderr.contains(why),
+            "{stderr}"
+        );
     }
     fs::remove_file(&file).unwrap();
     fs::create_dir(&file).unwrap();
-    assert!(settings_in(&place.0).contains(".env cannot be read: Is a directory"));
+    assert!(settings_in(&directory.0).contains(".env cannot be read: Is a directory"));
     let named = run(&["mail", "list", "--settings", "/dev/zero"], &[]);
     assert_eq!(named.status.code(), Some(78));
     assert!(String::from_utf8_lossy(&named.stderr).contains("larger than 1 MB"));

@@ -1,4 +1,4 @@
-//! Two servers, of which one takes writes at a time.
+//! The site follows the primary of two servers.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,10 +11,10 @@ use uuid::Uuid;
 
 use crate::support::gate::Way;
 use crate::support::pair::{Pair, connect};
-use crate::support::process::{Answer, Process, mails_in, run, until};
+use crate::support::process::{Answer, Process, emails_in, run, until};
 use crate::support::{send_body_with, stored_key};
 
-/// A site in a process of its own, with mail into a folder.
+/// A site in its own process, with its emails in a folder.
 struct Site {
     process: Process,
     home: PathBuf,
@@ -40,7 +40,7 @@ impl Site {
         send(self.process.address, key).unwrap()
     }
 
-    /// Sends until it is stored, with one key.
+    /// Sends until the application is stored, always with the same key.
     fn apply(&self) -> Answer {
         let key = Uuid::now_v7();
         let mut answer = self.send(key);
@@ -58,7 +58,7 @@ impl Drop for Site {
     }
 }
 
-/// Each to a mailbox of its own, since one gets few mails a day.
+/// Returns a mailbox for a key, because each mailbox gets few emails a day.
 fn mailbox(key: Uuid) -> String {
     format!("{key}@afyabora.or.ke")
 }
@@ -71,9 +71,9 @@ fn secret(receipt: &str) -> Uuid {
     receipt.rsplit('/').next().unwrap().parse().unwrap()
 }
 
-/// Applicants who send one application after another, each until it has its receipt.
+/// Threads that send applications one after another, each until it has its receipt.
 struct Applicants {
-    /// The secret of each receipt, and when it came.
+    /// The secret of each receipt, and its time.
     receipts: Arc<Mutex<Vec<(Uuid, Instant)>>>,
     is_over: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
@@ -109,7 +109,7 @@ impl Applicants {
         self.receipts.lock().unwrap().len()
     }
 
-    /// When the first receipt after a moment came.
+    /// Returns the time of the first receipt after a moment.
     fn first_after(&self, moment: Instant) -> Option<Instant> {
         let receipts = self.receipts.lock().unwrap();
         receipts.iter().map(|(_, at)| *at).filter(|at| *at > moment).min()
@@ -123,11 +123,8 @@ impl Applicants {
     }
 }
 
-/// The figure is for people: how fast a machine is decides no test.
-#[expect(
-    clippy::print_stdout,
-    reason = "a test that is run with --nocapture says how long it took"
-)]
+/// Prints the time for people. It decides no test.
+#[expect(clippy::print_stdout, reason = "with --nocapture, the test prints how long it took")]
 fn report(time: Duration) {
     println!("stored again {:.1} s after the promotion", time.as_secs_f64());
 }
@@ -164,7 +161,7 @@ async fn promotion_loses_no_acknowledged_application() {
         .fetch_one(&mut connection)
         .await
         .unwrap();
-    until(|| i64::try_from(mails_in(&site.home)).unwrap() >= all);
+    until(|| i64::try_from(emails_in(&site.home)).unwrap() >= all);
     assert!(site.is_ready());
 }
 
@@ -183,9 +180,9 @@ async fn site_leaves_a_read_only_server_behind_one_address() {
     pair.to_primary.lead(Way::NewTo(socket(&pair.primary)));
     site.apply();
     let refused = (0..20).filter(|_| site.send(Uuid::now_v7()).status != 303).count();
-    assert!(refused < 5, "a connection to the standby is kept: {refused} of 20");
+    assert!(refused < 5, "connections to the standby remain: {refused} of 20");
     let all = pair.number(&pair.primary, "SELECT count(*) FROM outbox").await;
-    until(|| site.is_ready() && i64::try_from(mails_in(&site.home)).unwrap() == all);
+    until(|| site.is_ready() && i64::try_from(emails_in(&site.home)).unwrap() == all);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -200,7 +197,7 @@ async fn site_started_on_a_standby_stores_after_promotion() {
     until(|| site.is_ready());
 }
 
-/// A commit that waits for a standby becomes visible when its wait is broken off.
+/// A commit that waits for a standby becomes visible when the wait is cancelled.
 #[tokio::test(flavor = "multi_thread")]
 async fn receipt_found_by_its_key_waits_for_the_standby() {
     let pair = Pair::start().await;
@@ -213,7 +210,7 @@ async fn receipt_found_by_its_key_waits_for_the_standby() {
         .await;
     for broken_off in ["pg_terminate_backend", "pg_cancel_backend"] {
         let key = Uuid::now_v7();
-        assert_eq!(site.send(key).status, 503, "the standby does not have it");
+        assert_eq!(site.send(key).status, 503, "the standby lacks it");
         assert!(!site.is_ready());
         let ended = format!("SELECT {broken_off}(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
         pair.run(&pair.primary, &ended).await;
@@ -221,7 +218,7 @@ async fn receipt_found_by_its_key_waits_for_the_standby() {
         let seen = format!("SELECT count(*) = 1 FROM applications WHERE submission_key = '{stored}'");
         pair.until(&pair.primary, &seen).await;
         let again = site.send(key).status;
-        assert_eq!(again, 503, "{broken_off}: it is here and not on the standby");
+        assert_eq!(again, 503, "{broken_off}: the standby lacks it");
     }
     let doctor = run(
         &["doctor", "--json"],
@@ -233,9 +230,9 @@ async fn receipt_found_by_its_key_waits_for_the_standby() {
         "is a standby",
         "a commit waits for a standby (*) and none is there",
     ] {
-        assert!(doctor.contains(words), "{words} in {doctor}");
+        assert!(doctor.contains(words), "{words} is missing in {doctor}");
     }
-    // A commit that nobody waits for any more does not keep its connection until the standby is back.
+    // The site ends commits whose client has left, although the standby is still away.
     let is_ended = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'
         AND state_change < clock_timestamp() - interval '20 seconds'";
     for _ in 0..4 {
@@ -247,7 +244,7 @@ async fn receipt_found_by_its_key_waits_for_the_standby() {
     until(|| site.is_ready());
 }
 
-/// A machine that froze accepts connections and is silent.
+/// A frozen machine accepts connections and is silent.
 #[tokio::test(flavor = "multi_thread")]
 async fn site_leaves_a_frozen_primary_for_the_promoted_one() {
     let pair = Pair::start().await;
@@ -261,7 +258,7 @@ async fn site_leaves_a_frozen_primary_for_the_promoted_one() {
     assert_eq!(site.send(Uuid::now_v7()).status, 503, "no server takes writes");
     pair.promote().await;
     site.apply();
-    // It thaws, and still says that it takes writes.
+    // The old primary is back, and still accepts writes.
     pair.to_primary.lead(Way::To(pair.primary.socket_dir().to_owned()));
     let ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'npoc' AND pid <> pg_backend_pid()";
     pair.run(&pair.standby, ended).await;
@@ -272,14 +269,14 @@ async fn site_leaves_a_frozen_primary_for_the_promoted_one() {
     assert_eq!(
         pair.number(&pair.primary, "SELECT count(*) FROM applications").await,
         before,
-        "nothing goes to the old one"
+        "the old primary gets no application"
     );
     until(|| {
         site.process
             .log()
             .contains("more than one server says that it takes writes")
     });
-    // Alone, it is not used either: what it stores is lost when it follows the new primary.
+    // The site does not use it alone either: it loses its data when it follows the new primary.
     pair.to_standby.lead(Way::Closed);
     assert_eq!(site.send(Uuid::now_v7()).status, 503);
     assert!(!site.is_ready());
@@ -287,5 +284,5 @@ async fn site_leaves_a_frozen_primary_for_the_promoted_one() {
     pair.to_standby.lead(Way::To(pair.standby.socket_dir().to_owned()));
     site.apply();
     let after = pair.number(&pair.primary, "SELECT count(*) FROM applications").await;
-    assert_eq!(after, before, "nothing goes to the old one");
+    assert_eq!(after, before, "the old primary gets no application");
 }

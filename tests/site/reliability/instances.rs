@@ -1,4 +1,4 @@
-//! Several sites on one database, and one database after another.
+//! Several sites on one database, and a site on a restored backup.
 
 use npoc::database::embedded::{Durability, Embedded};
 use npoc::database::options;
@@ -6,7 +6,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::support::delivery::all_sent;
-use crate::support::process::{Process, mails_in, until};
+use crate::support::process::{Process, emails_in, until};
 use crate::support::relay::{Part, Relay};
 use crate::support::{Mail, TestSite, database, send_body};
 
@@ -31,7 +31,7 @@ async fn two_instances_share_a_new_database_and_send_each_email_once() {
             let site = &sites[(number + other) % 2];
             Process::post_until_stored(site.address, &body).location
         });
-        assert_eq!(receipts[0], receipts[1], "one receipt, whichever instance is asked");
+        assert_eq!(receipts[0], receipts[1], "both instances return the same receipt");
     }
     let pool = PgPool::connect_with(empty).await.unwrap();
     all_sent(&pool).await;
@@ -43,7 +43,7 @@ async fn two_instances_share_a_new_database_and_send_each_email_once() {
     ids.sort();
     assert_eq!(ids.len(), 40);
     ids.dedup();
-    assert_eq!(ids.len(), 40, "each once");
+    assert_eq!(ids.len(), 40, "each email once");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,10 +69,9 @@ async fn restored_backup_sends_the_queued_emails() {
     ]);
     assert!(
         restored.get(sent.location()).unwrap().body.contains(&receipt),
-        "receipts stay where they were"
+        "the receipt keeps its address"
     );
-    // Both mails that were owed go out.
-    until(|| mails_in(&data) == 2);
+    until(|| emails_in(&data) == 2);
     drop(restored);
     drop(server);
     drop(std::fs::remove_dir_all(&home));

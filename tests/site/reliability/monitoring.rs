@@ -9,7 +9,7 @@ async fn readiness_shows_the_age_of_the_oldest_email() {
     assert_eq!(site.get("/health/ready").await.body, "ready\noldest unsent mail: 0 s\n");
     site.apply(&[]).await;
     site.sql("UPDATE outbox SET owed_at = now() - interval '1 hour'").await;
-    // An answer serves for a second.
+    // The site reuses an answer for a second.
     let mut body = String::from("ready\noldest unsent mail: 0 s\n");
     while body == "ready\noldest unsent mail: 0 s\n" {
         body = site.get("/health/ready").await.body;
@@ -60,12 +60,12 @@ async fn metrics_cover_requests_applications_and_emails() {
     let sum = "npoc_http_request_duration_seconds_sum{route=\"/membership\"} ";
     let took = figures.lines().find_map(|figure| figure.strip_prefix(sum)).unwrap();
     assert!(took.parse::<f64>().unwrap() > 0.0, "{took}");
-    every_alert_waits_for_a_figure_that_is_there(&figures);
-    assert_eq!(site.get("/metrics").await.status, 404, "not for visitors");
+    assert_alerts_use_existing_metrics(&figures);
+    assert_eq!(site.get("/metrics").await.status, 404, "visitors get no metrics");
     assert_eq!(
         process::get(monitor, "/").unwrap().status,
         404,
-        "and the monitor sees no pages"
+        "the metrics listener serves no pages"
     );
 
     site.pool.close().await;
@@ -73,14 +73,14 @@ async fn metrics_cover_requests_applications_and_emails() {
     assert!(figures.contains("npoc_database_up 0\n"), "{figures}");
 }
 
-fn every_alert_waits_for_a_figure_that_is_there(figures: &str) {
+fn assert_alerts_use_existing_metrics(figures: &str) {
     let alerts = include_str!("../../../deploy/alerts.yml");
     let words = alerts.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     let named: Vec<_> = words.filter(|word| word.starts_with("npoc_")).collect();
     assert!(named.len() > 5, "{named:?}");
     for name in named {
-        // That of several servers is not there where there is one.
-        let is_there = name == "npoc_database_hosts" || figures.contains(&format!("\n{name}"));
-        assert!(is_there, "{name} is no figure");
+        // A site with one database server does not export this metric.
+        let is_exported = name == "npoc_database_hosts" || figures.contains(&format!("\n{name}"));
+        assert!(is_exported, "{name} is not exported");
     }
 }

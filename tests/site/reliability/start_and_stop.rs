@@ -1,15 +1,15 @@
-//! Start, stop, and what is said of it.
+//! Start, stop and log.
 
 use npoc::database::{MIGRATOR, Pool, migrate};
 use sqlx::PgPool;
 use sqlx::migrate::Migrate as _;
 use uuid::Uuid;
 
-use crate::support::process::{Process, mails_in, until};
+use crate::support::process::{Process, emails_in, until};
 use crate::support::relay::{At, Part, Relay};
 use crate::support::{GOOD, database, encode, good_with};
 
-/// A site in a process of its own, on a database of its own, with mail into a folder.
+/// A site in its own process with its own database, and its emails in a folder.
 struct Site {
     process: Process,
     pool: PgPool,
@@ -56,13 +56,13 @@ async fn log_holds_no_answer_and_no_receipt_secret() {
     let sent = Process::post_until_stored(address, &application("send", Uuid::now_v7()));
     assert_eq!(site.process.get(&sent.location).unwrap().status, 200);
     site.process.get("/membership/received/Wanjiku");
-    until(|| mails_in(&site.home) == 2 && site.process.log().matches("mail sent").count() == 2);
+    until(|| emails_in(&site.home) == 2 && site.process.log().matches("mail sent").count() == 2);
     let log = site.process.log();
     assert!(log.contains("application stored") && log.contains("NPOC-"), "{log}");
     let secret = sent.location.rsplit('/').next().unwrap();
     let typed = GOOD.iter().map(|(_, typed)| *typed).filter(|typed| typed.len() > 6);
-    for told in typed.chain(["Wanjiku", "AfyaBora", secret, "127.0.0.1:8", "wanjiku"]) {
-        assert!(!log.contains(told), "{told} in {log}");
+    for private in typed.chain(["Wanjiku", "AfyaBora", secret, "127.0.0.1:8", "wanjiku"]) {
+        assert!(!log.contains(private), "{private} in {log}");
     }
 }
 
@@ -70,7 +70,7 @@ async fn log_holds_no_answer_and_no_receipt_secret() {
 async fn overdue_email_is_logged() {
     let first = Site::start().await;
     Process::post_until_stored(first.process.address, &application("send", Uuid::now_v7()));
-    // Not until the files are there: the rows are marked after that.
+    // The rows are updated after the files are written.
     until(|| first.process.log().matches("mail sent").count() == 2);
     sqlx::query(
         "UPDATE outbox SET sent_at = NULL, owed_at = now() - interval '1 hour', due_at = now() + interval '1 hour'",
@@ -113,13 +113,13 @@ async fn stop_finishes_open_requests() {
         == 0
     {}
     site.process.terminate();
-    // Nothing new is taken, while what was begun is not yet finished.
+    // The site accepts no connection, while the open request is not finished.
     until(|| std::net::TcpStream::connect(address).is_err());
     lock.commit().await.unwrap();
     assert_eq!(
         sending.join().unwrap().unwrap().status,
         303,
-        "what was begun is finished"
+        "the open request is finished"
     );
     let stored: i64 = sqlx::query_scalar("SELECT count(*) FROM applications")
         .fetch_one(&site.pool)
@@ -155,11 +155,11 @@ async fn database_of_any_earlier_version_is_migrated_with_its_data() {
             "from {first}"
         );
         let owed = npoc::outbox::unsent(&pool).await.unwrap();
-        assert_eq!(owed.len(), 1, "and what is owed is owed still");
+        assert_eq!(owed.len(), 1, "queued emails stay queued");
     }
 }
 
-/// An application and a mail as the first released tables had them.
+/// An application and an email in the first released tables.
 const OF_THE_FIRST_VERSION: &str = "
     INSERT INTO applications (reference, submission_key, receipt_secret, organization_name, domain_name,
         domain_name_ascii, country, registered, registration_note, kind_of_work, statement, representative_name,
@@ -174,9 +174,7 @@ const OF_THE_FIRST_VERSION: &str = "
 #[test]
 fn every_test_named_in_the_promises_exists() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
-    let (_, promises) = readme.split_once("## Promises and their tests").unwrap();
-    let (promises, _) = promises.split_once("\n## ").unwrap();
+    let promises = std::fs::read_to_string(root.join("docs/promises.md")).unwrap();
     let named: Vec<&str> = promises.split('`').skip(1).step_by(2).collect();
     let sources = [rust_below(&root.join("src")), rust_below(&root.join("tests"))].concat();
     let missing: Vec<_> = named

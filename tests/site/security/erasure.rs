@@ -1,4 +1,4 @@
-//! What is kept of an applicant can be taken out, and is when its time is over.
+//! Personal data is erased on request, and when the retention period ends.
 
 use axum::http::StatusCode;
 use futures_util::future::join_all;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::support::{GOOD, TestSite};
 
-/// Every row of every table, as text.
+/// Returns every row of every table as text.
 async fn all_that_is_stored(site: &TestSite) -> String {
     let tables = "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'";
     let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&site.pool).await.unwrap();
@@ -39,7 +39,7 @@ async fn erasure_removes_every_answer_from_every_table() {
     let reference = site.get(&receipt).await.text_of(".reference");
     let erase = ["applications", "erase", "--yes", &reference.to_lowercase()];
     let refused = site.command(&erase);
-    assert!(!refused.status.success(), "mail about it is still to be sent");
+    assert!(!refused.status.success(), "emails about it are not sent yet");
     site.deliver_all().await;
     let typed = GOOD.iter().flat_map(|(_, value)| value.split('\n'));
     let typed: Vec<&str> = typed.filter(|value| value.len() > "not-yet".len()).collect();
@@ -94,11 +94,11 @@ async fn erasure_waits_until_emails_about_an_application_are_sent() {
     assert_eq!(erase_older_than(&site.connections, 30, |_| ()).await.unwrap(), 1);
     assert_eq!(events(&site, &waiting).await, ["received", "erased"]);
     assert_eq!(events(&site, &new).await, ["received"]);
-    let (staff, _) = site.mails(&new);
-    assert!(staff.text.contains("Afya Bora"), "others keep what is theirs");
+    let (staff, _) = site.emails(&new);
+    assert!(staff.text.contains("Afya Bora"), "other applications keep their data");
 }
 
-/// Applications of which the first arrived 50 days ago and each later one a minute after. Returns their references.
+/// Stores applications that arrived 50 days ago, a minute apart. Returns their references.
 async fn store_old(site: &TestSite, applications: i32) -> Vec<String> {
     site.apply(&[]).await;
     site.deliver_all().await;
@@ -120,7 +120,7 @@ async fn store_old(site: &TestSite, applications: i32) -> Vec<String> {
     left(site).await
 }
 
-/// The references of those that are stored, oldest first.
+/// Returns the references of the stored applications, oldest first.
 async fn left(site: &TestSite) -> Vec<String> {
     sqlx::query_scalar("SELECT reference FROM applications ORDER BY received_at")
         .fetch_all(&site.pool)
@@ -128,10 +128,10 @@ async fn left(site: &TestSite) -> Vec<String> {
         .unwrap()
 }
 
-/// The daily report of the day that has just ended: its text, once it was sent.
+/// Sends the daily report of the past day. Returns its text.
 async fn next_report(site: &TestSite, days: u16) -> String {
     site.sql("UPDATE reports SET day = day - 1").await;
-    site.look(Some(days)).await;
+    site.run_housekeeping(Some(days)).await;
     site.deliver_all().await;
     sqlx::query_scalar("SELECT body_text FROM outbox WHERE purpose = 'daily-report' ORDER BY id DESC LIMIT 1")
         .fetch_one(&site.pool)
@@ -139,7 +139,7 @@ async fn next_report(site: &TestSite, days: u16) -> String {
         .unwrap()
 }
 
-/// As if the mails had been sent a day earlier, and what was erased had been erased then.
+/// Moves the sent emails and the history back by a day.
 async fn a_day_passes(site: &TestSite) {
     site.sql("UPDATE outbox SET sent_at = sent_at - interval '1 day'").await;
     site.sql("UPDATE application_history SET happened_at = happened_at - interval '1 day'")
@@ -152,8 +152,8 @@ async fn application_is_erased_a_day_after_the_notice_to_staff() {
     let old = store_old(&site, 1).await;
     let new = site.apply(&[]).await;
     site.deliver_all().await;
-    site.look(Some(30)).await;
-    assert_eq!(site.count("applications").await, 2, "nobody was told");
+    site.run_housekeeping(Some(30)).await;
+    assert_eq!(site.count("applications").await, 2, "staff have no notice");
     let text = next_report(&site, 30).await;
     assert!(
         text.contains("To be erased tomorrow, on ") && text.contains("\n    1, which arrived before "),
@@ -168,13 +168,13 @@ async fn application_is_erased_a_day_after_the_notice_to_staff() {
     );
     site.sql("UPDATE outbox SET sent_at = sent_at - interval '23 hours 59 minutes'")
         .await;
-    site.look(Some(30)).await;
-    assert_eq!(site.count("applications").await, 2, "not for a minute yet");
+    site.run_housekeeping(Some(30)).await;
+    assert_eq!(site.count("applications").await, 2, "a minute is missing");
     site.sql("UPDATE outbox SET sent_at = sent_at - interval '1 minute'")
         .await;
-    site.look(None).await;
-    assert_eq!(site.count("applications").await, 2, "the period was taken away");
-    site.look(Some(30)).await;
+    site.run_housekeeping(None).await;
+    assert_eq!(site.count("applications").await, 2, "no retention period is set");
+    site.run_housekeeping(Some(30)).await;
     assert_eq!(left(&site).await, [new]);
     assert_eq!(events(&site, &old[0]).await, ["erased"]);
     let text = next_report(&site, 30).await;
@@ -191,14 +191,14 @@ async fn at_most_a_tenth_is_erased_a_day_and_only_if_announced() {
         "{text}"
     );
     assert!(text.contains("Others follow on later days"), "{text}");
-    // One that nobody knew of comes to be older than all, as by a restored backup.
+    // An unannounced application becomes the oldest, as after a restored backup.
     site.sql(
         "UPDATE applications SET received_at = received_at - interval '1 year' WHERE reference = 'NPOC-AAAA-ACAA'",
     )
     .await;
     a_day_passes(&site).await;
     for _ in 0..3 {
-        site.look(Some(30)).await;
+        site.run_housekeeping(Some(30)).await;
     }
     let now_left = left(&site).await;
     assert!(
@@ -208,12 +208,12 @@ async fn at_most_a_tenth_is_erased_a_day_and_only_if_announced() {
 
     next_report(&site, 30).await;
     site.sql("UPDATE outbox SET sent_at = sent_at - interval '1 day'").await;
-    site.look(Some(30)).await;
-    assert_eq!(left(&site).await.len(), 27, "the day of the first three is not over");
+    site.run_housekeeping(Some(30)).await;
+    assert_eq!(left(&site).await.len(), 27, "a day must pass after the first three");
     site.sql("UPDATE application_history SET happened_at = happened_at - interval '1 day'")
         .await;
-    site.look(Some(30)).await;
-    assert_eq!(left(&site).await.len(), 25, "a tenth of those that were left");
+    site.run_housekeeping(Some(30)).await;
+    assert_eq!(left(&site).await.len(), 25, "a tenth of the remaining applications");
     assert!(!left(&site).await.contains(&"NPOC-AAAA-ACAA".to_owned()));
 }
 
@@ -246,7 +246,7 @@ async fn erasure_needs_a_delivered_notice_and_a_trusted_clock() {
         next_report(&site, 30).await;
         a_day_passes(&site).await;
         sqlx::query(doubt).execute(&site.pool).await.unwrap();
-        site.look(Some(30)).await;
+        site.run_housekeeping(Some(30)).await;
         assert_eq!(site.count("applications").await, 1, "{doubt}");
     }
     for ahead in [
@@ -272,7 +272,7 @@ async fn changed_retention_period_needs_a_new_notice() {
     let old = store_old(&site, 1).await;
     next_report(&site, 30).await;
     a_day_passes(&site).await;
-    site.look(Some(40)).await;
+    site.run_housekeeping(Some(40)).await;
     assert_eq!(site.count("applications").await, 1);
     let text = next_report(&site, 40).await;
     assert!(
@@ -280,7 +280,7 @@ async fn changed_retention_period_needs_a_new_notice() {
         "{text}"
     );
     a_day_passes(&site).await;
-    site.look(Some(40)).await;
+    site.run_housekeeping(Some(40)).await;
     assert_eq!(site.count("applications").await, 0);
 }
 

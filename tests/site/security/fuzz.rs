@@ -1,6 +1,6 @@
-//! Whatever is typed, by programs that try everything: no panic, no half-taken value, and what is accepted is stored,
-//! sent and read back the same. `cargo test` draws a little at random; `.ci/fuzz` runs for the time that it is given, and
-//! its input follows what the code has not done yet.
+//! Fuzz tests: no input causes a panic, and accepted answers are stored, sent and read back unchanged.
+//!
+//! `cargo test` tries some random input. `.ci/fuzz` runs each `any_…` test for a given time, guided by coverage.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::support::{GOOD, TestSite, encode, good_with, settings};
 
-/// What an octet above ASCII stands for, since few octets drawn at random are what people and attackers type.
+/// The meaning of octets above ASCII: texts that people and attackers type, which random octets rarely form.
 const PIECES: [&str; 48] = [
     "@",
     ".",
@@ -72,10 +72,10 @@ const PIECES: [&str; 48] = [
     "\u{10fffe}",
 ];
 
-/// Ends what is typed in one field.
+/// Ends the input of one field.
 const END: u8 = 0xff;
 
-/// Octets as somebody types.
+/// Turns octets into typed text.
 fn typed(octets: &[u8]) -> String {
     let piece = |octet: &u8| match octet {
         0..=0x7f => Cow::Owned(char::from(*octet).to_string()),
@@ -84,8 +84,8 @@ fn typed(octets: &[u8]) -> String {
     octets.iter().map(piece).collect()
 }
 
-/// The good application, but for what is typed in some of its fields: what is free, and near what the rule takes, so
-/// that much of it is accepted.
+/// Returns the good application with random text in some free fields. The text is close to the rule of the field, so that
+/// many forms are accepted.
 fn form(octets: &[u8]) -> Vec<(&'static str, String)> {
     let free: Vec<&Question> = QUESTIONS
         .iter()
@@ -115,7 +115,7 @@ fn accepted(form: &[(&str, String)]) -> Option<Application> {
     membership::check(&Answers::typed(pairs)).ok()
 }
 
-/// Tries `test` with this number of inputs of this number of octets at most, or as many as the fuzzer likes.
+/// Runs `test` with this number of inputs of at most this many octets. The fuzzer chooses its own numbers.
 fn with_input(inputs: usize, octets: usize, test: impl Fn(&[u8]) + std::panic::RefUnwindSafe) {
     let check = bolero::check!().with_iterations(inputs).with_max_len(octets);
     check.for_each(|input: &[u8]| test(input));
@@ -195,18 +195,18 @@ fn any_accepted_email_address_survives_a_round_trip() {
                 assert!(address.is_doubtful() && !likely.is_doubtful(), "{address:?} {likely:?}");
                 assert_eq!((likely.likely(), likely.domain()), (None, address.domain()));
             }
-            let letter = Email {
+            let email = Email {
                 reply_to: Some(address.clone()),
                 recipient: address,
-                ..letter()
+                ..example()
             };
-            assert_is_the_letter(&composed(&letter), &letter);
+            assert_is_the_email(&composed(&email), &email);
         }
     });
 }
 
-/// Some letter.
-fn letter() -> Email {
+/// Returns an example email.
+fn example() -> Email {
     let staff = EmailAddress::parse("info@npoc.org").unwrap();
     Email {
         message_id: "<NPOC-3333-4444.staff@npoc.org>".into(),
@@ -224,15 +224,15 @@ fn letter() -> Email {
 
 static SETTINGS: LazyLock<Settings> = LazyLock::new(|| settings(&[("HOME", "/nowhere")]));
 
-fn composed(letter: &Email) -> Message {
+fn composed(email: &Email) -> Message {
     let mailer = Mailer::new(SETTINGS.sender(), SETTINGS.transport.clone());
-    mailer.message(letter, &Stamp::now()).unwrap()
+    mailer.message(email, &Stamp::now()).unwrap()
 }
 
-/// As a parser that did not write it reads it: exactly the headers that it should have, and every word.
-fn assert_is_the_letter(message: &Message, letter: &Email) {
+/// Parses a message with another library: it has exactly the expected headers and every word.
+fn assert_is_the_email(message: &Message, email: &Email) {
     let raw = message.formatted();
-    assert_is_fit_for_the_wire(&raw);
+    assert_has_valid_lines(&raw);
     let mail = MessageParser::default().parse(&raw).unwrap();
     let names: Vec<String> = mail
         .headers()
@@ -246,8 +246,8 @@ fn assert_is_the_letter(message: &Message, letter: &Email) {
         "mime-version",
         "content-type",
     ]);
-    // Only SMTPUTF8 could carry an address outside ASCII.
-    let reply_to = letter.reply_to.as_ref().filter(|address| !address.needs_smtputf8());
+    // Reply-To names no address that needs SMTPUTF8.
+    let reply_to = email.reply_to.as_ref().filter(|address| !address.needs_smtputf8());
     expected.extend(reply_to.map(|_| "reply-to"));
     let sorted = |mut names: Vec<String>| {
         names.sort();
@@ -257,30 +257,26 @@ fn assert_is_the_letter(message: &Message, letter: &Email) {
     let is_addressed = |header: HeaderName, address: &EmailAddress| {
         let wire = address.to_wire().to_string();
         if wire.starts_with('"') {
-            // This parser takes a quoted mailbox for the name before an address.
+            // This parser mistakes a quoted mailbox for a display name.
             return mail.header_raw(header).unwrap().trim() == wire;
         }
         let addresses = mail.header(header).and_then(|value| value.as_address()).unwrap();
         addresses.iter().map(|one| one.address()).eq([Some(wire.as_str())])
     };
-    assert!(
-        is_addressed(HeaderName::To, &letter.recipient),
-        "{:?}",
-        letter.recipient
-    );
+    assert!(is_addressed(HeaderName::To, &email.recipient), "{:?}", email.recipient);
     if let Some(address) = reply_to {
         assert!(is_addressed(HeaderName::ReplyTo, address));
     }
-    assert_eq!(raw.is_ascii(), letter.recipient.to_wire().to_string().is_ascii());
-    assert_eq!(mail.subject().unwrap(), letter.subject);
+    assert_eq!(raw.is_ascii(), email.recipient.to_wire().to_string().is_ascii());
+    assert_eq!(mail.subject().unwrap(), email.subject);
     let unfolded = |text: Cow<str>| text.replace("\r\n", "\n");
     assert_eq!(mail.parts.len(), 3);
-    assert_eq!(unfolded(mail.body_text(0).unwrap()).trim_end(), letter.text.trim_end());
-    assert_eq!(unfolded(mail.body_html(0).unwrap()).trim_end(), letter.html.trim_end());
+    assert_eq!(unfolded(mail.body_text(0).unwrap()).trim_end(), email.text.trim_end());
+    assert_eq!(unfolded(mail.body_html(0).unwrap()).trim_end(), email.html.trim_end());
 }
 
-/// RFC 5321, 4.5.3.1.6: lines of a thousand octets at most, ended by CRLF, and neither of the two elsewhere.
-fn assert_is_fit_for_the_wire(raw: &[u8]) {
+/// RFC 5321, 4.5.3.1.6: lines have at most 1000 octets with their CRLF, and no other CR or LF.
+fn assert_has_valid_lines(raw: &[u8]) {
     let text = String::from_utf8(raw.to_vec()).unwrap();
     for line in text.split("\r\n") {
         assert!(line.len() <= 998 && !line.contains(['\r', '\n', '\0']), "{line:?}");
@@ -301,8 +297,8 @@ fn any_accepted_form_makes_two_well_formed_emails() {
             suspicions: &Suspicions::of(application.answers(), None),
             hold: None,
         };
-        for letter in membership::emails(&SETTINGS.mail_identity(), &application, &occasion).unwrap() {
-            assert_is_the_letter(&composed(&letter), &letter);
+        for email in membership::emails(&SETTINGS.mail_identity(), &application, &occasion).unwrap() {
+            assert_is_the_email(&composed(&email), &email);
         }
     });
 }
@@ -320,7 +316,7 @@ fn any_accepted_form_is_accepted_again_unchanged() {
     });
 }
 
-/// A site with a runtime, for tests that are no task.
+/// Returns a site with its runtime, for tests without one.
 fn site() -> (Runtime, TestSite) {
     let runtime = Runtime::new().unwrap();
     let site = runtime.block_on(TestSite::new());

@@ -1,4 +1,4 @@
-//! Clients that mean no good: what they send, how they send it, and what they say of themselves.
+//! Hostile clients: floods, malformed HTTP and forged headers.
 
 use std::net::SocketAddr;
 
@@ -11,18 +11,18 @@ use uuid::Uuid;
 use crate::support::process::Process;
 use crate::support::{TestSite, database, send_body};
 
-/// A head of the form's request, but for how long its body is.
+/// The start of a request that posts the form, without the length of its body.
 const POST: &str =
     "POST /membership HTTP/1.1\r\nHost: npoc.test\r\nContent-Type: application/x-www-form-urlencoded\r\n";
 
-/// The whole of a request that nothing follows.
+/// A request for a page that closes the connection.
 const PAGE: &str = "GET / HTTP/1.1\r\nHost: npoc.test\r\nConnection: close\r\n\r\n";
 
 async fn connect(address: SocketAddr) -> TcpStream {
     TcpStream::connect(address).await.unwrap()
 }
 
-/// What is answered until the connection ends. A reset is an end too.
+/// Sends octets and reads the answer until the connection closes. A reset closes it too.
 async fn answered(address: SocketAddr, sent: &[u8]) -> String {
     let mut stream = connect(address).await;
     let _ended_early = stream.write_all(sent).await;
@@ -31,7 +31,7 @@ async fn answered(address: SocketAddr, sent: &[u8]) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// A whole application on its way.
+/// Builds a request that sends an application.
 fn application() -> String {
     let body = send_body(Uuid::now_v7());
     format!(
@@ -46,7 +46,7 @@ async fn listening() -> (TestSite, SocketAddr) {
     (site, address)
 }
 
-/// The most memory that a process has held, in MiB.
+/// Returns the peak memory of a process, in MiB.
 #[cfg(target_os = "linux")]
 fn peak(process: u32) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
@@ -74,7 +74,7 @@ async fn floods_use_bounded_memory_and_others_are_served() {
     let floods = (0..100).flat_map(|_| [&unfinished, &endless_head]);
     let held = floods.map(async |flood| {
         let mut stream = connect(site.address).await;
-        // As much as is taken: the site may stop to read.
+        // The site may stop reading before the end.
         let sending = stream.write_all(flood.as_bytes());
         let _taken = tokio::time::timeout(std::time::Duration::from_secs(2), sending).await;
         stream
@@ -88,7 +88,7 @@ async fn floods_use_bounded_memory_and_others_are_served() {
     let sent = answered(site.address, application().as_bytes()).await;
     assert!(sent.starts_with("HTTP/1.1 303"), "{sent}");
     let grown = peak(site.id()) - before;
-    assert!(grown < 90, "{grown} MiB more, of 135 that were sent");
+    assert!(grown < 90, "{grown} MiB more, after 135 MiB were sent");
     drop((site, held));
     std::fs::remove_dir_all(&home).ok();
 }
@@ -114,7 +114,7 @@ async fn only_large_forms_wait_for_a_permit() {
             .await
             .starts_with("HTTP/1.1 303")
     );
-    // Whichever of the nine came too late waits still; once one has left, it has its place.
+    // Eight of the nine hold a permit. After a client has left, the last one gets its permit.
     let mut answer = [0; 12];
     unfinished.truncate(7);
     ninth.read_exact(&mut answer).await.unwrap();
@@ -135,7 +135,7 @@ async fn oversized_head_is_rejected() {
     }
 }
 
-/// The second request would be somebody else's, where a proxy in front took the first for longer.
+/// A proxy that reads the first request as longer would attribute the second one to another client.
 #[tokio::test]
 async fn malformed_http_cannot_smuggle_a_second_request() {
     let (site, address) = listening().await;
@@ -170,7 +170,7 @@ async fn malformed_http_cannot_smuggle_a_second_request() {
     assert_eq!(site.count("applications").await, 0);
 }
 
-/// A length beside chunks means nothing (RFC 9112, 6.3): the chunks are the body, and what follows is of no request.
+/// Chunks override a length (RFC 9112, 6.3), and the connection closes after them.
 #[tokio::test]
 async fn body_with_length_and_chunks_ends_with_its_chunks() {
     let (_site, address) = listening().await;
@@ -193,17 +193,17 @@ async fn pipelined_requests_are_answered_in_order() {
     assert_eq!(statuses.len(), 401);
 }
 
-/// What a cache might keep for others, or a browser follow.
-fn told(headers: &HeaderMap, body: &str) -> (String, String) {
+/// Returns the headers and the body without the date and the request id.
+fn comparable(headers: &HeaderMap, body: &str) -> (String, String) {
     let mut headers = headers.clone();
     headers.remove(header::DATE);
-    // Ours alone, and another one each time.
+    // The site makes a new id for each request.
     let number = headers.remove("x-request-id");
     assert!(number.is_none_or(|number| Uuid::parse_str(number.to_str().unwrap()).is_ok()));
     (format!("{headers:?}"), body.to_owned())
 }
 
-/// What a client may say of its host and its way, and must not be believed.
+/// Headers about host and route that a client can forge.
 const EVIL: [(&str, &str); 15] = [
     ("host", "evil.example"),
     ("x-forwarded-host", "evil.example"),
@@ -240,8 +240,8 @@ async fn forged_host_and_proxy_headers_never_reach_an_answer() {
             let reply = site.ask(request).await;
             assert_eq!(reply.status, plain.status, "{path} {name}");
             assert_eq!(
-                told(&reply.headers, &reply.body),
-                told(&plain.headers, &plain.body),
+                comparable(&reply.headers, &reply.body),
+                comparable(&plain.headers, &plain.body),
                 "{path} {name}"
             );
         }
@@ -255,7 +255,7 @@ async fn forged_host_and_proxy_headers_never_reach_an_answer() {
     assert!(sent.location().starts_with("/membership/received/"));
     site.deliver_all().await;
     let reference = site.get(sent.location()).await.text_of(".reference");
-    let (staff, applicant) = site.mails(&reference);
+    let (staff, applicant) = site.emails(&reference);
     assert!(!staff.raw.contains("evil") && !applicant.raw.contains("evil"));
 }
 

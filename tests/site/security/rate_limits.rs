@@ -1,4 +1,4 @@
-//! What one person can have sent to others through the form: daily ceilings, and limits of a network.
+//! Limits on the emails that one person can cause through the form, for each mailbox, domain and network.
 
 use std::net::SocketAddr;
 
@@ -9,10 +9,10 @@ use futures_util::future::join_all;
 use npoc::outbox;
 use uuid::Uuid;
 
-use crate::support::process::{Process, said};
+use crate::support::process::{Process, stdout_of};
 use crate::support::{Reply, TestSite, database, send_body_with, stored_key};
 
-/// Ways to write one mailbox.
+/// Spellings of one mailbox.
 const SPELLINGS: [&str; 20] = [
     "victim@yahoo.com",
     "VICTIM@yahoo.com",
@@ -40,12 +40,12 @@ async fn site() -> TestSite {
     TestSite::with(&[("NPOC_RATE_LIMIT", "1000")]).await
 }
 
-/// Applies with this address of the representative and returns the reference.
+/// Sends an application with this address of the representative. Returns the reference.
 async fn apply(site: &TestSite, address: &str) -> String {
     site.apply(&[("representative_email", address)]).await
 }
 
-/// Why the mail to the applicant is held, if it is.
+/// Returns why the email to the applicant is held, if it is held.
 async fn hold(site: &TestSite, reference: &str) -> Option<String> {
     let mails = outbox::about(&site.pool, reference).await.unwrap();
     let mail = mails
@@ -55,7 +55,7 @@ async fn hold(site: &TestSite, reference: &str) -> Option<String> {
     mail.is_held.then_some(mail.last_error.unwrap_or_default())
 }
 
-/// Asserts that an application with this address is held for a reason with this word.
+/// Asserts that the email to this address is held for a reason with this word. Returns the reference.
 async fn assert_held(site: &TestSite, address: &str, word: &str) -> String {
     let reference = apply(site, address).await;
     let hold = hold(site, &reference).await;
@@ -71,7 +71,7 @@ async fn assert_sent(site: &TestSite, address: &str) {
     assert_eq!(hold(site, &reference).await, None, "{address}");
 }
 
-/// How many mails to applicants there are of which this holds.
+/// Counts the emails to applicants that meet a condition.
 async fn arrivals(site: &TestSite, condition: &'static str) -> i64 {
     let query = format!("SELECT count(*) FROM outbox WHERE refusal_is_final AND {condition}");
     let counted = sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_one(&site.pool);
@@ -122,19 +122,22 @@ async fn staff_see_why_an_email_is_held_and_can_send_it() {
         staff.text
     );
     for command in [&["mail", "list"][..], &["applications", "show", &reference]] {
-        let listed = said(site.command(command));
+        let listed = stdout_of(site.command(command));
         assert!(
             listed.contains("held since") && listed.contains("this mailbox was mailed"),
             "{listed}"
         );
     }
-    said(site.command(&["mail", "retry"]));
-    assert!(site.deliver_all().await.is_empty(), "what is held is not meant by all");
-    said(site.command(&["mail", "retry", &format!(" {reference} ")]));
-    assert_eq!(site.deliver_all().await.len(), 1, "somebody asked for it");
+    stdout_of(site.command(&["mail", "retry"]));
+    assert!(
+        site.deliver_all().await.is_empty(),
+        "`mail retry` leaves held emails alone"
+    );
+    stdout_of(site.command(&["mail", "retry", &format!(" {reference} ")]));
+    assert_eq!(site.deliver_all().await.len(), 1, "a request by reference sends it");
     assert!(
         !site.command(&["mail", "retry", &reference]).status.success(),
-        "it is sent"
+        "nothing is left to retry"
     );
 }
 
@@ -154,7 +157,7 @@ async fn domain_and_subdomains_get_twenty_emails_a_day() {
 async fn large_providers_and_all_recipients_have_a_limit() {
     let site = site().await;
     apply(&site, "first@gmail.com").await;
-    // As if 298 others had applied.
+    // Simulates 298 other applications.
     site.sql(
         "INSERT INTO outbox (message_id, recipient, subject, body_text, body_html, purpose, refusal_is_final, sent_at,
             mailbox_key, domain_key)
@@ -191,12 +194,12 @@ async fn concurrent_applications_are_counted() {
         site.send_until_stored(&[("representative_email", &address)], Uuid::now_v7())
             .await;
     };
-    // Two statements at the same moment do not know of each other: each may let eight through after twelve.
+    // Two concurrent statements do not see each other: each may allow eight after twelve.
     join_all((0..12).map(send)).await;
     join_all((12..44).map(send)).await;
     let mailed = arrivals(&site, "NOT is_held").await;
     assert!((20..=28).contains(&mailed), "{mailed}");
-    assert_eq!(arrivals(&site, "true").await, 44, "each is stored with its mail");
+    assert_eq!(arrivals(&site, "true").await, 44, "each application has its email");
 }
 
 #[tokio::test]
@@ -254,11 +257,11 @@ async fn no_email_is_held_without_a_rate_limit() {
     let site = TestSite::new().await;
     join_all((0..32).map(|_| site.apply(&[]))).await;
     assert_eq!(arrivals(&site, "is_held").await, 0);
-    site.look(None).await;
+    site.run_housekeeping(None).await;
     assert_eq!(
         site.deliver_all().await.len(),
         64,
-        "each has its two mails and there is no digest"
+        "each application has two emails, and there is no digest"
     );
 }
 
@@ -281,12 +284,12 @@ async fn instances_share_the_limits() {
     }
     let pool = sqlx::PgPool::connect_with(empty).await.unwrap();
     let held = outbox::with_state(&pool, outbox::EmailFilter::Held).await.unwrap();
-    assert_eq!(held.len(), 2, "the last two");
+    assert_eq!(held.len(), 2, "the last two emails are held");
     drop(sites);
     drop(std::fs::remove_dir_all(&home));
 }
 
-/// Sends from a client's address.
+/// Sends an application from a client address.
 async fn send_from(site: &TestSite, client: &str, address: &str, key: Uuid) -> Reply {
     let mut request = Request::post("/membership")
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -314,7 +317,10 @@ async fn network_gets_a_hundred_confirmations_a_day() {
     assert!(!beyond.body.contains("a mail that confirms the arrival") && !beyond.body.contains("spam folder"));
     let why = hold(&site, &beyond.text_of(".reference")).await.unwrap();
     assert!(why.contains("network"), "{why}");
-    assert!(!receipt("192.0.2.2", 101).await.body.contains(words), "another network");
+    assert!(
+        !receipt("192.0.2.2", 101).await.body.contains(words),
+        "another network has its own limit"
+    );
 }
 
 #[tokio::test]
@@ -329,12 +335,12 @@ async fn ipv6_networks_of_one_48_share_a_limit() {
     let statuses: Vec<u16> = replies.iter().map(|reply| reply.status.as_u16()).collect();
     assert_eq!(statuses, [303, 303, 303, 303, 429]);
     let kept = stored_key(&[("representative_email", "ann@example.org")], keys[4]);
-    assert_eq!(replies[4].submission_key(), kept, "its answers come back");
+    assert_eq!(replies[4].submission_key(), kept, "the answers are given back");
     let again = send_from(&site, "2001:db8:1:9::1", "ann@example.org", keys[0]).await;
     assert_eq!(
         again.location(),
         replies[0].location(),
-        "what is stored has its receipt"
+        "a stored application keeps its receipt"
     );
     let other = send_from(&site, "2001:db8:2::1", "ann@example.org", Uuid::now_v7()).await;
     assert_eq!(other.status, StatusCode::SEE_OTHER);

@@ -8,7 +8,7 @@ use sqlx::PgPool;
 use tokio::sync::watch;
 
 use super::TestSite;
-use super::process::PATIENCE;
+use super::process::TIMEOUT;
 use super::relay::Relay;
 
 /// Returns a site that sends through this relay.
@@ -30,7 +30,7 @@ pub async fn wait_until(what: &str, is_met: impl AsyncFn() -> bool) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    let waited = tokio::time::timeout(PATIENCE, waiting).await;
+    let waited = tokio::time::timeout(TIMEOUT, waiting).await;
     assert!(waited.is_ok(), "timed out: {what}");
 }
 

@@ -2,7 +2,7 @@
 
 use mail_parser::MessageParser;
 
-/// A mail as a parser that did not write it reads it.
+/// A parsed email.
 pub struct Mail {
     pub raw: String,
     pub text: String,
@@ -21,7 +21,7 @@ impl Mail {
         }
     }
 
-    /// A header as the file has it, unfolded.
+    /// Returns a raw header, unfolded.
     pub fn header(&self, name: &str) -> Option<String> {
         let head = self.raw.split("\r\n\r\n").next()?.replace("\r\n ", " ");
         let prefix = format!("{}:", name.to_lowercase());

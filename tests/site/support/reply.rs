@@ -1,4 +1,4 @@
-//! Answers, read as a browser reads them.
+//! Answers, parsed as a browser parses them.
 
 use axum::http::{HeaderMap, StatusCode, header};
 use npoc::membership::Field;
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{folded, process};
 
-/// An answer, read whole.
+/// A complete answer.
 pub struct Reply {
     pub status: StatusCode,
     pub headers: HeaderMap,
@@ -15,7 +15,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// An answer that came through the network, without its headers.
+    /// Converts an answer from the network, without its headers.
     pub fn of(answer: process::Answer) -> Self {
         Self {
             status: StatusCode::from_u16(answer.status).unwrap(),
@@ -28,12 +28,12 @@ impl Reply {
         Html::parse_document(&self.body)
     }
 
-    /// The text of the first element that matches, white space folded.
+    /// Returns the text of the first matching element, with white space folded.
     pub fn text_of(&self, selector: &str) -> String {
         self.all(selector).into_iter().next().unwrap_or_default()
     }
 
-    /// The text of each element that matches.
+    /// Returns the text of each matching element.
     pub fn all(&self, selector: &str) -> Vec<String> {
         let selector = Selector::parse(selector).unwrap();
         self.html()
@@ -42,7 +42,7 @@ impl Reply {
             .collect()
     }
 
-    /// One attribute of each element that matches.
+    /// Returns an attribute of each matching element.
     pub fn attributes(&self, selector: &str, name: &str) -> Vec<String> {
         let selector = Selector::parse(selector).unwrap();
         let html = self.html();
@@ -62,14 +62,14 @@ impl Reply {
             .unwrap()
     }
 
-    /// What the form page or the check page gives back for a field.
+    /// Returns the values of a field on the form page or the check page.
     pub fn kept(&self, name: &str) -> Vec<String> {
         let mut kept = self.attributes(
             &format!("input[type=text][name={name}], input[type=hidden][name={name}], input[name={name}][checked]"),
             "value",
         );
         kept.extend(self.attributes(&format!("select[name={name}] option[selected]"), "value"));
-        // The parser leaves the first line break of a textarea out, as browsers do.
+        // Parsers and browsers drop the first line break of a textarea.
         let textarea = Selector::parse(&format!("textarea[name={name}]")).unwrap();
         kept.extend(
             self.html()
@@ -79,7 +79,7 @@ impl Reply {
         kept
     }
 
-    /// Asserts that the page gives back all of these that are answers.
+    /// Asserts that the page contains all of these answers.
     pub fn assert_keeps(&self, typed: &[(&str, &str)]) {
         for (name, value) in typed
             .iter()

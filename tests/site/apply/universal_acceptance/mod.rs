@@ -1,8 +1,7 @@
-//! Universal acceptance, gate by gate as UASG026 has them: what is typed in any script is accepted,
-//! validated, processed, stored, processed out and displayed, octet for octet.
+//! Universal acceptance (UASG026): answers in any script are accepted, validated, stored, sent and displayed unchanged.
 //!
-//! The tables beside this file hold what is typed, what becomes of it and the rule it stands for. The
-//! forms that the DNS has of it were worked out by Python's `idna`, not by ours.
+//! Each row of the tables holds an input, its expected result and the rule behind it. Python's `idna` computed the
+//! DNS forms, so the tables are independent of this program.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +12,7 @@ use npoc::outbox::Step;
 use npoc::values::{DomainName, EmailAddress, Fault};
 use serde_json::Value;
 
-use crate::support::process::said;
+use crate::support::process::stdout_of;
 use crate::support::relay::{Part, Relay, Taken};
 use crate::support::{Mail, TestSite, good_with};
 
@@ -23,17 +22,17 @@ const NAMES: &str = include_str!("names.tsv");
 const SCRIPTS: &str = include_str!("scripts.tsv");
 const TEXTS: &str = include_str!("texts.tsv");
 
-/// A row of a table of verdicts.
+/// A row of a table: an input with its expected result.
 struct Verdict {
     typed: String,
-    /// As people read it, or `refused: ` with the fault.
+    /// The form for people, or `refused: ` with the fault.
     read: String,
-    /// As the DNS or the SMTP conversation has it; empty where it is refused.
+    /// The form for DNS or SMTP. Empty if the input is rejected.
     wire: String,
     rule: String,
 }
 
-/// The cells of each row but the first, which names the columns.
+/// Returns the cells of each row, without the header.
 fn rows(table: &str) -> impl Iterator<Item = Vec<String>> {
     table
         .lines()
@@ -54,7 +53,7 @@ fn verdicts(table: &str) -> Vec<Verdict> {
     rows(table).map(verdict).collect()
 }
 
-/// `\u{200d}` stands for what cannot be seen, `\\` for a backslash, `{a*64}` for 64 of one character.
+/// Expands the escapes: `\u{200d}` is an invisible character, `\\` a backslash, `{a*64}` 64 times one character.
 fn unescaped(cell: &str) -> String {
     let mut text = String::new();
     let mut rest = cell;
@@ -66,7 +65,7 @@ fn unescaped(cell: &str) -> String {
     text
 }
 
-/// The escape at the start of a text, with its length.
+/// Expands the escape at the start of a text. Returns it with its length.
 fn escape(text: &str) -> Option<(String, usize)> {
     if let Some(hex) = text.strip_prefix("\\u{") {
         let (hex, _) = hex.split_once('}')?;
@@ -89,7 +88,7 @@ fn refused(fault: &Fault) -> String {
     }
 }
 
-/// Every row that came out differently, since one hides the next.
+/// Returns every row with a different result, so that one failure does not hide the next.
 fn mismatches(table: &[Verdict], judge: impl Fn(&str) -> Result<(String, String), Fault>) -> Vec<String> {
     let judged = |row: &Verdict| {
         let (verdict, wire) = judge(&row.typed).unwrap_or_else(|fault| (refused(&fault), String::new()));
@@ -128,7 +127,7 @@ fn domain_names_are_accepted_or_rejected_by_rule() {
     assert!(mismatches.is_empty(), "{}", mismatches.join("\n"));
 }
 
-/// What is typed as a name or a text, what is stored of it, and the rule that it stands for.
+/// A row of a table: an input, its stored form and the rule behind it.
 struct Cleaned {
     typed: String,
     stored: String,
@@ -143,8 +142,8 @@ fn cleaned(table: &str) -> Vec<Cleaned> {
     rows(table).map(cleaned).collect()
 }
 
-/// Checks each row alone, and whether what was taken is taken again as it is. Then sends the rows
-/// that are taken, with each in all these fields, and compares what is stored, shown and exported.
+/// Checks each row alone, and that an accepted text is accepted again unchanged. Then sends the accepted rows in all
+/// these fields, and compares the stored, shown and exported texts.
 async fn assert_cleaned(table: &[Cleaned], rule: Rule, fields: &[&str]) {
     let question = Field::named(fields[0]).unwrap().question();
     assert_eq!(question.rule, rule);
@@ -162,7 +161,7 @@ async fn assert_cleaned(table: &[Cleaned], rule: Rule, fields: &[&str]) {
         assert_eq!(
             clean(&row.stored).as_ref(),
             Ok(&row.stored),
-            "taken again: {}",
+            "accepted again: {}",
             row.rule
         );
         let typed: Vec<(&str, &str)> = fields.iter().map(|field| (*field, row.typed.as_str())).collect();
@@ -170,7 +169,7 @@ async fn assert_cleaned(table: &[Cleaned], rule: Rule, fields: &[&str]) {
         assert_eq!(checked.kept(fields[0]), [row.stored.as_str()], "{}", row.rule);
         site.send_until_stored(&typed, checked.submission_key()).await;
     }
-    let exported = said(site.command(&["applications", "export", "--format", "jsonl"]));
+    let exported = stdout_of(site.command(&["applications", "export", "--format", "jsonl"]));
     for field in fields {
         let exported = exported
             .lines()
@@ -199,7 +198,7 @@ async fn texts_are_accepted_or_rejected_by_rule() {
     assert_cleaned(&table, Rule::Prose(2, 500), &["registration_note"]).await;
 }
 
-/// What is stored can always be sent: the relay is given each address that the form takes.
+/// Every stored address can be used: the relay receives each address that the form accepts.
 #[tokio::test]
 async fn accepted_address_is_stored_emailed_and_exported_unchanged() {
     let relay = Relay::playing(Part::Accepts).await;
@@ -218,7 +217,7 @@ async fn accepted_address_is_stored_emailed_and_exported_unchanged() {
         .fetch_all(&site.pool)
         .await
         .unwrap();
-    let exported = said(site.command(&["applications", "export", "--format", "jsonl"]));
+    let exported = stdout_of(site.command(&["applications", "export", "--format", "jsonl"]));
     let exported = exported
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -226,7 +225,7 @@ async fn accepted_address_is_stored_emailed_and_exported_unchanged() {
     assert_eq!(stored, expected);
     assert!(exported.map(|row| row["representative_email"].clone()).eq(expected));
 
-    // Who each mail was for, with the address in its header.
+    // The recipient of each email, with the address in its header.
     let for_applicants = |taken: &Taken| taken.rcpt != "RCPT TO:<info@npoc.org>";
     let header = |taken: &Taken, name: &str| (taken.rcpt.clone(), Mail::read(taken.message.as_bytes()).header(name));
     let (mut to, mut reply_to) = (BTreeSet::new(), BTreeSet::new());
@@ -242,13 +241,13 @@ async fn accepted_address_is_stored_emailed_and_exported_unchanged() {
         taken.iter().map(pair).collect::<BTreeSet<_>>()
     };
     assert_eq!(to, expected(str::to_owned));
-    // Only the body names an address outside ASCII, so that staff's mail goes through every server.
+    // Only the body names an address outside ASCII, so that every server accepts the email to staff.
     let in_a_header = expected(|_| "info@npoc.org".to_owned()).into_iter();
     let in_a_header = in_a_header.map(|(rcpt, wire)| (rcpt, wire.filter(|address| address.is_ascii())));
     assert_eq!(reply_to, in_a_header.collect());
 }
 
-/// One organization of the table of scripts, by field name.
+/// An organization from the table of scripts: answers by field name.
 type Organization = BTreeMap<String, String>;
 
 fn organizations() -> Vec<Organization> {
@@ -286,7 +285,7 @@ async fn organization_in_any_script_is_kept_octet_for_octet() {
     assert_exported(&site, &organizations);
 }
 
-/// On the check page; then sends it.
+/// Checks that the check page shows the answers, then sends them. Returns the reference.
 async fn assert_shown(site: &TestSite, typed: &[(&str, &str)]) -> String {
     let checked = site.check(typed).await;
     assert_eq!(checked.status, StatusCode::OK, "{typed:?}");
@@ -308,7 +307,7 @@ async fn assert_stored(site: &TestSite, typed: &[(&str, &str)], reference: &str)
     let typed_domain = typed.iter().find(|(name, _)| *name == "domain_name").unwrap().1;
     let ascii = DomainName::parse(typed_domain).unwrap().ascii().to_owned();
     assert_eq!(record.domain_name_ascii, ascii);
-    assert!(Search::of(&ascii).matches(&record), "found by its A-labels");
+    assert!(Search::of(&ascii).matches(&record), "search finds the A-labels");
 }
 
 fn assert_mailed(mails: &[Mail], typed: &[(&str, &str)], reference: &str) {
@@ -324,10 +323,13 @@ fn assert_mailed(mails: &[Mail], typed: &[(&str, &str)], reference: &str) {
         let label = wording::label(Field::named(name).unwrap());
         let lines: Vec<String> = value.lines().map(|line| format!("    {line}\n")).collect();
         let block = format!("\n{label}\n{}", lines.concat());
-        assert!(staff.text.contains(&block), "staff read {block} in {}", staff.text);
-        assert!(value.lines().all(|line| staff.html.contains(line)), "staff see {value}");
+        assert!(staff.text.contains(&block), "{block} is missing in {}", staff.text);
+        assert!(
+            value.lines().all(|line| staff.html.contains(line)),
+            "the HTML part lacks {value}"
+        );
         let said = applicant.text.contains(value) || applicant.html.contains(value);
-        assert!(!said, "the applicant's mail says nothing that was typed: {value}");
+        assert!(!said, "the email to the applicant contains {value}");
     }
     let value = |wanted: &str| typed.iter().find(|(name, _)| *name == wanted).unwrap().1;
     assert!(staff.subject.contains(value("organization_name")), "{}", staff.subject);
@@ -340,8 +342,8 @@ fn assert_mailed(mails: &[Mail], typed: &[(&str, &str)], reference: &str) {
 }
 
 fn assert_exported(site: &TestSite, organizations: &[Organization]) {
-    let jsonl = said(site.command(&["applications", "export", "--format", "jsonl"]));
-    let csv = said(site.command(&["applications", "export"]));
+    let jsonl = stdout_of(site.command(&["applications", "export", "--format", "jsonl"]));
+    let csv = stdout_of(site.command(&["applications", "export"]));
     let mut csv = csv::Reader::from_reader(csv.trim_start_matches('\u{feff}').as_bytes());
     let cells = csv.deserialize::<BTreeMap<String, String>>().map(Result::unwrap);
     for ((organization, line), cells) in organizations.iter().zip(jsonl.lines()).zip(cells) {

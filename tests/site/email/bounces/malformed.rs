@@ -1,18 +1,18 @@
-//! Mails that are made to crash or to delay their reader. Each is 1 MiB, the most that the caller reads.
+//! Emails made to crash or delay the parser. Each has 1 MiB, the most that the caller reads.
 
 use std::time::{Duration, Instant};
 
 use npoc::mailer::{BounceAddress, BounceReport, BounceVerdict, read_bounce as read};
 
 const MOST: usize = 1024 * 1024;
-/// Much more than a debug build on a busy machine needs, and much less than anything quadratic takes: that is hours.
+/// A debug build on a busy machine needs much less. Quadratic parsing would take hours.
 const LONGEST: Duration = Duration::from_mins(5);
 
 fn address() -> BounceAddress {
     BounceAddress::parse("bounce+*@npoc.org").unwrap()
 }
 
-/// Reads as much of a mail as the caller does, within the time.
+/// Parses an email as the caller does. Fails if that takes too long.
 #[track_caller]
 fn fast(raw: &[u8]) -> BounceReport {
     let started = Instant::now();
@@ -21,7 +21,7 @@ fn fast(raw: &[u8]) -> BounceReport {
     report
 }
 
-/// The start of a mail, and the same text again and again.
+/// Parses an email that repeats a text after its start.
 #[track_caller]
 fn fast_repeated(start: &str, repeated: &str) -> BounceReport {
     let times = (MOST - start.len()) / repeated.len();
@@ -113,7 +113,7 @@ fn part_with_only_a_soft_line_break() {
     fast_repeated("Content-Type: multipart/mixed; boundary=b\n\n", part);
 }
 
-/// Octets drawn by xorshift, so that a failure comes again.
+/// Random numbers by xorshift, so that failures are reproducible.
 struct Draw(u64);
 
 impl Draw {
@@ -134,7 +134,7 @@ fn random_octets() {
     }
 }
 
-/// Pieces of real reports in any order reach far more of the reader than octets do.
+/// Fragments of real reports in random order reach more of the parser than random octets.
 #[test]
 fn random_fragments() {
     const PIECES: [&[u8]; 32] = [

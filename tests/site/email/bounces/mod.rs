@@ -1,4 +1,4 @@
-//! Mail that comes back is known, told once, and causes no further bounce.
+//! A bounce is recorded, reported to staff once, and causes no further bounce.
 
 mod malformed;
 
@@ -21,14 +21,14 @@ fn report(name: &str) -> Vec<u8> {
     std::fs::read(format!("{folder}/{name}")).unwrap()
 }
 
-/// Each report with what it says: file, verdict, class and status.
+/// Returns the expected result of each report: file, verdict, class and status.
 fn reports() -> Vec<[&'static str; 4]> {
     let rows = include_str!("expected.tsv").lines().skip(1);
     rows.map(|row| row.split('\t').collect::<Vec<_>>().try_into().unwrap())
         .collect()
 }
 
-/// A site that has sent an application's mails, the applicant's with the token of the reports.
+/// Returns a site that has sent both emails of an application. The email to the applicant has the token of the reports.
 async fn site_with_sent_mail() -> (TestSite, String) {
     let site = TestSite::new().await;
     let reference = site.apply(&[]).await;
@@ -45,7 +45,7 @@ async fn bounce(site: &TestSite, mail: &[u8]) -> BounceOutcome {
         .unwrap()
 }
 
-/// `npoc mail bounced`, with a mail on standard input as a mail server hands it over.
+/// Runs `npoc mail bounced` with an email on standard input, as a mail server does.
 fn handed_over(url: &str, mail: &[u8]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_npoc"));
     command.args(["mail", "bounced"]).current_dir(std::env::temp_dir());
@@ -97,12 +97,12 @@ async fn bounce_is_recorded_and_reported_to_staff_once() {
         (1, Some("no-such-mailbox"))
     );
     assert!(listed[0].bounce_reason.as_ref().unwrap().contains("5.1.1"));
-    assert_eq!(site.deliver_all().await, [Step::Sent], "one mail to staff");
-    let told = std::fs::read_to_string(site.folder.join(format!("{reference}.applicant.bounced.eml"))).unwrap();
-    assert!(told.contains("To: info@npoc.org"), "{told}");
+    assert_eq!(site.deliver_all().await, [Step::Sent], "one email to staff");
+    let notice = std::fs::read_to_string(site.folder.join(format!("{reference}.applicant.bounced.eml"))).unwrap();
+    assert!(notice.contains("To: info@npoc.org"), "{notice}");
     assert!(
-        told.contains(&format!("In-Reply-To: <{reference}.staff@npoc.org>")),
-        "in the thread of the application"
+        notice.contains(&format!("In-Reply-To: <{reference}.staff@npoc.org>")),
+        "the notice belongs to the thread of the application"
     );
 }
 
@@ -127,12 +127,12 @@ async fn invented_tokens_and_vacation_notes_mark_nothing() {
             .unwrap()
             .is_empty()
     );
-    assert_eq!(site.deliver_all().await, [], "nobody is told");
+    assert_eq!(site.deliver_all().await, [], "staff get no email");
     let counted: i64 = sqlx::query_scalar("SELECT sum(reports)::bigint FROM bounce_reports WHERE verdict = 'other'")
         .fetch_one(&site.pool)
         .await
         .unwrap();
-    assert_eq!(counted, 6, "all are counted");
+    assert_eq!(counted, 6, "every report is counted");
 }
 
 #[tokio::test]
@@ -157,7 +157,7 @@ async fn delay_is_reported_once_and_a_later_bounce_too() {
     assert_eq!(
         site.deliver_all().await,
         [Step::Sent, Step::Sent],
-        "that it is late, and that it came back"
+        "one email about the delay, one about the bounce"
     );
 }
 
@@ -166,7 +166,7 @@ async fn bounce_of_an_email_to_staff_causes_no_further_email() {
     let (site, reference) = site_with_sent_mail().await;
     bounce(&site, &report("postfix-unknown.eml")).await;
     site.deliver_all().await;
-    // The mail about the bounce comes back too, then the application's own, then an applicant's that went to staff.
+    // Bounces of the email about the bounce, of the email to staff, and of an email to an applicant at staff's address.
     for (which, name) in [
         (".bounced@", "qmail.eml"),
         (".staff@", "exim-dsn.eml"),
@@ -209,17 +209,21 @@ async fn bounce_of_an_erased_application_leaves_no_address() {
             .all(|row| !row.contains("example") && !row.contains("afyabora")),
         "{rows:?}"
     );
-    assert_eq!(site.deliver_all().await, [], "nobody is told");
+    assert_eq!(site.deliver_all().await, [], "staff get no email");
 }
 
 #[tokio::test]
 async fn spam_complaint_stops_confirmations_to_that_address() {
     let (site, _) = site_with_sent_mail().await;
     assert_eq!(bounce(&site, &report("arf-abuse.eml")).await, BounceOutcome::Marked);
-    assert_eq!(site.deliver_all().await, [Step::Sent], "staff get a mail");
+    assert_eq!(
+        site.deliver_all().await,
+        [Step::Sent],
+        "staff get an email about the complaint"
+    );
     let again = [("representative_email", "Wanjiku+more@afyabora.or.ke")];
     let reference = site.apply(&again).await;
-    assert_eq!(site.deliver_all().await, [Step::Sent], "staff's mail");
+    assert_eq!(site.deliver_all().await, [Step::Sent], "only the email to staff");
     let mails = outbox::about(&site.pool, &reference).await.unwrap();
     assert!(mails[1].is_held, "{mails:?}");
 }
@@ -235,7 +239,7 @@ async fn receipt_page_shows_a_bounce() {
         .await;
     assert!(
         !site.get(sent.location()).await.body.contains(words),
-        "staff's is no matter of theirs"
+        "bounces of emails to staff do not concern applicants"
     );
     site.sql("UPDATE outbox SET bounced_at = now()").await;
     let page = site.get(sent.location()).await;
@@ -260,7 +264,7 @@ async fn mail_server_retries_a_bounce_only_without_a_database() {
             String::from_utf8_lossy(&output.stderr)
         );
     }
-    let listed = process::said(site.command(&["mail", "list", "--state", "bounced"]));
+    let listed = process::stdout_of(site.command(&["mail", "list", "--state", "bounced"]));
     assert!(
         listed.starts_with("1 bounced mail\n") && listed.contains("came back on"),
         "{listed}"
@@ -290,7 +294,7 @@ async fn bounces_are_read_from_mbox_and_maildir() {
     std::fs::write(folder.join("mbox"), mbox).unwrap();
     let read = |name: &str| {
         let path = folder.join(name);
-        process::said(process::run(
+        process::stdout_of(process::run(
             &["mail", "bounced", path.to_str().unwrap()],
             &[("DATABASE_URL", &url), ("NPOC_BOUNCE_ADDRESS", ADDRESS)],
         ))
@@ -303,7 +307,7 @@ async fn bounces_are_read_from_mbox_and_maildir() {
         read("maildir"),
         "0 mails recorded as bounced, delayed or reported as spam; 1 recorded before; 0 other.\n"
     );
-    assert!(folder.join("maildir/cur/1:2,S").is_file(), "it is not read again");
+    assert!(folder.join("maildir/cur/1:2,S").is_file(), "the file is marked as read");
     assert_eq!(
         read("maildir"),
         "0 mails recorded as bounced, delayed or reported as spam; 0 recorded before; 0 other.\n"

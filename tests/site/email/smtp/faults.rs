@@ -4,15 +4,15 @@ use npoc::outbox::Step;
 
 use crate::support::relay::{At, EMPTY_LINES, Part};
 
-/// One fault, and what becomes of each mail at the first try.
+/// A fault, with the outcome of the first attempt to send each email.
 pub struct Fault {
     pub what: String,
     pub part: Part,
-    /// Instead of `smtp://HOST`.
+    /// Changes the address of the relay.
     pub url: fn(&str) -> String,
     pub staff: Step,
     pub applicant: Step,
-    /// Whom the failure of the applicant's mail speaks of, in the database's words.
+    /// The stored cause of the failure.
     pub blame: Option<&'static str>,
 }
 
@@ -28,7 +28,7 @@ fn with_tls(url: &str) -> String {
     format!("{url}?tls=required")
 }
 
-/// A login, and TLS only where the relay offers it.
+/// Adds a login, and TLS if the relay offers it.
 fn with_login_and_some_tls(url: &str) -> String {
     format!("{}?tls=opportunistic", with_login(url))
 }
@@ -55,32 +55,32 @@ fn fault(what: &str, part: Part, applicant: Step, blame: Option<&'static str>) -
     }
 }
 
-/// The relay serves nobody: both are tried again, and no try is charged.
+/// The relay serves no client: both emails are retried, and no attempt is charged.
 fn the_relays(what: &str, part: Part) -> Fault {
     fault(what, part, Step::Later, Some("relay"))
 }
 
-/// The relay does not take it from us: both are tried again, and no try is charged.
+/// The relay rejects this site: both emails are retried, and no attempt is charged.
 fn ours(what: &str, at: At, reply: &'static str) -> Fault {
     fault(what, Part::Says(at, reply), Step::Later, Some("us"))
 }
 
-/// The conversation breaks within the mail: both are tried again.
+/// The session breaks within an email: both emails are retried.
 fn unclear(what: &str, part: Part) -> Fault {
     fault(what, part, Step::Later, Some("unclear"))
 }
 
-/// The recipient's server does not take it now: a try is charged.
+/// The server of the recipient rejects the email for now: an attempt is charged.
 fn theirs_for_now(what: &str, at: At, reply: &'static str) -> Fault {
     fault(what, Part::Says(at, reply), Step::Later, Some("recipient-for-now"))
 }
 
-/// The recipient's server does not want it: final for an applicant, our own mistake for staff.
+/// The server of the recipient rejects the email for good: final for an applicant, retried for staff.
 fn theirs(what: &str, at: At, reply: &'static str) -> Fault {
     fault(what, Part::Says(at, reply), Step::GivenUp, Some("recipient"))
 }
 
-/// The relay takes it.
+/// The relay accepts the email.
 fn sent(what: &str, part: Part) -> Fault {
     fault(what, part, Step::Sent, None)
 }
@@ -90,11 +90,11 @@ fn sent(what: &str, part: Part) -> Fault {
 pub fn faults() -> Vec<Fault> {
     vec![
         the_relays("hangs up at once", Part::Cuts(At::Greeting)),
-        the_relays("says nothing at all", Part::Silent(At::Greeting)),
+        the_relays("is silent", Part::Silent(At::Greeting)),
         the_relays("is busy", Part::Says(At::Greeting, "421 4.3.2 too busy")),
         the_relays("greets with a refusal", Part::Says(At::Greeting, "554 5.3.2 no service here")),
         the_relays("greets with a code of another command", Part::Says(At::Greeting, "250 relay.test")),
-        the_relays("greets with no SMTP", Part::Sends(At::Greeting, b"SSH-2.0-OpenSSH_9.2\r\n")),
+        the_relays("greets with another protocol", Part::Sends(At::Greeting, b"SSH-2.0-OpenSSH_9.2\r\n")),
         the_relays("greets without end", Part::NeverEnds(At::Greeting)),
         the_relays("greets with empty lines without end", Part::Sends(At::Greeting, EMPTY_LINES.as_flattened())),
         sent("does not know EHLO", Part::Says(At::Ehlo, "502 5.5.1 what")),
@@ -106,7 +106,7 @@ pub fn faults() -> Vec<Fault> {
         the_relays("answers EHLO twice", Part::Adds(At::Ehlo, "250 again")),
         the_relays("offers no TLS where it is asked for", Part::AcceptsAsciiOnly).at(with_tls),
         the_relays("refuses TLS", Part::Says(At::StartTls, "454 4.7.0 no TLS now")).at(with_tls),
-        the_relays("speaks no TLS after all", Part::Says(At::StartTls, "220 go on")).at(with_tls),
+        the_relays("announces TLS and does not start it", Part::Says(At::StartTls, "220 go on")).at(with_tls),
         the_relays("answers STARTTLS with the code of another command", Part::Says(At::StartTls, "250 go on")).at(with_tls),
         the_relays("speaks before TLS begins", Part::Adds(At::StartTls, "250-relay.test\r\n250 SMTPUTF8")).at(with_tls),
         the_relays("refuses the login", Part::Says(At::Auth, "535 5.7.8 not you")).at(with_login),
@@ -118,12 +118,12 @@ pub fn faults() -> Vec<Fault> {
         the_relays("wants a login", Part::Says(At::Mail, "530 5.7.0 log in first")),
         the_relays("refuses our sender", Part::Says(At::Mail, "553 5.1.8 we do not know this sender")),
         the_relays("refuses our sender for now", Part::Says(At::Mail, "451 4.1.8 later")),
-        the_relays("has enough of us", Part::Says(At::Mail, "452 4.5.3 too many mails today")),
+        the_relays("has a daily limit", Part::Says(At::Mail, "452 4.5.3 too many mails today")),
         the_relays("answers MAIL with the code of another command", Part::Says(At::Mail, "354 go on")),
         the_relays("answers MAIL with 251", Part::Says(At::Mail, "251 ok")),
         the_relays("is silent after MAIL", Part::Silent(At::Mail)),
         the_relays("hangs up after MAIL", Part::Cuts(At::Mail)),
-        the_relays("ends MAIL without end", Part::NeverEnds(At::Mail)),
+        the_relays("answers MAIL without end", Part::NeverEnds(At::Mail)),
         unclear("answers MAIL twice", Part::Adds(At::Mail, "250 ok")),
         the_relays("ends at RCPT", Part::Says(At::Rcpt, "421 4.4.2 bye")),
         the_relays("ends at DATA", Part::Says(At::Data, "421 4.4.2 bye")),
@@ -140,12 +140,12 @@ pub fn faults() -> Vec<Fault> {
         ours("blocks us", At::Rcpt, "554 5.7.1 Client host blocked"),
         ours("does not find our domain", At::Rcpt, "550 5.1.8 Domain not found"),
         ours("wants a login at RCPT", At::Rcpt, "530 Authentication required"),
-        ours("knows something that we do not", At::Rcpt, "554 no"),
+        ours("rejects without a reason", At::Rcpt, "554 no"),
         theirs_for_now("has a full mailbox for now", At::Rcpt, "452 4.2.2 mailbox full"),
         theirs_for_now("has a busy mailbox", At::Rcpt, "450 mailbox busy"),
         theirs("knows no such user", At::Rcpt, "550 5.1.1 no such user"),
         theirs("knows no such user, in Exim's words", At::Rcpt, "550 Unrouteable address"),
-        theirs("knows no such user, in words that speak of a relay too", At::Rcpt, "550 User unknown in relay recipient table"),
+        theirs("knows no such user, in words that mention a relay", At::Rcpt, "550 User unknown in relay recipient table"),
         theirs("knows no such user, with its code at the end", At::Rcpt, "550 sorry, no mailbox here by that name. (#5.1.1)"),
         theirs("has a mailbox full", At::Rcpt, "552 mailbox full, limit reached"),
         ours("says a code and no word", At::Rcpt, "550"),
@@ -159,11 +159,11 @@ pub fn faults() -> Vec<Fault> {
         unclear("answers RCPT with the code of another command", Part::Says(At::Rcpt, "354 go on")),
         unclear("answers RCPT twice", Part::Adds(At::Rcpt, "250 ok")),
         unclear("says no code at RCPT", Part::Says(At::Rcpt, "999 what")),
-        unclear("ends RCPT without end", Part::NeverEnds(At::Rcpt)),
+        unclear("answers RCPT without end", Part::NeverEnds(At::Rcpt)),
         unclear("has two codes in one reply", Part::Sends(At::Rcpt, b"250-ok\r\n550 5.1.1 no\r\n")),
         fault("is silent after RCPT", Part::Silent(At::Rcpt), Step::Later, Some("slow")),
         unclear("hangs up after RCPT", Part::Cuts(At::Rcpt)),
-        sent("will see about RCPT", Part::Says(At::Rcpt, "252 cannot verify, but take it")),
+        sent("cannot verify the recipient", Part::Says(At::Rcpt, "252 cannot verify, but take it")),
         ours("cannot take DATA now", At::Data, "451 4.3.0 later"),
         ours("refuses DATA", At::Data, "554 5.5.1 no valid recipients"),
         unclear("takes DATA as if it were a message", Part::Says(At::Data, "250 taken")),
@@ -173,20 +173,20 @@ pub fn faults() -> Vec<Fault> {
         unclear("hangs up within the message", Part::CutsWithin),
         ours("cannot keep the message now", At::Message, "452 4.3.1 disk full"),
         ours("refuses the message", At::Message, "554 5.7.1 looks like spam"),
-        theirs("finds out late that there is no such user", At::Message, "550 5.1.1 no such user"),
+        theirs("rejects an unknown user after the message", At::Message, "550 5.1.1 no such user"),
         unclear("answers the message with the code of another command", Part::Says(At::Message, "354 go on")),
-        unclear("answers the message with a goodbye", Part::Says(At::Message, "221 bye")),
+        unclear("answers the message with 221", Part::Says(At::Message, "221 bye")),
         unclear("is silent after the message", Part::Silent(At::Message)),
-        unclear("hangs up before it says that it took the message", Part::Cuts(At::Message)),
+        unclear("hangs up before it acknowledges the message", Part::Cuts(At::Message)),
         sent("answers the message with a code alone", Part::Says(At::Message, "250")),
         sent("answers the message in Latin-1", Part::Sends(At::Message, b"250 re\xe7u\r\n")),
         sent("answers the message twice", Part::Adds(At::Message, "451 4.3.0 or not")),
         sent("ends its lines with LF alone", Part::Sends(At::Mail, b"250 ok\n")),
         sent("answers RCPT with a code alone", Part::Says(At::Rcpt, "250")),
-        sent("writes its keywords small", Part::Offers("250-x\r\n250-pipelining\r\n250-8bitmime\r\n250 smtputf8")),
-        sent("takes commands together", Part::Offers(PIPELINING)),
-        sent("hangs up after it said that it took the message", Part::Cuts(At::Quit)),
-        sent("is silent after it said that it took the message", Part::Silent(At::Quit)),
+        sent("uses lower case keywords", Part::Offers("250-x\r\n250-pipelining\r\n250-8bitmime\r\n250 smtputf8")),
+        sent("supports pipelining", Part::Offers(PIPELINING)),
+        sent("hangs up after it acknowledged the message", Part::Cuts(At::Quit)),
+        sent("is silent after it acknowledged the message", Part::Silent(At::Quit)),
         sent("does not know QUIT", Part::Says(At::Quit, "500 5.5.1 what")),
     ]
 }

@@ -1,4 +1,4 @@
-//! Every way in which a mail server can fail: what the site does, and that nothing is lost by it.
+//! No fault of a relay loses an email.
 
 mod faults;
 
@@ -11,14 +11,14 @@ use npoc::outbox::{self, EmailFilter, Outbox, Step};
 use npoc::settings::Settings;
 
 use self::faults::{Fault, faults, with_login};
-use crate::support::process::PATIENCE;
+use crate::support::process::TIMEOUT;
 use crate::support::relay::{At, Part, Relay};
 use crate::support::{Mail, TestSite, settings};
 
-/// Nobody waits so long but for a relay that says nothing.
+/// The time limit for relays that answer.
 const LONG: Duration = Duration::from_mins(1);
 
-/// A relay that says nothing has little time.
+/// The time limit for silent relays.
 const SHORT: Duration = Duration::from_secs(2);
 
 fn outbox_to(site: &TestSite, url: &str, limit: Duration) -> Outbox {
@@ -32,14 +32,14 @@ fn outbox_to(site: &TestSite, url: &str, limit: Duration) -> Outbox {
     Outbox::new(site.connections.clone(), mailer, Arc::new(site.head.clone()))
 }
 
-/// Sends another application and tries both of its mails once, within this limit. Returns both outcomes and the reference.
+/// Sends an application and tries each of its emails once, within a time limit. Returns both outcomes and the reference.
 async fn first_tries(site: &TestSite, fault: &Fault, relay: &Relay, limit: Duration) -> ([Step; 2], String) {
     site.sql("DELETE FROM outbox").await;
     site.sql("UPDATE relay_state SET failures = 0, failing_since = NULL, failed_at = NULL, retry_at = NULL")
         .await;
     let reference = site.apply(&[]).await;
     let outbox = outbox_to(site, &(fault.url)(&relay.url), limit);
-    // Staff's is tried first. Both are due at the same time, which leaves the order to the server.
+    // The email to staff comes first. Otherwise both are due at the same time, and the order is undefined.
     site.sql("UPDATE outbox SET due_at = due_at - interval '1 second' WHERE NOT refusal_is_final")
         .await;
     let steps = [
@@ -49,8 +49,7 @@ async fn first_tries(site: &TestSite, fault: &Fault, relay: &Relay, limit: Durat
     (steps, reference)
 }
 
-/// As [`first_tries`]. Where the relay is silent they have little time, which on a busy machine may be over before the
-/// relay is silent: then they have more.
+/// Runs [`first_tries`]. On a busy machine, the short limit may pass before the relay falls silent: then the limit grows.
 async fn first_tries_of(site: &TestSite, fault: &Fault) -> (Relay, [Step; 2], String) {
     let mut limit = if fault.is_silent() { SHORT } else { LONG };
     loop {
@@ -76,8 +75,8 @@ async fn assert_survives(site: &TestSite, fault: &Fault) {
     assert_arrived(&relay, &reference, fault);
 }
 
-/// What is tried again is so after about five seconds at first; a try is charged only against the recipient; what was
-/// given up is reported to staff.
+/// Checks the first failures: the retry comes after about five seconds, only faults of the recipient are charged, and
+/// staff get an email about a final failure.
 async fn assert_blame(site: &TestSite, fault: &Fault) {
     let failed: Vec<(String, i32, String, f64)> = sqlx::query_as(
         "SELECT message_id, attempts, blame, extract(epoch FROM due_at - failed_at)::double precision FROM outbox
@@ -89,7 +88,7 @@ async fn assert_blame(site: &TestSite, fault: &Fault) {
     let expected = usize::from(fault.blame.is_some()) * 2;
     assert_eq!(failed.len(), expected, "{}: {failed:?}", fault.what);
     let is_charged = fault.blame.is_some_and(|blame| blame.starts_with("recipient"));
-    // Those that wait for the relay wait together, from its first failure, and longer if the second came after that.
+    // Emails that wait for the relay wait together since its first failure, and longer after the second.
     let relay_failures = outbox::relay_state(&site.pool).await.unwrap().failures;
     let longest_for_relay = if relay_failures > 1 { f64::MAX } else { 6.0 };
     for (id, attempts, blame, wait) in &failed {
@@ -97,7 +96,7 @@ async fn assert_blame(site: &TestSite, fault: &Fault) {
         let is_to_staff = id.contains(".staff");
         let charged = i32::from(is_charged && (!is_to_staff || fault.applicant == Step::Later));
         assert_eq!(*attempts, charged, "{}: {id}", fault.what);
-        // One to a slow recipient waits a minute.
+        // An email to a slow recipient waits a minute.
         let (shortest, longest) = match blame.as_str() {
             "relay" => (f64::MIN, longest_for_relay),
             "slow" => (50.0, 70.0),
@@ -110,11 +109,16 @@ async fn assert_blame(site: &TestSite, fault: &Fault) {
             fault.what
         );
     }
-    let told = i64::from(fault.applicant == Step::GivenUp);
-    assert_eq!(site.count("outbox").await, 2 + told, "{}: staff get a mail", fault.what);
+    let notices = i64::from(fault.applicant == Step::GivenUp);
+    assert_eq!(
+        site.count("outbox").await,
+        2 + notices,
+        "{}: emails about failures",
+        fault.what
+    );
 }
 
-/// Each mail at least once, and with one Message-ID and the same octets however often.
+/// Checks that each email arrived at least once, always with the same Message-ID and octets.
 fn assert_arrived(relay: &Relay, reference: &str, fault: &Fault) {
     let taken = relay.taken();
     for to in ["staff", "applicant"] {
@@ -133,13 +137,13 @@ fn assert_arrived(relay: &Relay, reference: &str, fault: &Fault) {
             copies.len()
         );
         let is_same = copies.iter().all(|copy| copy.message == copies[0].message);
-        assert!(is_same, "{}: every try is the same octets", fault.what);
+        assert!(is_same, "{}: retries send the same octets", fault.what);
     }
 }
 
 #[tokio::test]
 async fn no_relay_fault_loses_or_duplicates_an_email() {
-    // Four at a time, each with a site of its own: a busy machine takes its time over more.
+    // Four groups run concurrently, each with its own site. More would overload a busy machine.
     let faults = faults();
     let survive = stream::iter(faults.chunks(faults.len().div_ceil(4))).map(async |faults| {
         let site = TestSite::new().await;
@@ -150,7 +154,7 @@ async fn no_relay_fault_loses_or_duplicates_an_email() {
     survive.buffer_unordered(4).collect::<()>().await;
 }
 
-/// Every code of RFC 3463, and two of later RFCs, at RCPT and after the message.
+/// Covers every code of RFC 3463 and two of later RFCs, at RCPT and after the message.
 #[tokio::test]
 async fn every_enhanced_status_code_is_classified() {
     const KNOWN: [(u16, u16); 8] = [(0, 0), (1, 10), (2, 4), (3, 5), (4, 7), (5, 5), (6, 5), (7, 7)];
@@ -187,7 +191,7 @@ async fn every_enhanced_status_code_is_classified() {
             assert_eq!(step, expected, "{reply} at {at:?}");
             let listed = outbox::with_state(&site.pool, EmailFilter::Unsent).await.unwrap();
             let is_charged = expected == Step::GivenUp;
-            assert_eq!(listed[0].attempts, i32::from(is_charged), "{reply}: no try is charged");
+            assert_eq!(listed[0].attempts, i32::from(is_charged), "{reply}: charged attempts");
         }
     }
 }
@@ -215,7 +219,7 @@ async fn unanswered_email_delays_no_other() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, begun).await.unwrap();
+    tokio::time::timeout(TIMEOUT, begun).await.unwrap();
     assert_eq!(
         outbox_to(&site, &accepting.url, LONG).deliver_next().await.unwrap(),
         Step::Sent
@@ -236,9 +240,9 @@ async fn password_is_sent_by_login_or_plain_and_never_shown() {
         let relay = Relay::playing(Part::Offers(offers)).await;
         let client = RelayClient::at(&with_login(&relay.url)).unwrap();
         let began = client.converse().await;
-        let commands = relay.said();
+        let commands = relay.commands();
         assert_eq!(commands[1], said[0]);
-        // This relay does not know what follows AUTH LOGIN, so the conversation ends there.
+        // This relay does not support the next step of AUTH LOGIN, so the session ends there.
         assert_eq!(began.is_ok(), said.len() == 1);
     }
     let echo = "535 5.7.8 not AHVzZXIAcGFzc3dvcmQ= nor password";

@@ -1,4 +1,4 @@
-//! What assistive technology gets.
+//! The site for assistive technology.
 
 use npoc::membership::{QUESTIONS, Question, Rule, wording};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::every_state;
 use crate::support::browser::{Browser, in_a_browser};
 
-/// axe-core whole: every rule of WCAG 2.0 to 2.2, A and AA, and its best practices.
+/// Runs axe-core with every rule of WCAG 2.0 to 2.2, A and AA, and its best practices.
 const AXE: &str = "const done = arguments[arguments.length - 1];
     axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })
        .then(found => done({
@@ -18,7 +18,7 @@ const AXE: &str = "const done = arguments[arguments.length - 1];
 #[tokio::test]
 #[ignore = "drives Chromium: .ci/browser runs it"]
 async fn axe_finds_no_violation_on_any_page() {
-    let path = std::env::var("AXE").expect("AXE says where axe-core is: .ci/browser fetches it");
+    let path = std::env::var("AXE").expect("AXE is the path of axe-core: .ci/browser fetches it");
     let axe = std::fs::read_to_string(path).unwrap();
     in_a_browser(async |browser| {
         let mut found = Vec::new();
@@ -26,7 +26,7 @@ async fn axe_finds_no_violation_on_any_page() {
             state.show(browser).await;
             browser.js(&axe, Vec::new()).await;
             for (scheme, width) in [("light", 1280), ("light", 320), ("dark", 320), ("dark", 1280)] {
-                // A color on its way from one scheme to the other would be measured too.
+                // Reduced motion, so that no color is measured during a transition.
                 let still = ("prefers-reduced-motion", "reduce");
                 browser.media(&[("prefers-color-scheme", scheme), still]).await;
                 browser.size(width, 900).await;
@@ -45,7 +45,7 @@ async fn axe_violations(browser: &Browser) -> Vec<String> {
     let answer = answer.json();
     assert!(
         answer["passes"].as_u64().unwrap() > 10 || answer["violations"] != json!([]),
-        "axe looked at it"
+        "axe checked the page"
     );
     let violations = answer["violations"].as_array().unwrap();
     violations.iter().map(ToString::to_string).collect()
@@ -56,41 +56,41 @@ async fn axe_violations(browser: &Browser) -> Vec<String> {
 async fn fields_expose_label_hint_problem_and_state() {
     in_a_browser(async |browser| {
         browser.post("/membership", &[("step", "check")]).await;
-        let told = told(browser).await;
+        let tree = accessibility_tree(browser).await;
         let fields = QUESTIONS.iter().filter(|question| question.offers().is_empty());
         for question in fields {
-            assert_told(question, &label(question), &told, &["textbox", "combobox"]);
+            assert_exposed(question, &label(question), &tree, &["textbox", "combobox"]);
         }
         for question in QUESTIONS.iter().filter(|question| !question.offers().is_empty()) {
-            assert_choices_told(question, &told);
+            assert_choices_exposed(question, &tree);
         }
-        let invalid = told
+        let invalid = tree
             .iter()
             .filter(|node| property(node, "invalid") == json!("true"))
             .count();
         let wrong = QUESTIONS.iter().filter(|question| question.required);
-        assert_eq!(invalid, wrong.count(), "each question with a problem, and no other");
+        assert_eq!(invalid, wrong.count(), "number of invalid questions");
     })
     .await;
 }
 
-/// The accessibility tree, without what is left out of it.
-async fn told(browser: &Browser) -> Vec<Value> {
+/// Returns the accessibility tree without ignored nodes.
+async fn accessibility_tree(browser: &Browser) -> Vec<Value> {
     let tree = browser.emulate("Accessibility.getFullAXTree", json!({})).await;
     let nodes = tree["nodes"].as_array().unwrap().iter();
     nodes.filter(|node| node["ignored"] == json!(false)).cloned().collect()
 }
 
-/// Radio buttons as a group that can be wrong; checkboxes as a group, and one alone as what it says.
-fn assert_choices_told(question: &Question, told: &[Value]) {
+/// Checks the role and name of a question with choices. A single checkbox has the name of its choice.
+fn assert_choices_exposed(question: &Question, tree: &[Value]) {
     let label = label(question);
     match question.rule {
-        Rule::OneOf(_) => assert_told(question, &label, told, &["radiogroup"]),
-        Rule::AnyOf(_) => assert_told(question, &label, told, &["group"]),
-        _ => assert_told(
+        Rule::OneOf(_) => assert_exposed(question, &label, tree, &["radiogroup"]),
+        Rule::AnyOf(_) => assert_exposed(question, &label, tree, &["group"]),
+        _ => assert_exposed(
             question,
             wording::choice(question.field, "yes").unwrap(),
-            told,
+            tree,
             &["checkbox"],
         ),
     }
@@ -101,12 +101,12 @@ fn label(question: &Question) -> String {
     format!("{}{optional}", wording::label(question.field))
 }
 
-fn assert_told(question: &Question, label: &str, told: &[Value], roles: &[&str]) {
-    let is_it = |node: &&Value| {
+fn assert_exposed(question: &Question, label: &str, tree: &[Value], roles: &[&str]) {
+    let is_wanted = |node: &&Value| {
         roles.contains(&node["role"]["value"].as_str().unwrap_or_default()) && node["name"]["value"] == json!(label)
     };
-    let nodes: Vec<&Value> = told.iter().filter(is_it).collect();
-    assert_eq!(nodes.len(), 1, "{label}, as one of {roles:?}");
+    let nodes: Vec<&Value> = tree.iter().filter(is_wanted).collect();
+    assert_eq!(nodes.len(), 1, "{label} with one of the roles {roles:?}");
     let description = nodes[0]["description"]["value"].as_str().unwrap_or_default();
     assert!(
         description.contains(wording::hint(question.field)),

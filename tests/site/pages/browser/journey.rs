@@ -1,4 +1,4 @@
-//! The way of an applicant, by the keyboard alone and through the browser's own means.
+//! An applicant uses the keyboard and the history of the browser.
 
 use serde_json::json;
 use thirtyfour::Key;
@@ -7,7 +7,7 @@ use super::QUESTIONABLE;
 use crate::support::browser::{Browser, in_a_browser};
 use crate::support::{GOOD, good_with};
 
-/// Without a script: the browser does it, when it first draws the page.
+/// The browser sets the focus without a script, when it first draws the page.
 const SUMMARY_HAS_FOCUS: &str = "return document.activeElement.matches('.summary')";
 
 const SUBMIT: &str = "form.application > button";
@@ -57,7 +57,7 @@ async fn type_into(browser: &Browser, name: &str, text: &str) {
     browser.keys(text).await;
 }
 
-/// From the domain name to the end, each answer as a hand gives it.
+/// Fills in the form from the domain name to the end, as a person does.
 async fn fill_in(browser: &Browser) {
     for (name, given) in GOOD
         .iter()
@@ -68,7 +68,7 @@ async fn fill_in(browser: &Browser) {
         match browser.see("document.activeElement.type").await.as_str().unwrap() {
             "radio" => choose(browser, given).await,
             "checkbox" => browser.keys(" ").await,
-            // A list goes to the name that is typed.
+            // Typing a name selects it in the list.
             "select-one" => browser.keys("Kenya").await,
             _ => browser.keys(given).await,
         }
@@ -78,7 +78,7 @@ async fn fill_in(browser: &Browser) {
     }
 }
 
-/// Space takes the first radio button, the arrow the next.
+/// Chooses a radio button. Space selects the first, the arrow key the next.
 async fn choose(browser: &Browser, value: &str) {
     browser.keys(" ").await;
     while browser.see("document.activeElement.value").await != json!(value) {
@@ -93,13 +93,14 @@ async fn leaves_nothing_behind(browser: &Browser) {
         json!(0)
     );
     let elsewhere = "performance.getEntriesByType('resource').filter(e => !e.name.startsWith(location.origin)).length";
-    assert_eq!(browser.see(elsewhere).await, json!(0), "no other site");
+    assert_eq!(
+        browser.see(elsewhere).await,
+        json!(0),
+        "nothing is loaded from other sites"
+    );
     let mut log = browser.driver.browser_log().await.unwrap();
     log.retain(|line| !line.message.ends_with("422 (Unprocessable Entity)"));
-    assert!(
-        log.is_empty(),
-        "the browser complains of nothing but the refusals: {log:?}"
-    );
+    assert!(log.is_empty(), "the browser logs only the rejected forms: {log:?}");
 }
 
 #[tokio::test]
@@ -128,16 +129,12 @@ async fn change_link_focuses_its_field_and_one_press_returns() {
             assert!(browser.title().await.starts_with("Check your answers"), "{name}");
         }
         let chosen = "document.querySelector('input[name=kind_of_work]').value";
-        assert_eq!(
-            browser.see(chosen).await,
-            json!("health"),
-            "nothing was changed on the way"
-        );
+        assert_eq!(browser.see(chosen).await, json!("health"), "answers stay unchanged");
     })
     .await;
 }
 
-/// The question with the focus, from its label to its field or first choice.
+/// Whether the focused question is visible, from its label to its field or first choice.
 const IS_IN_VIEW: &str = "(e => {
     const label = e.closest('.question').querySelector('label, legend').getBoundingClientRect();
     return label.top >= 0 && e.getBoundingClientRect().top < innerHeight;
@@ -199,18 +196,18 @@ async fn walk(browser: &Browser) {
             let all = browser
                 .see("document.querySelectorAll('main a, main button').length")
                 .await;
-            assert!(stop > all.as_u64().unwrap(), "{stop} stops are not all");
+            assert!(stop > all.as_u64().unwrap(), "only {stop} stops");
             return;
         }
         let (name, bottom) = (seen["name"].to_string(), seen["bottom"].as_f64().unwrap());
-        assert_eq!(seen["outline"], json!(true), "{name} shows the focus");
-        assert_eq!(seen["covered"], json!(false), "{name} is not covered");
-        assert!(bottom > last.0, "{name} comes after {} and stands above it", last.1);
+        assert_eq!(seen["outline"], json!(true), "{name} shows no focus");
+        assert_eq!(seen["covered"], json!(false), "{name} is covered");
+        assert!(bottom > last.0, "{name} comes after {} and is above it", last.1);
         last = (seen["top"].as_f64().unwrap(), name);
     }
 }
 
-/// Where the focus is and how it shows; nothing where it has left the page.
+/// The position and look of the focus. Null after it has left the page.
 const STOP: &str = "(e => {
     if (e === document.body) return null;
     const box = e.getBoundingClientRect(), style = getComputedStyle(e);

@@ -1,4 +1,4 @@
-//! How pages look, as far as a program can tell.
+//! The look of the pages, as far as a program can check it.
 
 use serde_json::{Value, json};
 use thirtyfour::common::print::PrintParameters;
@@ -8,7 +8,7 @@ use super::{ARABIC, every_state};
 use crate::support::browser::{Browser, in_a_browser};
 use crate::support::good_with;
 
-/// Texts that reach out of the window sideways, but for what only screen readers are to find.
+/// Texts beyond the sides of the window, without texts for screen readers.
 const OUTSIDE: &str = "(() => {
     const cut = [...document.querySelectorAll('body *')].filter(e => {
         if (e.closest('.visually-hidden, .skip, svg, option') || !e.textContent.trim()) return false;
@@ -43,7 +43,7 @@ async fn no_page_scrolls_sideways_when_narrow_or_enlarged() {
     .await;
 }
 
-/// 320 CSS pixels are 1280 at 400 % (WCAG 1.4.10); the spacing is that of WCAG 1.4.12.
+/// 320 CSS pixels are 1280 at 400 % (WCAG 1.4.10). The spacing is from WCAG 1.4.12.
 const SETTINGS: [(&str, u32, &str); 4] = [
     ("320 pixels", 320, ""),
     (
@@ -74,8 +74,8 @@ async fn press_targets_are_at_least_44_pixels() {
     .await;
 }
 
-/// Under 44 pixels (WCAG 2.5.5, AAA), but for links within a sentence, what has a label to press, and what is not
-/// shown at this width.
+/// Targets under 44 pixels (WCAG 2.5.5, AAA), except links in sentences, fields with a label to press, and hidden
+/// elements.
 const SMALL: &str = "[...document.querySelectorAll('a, button, input:not([type=hidden]), select, textarea, .choice label')]
     .filter(e => {
         if (e.matches('.skip, [type=radio], [type=checkbox]') || !e.getClientRects().length) return false;
@@ -103,7 +103,11 @@ async fn right_to_left_answers_keep_their_direction() {
             json!("rtl")
         );
         assert_eq!(direction("E-mail address of the representative"), json!("rtl"));
-        assert_eq!(direction("Its name in Latin letters"), json!("ltr"), "as it begins");
+        assert_eq!(
+            direction("Its name in Latin letters"),
+            json!("ltr"),
+            "the first letter decides"
+        );
         assert_eq!(direction("Domain name"), json!("ltr"));
         assert_eq!(
             browser.see("getComputedStyle(document.body).direction").await,
@@ -176,7 +180,7 @@ async fn forced_colors_keep_outlines_and_borders() {
     .await;
 }
 
-/// A line that is drawn, and in another color than what lies behind it.
+/// Checks that a line is drawn in another color than the background.
 async fn assert_line(browser: &Browser, selector: &str, side: &str) {
     let script = "const e = document.querySelector(arguments[0]), s = getComputedStyle(e);
         const [style, width, color] = arguments[1] === 'Outline'
@@ -196,7 +200,11 @@ async fn reduced_motion_stops_all_animation() {
             const s = getComputedStyle(e);
             return s.animationName !== 'none' || s.transitionDuration.split(',').some(d => parseFloat(d) > .01);
         }).length";
-        assert_ne!(browser.see(moving).await, json!(0), "there is something to still");
+        assert_ne!(
+            browser.see(moving).await,
+            json!(0),
+            "without the setting, something moves"
+        );
         browser.media(&[("prefers-reduced-motion", "reduce")]).await;
         assert_eq!(browser.see(moving).await, json!(0));
     })
@@ -224,7 +232,7 @@ async fn receipt_prints_on_one_page_without_navigation() {
             "how to reach NPOC",
             "info@npoc.org",
         ] {
-            assert!(text.contains(said), "{said} in {text}");
+            assert!(text.contains(said), "{said} is missing in {text}");
         }
         assert!(!text.contains("our goals") && !text.contains("Skip to"), "{text}");
         let colors = ["body", ".panel"]
@@ -233,7 +241,7 @@ async fn receipt_prints_on_one_page_without_navigation() {
             assert_eq!(
                 browser.see(&color).await,
                 Value::from("rgb(255, 255, 255)"),
-                "{color}: ink, not paper, is printed"
+                "{color}: the background is not printed"
             );
         }
         assert_eq!(

@@ -1,5 +1,6 @@
-//! What the site is in a real browser: by keyboard, to assistive technology, in every width, color
-//! and medium that a reader may have. Chromium through ChromeDriver; `.ci/browser` installs both.
+//! The site in a real browser: keyboard, assistive technology, widths, colors and print.
+//!
+//! The tests drive Chromium through `ChromeDriver`. `.ci/browser` installs both.
 
 mod assistive;
 mod journey;
@@ -12,7 +13,7 @@ use uuid::Uuid;
 use crate::support::browser::Browser;
 use crate::support::good_with;
 
-/// A page, or what comes back when a form is posted.
+/// A page, or the answer to a posted form.
 struct State {
     name: String,
     path: String,
@@ -44,7 +45,7 @@ impl State {
     }
 }
 
-/// Every page of the site's own list, and every state of the form.
+/// Returns every page and every state of the form.
 async fn every_state(browser: &Browser) -> Vec<State> {
     let form = |name, changes: &[_]| State::posted(name, "/membership", good_with(changes));
     let mut states: Vec<State> = Page::ALL.iter().map(|page| State::page(page.path())).collect();
@@ -65,7 +66,7 @@ async fn every_state(browser: &Browser) -> Vec<State> {
     states
 }
 
-/// Answers from right to left, long and short, with some from left to right among them.
+/// Long and short answers from right to left, mixed with answers from left to right.
 const ARABIC: &[(&str, &str)] = &[
     ("organization_name", "مؤسسة النور الخيرية"),
     ("organization_name_latin", "Al Noor (مؤسسة النور) 1985"),
@@ -77,7 +78,7 @@ const ARABIC: &[(&str, &str)] = &[
     ("representative_email", "ليلى@مثال.إختبار"),
 ];
 
-/// Answers that the check page has something to say about.
+/// Answers that the check page asks about.
 const QUESTIONABLE: &[(&str, &str)] = &[
     ("representative_email", "ann@gmial.com"),
     ("registered", "no"),

@@ -1,11 +1,11 @@
-//! What is left of a page in a reader view.
+//! The pages in a reader view.
 
 use npoc::web::Page;
 use serde_json::json;
 
 use crate::support::browser::in_a_browser;
 
-/// The blocks of text that Readability leaves out of the page; those of a few characters may go.
+/// The blocks of text that Readability drops. Blocks of a few characters do not count.
 const LEFT_OUT: &str = "
     const words = e => e.textContent.replace(/\\s+/g, ' ').trim();
     const copy = document.cloneNode(true);
@@ -21,7 +21,7 @@ const LEFT_OUT: &str = "
 #[tokio::test]
 #[ignore = "drives Chromium: .ci/browser runs it"]
 async fn reader_view_shows_whole_pages() {
-    let path = std::env::var("READABILITY").expect("READABILITY says where it is: .ci/browser fetches it");
+    let path = std::env::var("READABILITY").expect("READABILITY is the path of Readability: .ci/browser fetches it");
     let readability = std::fs::read_to_string(path).unwrap();
     in_a_browser(async |browser| {
         let mut found = Vec::new();
@@ -29,7 +29,10 @@ async fn reader_view_shows_whole_pages() {
         for path in pages.map(|page| page.path()).chain(["/no-such-page"]) {
             browser.open_page(path).await;
             let seen = browser.js(&format!("{readability}{LEFT_OUT}"), Vec::new()).await;
-            assert!(seen["blocks"].as_u64().unwrap() > 3, "{path} has text: {seen}");
+            assert!(
+                seen["blocks"].as_u64().unwrap() > 3,
+                "{path} has too little text: {seen}"
+            );
             if seen["leftOut"] != json!([]) {
                 found.push(format!("{path}: {}", seen["leftOut"]));
             }

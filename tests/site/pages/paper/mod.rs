@@ -1,5 +1,7 @@
-//! The form on paper: every word of every answer, and each with its question. As it was filled in, refused, given back
-//! to be changed, shown to be checked, and received. Chromium and Firefox; `.ci/paper` installs both.
+//! The form on paper: every word of every answer, on the same sheet as its question.
+//!
+//! The tests print the form as filled in, as rejected, and as given back, the check page and the receipt, in Chromium and
+//! Firefox. `.ci/paper` installs both.
 
 mod printer;
 
@@ -12,13 +14,13 @@ use self::printer::{Paper, Printer, SIZES, folded};
 use crate::support::browser::in_a_browser;
 use crate::support::firefox::Firefox;
 
-/// What a field of one line shows on paper of an answer that no server has seen, in characters.
+/// The number of characters that a single-line field shows on paper before the form was sent.
 const ONE_LINE: usize = 80;
 
 /// The country of every application here.
 const COUNTRY: &str = "United Kingdom";
 
-/// Types, and chooses.
+/// Fills in text fields and selects choices.
 const FILL_IN: &str = "for (const [name, answer] of arguments[0]) {
     const field = document.querySelector(`[name=${name}]`);
     if (field.matches('[type=radio], [type=checkbox]')) {
@@ -30,7 +32,7 @@ const FILL_IN: &str = "for (const [name, answer] of arguments[0]) {
     }
 }";
 
-/// Numbered words, each another, of this many characters in all.
+/// Returns different, numbered words with this many characters in total.
 fn words(prefix: &str, length: usize) -> String {
     let mut text = String::new();
     for number in 1.. {
@@ -42,7 +44,7 @@ fn words(prefix: &str, length: usize) -> String {
     text[..length].trim_end().to_owned()
 }
 
-/// Every question answered, as long as it may be and in several scripts.
+/// Answers to every question, as long as possible and in several scripts.
 fn answers() -> Vec<(&'static str, String)> {
     let unbroken = "unbroken".repeat(20);
     let scripts = "نعمل في التعليم والصحة منذ عام ٢٠٠٥\n我们在农村地区开展教育和卫生工作";
@@ -71,7 +73,7 @@ fn answers() -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Answers that are refused: an address with a space, a domain name without an ending, a website too long.
+/// Answers with four errors: address with spaces, domain name without ending, website with spaces, statement too long.
 fn refused() -> Vec<(&'static str, String)> {
     let wrong = [
         ("representative_email", words("mail", 120)),
@@ -132,8 +134,8 @@ async fn fill_in(printer: &mut Printer<'_>, answers: &[(&'static str, String)]) 
     printer.js(FILL_IN, vec![json!(answers)]).await;
 }
 
-/// What of a form no sheet has together: the label of a question, its hint, its choices, and every word of its answer, of
-/// one line as far as `one_line` characters.
+/// Returns the questions that are split over sheets: label, hint, choices and every word of the answer belong together.
+/// Single-line answers count up to `one_line` characters.
 async fn lost_of_form(
     printer: &mut Printer<'_>,
     state: &str,
@@ -160,17 +162,17 @@ async fn lost_of_form(
     lost
 }
 
-/// What was sent of an answer that is another one by now. Firefox forgets on paper that it was changed: there, it is said to
-/// be what was sent.
+/// Checks that a changed answer is not printed in full as it was sent. Firefox does not see the change when it prints, so
+/// there the answer is labelled as last sent.
 async fn kept_of_changed(printer: &mut Printer<'_>) -> Option<String> {
     printer.type_into("[name=organization_name]", " changed").await;
     let sheets = printer.print(SIZES[0]).await.concat();
     let is_said = matches!(printer, Printer::Firefox(_)) && sheets.contains("Aslastsent,infull:name001");
     let is_right = (is_said || !sheets.contains("name020")) && sheets.contains("role020");
-    (!is_right).then(|| "what was sent is printed as another answer".to_owned())
+    (!is_right).then(|| "the earlier answer is printed as the current one".to_owned())
 }
 
-/// The label first.
+/// Returns the label, the hint and the choices of a question.
 fn question_said(question: &Question) -> Vec<String> {
     let choices = question.offers().iter();
     let choices = choices.filter_map(|value| wording::choice(question.field, value));
@@ -181,7 +183,7 @@ fn question_said(question: &Question) -> Vec<String> {
         .collect()
 }
 
-/// The words of an answer that a form shows.
+/// Returns the words of an answer that the form shows.
 fn answer_shown(question: &Question, answer: &str, one_line: usize) -> Vec<String> {
     match question.rule {
         Rule::OneOf(_) | Rule::AnyOf(_) | Rule::Yes => Vec::new(),
@@ -195,7 +197,7 @@ fn split(answer: &str) -> Vec<String> {
     answer.split_whitespace().map(str::to_owned).collect()
 }
 
-/// What is missing on the sheet that has the first of these texts, which is on one sheet alone.
+/// Reports the texts that are missing on the sheet with the first text, the label.
 fn parted(sheets: &[String], paper: Paper, what: &str, said: &[String]) -> Option<String> {
     let missing = |sheet: &String| {
         let missing = said.iter().filter(|text| !sheet.contains(&folded(text)));
@@ -221,7 +223,7 @@ fn has_navigation(sheets: &[String]) -> Option<String> {
         "Send application",
     ];
     let shown = shown.iter().find(|text| sheets.concat().contains(&folded(text)));
-    shown.map(|text| format!("{text} is of no use on paper"))
+    shown.map(|text| format!("{text} is printed"))
 }
 
 async fn lost_of_check_page(printer: &mut Printer<'_>) -> Vec<String> {

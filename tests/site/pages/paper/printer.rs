@@ -1,4 +1,4 @@
-//! The browsers that print, and what can be read on the paper.
+//! Browsers that print, and the text on their paper.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use crate::support::browser::Browser;
 use crate::support::firefox::Firefox;
 
-/// Another page than the one that was marked.
+/// Whether the browser has left the marked page.
 const HAS_LEFT: &str = "return window.isLeft === undefined && document.readyState === 'complete'";
 
 /// A size of paper, in inches.
@@ -70,7 +70,7 @@ impl Printer<'_> {
         assert!(left.is_ok(), "{selector} leads to another page");
     }
 
-    /// Types into a field as a hand does, and leaves it.
+    /// Types into a field as a person does, and leaves it.
     pub async fn type_into(&mut self, selector: &str, text: &str) {
         match self {
             Self::Chromium(browser) => {
@@ -82,7 +82,7 @@ impl Printer<'_> {
         self.js("document.activeElement.blur()", Vec::new()).await;
     }
 
-    /// What can be read on each sheet, see [`folded`].
+    /// Returns the text of each sheet, as [`folded`] returns it.
     pub async fn print(&mut self, paper: Paper) -> Vec<String> {
         let Paper { width, height, .. } = paper;
         let pdf = match self {
@@ -101,20 +101,19 @@ impl Printer<'_> {
     }
 }
 
-/// The text in the order in which it was drawn, a form feed after each sheet.
+/// Returns the text in drawing order, with a form feed after each sheet.
 async fn pdftotext(pdf: &[u8]) -> String {
     let mut process = tokio::process::Command::new("pdftotext")
         .args(["-raw", "-enc", "UTF-8", "-", "-"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .expect("pdftotext is there: .ci/paper installs what these tests need");
+        .expect("pdftotext is missing: .ci/paper installs it");
     process.stdin.take().unwrap().write_all(pdf).await.unwrap();
     String::from_utf8(process.wait_with_output().await.unwrap().stdout).unwrap()
 }
 
-/// Without white space, since a line may end anywhere, and without what marks a direction; letters as they are typed,
-/// not as they are joined.
+/// Removes white space and direction marks, because lines may break anywhere. Replaces presentation forms of letters.
 pub fn folded(text: &str) -> String {
     let is_mark = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.nfkc().filter(|c| !c.is_whitespace() && !is_mark(*c)).collect()

@@ -1,4 +1,4 @@
-//! What takes programs or time that not everybody has: `.ci/faults` runs it.
+//! Tests that need additional programs or much time. `.ci/faults` runs them.
 
 mod pooler;
 mod storm;

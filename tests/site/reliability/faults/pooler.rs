@@ -1,4 +1,4 @@
-//! PgBouncer between the site and its database, giving a connection to each transaction.
+//! PgBouncer in transaction mode, between the site and its database.
 
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::support::process::Process;
 use crate::support::{database, send_body};
 
-/// More than PgBouncer has connections, so that each gets another one's.
+/// More threads than PgBouncer has connections, so that sessions share connections.
 const SIDES: usize = 16;
 const EACH: usize = 25;
 
@@ -42,7 +42,7 @@ impl PgBouncer {
             .arg(home.join("pgbouncer.ini"))
             .stdin(Stdio::null())
             .stderr(Stdio::null());
-        // Who may reach the server's socket is the user that the server runs as; root does for neither.
+        // Only the user of the server may use its socket, and PgBouncer refuses to run as root.
         let server = std::fs::metadata(options.get_socket().unwrap()).unwrap();
         let (uid, gid) = (
             std::os::unix::fs::MetadataExt::uid(&server),
@@ -52,7 +52,7 @@ impl PgBouncer {
             .uid(uid)
             .gid(gid)
             .spawn()
-            .expect("pgbouncer is there: .ci/faults installs it");
+            .expect("pgbouncer is missing: .ci/faults installs it");
         Self { process, home, port }
     }
 }
@@ -100,10 +100,10 @@ async fn pgbouncer_in_transaction_mode_stores_and_sends_once() {
 fn send(site: &Process) {
     let body = send_body(Uuid::now_v7());
     let answer = Process::post_until_stored(site.address, &body);
-    assert_eq!(site.get(&answer.location).unwrap().status, 200, "its receipt");
+    assert_eq!(site.get(&answer.location).unwrap().status, 200, "the receipt is found");
 }
 
-/// Applications, and mails that were sent.
+/// Counts the applications and the sent emails.
 async fn stored(pool: &PgPool) -> (usize, usize) {
     let counts: (i64, i64) = sqlx::query_as(
         "SELECT (SELECT count(*) FROM applications), (SELECT count(*) FROM outbox WHERE sent_at IS NOT NULL)",

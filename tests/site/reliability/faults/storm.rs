@@ -1,7 +1,7 @@
-//! Everything at once: applications come from eight sides while the site is killed, PostgreSQL is
-//! stopped in the middle of what it does, and the mail server fails at random.
+//! All faults together: eight threads send applications while the site is killed, PostgreSQL is stopped immediately, and
+//! the relay fails at random.
 //!
-//! `STORM=long` is the full measure. A client that gets no receipt sends again, as a person would.
+//! `STORM=long` runs the full test. A client without a receipt sends again, as a person would.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ use crate::support::process::Process;
 use crate::support::relay::{At, Part, Relay, Taken};
 use crate::support::{Mail, database, send_body, stored_key};
 
-/// How much.
+/// The size of the test.
 #[derive(Clone, Copy, Debug)]
 struct Measure {
     applications: usize,
@@ -41,14 +41,14 @@ impl Measure {
     }
 }
 
-/// What befalls the site.
+/// A fault of the site or its database.
 #[derive(Clone, Copy, Debug)]
 enum Blow {
     Kill,
     Crash,
 }
 
-/// What the mail server does, half of the time: nothing that is final, and nothing that takes minutes.
+/// Faults of the relay, in half of its sessions. None is final, and none takes minutes.
 const FAULTS: [Part; 10] = [
     Part::Cuts(At::Greeting),
     Part::Says(At::Greeting, "421 4.3.2 too busy"),
@@ -62,10 +62,10 @@ const FAULTS: [Part; 10] = [
     Part::Cuts(At::Quit),
 ];
 
-/// Mails that one process sends at the same time, any of which a blow may cut from its record.
+/// The number of emails that one process sends concurrently. A blow may lose the record of each.
 const AT_A_TIME: usize = 20;
 
-/// Everything that a blow can fall on.
+/// The processes of the test.
 struct Storm {
     measure: Measure,
     home: PathBuf,
@@ -78,13 +78,13 @@ struct Storm {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes its time: .ci/faults runs it"]
+#[ignore = "takes minutes: .ci/faults runs it"]
 async fn storm_loses_nothing_and_stores_nothing_twice() {
     assert_nothing_is_lost(Relay::playing_at_random(&FAULTS).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes its time: .ci/faults runs it"]
+#[ignore = "takes minutes: .ci/faults runs it"]
 async fn storm_with_a_relay_of_two_connections_loses_nothing() {
     assert_nothing_is_lost(Relay::playing(Part::Serves(2)).await).await;
 }
@@ -103,23 +103,23 @@ async fn assert_nothing_is_lost(relay: Relay) {
         .await
         .unwrap();
     let stored: BTreeSet<Uuid> = keys.iter().copied().collect();
-    let owed: Vec<String> = sqlx::query_scalar("SELECT message_id FROM outbox")
+    let queued: Vec<String> = sqlx::query_scalar("SELECT message_id FROM outbox")
         .fetch_all(&pool)
         .await
         .unwrap();
     let received = times(&relay.taken());
-    let missing = owed.iter().filter(|id| !received.contains_key(*id)).count();
+    let missing = queued.iter().filter(|id| !received.contains_key(*id)).count();
     let again: usize = received.values().map(|times| times - 1).sum();
     let unacknowledged = relay.taken().iter().filter(|taken| !taken.is_acknowledged).count();
     let acknowledged = storm.acknowledged.lock().unwrap().clone();
     eprintln!(
-        "{:?} in {raged:.0?}, calm after {:.0?}: acknowledged and missing {}, stored twice {}, mails owed {}, missing {missing}, \
+        "{:?} in {raged:.0?}, calm after {:.0?}: acknowledged and missing {}, stored twice {}, emails queued {}, missing {missing}, \
          received again {again} (taken without saying so {unacknowledged})",
         storm.measure,
         began.elapsed(),
         acknowledged.difference(&stored).count(),
         keys.len() - stored.len(),
-        owed.len(),
+        queued.len(),
     );
     assert_eq!(acknowledged.difference(&stored).count(), 0, "acknowledged and missing");
     assert_eq!(
@@ -128,14 +128,14 @@ async fn assert_nothing_is_lost(relay: Relay) {
         "stored once"
     );
     assert_eq!(
-        (owed.len(), missing),
+        (queued.len(), missing),
         (2 * storm.measure.applications, 0),
         "mails missing"
     );
     let blows = storm.measure.kills + storm.measure.crashes;
     assert!(
         again <= unacknowledged + AT_A_TIME * blows,
-        "not more than the faults explain: {again}"
+        "more duplicates than the faults explain: {again}"
     );
     storm.clear();
 }
@@ -166,7 +166,7 @@ impl Storm {
         options(self.server.lock().unwrap().as_ref().unwrap().socket_dir())
     }
 
-    /// Applies from eight sides, and strikes whenever enough have been acknowledged.
+    /// Sends from eight threads, and strikes whenever enough applications are acknowledged.
     fn rage(&self) {
         let mut blows = vec![Blow::Kill; self.measure.kills];
         blows.extend(vec![Blow::Crash; self.measure.crashes]);
@@ -220,13 +220,12 @@ impl Storm {
         }
     }
 
-    /// The clock is the database's, and here it goes fast: what waits is due, what a dead worker held
-    /// is free.
+    /// Makes all emails due and frees the leases of dead workers, until every email is sent.
     async fn calm_down(&self, pool: &PgPool) {
         let deadline = Instant::now() + Duration::from_mins(15);
         let mut unsent = usize::MAX;
         while unsent > 0 && Instant::now() < deadline {
-            // A lease is three minutes; a living worker is done in less than fifteen seconds.
+            // A lease lasts three minutes. A living worker needs less than fifteen seconds.
             sqlx::query(
                 "UPDATE outbox SET due_at = now(), leased_until = NULL WHERE sent_at IS NULL AND
                  (leased_until IS NULL OR leased_until < now() + interval '3 minutes' - interval '15 seconds')",
@@ -261,7 +260,7 @@ fn start(settings: &[(&'static str, String)]) -> Process {
     Process::start(&settings).ready()
 }
 
-/// PostgreSQL's immediate stop: no checkpoint, no goodbye; the next start recovers from the log.
+/// Stops PostgreSQL immediately, without a checkpoint. The next start recovers from the WAL.
 fn stop_immediately(home: &Path) {
     let file = std::fs::read_to_string(home.join("server/postgres/postmaster.pid")).unwrap();
     let process = file.lines().next().unwrap();
@@ -274,7 +273,7 @@ fn stop_immediately(home: &Path) {
     );
 }
 
-/// How often each mail was received.
+/// Counts how often each email was received.
 fn times(taken: &[Taken]) -> BTreeMap<String, usize> {
     let mut times = BTreeMap::new();
     for taken in taken {
