@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::support::process::TIMEOUT;
 use crate::support::{Reply, TestSite, database, stored_key};
 
-/// Sends organizations with these numbers concurrently. They are few, because the site stores all of them within seconds.
+/// Sends organizations with these numbers concurrently. The site must store all within seconds, so they are few.
 async fn send_all(site: &TestSite, numbers: std::ops::Range<usize>) -> Vec<(String, Reply)> {
     let send = async |number: usize| {
         let (name, domain) = (format!("Number {number}"), format!("number-{number}.example"));

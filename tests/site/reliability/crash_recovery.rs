@@ -49,7 +49,7 @@ async fn application_with_a_receipt_survives_kill_9() {
     std::fs::remove_dir_all(&home).ok();
 }
 
-/// Posts from eight threads. The thread that gets the last needed receipt kills the site. Returns the acknowledged keys.
+/// Posts from eight threads, and kills the site after enough receipts. Returns the acknowledged keys.
 fn post_until_killed(site: Process) -> BTreeSet<String> {
     let acknowledged = Mutex::new(BTreeSet::new());
     let next = AtomicUsize::new(0);

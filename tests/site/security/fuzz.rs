@@ -3,6 +3,7 @@
 //! `cargo test` tries some random input. `.ci/fuzz` runs each `any_…` test for a given time, guided by coverage.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use axum::body::Body;
@@ -84,8 +85,8 @@ fn typed(octets: &[u8]) -> String {
     octets.iter().map(piece).collect()
 }
 
-/// Returns the good application with random text in some free fields. The text is close to the rule of the field, so that
-/// many forms are accepted.
+/// Returns the good application with random text in some free fields. The text is close to the rule of the field, so
+/// that many forms are accepted.
 fn form(octets: &[u8]) -> Vec<(&'static str, String)> {
     let free: Vec<&Question> = QUESTIONS
         .iter()
@@ -234,38 +235,19 @@ fn assert_is_the_email(message: &Message, email: &Email) {
     let raw = message.formatted();
     assert_has_valid_lines(&raw);
     let mail = MessageParser::default().parse(&raw).unwrap();
-    let names: Vec<String> = mail
-        .headers()
-        .iter()
-        .map(|header| header.name().to_lowercase())
-        .collect();
-    let mut expected = vec!["from", "to", "subject", "date", "message-id", "auto-submitted"];
-    expected.extend([
-        "x-auto-response-suppress",
-        "x-npoc-reference",
-        "mime-version",
-        "content-type",
-    ]);
     // Reply-To names no address that needs SMTPUTF8.
     let reply_to = email.reply_to.as_ref().filter(|address| !address.needs_smtputf8());
-    expected.extend(reply_to.map(|_| "reply-to"));
-    let sorted = |mut names: Vec<String>| {
-        names.sort();
-        names
-    };
-    assert_eq!(sorted(names), sorted(expected.into_iter().map(str::to_owned).collect()));
-    let is_addressed = |header: HeaderName, address: &EmailAddress| {
-        let wire = address.to_wire().to_string();
-        if wire.starts_with('"') {
-            // This parser mistakes a quoted mailbox for a display name.
-            return mail.header_raw(header).unwrap().trim() == wire;
-        }
-        let addresses = mail.header(header).and_then(|value| value.as_address()).unwrap();
-        addresses.iter().map(|one| one.address()).eq([Some(wire.as_str())])
-    };
-    assert!(is_addressed(HeaderName::To, &email.recipient), "{:?}", email.recipient);
+    let names: BTreeSet<String> = mail.headers().iter().map(|one| one.name().to_lowercase()).collect();
+    let expected = HEADERS.iter().copied().chain(reply_to.map(|_| "reply-to"));
+    assert_eq!(names, expected.map(str::to_owned).collect());
+    assert_eq!(mail.headers().len(), names.len(), "each header once");
+    assert!(
+        is_addressed(&mail, HeaderName::To, &email.recipient),
+        "{:?}",
+        email.recipient
+    );
     if let Some(address) = reply_to {
-        assert!(is_addressed(HeaderName::ReplyTo, address));
+        assert!(is_addressed(&mail, HeaderName::ReplyTo, address));
     }
     assert_eq!(raw.is_ascii(), email.recipient.to_wire().to_string().is_ascii());
     assert_eq!(mail.subject().unwrap(), email.subject);
@@ -273,6 +255,31 @@ fn assert_is_the_email(message: &Message, email: &Email) {
     assert_eq!(mail.parts.len(), 3);
     assert_eq!(unfolded(mail.body_text(0).unwrap()).trim_end(), email.text.trim_end());
     assert_eq!(unfolded(mail.body_html(0).unwrap()).trim_end(), email.html.trim_end());
+}
+
+/// The headers of every message.
+const HEADERS: [&str; 10] = [
+    "from",
+    "to",
+    "subject",
+    "date",
+    "message-id",
+    "auto-submitted",
+    "x-auto-response-suppress",
+    "x-npoc-reference",
+    "mime-version",
+    "content-type",
+];
+
+/// Whether a header holds exactly this address.
+fn is_addressed(mail: &mail_parser::Message, header: HeaderName, address: &EmailAddress) -> bool {
+    let wire = address.to_wire().to_string();
+    if wire.starts_with('"') {
+        // This parser mistakes a quoted mailbox for a display name.
+        return mail.header_raw(header).unwrap().trim() == wire;
+    }
+    let addresses = mail.header(header).and_then(|value| value.as_address()).unwrap();
+    addresses.iter().map(|one| one.address()).eq([Some(wire.as_str())])
 }
 
 /// RFC 5321, 4.5.3.1.6: lines have at most 1000 octets with their CRLF, and no other CR or LF.

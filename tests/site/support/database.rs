@@ -69,8 +69,8 @@ async fn make_template() -> &'static str {
     copy_strategy(version)
 }
 
-/// Returns the clause that makes the server copy files, which is faster than the WAL without fsync. PostgreSQL 14 always
-/// copies files and does not support the clause.
+/// Returns the clause that makes the server copy files: without fsync, that is faster than the WAL. PostgreSQL 14 has no
+/// such clause and always copies files.
 fn copy_strategy(version: u32) -> &'static str {
     if version >= 150_000 { " STRATEGY FILE_COPY" } else { "" }
 }

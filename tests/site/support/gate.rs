@@ -82,15 +82,7 @@ impl Gate {
 async fn pass(mut client: TcpStream, mut way: watch::Receiver<Led>) {
     let Led { way: now, carried } = way.borrow_and_update().clone();
     let is_swallowed = {
-        let passing = async {
-            match now {
-                Way::To(directory) | Way::Swallowing(directory) | Way::NewTo(directory) => {
-                    drop(connect(&mut client, &directory).await);
-                }
-                Way::Closed => {}
-                Way::Silent => std::future::pending().await,
-            }
-        };
+        let passing = follow(&mut client, now);
         tokio::pin!(passing);
         loop {
             tokio::select! { () = &mut passing => break false, _ = way.changed() => {} }
@@ -107,6 +99,16 @@ async fn pass(mut client: TcpStream, mut way: watch::Receiver<Led>) {
     }
     // Before `carried` is dropped: a count of zero means that every connection is closed.
     drop(client);
+}
+
+async fn follow(client: &mut TcpStream, way: Way) {
+    match way {
+        Way::To(directory) | Way::Swallowing(directory) | Way::NewTo(directory) => {
+            drop(connect(client, &directory).await);
+        }
+        Way::Closed => {}
+        Way::Silent => std::future::pending().await,
+    }
 }
 
 async fn connect(client: &mut TcpStream, directory: &Path) -> std::io::Result<()> {

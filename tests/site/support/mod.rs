@@ -90,13 +90,8 @@ impl TestSite {
     pub async fn at(clock: Clock, limits: Limits, extra: &[(&str, &str)]) -> Self {
         let pool = database::fresh().await;
         let home = std::env::temp_dir().join(format!("npoc-test-{}", Uuid::new_v4()));
-        let settings = settings(
-            &[
-                &[("NPOC_DATA_DIR", home.to_str().unwrap()), ("NPOC_RATE_LIMIT", "0")],
-                extra,
-            ]
-            .concat(),
-        );
+        let usual = [("NPOC_DATA_DIR", home.to_str().unwrap()), ("NPOC_RATE_LIMIT", "0")];
+        let settings = settings(&[&usual, extra].concat());
         let mailer = Mailer::new(settings.sender(), settings.transport.clone());
         let connections = Pool::new(pool.clone(), false);
         let outbox = Outbox::new(connections.clone(), mailer, Arc::new(settings.mail_identity()));

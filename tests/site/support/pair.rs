@@ -125,6 +125,20 @@ fn home() -> PathBuf {
     std::env::temp_dir().join(format!("npoc-pair-{}", Uuid::new_v4()))
 }
 
+/// Makes a data directory that of a standby of the primary at a port.
+fn make_standby(data: &Path, port: u16) {
+    let settings = fs::OpenOptions::new()
+        .append(true)
+        .open(data.join("postgresql.auto.conf"));
+    let conninfo = format!("host=127.0.0.1 port={port} user={USER} sslmode=disable");
+    writeln!(
+        settings.unwrap(),
+        "primary_conninfo = '{conninfo}'\nwal_retrieve_retry_interval = '100ms'"
+    )
+    .unwrap();
+    fs::write(data.join("standby.signal"), "").unwrap();
+}
+
 /// Copies the data of a running primary for a standby, with the same owner.
 fn copy(socket: &Path, of: &Path, home: &Path, port: u16) {
     let data = home.join("postgres");
@@ -138,24 +152,9 @@ fn copy(socket: &Path, of: &Path, home: &Path, port: u16) {
         .args(["-U", USER, "-X", "stream", "-c", "fast", "-D"])
         .arg(&data);
     assert!(copying.status().unwrap().success());
-    let settings = fs::OpenOptions::new()
-        .append(true)
-        .open(data.join("postgresql.auto.conf"));
-    let conninfo = format!("host=127.0.0.1 port={port} user={USER} sslmode=disable");
-    writeln!(
-        settings.unwrap(),
-        "primary_conninfo = '{conninfo}'\nwal_retrieve_retry_interval = '100ms'"
-    )
-    .unwrap();
-    fs::write(data.join("standby.signal"), "").unwrap();
+    make_standby(&data, port);
     let owner = fs::metadata(of.join("postgres")).unwrap();
     let owner = format!("{}:{}", owner.uid(), owner.gid());
-    assert!(
-        Command::new("chown")
-            .args(["-R", &owner])
-            .arg(&data)
-            .status()
-            .unwrap()
-            .success()
-    );
+    let changed = Command::new("chown").args(["-R", &owner]).arg(&data).status();
+    assert!(changed.unwrap().success());
 }

@@ -1,7 +1,7 @@
 //! The real program in its own process, which can be killed.
 
 use std::fs::DirEntry;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -36,17 +36,7 @@ impl Process {
             }
             said.push_str(&line);
         };
-        // The thread reads the log, because a full pipe would block the site.
-        let kept = Arc::new(Mutex::new(said));
-        let keeping = Arc::clone(&kept);
-        std::thread::spawn(move || {
-            for line in log.lines().map_while(Result::ok) {
-                let mut kept = keeping.lock().unwrap();
-                kept.push_str(&line);
-                kept.push('\n');
-            }
-        });
-        let log = kept;
+        let log = collect(log, said);
         Self { child, address, log }
     }
 
@@ -108,6 +98,20 @@ impl Process {
     pub fn get(&self, path: &str) -> Option<Answer> {
         get(self.address, path)
     }
+}
+
+/// Appends a log to a text on another thread, because a full pipe would block the site.
+fn collect(log: impl BufRead + Send + 'static, text: String) -> Arc<Mutex<String>> {
+    let text = Arc::new(Mutex::new(text));
+    let collected = Arc::clone(&text);
+    std::thread::spawn(move || {
+        for line in log.lines().map_while(Result::ok) {
+            let mut collected = collected.lock().unwrap();
+            collected.push_str(&line);
+            collected.push('\n');
+        }
+    });
+    text
 }
 
 /// Waits for a condition, long enough for a busy machine.

@@ -183,37 +183,50 @@ impl Conversation {
         self.say(At::Greeting, "220 relay.test ESMTP").await?;
         while let Some(line) = self.line().await {
             self.shared.said.lock().unwrap().push(line.clone());
-            let (at, reply) = match line.get(..4)?.to_ascii_uppercase().as_str() {
-                "EHLO" => (At::Ehlo, self.capabilities()),
-                "HELO" => (At::Helo, "250 relay.test"),
-                "STAR" => (At::StartTls, "220 go on"),
-                "AUTH" => (At::Auth, "235 welcome"),
-                "MAIL" => {
-                    self.now.mail.clone_from(&line);
-                    (At::Mail, self.reply_to_mail())
-                }
-                "RCPT" => {
-                    self.now.rcpt.clone_from(&line);
-                    (At::Rcpt, self.reply_to_rcpt().await)
-                }
-                "DATA" => {
-                    self.say(At::Data, "354 go on").await?;
-                    if self.refuses_data() {
-                        continue;
-                    }
-                    self.read_message().await?;
-                    (At::Message, self.reply_to_message())
-                }
-                "RSET" => (At::Reset, "250 ok"),
-                "QUIT" => (At::Quit, "221 bye"),
-                _ => (At::Ehlo, "250 ok"),
-            };
+            let command = line.get(..4)?.to_ascii_uppercase();
+            if command == "DATA" {
+                self.receive().await?;
+                continue;
+            }
+            let (at, reply) = self.reply_to(&command, line).await;
             self.say(at, reply).await?;
             if at == At::Quit {
                 return None;
             }
         }
         Some(())
+    }
+
+    /// Returns the usual reply to a command other than DATA.
+    async fn reply_to(&mut self, command: &str, line: String) -> (At, &'static str) {
+        match command {
+            "EHLO" => (At::Ehlo, self.capabilities()),
+            "HELO" => (At::Helo, "250 relay.test"),
+            "STAR" => (At::StartTls, "220 go on"),
+            "AUTH" => (At::Auth, "235 welcome"),
+            "MAIL" => {
+                self.now.mail = line;
+                (At::Mail, self.reply_to_mail())
+            }
+            "RCPT" => {
+                self.now.rcpt = line;
+                (At::Rcpt, self.reply_to_rcpt().await)
+            }
+            "RSET" => (At::Reset, "250 ok"),
+            "QUIT" => (At::Quit, "221 bye"),
+            _ => (At::Ehlo, "250 ok"),
+        }
+    }
+
+    /// Receives a message, unless the part rejects DATA.
+    async fn receive(&mut self) -> Option<()> {
+        self.say(At::Data, "354 go on").await?;
+        if self.refuses_data() {
+            return Some(());
+        }
+        self.read_message().await?;
+        let reply = self.reply_to_message();
+        self.say(At::Message, reply).await
     }
 
     /// Returns the current part, which may change while a connection is reused.

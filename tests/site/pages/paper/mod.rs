@@ -1,7 +1,7 @@
 //! The form on paper: every word of every answer, on the same sheet as its question.
 //!
-//! The tests print the form as filled in, as rejected, and as given back, the check page and the receipt, in Chromium and
-//! Firefox. `.ci/paper` installs both.
+//! Chromium and Firefox print the form as filled in, as rejected and as given back, the check page and the receipt.
+//! `.ci/paper` installs both.
 
 mod printer;
 
@@ -162,7 +162,7 @@ async fn lost_of_form(
     lost
 }
 
-/// Checks that a changed answer is not printed in full as it was sent. Firefox does not see the change when it prints, so
+/// Checks that a changed answer is not printed as the current one. Firefox does not see the change when it prints, so
 /// there the answer is labelled as last sent.
 async fn kept_of_changed(printer: &mut Printer<'_>) -> Option<String> {
     printer.type_into("[name=organization_name]", " changed").await;

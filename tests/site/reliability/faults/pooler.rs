@@ -1,6 +1,7 @@
 //! PgBouncer in transaction mode, between the site and its database.
 
 use std::net::TcpListener;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -29,30 +30,20 @@ impl PgBouncer {
         let home = std::env::temp_dir().join(format!("npoc-pooler-{}", Uuid::new_v4()));
         std::fs::create_dir(&home).unwrap();
         let (name, socket) = (options.get_database().unwrap(), options.get_socket().unwrap().display());
+        let file = home.join("pgbouncer.ini");
         let settings = format!(
             "[databases]\n{name} = host={socket} dbname={name} user=npoc\n\
              [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
              auth_type = any\npool_mode = transaction\ndefault_pool_size = 4\n\
              ignore_startup_parameters = extra_float_digits\n"
         );
-        std::fs::write(home.join("pgbouncer.ini"), settings).unwrap();
+        std::fs::write(&file, settings).unwrap();
         let mut command = Command::new("pgbouncer");
-        command
-            .arg("-q")
-            .arg(home.join("pgbouncer.ini"))
-            .stdin(Stdio::null())
-            .stderr(Stdio::null());
+        command.arg("-q").arg(file).stdin(Stdio::null()).stderr(Stdio::null());
         // Only the user of the server may use its socket, and PgBouncer refuses to run as root.
         let server = std::fs::metadata(options.get_socket().unwrap()).unwrap();
-        let (uid, gid) = (
-            std::os::unix::fs::MetadataExt::uid(&server),
-            std::os::unix::fs::MetadataExt::gid(&server),
-        );
-        let process = command
-            .uid(uid)
-            .gid(gid)
-            .spawn()
-            .expect("pgbouncer is missing: .ci/faults installs it");
+        let process = command.uid(server.uid()).gid(server.gid()).spawn();
+        let process = process.expect("pgbouncer is missing: .ci/faults installs it");
         Self { process, home, port }
     }
 }
