@@ -2,19 +2,17 @@
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write};
 
-use futures_util::TryStreamExt as _;
 use serde::Serialize;
 use sqlx::PgConnection;
 
-use super::exit::NotFound;
-use super::export::Exported;
-use super::table::{Table, minute};
+use super::cli::NotFound;
 use super::terminal::{Terminal, Tone, bar, counted};
 use super::{mail, write_json};
 use crate::clock::{Clock, Trust};
 use crate::database::{Pool, Session};
 use crate::membership::{self, Doubt, Erase, Filter, Group, QUESTIONS, Record, in_utc, wording};
 use crate::outbox::{self, EmailStatus};
+use crate::values::Country;
 
 /// A connection for reading what a filter lets through.
 pub(super) async fn reading(pool: &Pool, filter: &Filter) -> sqlx::Result<Session> {
@@ -26,38 +24,26 @@ pub(super) async fn reading(pool: &Pool, filter: &Filter) -> sqlx::Result<Sessio
     Ok(session)
 }
 
-/// One line or one object for each.
-pub(super) async fn list(pool: &Pool, filter: Filter, json: bool, out: &mut impl Write) -> anyhow::Result<()> {
-    let terminal = Terminal::of_stdout();
-    let table = terminal.width.map(|width| Table::within(width, terminal));
-    let mut session = reading(pool, &filter).await?;
-    let mut records = membership::records(&mut *session, filter);
-    let mut count = 0_u64;
-    while let Some(record) = records.try_next().await? {
-        match &table {
-            _ if json => write_json(&Exported::of(&record), out)?,
-            Some(table) => table.write(&record, count == 0, out)?,
-            None => write_line(&record, out)?,
-        }
-        count += 1;
-    }
-    match table {
-        Some(_) if !json => Ok(writeln!(out, "{}", counted(count, "application"))?),
-        _ => Ok(()),
-    }
+/// ICANN's region of its country.
+pub(super) fn icann_region(record: &Record) -> String {
+    Country::parse(&record.country).map_or_else(|_| "unknown".into(), |country| country.region().to_string())
 }
 
-/// For other programs: a tab is in no answer of one line.
-fn write_line(record: &Record, out: &mut impl Write) -> anyhow::Result<()> {
-    let cells = [
-        &record.reference,
-        &minute(record)?,
-        &record.country,
-        &record.states.join(","),
-        &record.domain_name,
-        &record.organization_name,
-    ];
-    Ok(writeln!(out, "{}", cells.map(String::as_str).join("\t"))?)
+/// An application as other programs get it.
+#[derive(Serialize)]
+pub(super) struct Exported<'a> {
+    #[serde(flatten)]
+    record: &'a Record,
+    icann_region: String,
+}
+
+impl<'a> Exported<'a> {
+    pub(super) fn of(record: &'a Record) -> Self {
+        Self {
+            record,
+            icann_region: icann_region(record),
+        }
+    }
 }
 
 /// The application of a reference, or why there is none.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::exit::NotNow;
+use super::cli::NotNow;
 use super::terminal::{Output, counted};
 use crate::database::{Database, Pool};
 use crate::mailer::{BounceAddress, read_bounce};

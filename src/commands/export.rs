@@ -5,21 +5,17 @@ use std::io::Write;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use indicatif::ProgressBar;
-use serde::Serialize;
+use time::UtcOffset;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
 
-use super::applications::{found, reading};
-use super::command_line::Format;
-use super::csv;
+use super::applications::{Exported, found, icann_region, reading};
+use super::cli::Format;
+use super::spreadsheet::keep_text;
 use super::terminal::progress;
 use super::write_json;
 use crate::database::Pool;
-use crate::membership::{self, Filter, Record};
-use crate::values::Country;
-
-/// ICANN's region of its country.
-pub(super) fn region(record: &Record) -> String {
-    Country::parse(&record.country).map_or_else(|_| "unknown".into(), |country| country.region().to_string())
-}
+use crate::membership::{self, Filter, QUESTIONS, Question, Record, Rule};
 
 /// The applications that a filter lets through, or that of a reference, read as they are written.
 ///
@@ -52,7 +48,7 @@ pub(super) async fn export(
 
 async fn write(records: Records<'_>, format: Format, out: &mut impl Write) -> anyhow::Result<()> {
     match format {
-        Format::Csv => csv::export(records, out).await,
+        Format::Csv => export_csv(records, out).await,
         Format::Jsonl => export_jsonl(records, out).await,
     }
 }
@@ -66,28 +62,62 @@ fn bar(count: Option<i64>) -> anyhow::Result<ProgressBar> {
 }
 
 /// Applications as they are read.
-pub(super) type Records<'a> = BoxStream<'a, sqlx::Result<Record>>;
-
-/// An application as other programs get it.
-#[derive(Serialize)]
-pub(super) struct Exported<'a> {
-    #[serde(flatten)]
-    record: &'a Record,
-    icann_region: String,
-}
-
-impl<'a> Exported<'a> {
-    pub(super) fn of(record: &'a Record) -> Self {
-        Self {
-            record,
-            icann_region: region(record),
-        }
-    }
-}
+type Records<'a> = BoxStream<'a, sqlx::Result<Record>>;
 
 async fn export_jsonl(mut records: Records<'_>, out: &mut impl Write) -> anyhow::Result<()> {
     while let Some(record) = records.try_next().await? {
         write_json(&Exported::of(&record), out)?;
     }
     Ok(())
+}
+
+/// RFC 3339 with as many digits as PostgreSQL has, so that the column sorts as text. No spreadsheet takes it for a date
+/// because of its `Z`.
+const INSTANT: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
+
+/// Columns after the answers, which the site worked out.
+const WORKED_OUT: [&str; 4] = ["domain_name_ascii", "icann_region", "suspicions", "states"];
+
+/// Writes a table with one row for each application. It begins with a byte order mark, without which a spreadsheet takes
+/// UTF-8 for its own old encoding.
+///
+/// # Errors
+/// The database's, or that of writing.
+async fn export_csv(mut records: Records<'_>, out: &mut impl Write) -> anyhow::Result<()> {
+    write!(out, "\u{feff}")?;
+    let mut csv = csv::Writer::from_writer(out);
+    let asked = QUESTIONS.iter().map(|question| question.name);
+    csv.write_record(["reference", "received_at"].into_iter().chain(asked).chain(WORKED_OUT))?;
+    while let Some(record) = records.try_next().await? {
+        csv.write_record(cells(&record)?.iter().map(|cell| keep_text(cell)))?;
+    }
+    Ok(csv.flush()?)
+}
+
+fn cells(record: &Record) -> anyhow::Result<Vec<String>> {
+    let answers = record.answers();
+    let received_at = record.received_at.to_offset(UtcOffset::UTC).format(INSTANT)?;
+    let mut cells = vec![record.reference.clone(), received_at];
+    cells.extend(
+        QUESTIONS
+            .iter()
+            .map(|question| answer(question, answers.all(question.field))),
+    );
+    cells.extend([
+        record.domain_name_ascii.clone(),
+        icann_region(record),
+        record.suspicions.join(" "),
+        record.states.join(" "),
+    ]);
+    Ok(cells)
+}
+
+/// A box that was left unticked is an answer too.
+fn answer(question: &Question, given: &[String]) -> String {
+    match question.rule {
+        Rule::Yes if given.is_empty() => "no".to_owned(),
+        Rule::AnyOf(_) if given.is_empty() => "none".to_owned(),
+        _ => given.join(" "),
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::exit::NotFound;
+use super::cli::NotFound;
 use super::terminal::{Output, counted};
 use crate::database::Pool;
 use crate::mailer::{Email, Mailer, Purpose, Stamp};

@@ -1,26 +1,23 @@
 //! What an operator can do from a terminal, beside a running site or without one.
 
+mod application_list;
 mod applications;
 mod bounced;
-mod command_line;
-mod csv;
+mod cli;
 mod doctor;
-mod exit;
 mod export;
 mod mail;
 mod spreadsheet;
-mod table;
 mod terminal;
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 
-pub use command_line::{
-    ApplicationsCommand, Command, CommandLine, Conditions, EXIT_STATUS, Format, MailCommand, StoredCommand,
+pub use cli::{
+    ApplicationsCommand, Command, CommandLine, Conditions, EXIT_STATUS, Format, MailCommand, StoredCommand, status,
 };
 pub use doctor::doctor;
-pub use exit::status;
 use terminal::{Output, waited_for};
 
 use crate::database::{Database, Pool};
@@ -63,7 +60,7 @@ async fn with_database(command: StoredCommand, pool: &Pool, out: &mut impl Write
 async fn with_applications(command: ApplicationsCommand, pool: &Pool, out: &mut impl Write) -> anyhow::Result<()> {
     use ApplicationsCommand::{Erase, Export, List, Release, Show};
     match command {
-        List { conditions, json } => applications::list(pool, conditions.into(), json, out).await,
+        List { conditions, json } => application_list::list(pool, conditions.into(), json, out).await,
         Show { reference, json } => applications::show(pool, &reference, json, out).await,
         Release { reference } => applications::release(pool, &reference, out).await,
         Erase {
@@ -96,8 +93,8 @@ fn write_json(value: &impl Serialize, out: &mut impl Write) -> anyhow::Result<()
 #[must_use]
 pub fn is_unread(error: &anyhow::Error) -> bool {
     let kind = |cause: &(dyn std::error::Error + 'static)| {
-        let of_csv = |error: &::csv::Error| match error.kind() {
-            ::csv::ErrorKind::Io(error) => Some(error.kind()),
+        let of_csv = |error: &csv::Error| match error.kind() {
+            csv::ErrorKind::Io(error) => Some(error.kind()),
             _ => None,
         };
         let json = cause.downcast_ref().and_then(serde_json::Error::io_error_kind);

@@ -3,10 +3,14 @@
 
 use std::io::Write;
 
+use futures_util::TryStreamExt as _;
 use time::macros::format_description;
 
-use super::terminal::{Terminal, Tone, fit};
-use crate::membership::{Record, State};
+use super::applications::{Exported, reading};
+use super::terminal::{Terminal, Tone, counted, fit};
+use super::write_json;
+use crate::database::Pool;
+use crate::membership::{self, Filter, Record, State};
 
 /// Between columns.
 const GAP: &str = "  ";
@@ -17,7 +21,7 @@ const MINUTE: usize = "2026-11-25 14:06".len();
 const WIDE: usize = 100;
 
 /// What may be in any script is at the end, and shares what is left.
-pub(super) struct Table {
+struct Table {
     terminal: Terminal,
     received: usize,
     domain: usize,
@@ -25,7 +29,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub(super) fn within(width: usize, terminal: Terminal) -> Self {
+    fn within(width: usize, terminal: Terminal) -> Self {
         let received = if width < WIDE { DAY } else { MINUTE };
         let rest = width.saturating_sub(REFERENCE + received + 2 + STATE + 5 * GAP.len());
         let domain = (rest * 2 / 5).min(30);
@@ -37,7 +41,7 @@ impl Table {
         }
     }
 
-    pub(super) fn write(&self, record: &Record, is_first: bool, out: &mut impl Write) -> anyhow::Result<()> {
+    fn write(&self, record: &Record, is_first: bool, out: &mut impl Write) -> anyhow::Result<()> {
         if is_first {
             let received = if self.received == DAY {
                 "Received"
@@ -78,7 +82,41 @@ fn tone(state: &str) -> Tone {
 }
 
 /// When an application was received, in UTC.
-pub(super) fn minute(record: &Record) -> anyhow::Result<String> {
+fn minute(record: &Record) -> anyhow::Result<String> {
     let format = format_description!("[year]-[month]-[day] [hour]:[minute]");
     Ok(record.received_at.format(format)?)
+}
+
+/// One line or one object for each.
+pub(super) async fn list(pool: &Pool, filter: Filter, json: bool, out: &mut impl Write) -> anyhow::Result<()> {
+    let terminal = Terminal::of_stdout();
+    let table = terminal.width.map(|width| Table::within(width, terminal));
+    let mut session = reading(pool, &filter).await?;
+    let mut records = membership::records(&mut *session, filter);
+    let mut count = 0_u64;
+    while let Some(record) = records.try_next().await? {
+        match &table {
+            _ if json => write_json(&Exported::of(&record), out)?,
+            Some(table) => table.write(&record, count == 0, out)?,
+            None => write_line(&record, out)?,
+        }
+        count += 1;
+    }
+    match table {
+        Some(_) if !json => Ok(writeln!(out, "{}", counted(count, "application"))?),
+        _ => Ok(()),
+    }
+}
+
+/// For other programs: a tab is in no answer of one line.
+fn write_line(record: &Record, out: &mut impl Write) -> anyhow::Result<()> {
+    let cells = [
+        &record.reference,
+        &minute(record)?,
+        &record.country,
+        &record.states.join(","),
+        &record.domain_name,
+        &record.organization_name,
+    ];
+    Ok(writeln!(out, "{}", cells.map(String::as_str).join("\t"))?)
 }

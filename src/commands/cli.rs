@@ -8,7 +8,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use time::macros::format_description;
 use time::{Date, Duration, OffsetDateTime};
 
-use super::exit::NotNow;
+use crate::database::{Unsuitable, embedded, is_away};
 use crate::membership::{Filter, Search, State};
 use crate::outbox::EmailFilter;
 use crate::settings::Faults;
@@ -268,6 +268,51 @@ where
         let named = all.into_iter().find(|one| word(*one) == typed);
         named.ok_or("unknown")
     })
+}
+
+const FAILED: u8 = 1;
+const NOT_FOUND: u8 = 3;
+/// `EX_TEMPFAIL` of sysexits.h: the mail server keeps the mail and tries again.
+pub const TRY_AGAIN: u8 = 75;
+/// `EX_UNAVAILABLE` of sysexits.h.
+const UNAVAILABLE: u8 = 69;
+/// `EX_CONFIG` of sysexits.h: to start again cannot help.
+const CONFIG: u8 = 78;
+
+/// Nothing has what was asked for. A sentence.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct NotFound(pub String);
+
+/// A mail that a mail server handed over could not be processed.
+#[derive(Debug, thiserror::Error)]
+#[error("The mail could not be processed now. Deliver it again later")]
+pub struct NotNow;
+
+/// Whether somebody has to change the database or the settings.
+fn is_for_people(why: &Unsuitable) -> bool {
+    !matches!(why, Unsuitable::Empty | Unsuitable::Behind)
+}
+
+/// The exit status for this error.
+#[must_use]
+pub fn status(error: &anyhow::Error) -> u8 {
+    let of = |cause: &(dyn std::error::Error + 'static)| {
+        let embedded = cause.downcast_ref::<embedded::Error>();
+        let is_final = embedded.is_some_and(embedded::Error::is_final);
+        if is_final || cause.is::<Faults>() || cause.downcast_ref().is_some_and(is_for_people) {
+            Some(CONFIG)
+        } else if cause.is::<NotFound>() {
+            Some(NOT_FOUND)
+        } else {
+            cause.downcast_ref().is_some_and(is_away).then_some(UNAVAILABLE)
+        }
+    };
+    // It comes with its reason, which would have a status of its own.
+    if error.downcast_ref::<NotNow>().is_some() {
+        return TRY_AGAIN;
+    }
+    error.chain().find_map(of).unwrap_or(FAILED)
 }
 
 #[cfg(test)]
