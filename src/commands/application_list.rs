@@ -1,26 +1,27 @@
-//! Applications as a table on a terminal: written as they are read, however many, so that its columns follow from the
-//! terminal alone.
+//! The list of applications: a table on a terminal, lines for other programs. Rows are written as they are read, so the
+//! widths of columns depend on the terminal alone.
 
 use std::io::Write;
 
 use futures_util::TryStreamExt as _;
 use time::macros::format_description;
 
-use super::applications::{Exported, reading};
+use super::applications::{Exported, open_for_reading};
 use super::terminal::{Terminal, Tone, counted, fit};
 use super::write_json;
 use crate::database::Pool;
 use crate::membership::{self, Filter, Record, State};
 
-/// Between columns.
+/// The space between columns.
 const GAP: &str = "  ";
 const REFERENCE: usize = "NPOC-ACDE-FGHJ".len();
 const STATE: usize = "suspected".len();
 const DAY: usize = "2026-11-25".len();
 const MINUTE: usize = "2026-11-25 14:06".len();
+/// The terminal width from which rows show the time of day.
 const WIDE: usize = 100;
 
-/// What may be in any script is at the end, and shares what is left.
+/// The widths of the table's columns. The last two columns may hold any script, and share the remaining width.
 struct Table {
     terminal: Terminal,
     received: usize,
@@ -29,7 +30,7 @@ struct Table {
 }
 
 impl Table {
-    fn within(width: usize, terminal: Terminal) -> Self {
+    fn with_width(width: usize, terminal: Terminal) -> Self {
         let received = if width < WIDE { DAY } else { MINUTE };
         let rest = width.saturating_sub(REFERENCE + received + 2 + STATE + 5 * GAP.len());
         let domain = (rest * 2 / 5).min(30);
@@ -52,11 +53,11 @@ impl Table {
             let heads = self.terminal.toned(Tone::Heading, heads.join(GAP).trim_end());
             writeln!(out, "{heads}")?;
         }
-        let minute = minute(record)?;
+        let received_at = received_at(record)?;
         let state = record.states.first().map_or("", String::as_str);
         let mut row = self.row([
             &record.reference,
-            minute.get(..self.received).unwrap_or(&minute),
+            received_at.get(..self.received).unwrap_or(&received_at),
             &record.country,
             state,
             &record.domain_name,
@@ -81,17 +82,17 @@ fn tone(state: &str) -> Tone {
     }
 }
 
-/// When an application was received, in UTC.
-fn minute(record: &Record) -> anyhow::Result<String> {
+/// Returns the minute of arrival, in UTC.
+fn received_at(record: &Record) -> anyhow::Result<String> {
     let format = format_description!("[year]-[month]-[day] [hour]:[minute]");
     Ok(record.received_at.format(format)?)
 }
 
-/// One line or one object for each.
+/// Lists applications: as a table, as lines or as JSON objects.
 pub(super) async fn list(pool: &Pool, filter: Filter, json: bool, out: &mut impl Write) -> anyhow::Result<()> {
     let terminal = Terminal::of_stdout();
-    let table = terminal.width.map(|width| Table::within(width, terminal));
-    let mut session = reading(pool, &filter).await?;
+    let table = terminal.width.map(|width| Table::with_width(width, terminal));
+    let mut session = open_for_reading(pool, &filter).await?;
     let mut records = membership::records(&mut *session, filter);
     let mut count = 0_u64;
     while let Some(record) = records.try_next().await? {
@@ -108,11 +109,11 @@ pub(super) async fn list(pool: &Pool, filter: Filter, json: bool, out: &mut impl
     }
 }
 
-/// For other programs: a tab is in no answer of one line.
+/// Writes a line for other programs. No answer of one line contains a tab.
 fn write_line(record: &Record, out: &mut impl Write) -> anyhow::Result<()> {
     let cells = [
         &record.reference,
-        &minute(record)?,
+        &received_at(record)?,
         &record.country,
         &record.states.join(","),
         &record.domain_name,

@@ -1,5 +1,5 @@
-//! The command line: what may be said, and the words of its help. The manual pages and the completions of shells are
-//! made from the same definitions (deploy/manual.rs).
+//! Commands, options, help texts and exit statuses. deploy/manual.rs generates the manual pages and the shell completions
+//! from them.
 
 use std::path::PathBuf;
 
@@ -14,28 +14,28 @@ use crate::outbox::EmailFilter;
 use crate::settings::Faults;
 use crate::values::{Country, Region};
 
-/// How commands end, in words; [`status`](super::status) works it out.
+/// The exit statuses for people; [`exit_status`] returns them.
 pub const EXIT_STATUS: &str = "\
 0 done
-1 not done, or npoc doctor found something that must be repaired
-2 the command line is wrong
-3 nothing has that reference
+1 not done, or npoc doctor found a failure
+2 invalid command line
+3 no application or email has this reference
 69 the database does not answer
-75 npoc mail bounced could not process the mail now; deliver it again later
-78 starting again cannot help: a setting cannot be used, a newer npoc has changed the database, or the embedded \
-   database cannot run on this machine as it is";
+75 npoc mail bounced cannot process the email now; deliver it again later
+78 a restart cannot help: a setting is invalid, a newer npoc has changed the database, or the embedded database cannot \
+   run on this machine";
 
 /// The site of NPOC, ICANN's Not-for-Profit Organizations Constituency.
 ///
-/// Without a command it serves. Settings come from the environment and from a file, which is .env unless one is named.
-/// Where the Debian package is installed, systemd has it serve, and its file is /etc/npoc/npoc.env.
+/// Without a command, npoc serves the site. Settings come from the environment and from a file, by default .env.
+/// With the Debian package, systemd runs npoc, and the file is /etc/npoc/npoc.env.
 #[derive(Debug, Parser)]
 #[command(name = "npoc", version, about, disable_help_subcommand = true, after_long_help = after_help())]
 pub struct CommandLine {
-    /// The file of settings, instead of .env; the environment takes precedence
+    /// Read settings from this file instead of .env; the environment takes precedence
     #[arg(long, global = true, value_name = "FILE")]
     pub settings: Option<PathBuf>,
-    /// What to do; to serve where nothing is said.
+    /// The command; `serve` by default.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
@@ -44,153 +44,153 @@ fn after_help() -> String {
     format!("Exit status:\n  {}", EXIT_STATUS.replace('\n', "\n  "))
 }
 
-/// What the program can do.
+/// A command.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve the site and deliver its mail until told to stop
+    /// Serve the site and deliver its mail until stopped by a signal
     Serve,
-    /// Look whether all that the site needs is as it should be, and say what to do where it is not
+    /// Check everything that the site needs, and say how to fix what is wrong
     ///
-    /// Looks at settings, database, migrations, mail that waits, relay, public address, clock and disk. Sends no mail
-    /// and changes nothing.
+    /// Checks settings, database, migrations, waiting mail, relay, public address, clock and disk. Sends no mail and
+    /// changes nothing.
     Doctor {
-        /// Write one JSON object for each finding
+        /// Print one JSON object per finding
         #[arg(long)]
         json: bool,
     },
-    /// One that works on the database
+    /// A command that uses the database
     #[command(flatten)]
     Stored(StoredCommand),
 }
 
-/// What works on the database.
+/// A command that uses the database.
 #[derive(Debug, Subcommand)]
 pub enum StoredCommand {
-    /// Bring the database up to date and end
+    /// Create or update the tables of the database
     Migrate,
-    /// Look after mail
+    /// Manage mail
     #[command(subcommand)]
     Mail(MailCommand),
-    /// Read applications
+    /// Manage applications
     #[command(subcommand)]
     Applications(ApplicationsCommand),
 }
 
 impl StoredCommand {
-    /// The error of this command without settings. A mail that was handed over must not be lost for it.
+    /// Returns the error of this command for invalid settings. `mail bounced` asks the mail server to try again, so that no
+    /// email is lost.
     #[must_use]
     pub fn without_settings(&self, faults: Faults) -> anyhow::Error {
         let error = anyhow::Error::new(faults);
         match self {
-            Self::Mail(MailCommand::Bounced { .. }) => error.context(NotNow),
+            Self::Mail(MailCommand::Bounced { .. }) => error.context(TryAgainLater),
             _ => error,
         }
     }
 }
 
-/// Looking after mail.
+/// A command that manages mail.
 #[derive(Debug, Subcommand)]
 pub enum MailCommand {
-    /// List unsent mail, oldest first, and the state of the relay
+    /// List unsent mail, oldest first, and show a failing relay
     List {
-        /// Only mail in this state; bounced: sent, and came back
+        /// Only mail in this state; bounced: sent and returned
         #[arg(long, value_name = "STATE", value_parser = one_of(EmailFilter::ALL, EmailFilter::name))]
         state: Option<EmailFilter>,
-        /// Write one JSON object for each mail
+        /// Print one JSON object per email
         #[arg(long)]
         json: bool,
     },
-    /// Make unsent mail due now: that of one reference, or all but what is held or for the digest
+    /// Send unsent mail now: of one reference, or all except held mail and mail for the digest
     Retry {
-        /// Such as NPOC-ACDE-FGHJ
+        /// A reference such as NPOC-ACDE-FGHJ
         reference: Option<String>,
     },
-    /// Read bounces, and record which emails came back
+    /// Read bounces, and record which emails were returned
     ///
-    /// Reads one mail from standard input, as mail servers hand it over, or an mbox file, or the new mails of a Maildir.
-    /// Ends with 0 for any mail, ours or not, and with 75 if the database or the settings cannot be used, so that the
-    /// mail server keeps the mail and tries again.
+    /// Reads one email from standard input (a mail server's pipe), an mbox file, or the new emails of a Maildir. Exits
+    /// with 0 for any email. Exits with 75 if the database is unavailable or a setting is invalid, so that the mail server
+    /// keeps the email and tries again.
     Bounced {
         /// An mbox file or a Maildir folder, instead of standard input
         path: Option<PathBuf>,
     },
-    /// Send a test mail now, to see that the relay takes it
+    /// Send a test email now
     Test {
-        /// To whom
+        /// The recipient
         address: String,
     },
 }
 
-/// Reading applications.
+/// A command that manages applications.
 #[derive(Debug, Subcommand)]
 pub enum ApplicationsCommand {
-    /// List applications, oldest first: all, or those that meet every condition that is given
+    /// List applications, oldest first: all, or those that match every condition
     ///
-    /// On a terminal, as a table that fits. Elsewhere one line for each, with tabs between reference, time, country,
-    /// state, domain name and name.
+    /// Prints a table on a terminal. Otherwise prints one line per application, with tabs between reference, time,
+    /// country, state, domain name and name.
     List {
-        /// Which ones
+        /// The conditions.
         #[command(flatten)]
         conditions: Conditions,
-        /// Write one JSON object for each application, with every answer
+        /// Print one JSON object per application, with every answer
         #[arg(long)]
         json: bool,
     },
-    /// Show one application whole, with its mails and its history
+    /// Show one application with its mail and its history
     Show {
-        /// Such as NPOC-ACDE-FGHJ
+        /// A reference such as NPOC-ACDE-FGHJ
         reference: String,
-        /// Write it as one JSON object
+        /// Print one JSON object
         #[arg(long)]
         json: bool,
     },
-    /// Remove the mark of possible spam from an application
+    /// Remove the spam flag of an application
     Release {
-        /// Such as NPOC-ACDE-FGHJ
+        /// A reference such as NPOC-ACDE-FGHJ
         reference: String,
     },
-    /// Erase applications for good, with the words of their mails; the history keeps that it happened
+    /// Erase applications and the contents of their mail for good; the history records the erasure
     #[command(group = ArgGroup::new("which").required(true))]
     Erase {
-        /// Such as NPOC-ACDE-FGHJ
+        /// A reference such as NPOC-ACDE-FGHJ
         #[arg(group = "which")]
         reference: Option<String>,
-        /// All that arrived more than this number of days ago
+        /// All applications that arrived more than this number of days ago
         #[arg(long, group = "which", value_name = "DAYS", value_parser = clap::value_parser!(u16).range(30..))]
         older_than: Option<u16>,
-        /// Ask nothing first; needed where nobody can be asked
+        /// Do not ask for confirmation; required without a terminal
         #[arg(long)]
         yes: bool,
-        /// Erase by age although the clocks are apart, or jumped: the time of the database is right
+        /// Erase by age although the clocks disagree or jumped; use this if the database's time is right
         #[arg(long, requires_all = ["older_than", "yes"])]
         despite_clock: bool,
     },
-    /// Write applications to standard output: all, those that meet every condition that is given, or one, for its applicant
-    /// to have
+    /// Export applications to standard output: all, those that match every condition, or one for its applicant
     Export {
-        /// In which format
+        /// The format
         #[arg(long, value_enum, default_value_t = Format::Csv)]
         format: Format,
-        /// Only that of this reference, such as NPOC-ACDE-FGHJ
+        /// Only the application with this reference, such as NPOC-ACDE-FGHJ
         #[arg(long, conflicts_with = "Conditions")]
         reference: Option<String>,
-        /// Which ones
+        /// The conditions.
         #[command(flatten)]
         conditions: Conditions,
     },
 }
 
-/// How an export is written.
+/// The format of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// For spreadsheets: a cell that one would take for a formula, a number, a date or a truth value begins with an
-    /// apostrophe, since CSV has no other way to say that it is text
+    /// For spreadsheets. An apostrophe protects each cell that a spreadsheet would convert to a formula, a number, a date
+    /// or a truth value
     Csv,
-    /// JSON Lines, one exact object for each application
+    /// JSON Lines: one object per application, with exact answers
     Jsonl,
 }
 
-/// Which applications are meant.
+/// The conditions that select applications.
 #[derive(Args, Clone, Debug)]
 pub struct Conditions {
     /// Received on this day (UTC) or later
@@ -199,16 +199,16 @@ pub struct Conditions {
     /// Received on this day (UTC) or earlier
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
     until: Option<Date>,
-    /// Of this country: a name that people know it by, or its code of two or three letters; may be given again
+    /// From this country: a common name, or a code of two or three letters; repeatable
     #[arg(long, value_name = "COUNTRY", value_parser = country)]
     country: Vec<Country>,
-    /// Of this region of ICANN's; may be given again
+    /// From this ICANN region; repeatable
     #[arg(long, value_name = "REGION", value_parser = one_of(Region::ALL, Region::word))]
     region: Vec<Region>,
-    /// In this state: marked as what may be spam; its applicant's mail held; a mail given up or waiting; all mailed
+    /// In this state: suspected of spam; the applicant's mail held; an email given up or waiting; all mailed
     #[arg(long, value_name = "STATE", value_parser = one_of(State::ALL, State::name))]
     state: Option<State>,
-    /// With this text in an answer, in any case; or of this reference, domain name or mail address, in any spelling
+    /// With this text in an answer, in any case, or with this reference, domain name or email address, in any spelling
     #[arg(long, value_name = "TEXT")]
     text: Option<String>,
 }
@@ -227,80 +227,78 @@ impl From<Conditions> for Filter {
     }
 }
 
-/// Those of a country and of a region, where both are given; none said is any.
+/// Returns the countries that match both lists. An empty list matches every country; `None` means no restriction.
 fn countries(countries: &[Country], regions: &[Region]) -> Option<Vec<Country>> {
     if countries.is_empty() && regions.is_empty() {
         return None;
     }
-    let is_meant = |country: &Country| {
+    let is_selected = |country: &Country| {
         (countries.is_empty() || countries.contains(country))
             && (regions.is_empty() || regions.contains(&country.region()))
     };
-    Some(Country::all().filter(is_meant).collect())
+    Some(Country::all().filter(is_selected).collect())
 }
 
 fn day(typed: &str) -> Result<Date, String> {
     let today = OffsetDateTime::now_utc().date();
     Date::parse(typed, format_description!("[year]-[month]-[day]"))
-        .map_err(|_| format!("a day is written like {today}"))
+        .map_err(|_| format!("expected a day such as {today}"))
 }
 
 fn country(typed: &str) -> Result<Country, String> {
-    let or_near = || match &Country::near(typed)[..] {
-        [] => "no country has that name, or that code in ISO 3166-1".to_owned(),
-        near => {
-            let near: Vec<_> = near
-                .iter()
-                .map(|country| format!("{} ({})", country.name(), country.code()))
-                .collect();
-            format!("no single country has that name; the nearest are: {}", near.join(", "))
+    Country::find(typed).ok_or_else(|| {
+        let in_words = |country: Country| format!("{} ({})", country.name(), country.code());
+        let near: Vec<_> = Country::near(typed).into_iter().map(in_words).collect();
+        if near.is_empty() {
+            "no country has this name or this ISO 3166-1 code".to_owned()
+        } else {
+            format!("no single country has this name; the nearest are: {}", near.join(", "))
         }
-    };
-    Country::find(typed).ok_or_else(or_near)
+    })
 }
 
-/// One of these, by its word.
-fn one_of<T, const N: usize>(all: [T; N], word: fn(T) -> &'static str) -> impl TypedValueParser<Value = T>
+/// Returns a parser that takes one of these values by its name.
+fn one_of<T, const N: usize>(all: [T; N], name: fn(T) -> &'static str) -> impl TypedValueParser<Value = T>
 where
     T: Copy + Send + Sync + 'static,
 {
-    PossibleValuesParser::new(all.map(word)).try_map(move |typed| {
-        let named = all.into_iter().find(|one| word(*one) == typed);
+    PossibleValuesParser::new(all.map(name)).try_map(move |typed| {
+        let named = all.into_iter().find(|one| name(*one) == typed);
         named.ok_or("unknown")
     })
 }
 
 const FAILED: u8 = 1;
 const NOT_FOUND: u8 = 3;
-/// `EX_TEMPFAIL` of sysexits.h: the mail server keeps the mail and tries again.
-pub const TRY_AGAIN: u8 = 75;
+/// `EX_TEMPFAIL` of sysexits.h: the mail server keeps the email and tries again.
+const TRY_AGAIN: u8 = 75;
 /// `EX_UNAVAILABLE` of sysexits.h.
 const UNAVAILABLE: u8 = 69;
-/// `EX_CONFIG` of sysexits.h: to start again cannot help.
+/// `EX_CONFIG` of sysexits.h: a restart cannot help.
 const CONFIG: u8 = 78;
 
-/// Nothing has what was asked for. A sentence.
+/// An error that no record has the given reference, as a sentence.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct NotFound(pub String);
 
-/// A mail that a mail server handed over could not be processed.
+/// An error that asks a mail server to deliver an email again later.
 #[derive(Debug, thiserror::Error)]
-#[error("The mail could not be processed now. Deliver it again later")]
-pub struct NotNow;
+#[error("The email cannot be processed now. Deliver it again later")]
+pub struct TryAgainLater;
 
-/// Whether somebody has to change the database or the settings.
-fn is_for_people(why: &Unsuitable) -> bool {
+/// Returns whether only an operator can make the database suitable.
+fn needs_operator(why: &Unsuitable) -> bool {
     !matches!(why, Unsuitable::Empty | Unsuitable::Behind)
 }
 
-/// The exit status for this error.
+/// Returns the exit status for an error.
 #[must_use]
-pub fn status(error: &anyhow::Error) -> u8 {
-    let of = |cause: &(dyn std::error::Error + 'static)| {
+pub fn exit_status(error: &anyhow::Error) -> u8 {
+    let status_of = |cause: &(dyn std::error::Error + 'static)| {
         let embedded = cause.downcast_ref::<embedded::Error>();
         let is_final = embedded.is_some_and(embedded::Error::is_final);
-        if is_final || cause.is::<Faults>() || cause.downcast_ref().is_some_and(is_for_people) {
+        if is_final || cause.is::<Faults>() || cause.downcast_ref().is_some_and(needs_operator) {
             Some(CONFIG)
         } else if cause.is::<NotFound>() {
             Some(NOT_FOUND)
@@ -308,11 +306,11 @@ pub fn status(error: &anyhow::Error) -> u8 {
             cause.downcast_ref().is_some_and(is_away).then_some(UNAVAILABLE)
         }
     };
-    // It comes with its reason, which would have a status of its own.
-    if error.downcast_ref::<NotNow>().is_some() {
+    // First, since its cause may have another exit status.
+    if error.downcast_ref::<TryAgainLater>().is_some() {
         return TRY_AGAIN;
     }
-    error.chain().find_map(of).unwrap_or(FAILED)
+    error.chain().find_map(status_of).unwrap_or(FAILED)
 }
 
 #[cfg(test)]
@@ -322,7 +320,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn the_command_line_definition_is_valid() {
         CommandLine::command().debug_assert();
     }
 

@@ -1,4 +1,4 @@
-//! Applications for other programs: spreadsheets, and whatever reads JSON.
+//! Exports of applications, as CSV for spreadsheets and as JSON Lines for other programs.
 
 use std::io::Write;
 
@@ -9,7 +9,7 @@ use time::UtcOffset;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
-use super::applications::{Exported, found, icann_region, reading};
+use super::applications::{Exported, find_or_explain, icann_region, open_for_reading};
 use super::cli::Format;
 use super::spreadsheet::keep_text;
 use super::terminal::progress;
@@ -17,10 +17,10 @@ use super::write_json;
 use crate::database::Pool;
 use crate::membership::{self, Filter, QUESTIONS, Question, Record, Rule};
 
-/// The applications that a filter lets through, or that of a reference, read as they are written.
+/// Exports the applications that a filter selects, or the application with a reference. Reads each one as it is written.
 ///
 /// # Errors
-/// The database's, or that nothing has the reference.
+/// Returns an error if the database is unavailable, the output cannot be written, or no application has the reference.
 pub(super) async fn export(
     pool: &Pool,
     format: Format,
@@ -28,16 +28,16 @@ pub(super) async fn export(
     filter: Filter,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
-    let mut session = reading(pool, &filter).await?;
+    let mut session = open_for_reading(pool, &filter).await?;
     let (filter, count) = match reference {
-        Some(reference) => (
-            found(&mut session, reference).await.map(|_| Filter::of(reference))?,
-            Some(1),
-        ),
+        Some(reference) => {
+            find_or_explain(&mut session, reference).await?;
+            (Filter::of(reference), Some(1))
+        }
         None if filter.lets_all_through() => (filter, Some(membership::count(&mut *session).await?)),
         None => (filter, None),
     };
-    let bar = bar(count)?;
+    let bar = progress_bar(count)?;
     let records = membership::records(&mut *session, filter)
         .inspect_ok(|_| bar.inc(1))
         .boxed();
@@ -53,15 +53,15 @@ async fn write(records: Records<'_>, format: Format, out: &mut impl Write) -> an
     }
 }
 
-/// None where there are conditions: how many applications meet them is known only when they are read.
-fn bar(count: Option<i64>) -> anyhow::Result<ProgressBar> {
+/// Returns a hidden bar if there are conditions, since the number of matches is unknown until the end.
+fn progress_bar(count: Option<i64>) -> anyhow::Result<ProgressBar> {
     Ok(match count {
         Some(count) => progress(u64::try_from(count)?, "applications"),
         None => ProgressBar::hidden(),
     })
 }
 
-/// Applications as they are read.
+/// Applications, streamed from the database.
 type Records<'a> = BoxStream<'a, sqlx::Result<Record>>;
 
 async fn export_jsonl(mut records: Records<'_>, out: &mut impl Write) -> anyhow::Result<()> {
@@ -71,24 +71,20 @@ async fn export_jsonl(mut records: Records<'_>, out: &mut impl Write) -> anyhow:
     Ok(())
 }
 
-/// RFC 3339 with as many digits as PostgreSQL has, so that the column sorts as text. No spreadsheet takes it for a date
-/// because of its `Z`.
+/// RFC 3339 with PostgreSQL's number of digits, so that the column sorts as text. Its `Z` keeps spreadsheets from
+/// converting it to a date.
 const INSTANT: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
 
-/// Columns after the answers, which the site worked out.
-const WORKED_OUT: [&str; 4] = ["domain_name_ascii", "icann_region", "suspicions", "states"];
+/// Columns after the answers. The site computes them.
+const COMPUTED: [&str; 4] = ["domain_name_ascii", "icann_region", "suspicions", "states"];
 
-/// Writes a table with one row for each application. It begins with a byte order mark, without which a spreadsheet takes
-/// UTF-8 for its own old encoding.
-///
-/// # Errors
-/// The database's, or that of writing.
+/// Writes a table with one row per application. The byte order mark at its beginning tells spreadsheets that it is UTF-8.
 async fn export_csv(mut records: Records<'_>, out: &mut impl Write) -> anyhow::Result<()> {
     write!(out, "\u{feff}")?;
     let mut csv = csv::Writer::from_writer(out);
     let asked = QUESTIONS.iter().map(|question| question.name);
-    csv.write_record(["reference", "received_at"].into_iter().chain(asked).chain(WORKED_OUT))?;
+    csv.write_record(["reference", "received_at"].into_iter().chain(asked).chain(COMPUTED))?;
     while let Some(record) = records.try_next().await? {
         csv.write_record(cells(&record)?.iter().map(|cell| keep_text(cell)))?;
     }
@@ -113,7 +109,7 @@ fn cells(record: &Record) -> anyhow::Result<Vec<String>> {
     Ok(cells)
 }
 
-/// A box that was left unticked is an answer too.
+/// Returns a cell. An unticked box is an answer too.
 fn answer(question: &Question, given: &[String]) -> String {
     match question.rule {
         Rule::Yes if given.is_empty() => "no".to_owned(),

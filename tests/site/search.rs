@@ -220,7 +220,7 @@ async fn one_that_is_being_indexed_is_erased_after_that() {
             erased.join().unwrap()
         })
     });
-    assert_eq!(erasing, "It is erased.\n");
+    assert_eq!(erasing, "The application is erased.\n");
     assert_eq!(site.count("applications").await, 0);
 }
 

@@ -262,7 +262,7 @@ async fn a_mail_server_hands_a_bounce_over_and_is_told_to_come_again_only_withou
     }
     let listed = process::said(site.command(&["mail", "list", "--state", "bounced"]));
     assert!(
-        listed.starts_with("1 bounced mail\n") && listed.contains("came back on"),
+        listed.starts_with("1 bounced mail\n") && listed.contains("returned on"),
         "{listed}"
     );
     assert_eq!(
@@ -297,16 +297,16 @@ async fn collected_bounces_are_read_from_an_mbox_and_a_maildir() {
     };
     assert_eq!(
         read("mbox"),
-        "1 mail recorded as bounced, delayed or reported as spam; 0 recorded before; 1 other.\n"
+        "1 email recorded as bounced, delayed or spam complaint; 0 recorded before; 1 other.\n"
     );
     assert_eq!(
         read("maildir"),
-        "0 mails recorded as bounced, delayed or reported as spam; 1 recorded before; 0 other.\n"
+        "0 emails recorded as bounced, delayed or spam complaint; 1 recorded before; 0 other.\n"
     );
     assert!(folder.join("maildir/cur/1:2,S").is_file(), "it is not read again");
     assert_eq!(
         read("maildir"),
-        "0 mails recorded as bounced, delayed or reported as spam; 0 recorded before; 0 other.\n"
+        "0 emails recorded as bounced, delayed or spam complaint; 0 recorded before; 0 other.\n"
     );
     std::fs::remove_dir_all(folder).unwrap();
 }
