@@ -285,7 +285,7 @@ fn the_doctor_tells_of_newer_programs_while_the_old_are_there() {
         "{of_old}"
     );
     let of_new = found("98\n");
-    assert!(of_new.contains("PostgreSQL 98 is there for it"), "{of_new}");
+    assert!(of_new.contains("PostgreSQL 98 is installed for it"), "{of_new}");
     assert!(!of_new.contains("the newest programs"), "{of_new}");
 }
 
