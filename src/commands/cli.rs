@@ -203,7 +203,7 @@ pub struct Conditions {
     #[arg(long, value_name = "COUNTRY", value_parser = country)]
     country: Vec<Country>,
     /// From this ICANN region; repeatable
-    #[arg(long, value_name = "REGION", value_parser = one_of(Region::ALL, Region::word))]
+    #[arg(long, value_name = "REGION", value_parser = one_of(Region::ALL, Region::name))]
     region: Vec<Region>,
     /// In this state: suspected of spam; the applicant's mail held; an email given up or waiting; all mailed
     #[arg(long, value_name = "STATE", value_parser = one_of(State::ALL, State::name))]

@@ -32,7 +32,7 @@ pub(super) fn slips(answers: &Answers, own_domain: &DomainName) -> Vec<Slip> {
 fn slip(field: Field, given: EmailAddress, own_domain: &DomainName) -> Option<Slip> {
     let likelier = likelier(given.domain(), own_domain);
     let domain = likelier.unwrap_or(given.domain().unicode());
-    let respelled = given.likely();
+    let respelled = given.likely_spelling();
     let mailbox = respelled.as_ref().unwrap_or(&given).mailbox();
     let meant = EmailAddress::parse(&format!("{mailbox}@{domain}")).ok()?;
     let is_near_own = likelier == Some(own_domain.registered());

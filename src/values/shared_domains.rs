@@ -1,5 +1,5 @@
-//! Domains that many organizations and people share: of mail providers, and of hosts for pages. The Public Suffix List does
-//! not tell them from registries that sell names.
+//! Domains that many people share: mail providers, and hosts of pages. The Public Suffix List does not distinguish hosts from
+//! registries.
 
 use super::DomainName;
 

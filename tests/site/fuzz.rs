@@ -191,9 +191,9 @@ fn whatever_is_taken_as_a_mail_address_is_read_back_from_the_outbox_and_from_a_m
             assert_eq!(EmailAddress::parse(&address.to_string()).as_ref(), Ok(&address));
             let wire = address.to_wire().to_string();
             assert_eq!(EmailAddress::parse(&wire).as_ref(), Ok(&address));
-            if let Some(likely) = address.likely() {
+            if let Some(likely) = address.likely_spelling() {
                 assert!(address.is_doubtful() && !likely.is_doubtful(), "{address:?} {likely:?}");
-                assert_eq!((likely.likely(), likely.domain()), (None, address.domain()));
+                assert_eq!((likely.likely_spelling(), likely.domain()), (None, address.domain()));
             }
             let letter = Email {
                 reply_to: Some(address.clone()),

@@ -156,20 +156,17 @@ fn clock(database_time: OffsetDateTime) -> Finding {
     Finding::ok(CLOCK, "this machine's clock and the database's agree.")
 }
 
+const RUNS_MIGRATIONS: &str = "The next start of the site runs the migrations. So does npoc migrate.";
+
 fn migrated(migrations: &Migrations) -> Finding {
     let fail = |says: &str, advice| Finding::fail(MIGRATIONS, says, advice);
     match migrations {
         Migrations::All(all) => Finding::ok(MIGRATIONS, format!("all {all} have run.")),
-        Migrations::None => Finding::warn(
-            MIGRATIONS,
-            "the database is empty.",
-            "The next start of the site creates the tables. So does npoc migrate.",
-        ),
-        Migrations::Missing(missing) => Finding::warn(
-            MIGRATIONS,
-            format!("{missing} have not run yet."),
-            "The next start of the site runs them. So does npoc migrate. Make a backup first.",
-        ),
+        Migrations::None => Finding::warn(MIGRATIONS, "the database is empty.", RUNS_MIGRATIONS),
+        Migrations::Missing(missing) => {
+            let advice = format!("{RUNS_MIGRATIONS} Make a backup first.");
+            Finding::warn(MIGRATIONS, format!("{missing} have not run yet."), advice)
+        }
         Migrations::FromNewer => fail(
             "a newer npoc has changed the database.",
             "Install the newer version again, or restore an older backup.",
