@@ -150,7 +150,7 @@ fn split_mbox(octets: &[u8]) -> Vec<&[u8]> {
 impl Counts {
     fn in_words(&self) -> String {
         format!(
-            "{} recorded as bounced, delayed or spam complaint; {} recorded before; {} other.",
+            "{} recorded as bounce, delay or spam complaint; {} recorded before; {} other.",
             counted(self.marked, "email"),
             self.known_before,
             self.other

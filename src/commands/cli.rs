@@ -101,7 +101,7 @@ pub enum MailCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Send unsent mail now: of one reference, or all except held mail and mail for the digest
+    /// Make unsent mail due now: of one reference, or all except held mail and mail for the digest
     Retry {
         /// A reference such as NPOC-ACDE-FGHJ
         reference: Option<String>,

@@ -176,7 +176,7 @@ fn migrated(migrations: &Migrations) -> Finding {
             "Create a database for the site, and name it in DATABASE_URL.",
         ),
         Migrations::Changed => fail(
-            "one that ran differs from this npoc's.",
+            "a migration that ran differs from this npoc's.",
             "Install the npoc that ran it.",
         ),
     }
@@ -208,7 +208,7 @@ fn waiting(stats: &QueueStats) -> Finding {
         _ => format!(", {for_digest} for the next digest to staff"),
     };
     let says = format!("{waiting} waiting{since}, {given_up} given up, {held} held{digest}.");
-    let advice = "sudo npoc mail list names the emails and reasons; sudo npoc mail retry sends them now.";
+    let advice = "sudo npoc mail list names the emails and reasons; sudo npoc mail retry makes them due now.";
     if oldest_waits > TOO_LONG {
         Finding::fail(MAIL, says, advice)
     } else if oldest_waits > WAITS || given_up + held > 0 {

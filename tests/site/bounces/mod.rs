@@ -297,16 +297,16 @@ async fn collected_bounces_are_read_from_an_mbox_and_a_maildir() {
     };
     assert_eq!(
         read("mbox"),
-        "1 email recorded as bounced, delayed or spam complaint; 0 recorded before; 1 other.\n"
+        "1 email recorded as bounce, delay or spam complaint; 0 recorded before; 1 other.\n"
     );
     assert_eq!(
         read("maildir"),
-        "0 emails recorded as bounced, delayed or spam complaint; 1 recorded before; 0 other.\n"
+        "0 emails recorded as bounce, delay or spam complaint; 1 recorded before; 0 other.\n"
     );
     assert!(folder.join("maildir/cur/1:2,S").is_file(), "it is not read again");
     assert_eq!(
         read("maildir"),
-        "0 emails recorded as bounced, delayed or spam complaint; 0 recorded before; 0 other.\n"
+        "0 emails recorded as bounce, delay or spam complaint; 0 recorded before; 0 other.\n"
     );
     std::fs::remove_dir_all(folder).unwrap();
 }
