@@ -131,6 +131,5 @@ fn test_email(recipient: EmailAddress, public_url: &str, domain: &str) -> Email 
         html: format!("<!doctype html><html lang=\"en\"><title>Test mail</title><p>{text}</p></html>"),
         text,
         purpose: Purpose::Test,
-        is_held: false,
     }
 }

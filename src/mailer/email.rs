@@ -78,8 +78,6 @@ pub struct Email {
     pub html: String,
     /// What it is for.
     pub purpose: Purpose,
-    /// Whether it is not sent unless somebody asks for it.
-    pub is_held: bool,
 }
 
 /// What makes every try of an email the same octets.

@@ -101,7 +101,6 @@ impl NoticeWriter for MailIdentity {
             text: NoticeText(notice()).render()?,
             html: NoticeHtml(notice()).render()?,
             purpose: Purpose::Undelivered,
-            is_held: false,
         }))
     }
 }

@@ -260,7 +260,6 @@ impl Report {
             text: ReportText(self).render()?,
             html: ReportHtml(self).render()?,
             purpose: Purpose::DailyReport,
-            is_held: false,
         })
     }
 

@@ -197,7 +197,6 @@ impl TryFrom<Row> for ClaimedEmail {
                 text: row.body_text,
                 html: row.body_html,
                 purpose: purpose(&row.purpose)?,
-                is_held: false,
             },
         })
     }

@@ -11,10 +11,12 @@ mod ahead;
 mod attempt;
 mod bounces;
 mod claim;
+mod columns;
 mod delivery;
 mod places;
 mod record;
 mod relay_state;
+mod row;
 mod schedule;
 mod status;
 mod undelivered;
@@ -29,8 +31,10 @@ use crate::clock::Clock;
 use crate::database::Pool;
 use crate::mailer::{Email, Mailer};
 pub use bounces::{BounceOutcome, bounce_reports, bounced_between, record_bounce};
+pub use columns::Columns;
 pub use places::MOST_CONNECTIONS;
 pub use relay_state::{RelayState, relay_state};
+pub use row::{EmailRow, as_json};
 pub use status::{
     Confirmation, EmailFilter, EmailStatus, QueueStats, about, confirmation, mailed, oldest_wait, retry, standing,
     unsent, with_state,
@@ -46,72 +50,23 @@ const SENDING_LIMIT: Duration = Duration::from_secs(130);
 /// How long the database may take over a claim or a record, so that a network that swallows its answer ends no delivery.
 const DATABASE_LIMIT: Duration = Duration::from_secs(30);
 
-/// Emails as the columns that an `INSERT … SELECT unnest(…)` takes.
-#[derive(Debug, Default)]
-#[expect(missing_docs, reason = "the columns of the outbox, which the migrations explain")]
-pub struct Columns {
-    pub message_ids: Vec<String>,
-    pub in_replies_to: Vec<Option<String>>,
-    pub references: Vec<Option<String>>,
-    pub recipients: Vec<String>,
-    pub replies_to: Vec<Option<String>>,
-    pub subjects: Vec<String>,
-    pub texts: Vec<String>,
-    pub htmls: Vec<String>,
-    pub purposes: Vec<String>,
-    pub refusals_are_final: Vec<bool>,
-    pub are_held: Vec<bool>,
-}
-
-impl Extend<Email> for Columns {
-    fn extend<T: IntoIterator<Item = Email>>(&mut self, emails: T) {
-        for email in emails {
-            let reply_to = email.reply_to.map(|address| address.to_wire().to_string());
-            self.message_ids.push(email.message_id);
-            self.in_replies_to.push(email.in_reply_to);
-            self.references.push(email.reference);
-            self.recipients.push(email.recipient.to_wire().to_string());
-            self.replies_to.push(reply_to);
-            self.subjects.push(email.subject);
-            self.texts.push(email.text);
-            self.htmls.push(email.html);
-            self.purposes.push(email.purpose.name().to_owned());
-            self.refusals_are_final.push(!email.purpose.is_to_staff());
-            self.are_held.push(email.is_held);
-        }
-    }
-}
-
 /// Queues emails in the transaction of this connection. An email whose Message-ID is there already is not queued again.
 ///
 /// # Errors
-/// The database's error.
+/// Returns an error if the database is unavailable.
 pub async fn queue(connection: &mut PgConnection, emails: impl IntoIterator<Item = Email>) -> sqlx::Result<()> {
-    let mut rows = Columns::default();
-    rows.extend(emails);
-    if rows.message_ids.is_empty() {
+    let rows: Vec<EmailRow> = emails.into_iter().map(EmailRow::from).collect();
+    if rows.is_empty() {
         return Ok(());
     }
     sqlx::query!(
         "INSERT INTO outbox (message_id, in_reply_to, reference, recipient, reply_to, subject, body_text, body_html,
-            purpose, refusal_is_final, is_held, given_up_at)
-        SELECT *, CASE WHEN is_held THEN now() END
-        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-            $8::text[], $9::text[], $10::boolean[], $11::boolean[])
-            AS email (message_id, in_reply_to, reference, recipient, reply_to, subject, body_text, body_html,
-                purpose, refusal_is_final, is_held)
+            purpose, refusal_is_final)
+        SELECT message_id, in_reply_to, reference, recipient, reply_to, subject, body_text, body_html,
+            purpose, refusal_is_final
+        FROM jsonb_populate_recordset(NULL::outbox, $1::text::jsonb)
         ON CONFLICT ON CONSTRAINT outbox_message_id_unique DO NOTHING",
-        &rows.message_ids,
-        &rows.in_replies_to as &[Option<String>],
-        &rows.references as &[Option<String>],
-        &rows.recipients,
-        &rows.replies_to as &[Option<String>],
-        &rows.subjects,
-        &rows.texts,
-        &rows.htmls,
-        &rows.purposes,
-        &rows.refusals_are_final,
-        &rows.are_held
+        as_json(&rows)?
     )
     .execute(connection)
     .await

@@ -218,7 +218,6 @@ fn letter() -> Email {
         text: "Text".into(),
         html: "<p>Text</p>".into(),
         purpose: Purpose::Application,
-        is_held: false,
     }
 }
 

@@ -302,7 +302,6 @@ async fn a_slow_greeting_is_not_a_slow_recipient() {
         text: "t".into(),
         html: "h".into(),
         purpose: Purpose::Application,
-        is_held: false,
     };
     // Greeting, EHLO and MAIL take longer than the limit, and RCPT alone does not. A busy machine may keep RCPT that
     // long: so the relay takes more and more time, and the limit is more and more.
