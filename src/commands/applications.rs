@@ -93,7 +93,7 @@ struct Event<'a> {
 pub(super) async fn show(pool: &Pool, reference: &str, json: bool, out: &mut impl Write) -> anyhow::Result<()> {
     let mut session = pool.session().await?;
     let record = found(&mut session, reference).await?;
-    let mails = outbox::about(&mut *session, reference).await?;
+    let mails = outbox::list_about(&mut *session, reference).await?;
     let history = membership::history(&mut *session, reference).await?;
     let history = history.iter().map(|(happened_at, event)| Event {
         happened_at: *happened_at,

@@ -89,9 +89,9 @@ impl Reader<'_> {
     async fn read_one(&mut self, mail: &[u8]) -> anyhow::Result<()> {
         let report = read_bounce(mail, self.address);
         match outbox::record_bounce(self.pool, self.notices, &report).await? {
-            BounceOutcome::Marked => self.sum.marked += 1,
-            BounceOutcome::KnownBefore => self.sum.known_before += 1,
-            BounceOutcome::SaysNothing | BounceOutcome::Unknown => self.sum.other += 1,
+            BounceOutcome::Recorded => self.sum.marked += 1,
+            BounceOutcome::Duplicate => self.sum.known_before += 1,
+            BounceOutcome::Irrelevant | BounceOutcome::UnknownToken => self.sum.other += 1,
         }
         Ok(())
     }

@@ -47,7 +47,7 @@ async fn apply(site: &TestSite, address: &str) -> String {
 
 /// Why the mail to the applicant is held, if it is.
 async fn hold(site: &TestSite, reference: &str) -> Option<String> {
-    let mails = outbox::about(&site.pool, reference).await.unwrap();
+    let mails = outbox::list_about(&site.pool, reference).await.unwrap();
     let mail = mails
         .into_iter()
         .find(|mail| mail.message_id.contains(".applicant@"))
@@ -285,7 +285,7 @@ async fn several_instances_share_the_ceilings() {
         Process::post_until_stored(sites[number % 2].address, &encode(&good_with(&changes)));
     }
     let pool = sqlx::PgPool::connect_with(empty).await.unwrap();
-    let held = outbox::with_state(&pool, outbox::EmailFilter::Held).await.unwrap();
+    let held = outbox::list(&pool, outbox::EmailFilter::Held).await.unwrap();
     assert_eq!(held.len(), 2, "the last two");
     drop(sites);
     drop(std::fs::remove_dir_all(&home));

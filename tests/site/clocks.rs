@@ -140,7 +140,7 @@ async fn mail_that_a_clock_ahead_put_off_goes_at_once() {
         let (_stop, stopping) = channel(false);
         tokio::spawn(Arc::clone(&site.outbox).run(stopping));
         let sending = async {
-            while !outbox::unsent(&site.pool).await.unwrap().is_empty() {
+            while !outbox::list_unsent(&site.pool).await.unwrap().is_empty() {
                 tokio::time::sleep(std::time::Duration::from_millis(10)).await;
             }
         };
@@ -271,9 +271,9 @@ async fn no_age_is_negative() {
     let site = TestSite::new().await;
     site.apply(&[]).await;
     site.sql("UPDATE outbox SET owed_at = now() + interval '1 day'").await;
-    let standing = outbox::standing(&site.connections).await.unwrap();
+    let standing = outbox::queue_stats(&site.connections).await.unwrap();
     assert_eq!(standing.oldest_waits, Duration::ZERO);
-    assert!(standing.oldest_owed_at.unwrap() <= OffsetDateTime::now_utc() + Duration::MINUTE);
+    assert!(standing.oldest_queued_at.unwrap() <= OffsetDateTime::now_utc() + Duration::MINUTE);
     assert_eq!(site.get("/health/ready").await.body, "ready\noldest unsent mail: 0 s\n");
 }
 
@@ -286,7 +286,7 @@ async fn a_clock_that_was_a_year_ahead_holds_no_mailbox_for_a_year() {
     site.sql("UPDATE outbox SET owed_at = now() + interval '1 year', sent_at = now() + interval '1 year'")
         .await;
     let reference = site.apply(&[]).await;
-    let held = outbox::about(&site.pool, &reference).await.unwrap();
+    let held = outbox::list_about(&site.pool, &reference).await.unwrap();
     assert!(held.iter().all(|mail| !mail.is_held), "{held:?}");
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lettre::message::Mailbox;
 use npoc::mailer::{Mailer, Sender, Transport};
-use npoc::outbox::{self, Outbox, Step};
+use npoc::outbox::{self, DeliveryOutcome, Outbox};
 use npoc::values::EmailAddress;
 use tokio::sync::watch;
 
@@ -57,7 +57,7 @@ async fn both_mails_of_an_application_are_sent_once() {
     let relay = Relay::playing(Part::Accepts).await;
     let site = site_with(&relay).await;
     site.apply(&[]).await;
-    assert_eq!(site.deliver_all().await, [Step::Sent, Step::Sent]);
+    assert_eq!(site.deliver_all().await, [DeliveryOutcome::Sent, DeliveryOutcome::Sent]);
     make_due(&site).await;
     assert_eq!(site.deliver_all().await, []);
     assert_eq!(relay.taken().len(), 2);
@@ -75,8 +75,12 @@ async fn a_mail_server_that_is_away_or_busy_is_tried_again_with_the_same_message
         let relay = Relay::playing(part).await;
         let site = site_with(&relay).await;
         let reference = site.apply(&[]).await;
-        assert_eq!(site.deliver_all().await, [Step::Later, Step::Later], "{part:?}");
-        assert_eq!(outbox::unsent(&site.pool).await.unwrap().len(), 2);
+        assert_eq!(
+            site.deliver_all().await,
+            [DeliveryOutcome::Later, DeliveryOutcome::Later],
+            "{part:?}"
+        );
+        assert_eq!(outbox::list_unsent(&site.pool).await.unwrap().len(), 2);
         relay.play(Part::Accepts);
         let too_early: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox WHERE due_at <= failed_at")
             .fetch_one(&site.pool)
@@ -84,7 +88,7 @@ async fn a_mail_server_that_is_away_or_busy_is_tried_again_with_the_same_message
             .unwrap();
         assert_eq!(too_early, 0, "not before the relay had time");
         make_due(&site).await;
-        assert_eq!(site.deliver_all().await, [Step::Sent, Step::Sent]);
+        assert_eq!(site.deliver_all().await, [DeliveryOutcome::Sent, DeliveryOutcome::Sent]);
         assert!(message_ids(&relay.taken()).iter().all(|id| id.contains(&reference)));
     }
 }
@@ -95,9 +99,12 @@ async fn a_refusal_is_final_for_the_applicant_and_never_for_staff() {
     let site = site_with(&relay).await;
     let reference = site.apply(&[]).await;
     let mut steps = site.deliver_all().await;
-    steps.sort_by_key(|step| *step == Step::GivenUp);
-    assert_eq!(steps, [Step::Later, Step::Later, Step::GivenUp]);
-    let unsent = outbox::unsent(&site.pool).await.unwrap();
+    steps.sort_by_key(|step| *step == DeliveryOutcome::GivenUp);
+    assert_eq!(
+        steps,
+        [DeliveryOutcome::Later, DeliveryOutcome::Later, DeliveryOutcome::GivenUp]
+    );
+    let unsent = outbox::list_unsent(&site.pool).await.unwrap();
     let given_up: Vec<_> = unsent.iter().filter(|mail| mail.given_up_at.is_some()).collect();
     assert_eq!(
         (unsent.len(), given_up.len()),
@@ -116,7 +123,7 @@ async fn a_refusal_is_final_for_the_applicant_and_never_for_staff() {
     );
     assert_eq!(
         site.deliver_all().await,
-        [Step::Sent, Step::Sent, Step::Sent],
+        [DeliveryOutcome::Sent, DeliveryOutcome::Sent, DeliveryOutcome::Sent],
         "one command sends them again"
     );
 }
@@ -130,7 +137,7 @@ async fn staff_are_told_of_a_mail_that_was_given_up_and_why() {
     relay.play(Part::Accepts);
     site.sql("DELETE FROM outbox WHERE message_id LIKE '%.staff@%'").await;
     make_due(&site).await;
-    assert_eq!(site.deliver_all().await, [Step::Sent]);
+    assert_eq!(site.deliver_all().await, [DeliveryOutcome::Sent]);
     let (_, told) = taken_for(&relay, "info@npoc.org");
     assert_eq!(
         told.subject,
@@ -155,8 +162,11 @@ async fn after_all_its_tries_an_applicants_mail_is_kept_and_staffs_is_tried_on()
     site.apply(&[]).await;
     site.sql("UPDATE outbox SET attempts = 14").await;
     let mut steps = site.deliver_all().await;
-    steps.sort_by_key(|step| *step == Step::GivenUp);
-    assert_eq!(steps, [Step::Later, Step::Later, Step::GivenUp]);
+    steps.sort_by_key(|step| *step == DeliveryOutcome::GivenUp);
+    assert_eq!(
+        steps,
+        [DeliveryOutcome::Later, DeliveryOutcome::Later, DeliveryOutcome::GivenUp]
+    );
     assert_eq!(site.count("outbox").await, 3, "both mails, and one that tells staff");
 }
 
@@ -174,9 +184,9 @@ async fn a_panic_is_a_failed_try_and_not_the_end_of_the_worker() {
     );
     let outbox = Outbox::new(site.connections.clone(), mailer, Arc::new(site.head.clone()));
     for _ in 0..2 {
-        assert_eq!(outbox.deliver_next().await.unwrap(), Step::Later);
+        assert_eq!(outbox.deliver_next().await.unwrap(), DeliveryOutcome::Later);
     }
-    let unsent = outbox::unsent(&site.pool).await.unwrap();
+    let unsent = outbox::list_unsent(&site.pool).await.unwrap();
     assert!(
         unsent
             .iter()
@@ -198,7 +208,7 @@ async fn a_lease_that_a_dead_worker_held_is_taken_over() {
         "while the lease lasts, nobody else sends it"
     );
     make_due(&site).await;
-    assert_eq!(site.deliver_all().await, [Step::Sent, Step::Sent]);
+    assert_eq!(site.deliver_all().await, [DeliveryOutcome::Sent, DeliveryOutcome::Sent]);
 }
 
 #[tokio::test]
@@ -206,10 +216,13 @@ async fn a_mail_whose_acknowledgement_was_lost_is_sent_again_with_the_same_messa
     let relay = Relay::playing(Part::Cuts(At::Message)).await;
     let site = site_with(&relay).await;
     site.apply(&[]).await;
-    assert_eq!(site.deliver_all().await, [Step::Later, Step::Later]);
+    assert_eq!(
+        site.deliver_all().await,
+        [DeliveryOutcome::Later, DeliveryOutcome::Later]
+    );
     relay.play(Part::Accepts);
     make_due(&site).await;
-    assert_eq!(site.deliver_all().await, [Step::Sent, Step::Sent]);
+    assert_eq!(site.deliver_all().await, [DeliveryOutcome::Sent, DeliveryOutcome::Sent]);
     let mut ids = message_ids(&relay.taken());
     ids.sort();
     assert_eq!(ids.len(), 4);
@@ -227,7 +240,7 @@ async fn many_workers_on_one_database_send_each_mail_once() {
     for _ in 0..8 {
         let outbox = Arc::clone(&site.outbox);
         workers.push(tokio::spawn(async move {
-            while outbox.deliver_next().await.unwrap() != Step::Nothing {}
+            while outbox.deliver_next().await.unwrap() != DeliveryOutcome::Nothing {}
         }));
     }
     for worker in workers {
@@ -242,7 +255,7 @@ async fn many_workers_on_one_database_send_each_mail_once() {
 
 async fn all_sent(site: &TestSite) {
     let sent = async {
-        while !outbox::unsent(&site.pool).await.unwrap().is_empty() {
+        while !outbox::list_unsent(&site.pool).await.unwrap().is_empty() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
@@ -253,7 +266,7 @@ async fn all_sent(site: &TestSite) {
 async fn delivery_goes_on_while_applications_are_being_stored() {
     let relay = Relay::playing(Part::Accepts).await;
     let site = site_with(&relay).await;
-    let _storing = site.outbox.precedence();
+    let _storing = site.outbox.storing_guard();
     let (_stop, stopping) = watch::channel(false);
     tokio::spawn(Arc::clone(&site.outbox).run(stopping));
     site.apply(&[]).await;
@@ -305,7 +318,11 @@ async fn a_mailbox_outside_ascii_is_reached_and_answered_over_a_relay_with_smtpu
         let relay = Relay::playing(Part::Accepts).await;
         let site = site_with(&relay).await;
         site.apply(&[("representative_email", typed)]).await;
-        assert_eq!(site.deliver_all().await, [Step::Sent, Step::Sent], "{typed}");
+        assert_eq!(
+            site.deliver_all().await,
+            [DeliveryOutcome::Sent, DeliveryOutcome::Sent],
+            "{typed}"
+        );
         let (applicant, mail) = taken_for(&relay, wire);
         assert!(applicant.mail.ends_with("BODY=8BITMIME SMTPUTF8"), "{}", applicant.mail);
         assert_eq!(mail.header("To").unwrap(), wire);
@@ -332,7 +349,7 @@ async fn smtputf8_is_asked_for_only_where_an_address_needs_it() {
         ("representative_email", "hanako@例え.テスト"),
     ])
     .await;
-    assert_eq!(site.deliver_all().await, [Step::Sent, Step::Sent]);
+    assert_eq!(site.deliver_all().await, [DeliveryOutcome::Sent, DeliveryOutcome::Sent]);
     for taken in relay.taken() {
         assert_eq!(taken.mail, "MAIL FROM:<no-reply@npoc.org>");
         assert!(taken.message.is_ascii());
@@ -347,8 +364,11 @@ async fn over_a_relay_without_smtputf8_staff_get_every_answer_and_learn_who_coul
     let site = site_with(&relay).await;
     let reference = site.apply(&[("representative_email", "用户@例え.テスト")]).await;
     let mut steps = site.deliver_all().await;
-    steps.sort_by_key(|step| *step == Step::GivenUp);
-    assert_eq!(steps, [Step::Sent, Step::Sent, Step::GivenUp]);
+    steps.sort_by_key(|step| *step == DeliveryOutcome::GivenUp);
+    assert_eq!(
+        steps,
+        [DeliveryOutcome::Sent, DeliveryOutcome::Sent, DeliveryOutcome::GivenUp]
+    );
     let mails: Vec<Mail> = relay
         .taken()
         .iter()
@@ -362,6 +382,10 @@ async fn over_a_relay_without_smtputf8_staff_get_every_answer_and_learn_who_coul
 
     relay.play(Part::Accepts);
     outbox::retry(&site.pool, Some(&reference)).await.unwrap();
-    assert_eq!(site.deliver_all().await, [Step::Sent], "the relay has learned it");
+    assert_eq!(
+        site.deliver_all().await,
+        [DeliveryOutcome::Sent],
+        "the relay has learned it"
+    );
     taken_for(&relay, "用户@xn--r8jz45g.xn--zckzah");
 }

@@ -153,11 +153,11 @@ async fn what_fails_waits_for_the_next_look_and_is_in_one_digest() {
         .await;
     let look = || npoc::watch::look(&site.connections, &site.outbox, &site.head, None);
     assert!(look().await.is_err());
-    let waiting = outbox::with_state(&site.pool, EmailFilter::Digest).await.unwrap();
+    let waiting = outbox::list(&site.pool, EmailFilter::Digest).await.unwrap();
     assert_eq!(waiting.len(), 5);
     an_hour_later(&site).await;
     an_hour_later(&site).await;
-    let standing = outbox::standing(&site.connections).await.unwrap();
+    let standing = outbox::queue_stats(&site.connections).await.unwrap();
     assert!(
         standing.oldest_waits >= time::Duration::minutes(90),
         "it is missed: {standing:?}"
@@ -174,7 +174,7 @@ async fn what_is_for_a_digest_is_neither_held_nor_given_up() {
     apply(&site, 24).await;
     site.deliver_all().await;
     let figures = async || {
-        let standing = outbox::standing(&site.connections).await.unwrap();
+        let standing = outbox::queue_stats(&site.connections).await.unwrap();
         (standing.waiting, standing.given_up, standing.held, standing.for_digest)
     };
     assert_eq!(figures().await, (0, 0, 0, 4));
@@ -195,7 +195,7 @@ async fn what_is_for_a_digest_is_neither_held_nor_given_up() {
     site.look(None).await;
     site.deliver_all().await;
     assert_eq!(figures().await, (0, 0, 0, 0));
-    assert!(outbox::unsent(&site.pool).await.unwrap().is_empty());
+    assert!(outbox::list_unsent(&site.pool).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -301,7 +301,7 @@ async fn kill_9_loses_no_application_of_a_digest() {
         "digest = (SELECT message_id FROM outbox WHERE purpose = 'digest' AND sent_at IS NOT NULL)",
     )
     .await;
-    assert_eq!(outbox::unsent(&pool).await.unwrap().len(), 0);
+    assert_eq!(outbox::list_unsent(&pool).await.unwrap().len(), 0);
     assert_eq!(mails_in(&home), 20 + 26 + 1);
     drop(site);
     drop(std::fs::remove_dir_all(&home));

@@ -10,7 +10,7 @@ use axum::http::{Request, StatusCode, header};
 use futures_util::TryStreamExt as _;
 use lettre::Message;
 use mail_parser::{HeaderName, MessageParser};
-use npoc::mailer::{Email, Mailer, Purpose, Stamp};
+use npoc::mailer::{Email, Mailer, MessageSeed, Purpose};
 use npoc::membership::{self, Answers, Application, Filter, NewApplication, QUESTIONS, Question, Rule, Suspicions};
 use npoc::settings::Settings;
 use npoc::values::{DomainName, EmailAddress, Website, text};
@@ -225,7 +225,7 @@ static SETTINGS: LazyLock<Settings> = LazyLock::new(|| settings(&[("HOME", "/now
 
 fn composed(letter: &Email) -> Message {
     let mailer = Mailer::new(SETTINGS.sender(), SETTINGS.transport.clone());
-    mailer.message(letter, &Stamp::now()).unwrap()
+    mailer.message(letter, &MessageSeed::now()).unwrap()
 }
 
 /// As a parser that did not write it reads it: exactly the headers that it should have, and every word.

@@ -38,7 +38,7 @@ async fn two_instances_start_at_once_on_a_new_database_share_the_work_and_send_e
     }
     let pool = PgPool::connect_with(empty).await.unwrap();
     let all_sent = async {
-        while !outbox::unsent(&pool).await.unwrap().is_empty() {
+        while !outbox::list_unsent(&pool).await.unwrap().is_empty() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };

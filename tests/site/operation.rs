@@ -154,7 +154,7 @@ async fn a_database_of_any_earlier_version_is_brought_up_to_date_with_what_is_in
             ("Afya Bora", false),
             "from {first}"
         );
-        let owed = npoc::outbox::unsent(&pool).await.unwrap();
+        let owed = npoc::outbox::list_unsent(&pool).await.unwrap();
         assert_eq!(owed.len(), 1, "and what is owed is owed still");
     }
 }

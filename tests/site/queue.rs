@@ -4,8 +4,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use npoc::mailer::{Email, Mailer, Purpose, Relay as RelayClient, Stamp};
-use npoc::outbox::{self, Step};
+use npoc::mailer::{Email, Mailer, MessageSeed, Purpose, Relay as RelayClient};
+use npoc::outbox::{self, DeliveryOutcome};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -35,7 +35,7 @@ async fn wait_until(what: &str, is_so: impl AsyncFn() -> bool) {
 }
 
 async fn unsent(site: &TestSite) -> usize {
-    outbox::unsent(&site.pool).await.unwrap().len()
+    outbox::list_unsent(&site.pool).await.unwrap().len()
 }
 
 /// Mails that an outage left behind, each to an address of its own at one domain.
@@ -157,7 +157,11 @@ async fn after_an_outage_of_any_length_every_mail_has_all_its_tries() {
         for _ in 0..6 {
             site.sql("UPDATE outbox SET due_at = now()").await;
             for _ in 0..3 {
-                assert_eq!(site.outbox.deliver_next().await.unwrap(), Step::Later, "{fault:?}");
+                assert_eq!(
+                    site.outbox.deliver_next().await.unwrap(),
+                    DeliveryOutcome::Later,
+                    "{fault:?}"
+                );
             }
         }
         let charged: i64 = sqlx::query_scalar("SELECT sum(attempts) FROM outbox")
@@ -204,14 +208,14 @@ async fn a_mail_that_breaks_each_conversation_is_charged_once_others_go() {
         let query = sqlx::query_scalar("SELECT attempts FROM outbox WHERE message_id LIKE '<old-%'");
         query.fetch_one(&site.pool).await.unwrap()
     };
-    assert_eq!(site.deliver_all().await, [Step::Later]);
+    assert_eq!(site.deliver_all().await, [DeliveryOutcome::Later]);
     assert_eq!(charged().await, 0, "nobody knows yet");
     relay.play(Part::Accepts);
     site.apply(&[]).await;
-    assert_eq!(site.deliver_all().await, [Step::Sent, Step::Sent]);
+    assert_eq!(site.deliver_all().await, [DeliveryOutcome::Sent, DeliveryOutcome::Sent]);
     relay.play(Part::Cuts(At::Message));
     site.sql("UPDATE outbox SET due_at = now() WHERE sent_at IS NULL").await;
-    assert_eq!(site.deliver_all().await, [Step::Later]);
+    assert_eq!(site.deliver_all().await, [DeliveryOutcome::Later]);
     assert_eq!(charged().await, 1, "the relay took others meanwhile");
 }
 
@@ -240,8 +244,8 @@ async fn what_a_relay_says_is_bounded_and_matched_to_its_command() {
         (Part::Sends(At::Greeting, b"220-a\r\n221 b\r\n"), "", "different codes"),
     ] {
         let relay = Relay::playing(part).await;
-        let client = RelayClient::at(&format!("{}{query}", relay.url)).unwrap();
-        let error = client.converse().await.err().unwrap().to_string();
+        let client = RelayClient::parse(&format!("{}{query}", relay.url)).unwrap();
+        let error = client.connect().await.err().unwrap().to_string();
         assert!(error.contains(words), "{part:?}: {error}");
     }
 }
@@ -280,8 +284,8 @@ async fn a_row_that_cannot_be_read_holds_no_other_mail() {
     owe(&site, 10).await;
     site.sql("UPDATE outbox SET recipient = 'no address' WHERE id % 2 = 0")
         .await;
-    assert_eq!(site.deliver_all().await, [Step::Sent; 5]);
-    let listed = outbox::unsent(&site.pool).await.unwrap();
+    assert_eq!(site.deliver_all().await, [DeliveryOutcome::Sent; 5]);
+    let listed = outbox::list_unsent(&site.pool).await.unwrap();
     assert!(
         listed
             .iter()
@@ -311,7 +315,7 @@ async fn a_slow_greeting_is_not_a_slow_recipient() {
         let settings = crate::support::settings(&[("HOME", "/"), ("SMTP_URL", &relay.url)]);
         let mailer = Mailer::new(settings.sender(), settings.transport.clone());
         let mailer = mailer.with_recipient_limit(Duration::from_millis(milliseconds * 5 / 2));
-        outcome = mailer.send(&email, &Stamp::now()).await;
+        outcome = mailer.send(&email, &MessageSeed::now()).await;
         if outcome.is_ok() {
             break;
         }
@@ -397,5 +401,5 @@ async fn a_mail_that_the_disk_does_not_keep_is_not_sent() {
 }
 
 async fn unsent_in(pool: &sqlx::PgPool) -> usize {
-    outbox::unsent(pool).await.unwrap().len()
+    outbox::list_unsent(pool).await.unwrap().len()
 }

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use npoc::database::Pool;
 use npoc::membership::owe_report;
-use npoc::outbox::Step;
+use npoc::outbox::DeliveryOutcome;
 use sqlx::postgres::PgPoolOptions;
 
 use crate::support::process::{self, PATIENCE};
@@ -55,7 +55,7 @@ async fn once_a_day_staff_get_received_mailed_and_waiting_however_many_instances
     assert_eq!(owed, 1);
     site.sql("UPDATE outbox SET due_at = now() + interval '1 day' WHERE reference IS NOT NULL AND sent_at IS NULL")
         .await;
-    assert_eq!(site.deliver_all().await, [Step::Sent]);
+    assert_eq!(site.deliver_all().await, [DeliveryOutcome::Sent]);
     assert!(!owe(&site).await, "once a day");
 
     let [report] = &reports(&site)[..] else {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
 use npoc::mailer::{Mailer, Relay as RelayClient, SmtpLimits, Transport};
-use npoc::outbox::{self, EmailFilter, Outbox, Step};
+use npoc::outbox::{self, DeliveryOutcome, EmailFilter, Outbox};
 use npoc::settings::Settings;
 use std::sync::Arc;
 
@@ -18,8 +18,8 @@ struct Fault {
     part: Part,
     /// Instead of `smtp://HOST`.
     url: fn(&str) -> String,
-    staff: Step,
-    applicant: Step,
+    staff: DeliveryOutcome,
+    applicant: DeliveryOutcome,
     /// Whom the failure of the applicant's mail speaks of, in the database's words.
     blame: Option<&'static str>,
 }
@@ -48,13 +48,13 @@ impl Fault {
     }
 }
 
-fn fault(what: &str, part: Part, applicant: Step, blame: Option<&'static str>) -> Fault {
+fn fault(what: &str, part: Part, applicant: DeliveryOutcome, blame: Option<&'static str>) -> Fault {
     Fault {
         what: format!("{what} ({part:?})"),
         part,
         url: plain,
-        staff: if applicant == Step::GivenUp {
-            Step::Later
+        staff: if applicant == DeliveryOutcome::GivenUp {
+            DeliveryOutcome::Later
         } else {
             applicant
         },
@@ -65,32 +65,37 @@ fn fault(what: &str, part: Part, applicant: Step, blame: Option<&'static str>) -
 
 /// The relay serves nobody: both are tried again, and no try is charged.
 fn the_relays(what: &str, part: Part) -> Fault {
-    fault(what, part, Step::Later, Some("relay"))
+    fault(what, part, DeliveryOutcome::Later, Some("relay"))
 }
 
 /// The relay does not take it from us: both are tried again, and no try is charged.
 fn ours(what: &str, at: At, reply: &'static str) -> Fault {
-    fault(what, Part::Says(at, reply), Step::Later, Some("us"))
+    fault(what, Part::Says(at, reply), DeliveryOutcome::Later, Some("us"))
 }
 
 /// The conversation breaks within the mail: both are tried again.
 fn unclear(what: &str, part: Part) -> Fault {
-    fault(what, part, Step::Later, Some("unclear"))
+    fault(what, part, DeliveryOutcome::Later, Some("unclear"))
 }
 
 /// The recipient's server does not take it now: a try is charged.
 fn theirs_for_now(what: &str, at: At, reply: &'static str) -> Fault {
-    fault(what, Part::Says(at, reply), Step::Later, Some("recipient-for-now"))
+    fault(
+        what,
+        Part::Says(at, reply),
+        DeliveryOutcome::Later,
+        Some("recipient-for-now"),
+    )
 }
 
 /// The recipient's server does not want it: final for an applicant, our own mistake for staff.
 fn theirs(what: &str, at: At, reply: &'static str) -> Fault {
-    fault(what, Part::Says(at, reply), Step::GivenUp, Some("recipient"))
+    fault(what, Part::Says(at, reply), DeliveryOutcome::GivenUp, Some("recipient"))
 }
 
 /// The relay takes it.
 fn sent(what: &str, part: Part) -> Fault {
-    fault(what, part, Step::Sent, None)
+    fault(what, part, DeliveryOutcome::Sent, None)
 }
 
 #[rustfmt::skip]
@@ -169,7 +174,7 @@ fn faults() -> Vec<Fault> {
         unclear("says no code at RCPT", Part::Says(At::Rcpt, "999 what")),
         unclear("ends RCPT without end", Part::NeverEnds(At::Rcpt)),
         unclear("has two codes in one reply", Part::Sends(At::Rcpt, b"250-ok\r\n550 5.1.1 no\r\n")),
-        fault("is silent after RCPT", Part::Silent(At::Rcpt), Step::Later, Some("slow")),
+        fault("is silent after RCPT", Part::Silent(At::Rcpt), DeliveryOutcome::Later, Some("slow")),
         unclear("hangs up after RCPT", Part::Cuts(At::Rcpt)),
         sent("will see about RCPT", Part::Says(At::Rcpt, "252 cannot verify, but take it")),
         ours("cannot take DATA now", At::Data, "451 4.3.0 later"),
@@ -215,7 +220,7 @@ const SHORT: Duration = Duration::from_secs(2);
 
 fn outbox_to(site: &TestSite, url: &str, limit: Duration) -> Outbox {
     let settings: Settings = settings(&[("HOME", "/"), ("SMTP_URL", url)]);
-    let relay = RelayClient::at(url).unwrap().within(SmtpLimits {
+    let relay = RelayClient::parse(url).unwrap().with_limits(SmtpLimits {
         opening: limit,
         mail: limit,
         recipient: limit,
@@ -225,7 +230,7 @@ fn outbox_to(site: &TestSite, url: &str, limit: Duration) -> Outbox {
 }
 
 /// Sends another application and tries both of its mails once, within this limit. Returns both outcomes and the reference.
-async fn first_tries(site: &TestSite, fault: &Fault, relay: &Relay, limit: Duration) -> ([Step; 2], String) {
+async fn first_tries(site: &TestSite, fault: &Fault, relay: &Relay, limit: Duration) -> ([DeliveryOutcome; 2], String) {
     site.sql("DELETE FROM outbox").await;
     site.sql("UPDATE relay_state SET failures = 0, failing_since = NULL, failed_at = NULL, retry_at = NULL")
         .await;
@@ -243,7 +248,7 @@ async fn first_tries(site: &TestSite, fault: &Fault, relay: &Relay, limit: Durat
 
 /// As [`first_tries`]. Where the relay is silent they have little time, which on a busy machine may be over before the
 /// relay is silent: then they have more.
-async fn first_tries_of(site: &TestSite, fault: &Fault) -> (Relay, [Step; 2], String) {
+async fn first_tries_of(site: &TestSite, fault: &Fault) -> (Relay, [DeliveryOutcome; 2], String) {
     let mut limit = if fault.is_silent() { SHORT } else { LONG };
     loop {
         let relay = Relay::playing(fault.part).await;
@@ -263,8 +268,12 @@ async fn assert_survives(site: &TestSite, fault: &Fault) {
     relay.play(Part::Accepts);
     outbox::retry(&site.pool, None).await.unwrap();
     let outbox = outbox_to(site, &relay.url, LONG);
-    while outbox.deliver_next().await.unwrap() != Step::Nothing {}
-    assert!(outbox::unsent(&site.pool).await.unwrap().is_empty(), "{}", fault.what);
+    while outbox.deliver_next().await.unwrap() != DeliveryOutcome::Nothing {}
+    assert!(
+        outbox::list_unsent(&site.pool).await.unwrap().is_empty(),
+        "{}",
+        fault.what
+    );
     assert_arrived(&relay, &reference, fault);
 }
 
@@ -287,7 +296,7 @@ async fn assert_blame(site: &TestSite, fault: &Fault) {
     for (id, attempts, blame, wait) in &failed {
         assert_eq!(Some(blame.as_str()), fault.blame, "{}", fault.what);
         let is_to_staff = id.contains(".staff");
-        let charged = i32::from(is_charged && (!is_to_staff || fault.applicant == Step::Later));
+        let charged = i32::from(is_charged && (!is_to_staff || fault.applicant == DeliveryOutcome::Later));
         assert_eq!(*attempts, charged, "{}: {id}", fault.what);
         // One to a slow recipient waits a minute.
         let (shortest, longest) = match blame.as_str() {
@@ -295,14 +304,14 @@ async fn assert_blame(site: &TestSite, fault: &Fault) {
             "slow" => (50.0, 70.0),
             _ => (4.0, 6.0),
         };
-        let is_tried_again = is_to_staff || fault.applicant == Step::Later;
+        let is_tried_again = is_to_staff || fault.applicant == DeliveryOutcome::Later;
         assert!(
             !is_tried_again || (shortest..=longest).contains(wait),
             "{}: {wait}",
             fault.what
         );
     }
-    let told = i64::from(fault.applicant == Step::GivenUp);
+    let told = i64::from(fault.applicant == DeliveryOutcome::GivenUp);
     assert_eq!(site.count("outbox").await, 2 + told, "{}: staff get a mail", fault.what);
 }
 
@@ -372,13 +381,13 @@ async fn every_enhanced_code_is_sorted_by_whom_it_speaks_of() {
                 .await;
             let step = outbox_to(&site, &relay.url, LONG).deliver_next().await.unwrap();
             let expected = if FINAL.contains(&(subject, detail)) {
-                Step::GivenUp
+                DeliveryOutcome::GivenUp
             } else {
-                Step::Later
+                DeliveryOutcome::Later
             };
             assert_eq!(step, expected, "{reply} at {at:?}");
-            let listed = outbox::with_state(&site.pool, EmailFilter::Unsent).await.unwrap();
-            let is_charged = expected == Step::GivenUp;
+            let listed = outbox::list(&site.pool, EmailFilter::Unsent).await.unwrap();
+            let is_charged = expected == DeliveryOutcome::GivenUp;
             assert_eq!(listed[0].attempts, i32::from(is_charged), "{reply}: no try is charged");
         }
     }
@@ -389,7 +398,7 @@ async fn a_relay_that_is_not_there_is_tried_again() {
     let site = TestSite::new().await;
     site.apply(&[]).await;
     let outbox = outbox_to(&site, "smtp://127.0.0.1:9", LONG);
-    assert_eq!(outbox.deliver_next().await.unwrap(), Step::Later);
+    assert_eq!(outbox.deliver_next().await.unwrap(), DeliveryOutcome::Later);
 }
 
 #[tokio::test]
@@ -410,7 +419,7 @@ async fn a_mail_that_nobody_answers_delays_no_other() {
     tokio::time::timeout(PATIENCE, begun).await.unwrap();
     assert_eq!(
         outbox_to(&site, &accepting.url, LONG).deliver_next().await.unwrap(),
-        Step::Sent
+        DeliveryOutcome::Sent
     );
     assert!(!waiting.is_finished());
     waiting.abort();
@@ -426,8 +435,8 @@ async fn a_password_is_sent_by_login_or_plain_and_never_comes_back() {
         ),
     ] {
         let relay = Relay::playing(Part::Offers(offers)).await;
-        let client = RelayClient::at(&with_login(&relay.url)).unwrap();
-        let began = client.converse().await;
+        let client = RelayClient::parse(&with_login(&relay.url)).unwrap();
+        let began = client.connect().await;
         let commands = relay.said();
         assert_eq!(commands[1], said[0]);
         // This relay does not know what follows AUTH LOGIN, so the conversation ends there.
@@ -435,9 +444,9 @@ async fn a_password_is_sent_by_login_or_plain_and_never_comes_back() {
     }
     let echo = "535 5.7.8 not AHVzZXIAcGFzc3dvcmQ= nor password";
     let relay = Relay::playing(Part::Says(At::Auth, echo)).await;
-    let error = RelayClient::at(&with_login(&relay.url))
+    let error = RelayClient::parse(&with_login(&relay.url))
         .unwrap()
-        .converse()
+        .connect()
         .await
         .err()
         .unwrap();
@@ -452,7 +461,7 @@ async fn a_mail_to_a_recipient_who_is_slow_gives_way() {
     let settings = settings(&[("HOME", "/"), ("SMTP_URL", &relay.url)]);
     let mailer = Mailer::new(settings.sender(), settings.transport.clone()).with_recipient_limit(SHORT);
     let outbox = Outbox::new(site.connections.clone(), mailer, Arc::new(site.head.clone()));
-    assert_eq!(outbox.deliver_next().await.unwrap(), Step::Later);
-    let listed = outbox::with_state(&site.pool, EmailFilter::Waiting).await.unwrap();
+    assert_eq!(outbox.deliver_next().await.unwrap(), DeliveryOutcome::Later);
+    let listed = outbox::list(&site.pool, EmailFilter::Waiting).await.unwrap();
     assert_eq!((listed[0].blame.as_deref(), listed[0].attempts), (Some("slow"), 0));
 }

@@ -12,7 +12,7 @@ use crate::database::{
     migrations,
 };
 use crate::membership::in_utc;
-use crate::outbox::{self, MOST_CONNECTIONS, QueueStats, RelayState};
+use crate::outbox::{self, MAX_CONNECTIONS, QueueStats, RelayState};
 use crate::settings::Settings;
 use crate::watch::TOO_LONG as WAITS;
 use crate::{error_chain, single_line};
@@ -133,7 +133,7 @@ async fn look(choice: &DatabaseChoice, settings: &Settings) -> anyhow::Result<Ve
         let relay = outbox::relay_state(&mut *session).await?;
         findings.extend(retention::all(&mut session, settings.retention_days).await?);
         session.end().await?;
-        findings.extend(mails(&outbox::standing(&database.pool).await?, &relay));
+        findings.extend(mails(&outbox::queue_stats(&database.pool).await?, &relay));
     }
     database.close().await;
     Ok(findings)
@@ -252,7 +252,7 @@ fn failing(relay: &RelayState) -> Option<Finding> {
             "the relay bears {} connections at a time, and is given no more.",
             relay.connections
         );
-        return (usize::try_from(relay.connections).unwrap_or_default() < MOST_CONNECTIONS)
+        return (usize::try_from(relay.connections).unwrap_or_default() < MAX_CONNECTIONS)
             .then(|| Finding::good(MAIL, says));
     };
     let why = relay.last_error.as_deref().unwrap_or("no reason is known");

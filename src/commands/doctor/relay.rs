@@ -3,7 +3,7 @@
 use lettre::address::Envelope;
 
 use super::{Finding, PATIENCE};
-use crate::mailer::{Blame, Cause, Conversation, Failure, Relay, SmtpError, SmtpLimits, Stage, Transport};
+use crate::mailer::{Blame, Cause, Conversation, Relay, SendFailure, SmtpError, SmtpLimits, Stage, Transport};
 use crate::settings::Settings;
 
 const RELAY: &str = "Relay";
@@ -14,14 +14,14 @@ const TOKEN: &str = "doctordoctor2345";
 /// Everything about it, without sending.
 pub(super) async fn all(settings: &Settings) -> Vec<Finding> {
     let relay = match &settings.transport {
-        Transport::Smtp(relay) => relay.within(SmtpLimits {
+        Transport::Smtp(relay) => relay.with_limits(SmtpLimits {
             opening: PATIENCE,
             mail: PATIENCE,
             recipient: PATIENCE,
         }),
         Transport::Folder(folder) => return vec![into_files(settings, &folder.display().to_string())],
     };
-    let mut findings = match relay.converse().await {
+    let mut findings = match relay.connect().await {
         Ok(conversation) => of_conversation(&relay, conversation, settings).await,
         Err(error) => vec![no_way_in(&relay, &error)],
     };
@@ -119,18 +119,18 @@ async fn of_conversation(relay: &Relay, mut conversation: Conversation, settings
         Ok(envelope) => envelope,
         Err(error) => return vec![Finding::bad(RELAY, format!("{error}."), "Look at NPOC_STAFF_EMAIL.")],
     };
-    findings.push(match conversation.would_deliver(&envelope).await {
+    findings.push(match conversation.probe_recipient(&envelope).await {
         Ok(()) => Finding::good(RELAY, format!("it would {words}.")),
         Err(error) => refused(&error, &words, settings),
     });
-    conversation.leave().await;
+    conversation.quit().await;
     findings
 }
 
 fn way(relay: &Relay, conversation: &Conversation) -> Finding {
     if conversation.is_encrypted() {
         Finding::good(RELAY, "it answers, by TLS with a certificate that is in order.")
-    } else if relay.is_elsewhere() {
+    } else if relay.is_remote() {
         Finding::doubtful(
             RELAY,
             "it answers, and everything goes to it unencrypted.",
@@ -163,7 +163,7 @@ fn refused(error: &SmtpError, words: &str, settings: &Settings) -> Finding {
 }
 
 fn advice_on_refusal(error: &SmtpError, settings: &Settings) -> &'static str {
-    let blame = Failure::of_smtp(error, false).blame;
+    let blame = SendFailure::of_smtp(error, false).blame;
     let wants_login = error
         .cause
         .reply()

@@ -240,7 +240,7 @@ impl Storm {
                 .await
                 .unwrap();
             tokio::time::sleep(Duration::from_millis(250)).await;
-            unsent = npoc::outbox::unsent(pool).await.unwrap().len();
+            unsent = npoc::outbox::list_unsent(pool).await.unwrap().len();
         }
         assert_eq!(unsent, 0, "mails unsent");
         let given_up: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox WHERE given_up_at IS NOT NULL")

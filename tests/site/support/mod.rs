@@ -22,7 +22,7 @@ use npoc::clock::Clock;
 use npoc::database::Pool;
 use npoc::mailer::{Mailer, Transport};
 use npoc::membership::{Field, MailIdentity};
-use npoc::outbox::{Outbox, Step};
+use npoc::outbox::{DeliveryOutcome, Outbox};
 use npoc::settings::{Purpose, Settings};
 use npoc::web::{self, Limits};
 use scraper::{Html, Selector};
@@ -210,15 +210,15 @@ impl TestSite {
 
     /// Tries each mail once that is due, and those that are queued about it, and says what became of each. However slow
     /// the machine, none is tried twice.
-    pub async fn deliver_all(&self) -> Vec<Step> {
+    pub async fn deliver_all(&self) -> Vec<DeliveryOutcome> {
         let due = "SELECT count(*) FROM outbox WHERE sent_at IS NULL AND given_up_at IS NULL AND due_at <= now()";
         let mut left: i64 = sqlx::query_scalar(due).fetch_one(&self.pool).await.unwrap();
         let mut steps = Vec::new();
         while left > 0 {
             match self.outbox.deliver_next().await.unwrap() {
-                Step::Nothing => break,
+                DeliveryOutcome::Nothing => break,
                 step => {
-                    left -= i64::from(step != Step::GivenUp);
+                    left -= i64::from(step != DeliveryOutcome::GivenUp);
                     steps.push(step);
                 }
             }

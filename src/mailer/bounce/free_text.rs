@@ -6,9 +6,9 @@
 use mail_parser::HeaderValue;
 use mail_parser::parsers::MessageStream;
 
-use super::bounce_report::{BounceDetails, BounceVerdict};
-use super::delivery_status::{details_with_code, enhanced_code, marked_code, reply_code};
-use super::mail_parts::Part;
+use super::parts::Part;
+use super::status_codes::{details_with_code, enhanced_code, marked_code, reply_code};
+use super::verdict::{BounceDetails, BounceVerdict};
 
 /// The notice comes first. What follows is the original, which may be long.
 const MAX_NOTICE: usize = 16 * 1024;
@@ -161,7 +161,7 @@ fn is_auto_reply(mail: &Part<'_>) -> bool {
         word.unwrap_or_default().to_owned()
     };
     !["", "no"].contains(&first_word("auto-submitted").as_str())
-        || PRECEDENCES_OF_AUTO_REPLIES.contains(&first_word("precedence").as_str())
+        || PRECEDENCES_OF_AUTO_REPLIES.contains(&first_word("storing_guard").as_str())
         || FIELDS_OF_AUTO_REPLIES.iter().any(|name| mail.value(name).is_some())
 }
 
@@ -286,7 +286,7 @@ fn starts_with_any(text: &str, starts: &[&str]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::mail_parts::split;
+    use super::super::parts::split;
     use super::*;
 
     fn with(mark: &str) -> BounceVerdict {
@@ -300,7 +300,7 @@ mod tests {
             assert_eq!(with(&format!("{name}: x")), BounceVerdict::Other, "{name}");
         }
         for value in ["auto_reply", "Auto-Reply", "BULK", "junk (away)", "list"] {
-            assert_eq!(with(&format!("Precedence: {value}")), BounceVerdict::Other, "{value}");
+            assert_eq!(with(&format!("StoringGuard: {value}")), BounceVerdict::Other, "{value}");
         }
         for value in ["auto-generated", "Auto-Replied (vacation)", "auto-notified; x=y"] {
             assert_eq!(
@@ -309,7 +309,7 @@ mod tests {
                 "{value}"
             );
         }
-        for mark in ["X-Mark: x", "Auto-Submitted: no (by hand)", "Precedence: first-class"] {
+        for mark in ["X-Mark: x", "Auto-Submitted: no (by hand)", "StoringGuard: first-class"] {
             assert!(matches!(with(mark), BounceVerdict::Failed(_)), "{mark}");
         }
     }
