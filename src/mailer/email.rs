@@ -85,7 +85,7 @@ pub struct Email {
 pub struct MessageSeed {
     /// The date of the message: the time when it was queued.
     pub date: OffsetDateTime,
-    /// 16 secret random letters and digits. Part of the envelope sender, which identifies a bounce, and of the MIME boundary.
+    /// 16 secret random letters and digits, part of the MIME boundary and of the envelope sender, which identifies a bounce.
     pub token: String,
 }
 

@@ -38,9 +38,9 @@ pub struct Mailer {
 /// How emails are sent.
 #[derive(Clone, Debug)]
 pub enum Transport {
-    /// Over SMTP to a relay.
+    /// A relay, over SMTP.
     Smtp(Box<Relay>),
-    /// To a folder of `.eml` files, for a site in development.
+    /// A folder of `.eml` files, for a site in development.
     Folder(PathBuf),
 }
 

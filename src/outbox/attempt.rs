@@ -5,7 +5,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::claim::{ClaimRequest, ClaimedEmail, claim};
-use super::schedule::{AfterFailure, after_failure};
+use super::schedule::{Decision, decide};
 use super::slots::RecipientTimeout;
 use super::undelivered::{Undelivered, UndeliveredReason};
 use super::{DATABASE_LIMIT, DeliveryOutcome, Outbox, SENDING_LIMIT, record, relay_state};
@@ -176,11 +176,9 @@ impl Outbox {
         }
         let took_others = self.slots().relay.took_any_since(claimed.failed_at);
         let is_to_staff = claimed.email.purpose.is_to_staff();
-        match after_failure(claimed.tries, failure.blame, is_to_staff, took_others) {
-            AfterFailure::Retry { wait, is_charged } => {
-                self.retry(claimed, failure, wait.as_secs_f64(), is_charged).await
-            }
-            AfterFailure::GiveUp => self.give_up(claimed, failure).await,
+        match decide(claimed.tries, failure.blame, is_to_staff, took_others) {
+            Decision::Retry { wait, is_charged } => self.retry(claimed, failure, wait.as_secs_f64(), is_charged).await,
+            Decision::GiveUp => self.give_up(claimed, failure).await,
         }
     }
 

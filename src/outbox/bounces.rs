@@ -105,15 +105,7 @@ async fn record_verdict(
         return Ok(BounceOutcome::Duplicate);
     }
     if !row.is_erased {
-        let undelivered = Undelivered {
-            message_id: row.message_id,
-            reference: row.reference,
-            recipient: address(&row.recipient)?,
-            purpose: purpose(&row.purpose)?,
-            subject: row.subject,
-            claims: row.claims,
-            reason,
-        };
+        let undelivered = row.undelivered(reason)?;
         log(&undelivered);
         super::queue(connection, notices.notice(&undelivered)?).await?;
     }
@@ -130,6 +122,20 @@ struct BouncedRow {
     purpose: String,
     is_erased: bool,
     is_new: bool,
+}
+
+impl BouncedRow {
+    fn undelivered(self, reason: UndeliveredReason) -> sqlx::Result<Undelivered> {
+        Ok(Undelivered {
+            message_id: self.message_id,
+            reference: self.reference,
+            recipient: address(&self.recipient)?,
+            purpose: purpose(&self.purpose)?,
+            subject: self.subject,
+            claims: self.claims,
+            reason,
+        })
+    }
 }
 
 /// Keeps what was recorded before. For an erased application no reason is stored, because it may contain the address.

@@ -174,19 +174,15 @@ impl TryFrom<ClaimedRow> for ClaimedEmail {
     type Error = sqlx::Error;
 
     fn try_from(row: ClaimedRow) -> sqlx::Result<Self> {
+        let (charged, postponed) = (row.attempts, row.postponements);
+        let (date, token) = (row.owed_at, row.token);
         Ok(Self {
             id: row.id,
             claims: row.claims,
-            tries: Tries {
-                charged: row.attempts,
-                postponed: row.postponements,
-            },
+            tries: Tries { charged, postponed },
             failed_at: row.failed_at,
             relay_failures: row.relay_failures,
-            seed: MessageSeed {
-                date: row.owed_at,
-                token: row.token,
-            },
+            seed: MessageSeed { date, token },
             email: Email {
                 message_id: row.message_id,
                 in_reply_to: row.in_reply_to,

@@ -10,10 +10,10 @@ use crate::mailer::Enhanced;
 /// A relay that took an email within this time serves, even if it refuses one more connection.
 const SERVES: Duration = Duration::from_secs(10);
 
-/// After this many emails in a row whose conversation broke, the relay is the likely cause.
+/// The number of emails in a row whose conversation broke that makes the relay the likely cause.
 const MAX_BROKEN: usize = 3;
 
-/// After this many emails in a row that the relay refuses with the same codes, it refuses all.
+/// The number of emails in a row, refused with the same codes, that shows that the relay refuses all.
 const MAX_REFUSED: usize = 5;
 
 /// The codes of a refusal: the reply code and the enhanced code.

@@ -49,9 +49,9 @@ pub struct Tries {
     pub postponed: i32,
 }
 
-/// What follows a failed try.
+/// The decision after a failed try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AfterFailure {
+pub enum Decision {
     /// The email is tried again.
     Retry {
         /// How long it waits.
@@ -63,7 +63,7 @@ pub enum AfterFailure {
     GiveUp,
 }
 
-impl AfterFailure {
+impl Decision {
     fn at_least(self, shortest: Duration) -> Self {
         match self {
             Self::Retry { wait, is_charged } => Self::Retry {
@@ -75,40 +75,40 @@ impl AfterFailure {
     }
 }
 
-/// Returns what follows a failure of this email. `took_others`: the relay took other emails since this email failed last.
+/// Decides what follows a failure of this email. `took_others`: the relay took other emails since this email failed last.
 /// Then a conversation that breaks, or is slow again, counts against this email.
-pub fn after_failure(tries: Tries, blame: Blame, is_to_staff: bool, took_others: bool) -> AfterFailure {
+pub fn decide(tries: Tries, blame: Blame, is_to_staff: bool, took_others: bool) -> Decision {
     match blame {
         Blame::Slow if took_others && tries.postponed > 0 => charged(tries, is_to_staff),
         Blame::Slow => uncharged(tries, MAX_WAIT_UNCLEAR).at_least(MIN_WAIT_SLOW),
         Blame::Relay | Blame::Us => uncharged(tries, MAX_WAIT_FOR_US),
         Blame::Unclear if !took_others => uncharged(tries, MAX_WAIT_UNCLEAR),
         Blame::Recipient if is_to_staff => uncharged(tries, MAX_WAIT_FOR_US),
-        Blame::Recipient => AfterFailure::GiveUp,
+        Blame::Recipient => Decision::GiveUp,
         Blame::Unclear | Blame::RecipientForNow => charged(tries, is_to_staff),
     }
 }
 
-fn uncharged(tries: Tries, longest: Duration) -> AfterFailure {
+fn uncharged(tries: Tries, longest: Duration) -> Decision {
     let wait = nth_wait(tries.charged.saturating_add(tries.postponed)).unwrap_or(longest);
     postponed(wait.min(longest))
 }
 
-fn postponed(wait: Duration) -> AfterFailure {
-    AfterFailure::Retry {
+fn postponed(wait: Duration) -> Decision {
+    Decision::Retry {
         wait: with_jitter(wait),
         is_charged: false,
     }
 }
 
-fn charged(tries: Tries, is_to_staff: bool) -> AfterFailure {
+fn charged(tries: Tries, is_to_staff: bool) -> Decision {
     let last = RETRY_WAITS.last().copied().filter(|_| is_to_staff);
     match nth_wait(tries.charged).or(last) {
-        Some(wait) => AfterFailure::Retry {
+        Some(wait) => Decision::Retry {
             wait: with_jitter(wait),
             is_charged: true,
         },
-        None => AfterFailure::GiveUp,
+        None => Decision::GiveUp,
     }
 }
 
@@ -136,10 +136,10 @@ mod tests {
         Tries { charged, postponed }
     }
 
-    fn wait(after: AfterFailure) -> Option<(Duration, bool)> {
-        match after {
-            AfterFailure::Retry { wait, is_charged } => Some((wait, is_charged)),
-            AfterFailure::GiveUp => None,
+    fn wait(decision: Decision) -> Option<(Duration, bool)> {
+        match decision {
+            Decision::Retry { wait, is_charged } => Some((wait, is_charged)),
+            Decision::GiveUp => None,
         }
     }
 
@@ -154,22 +154,16 @@ mod tests {
 
     #[test]
     fn only_a_recipient_ends_the_tries_and_never_for_staff() {
-        assert_eq!(after_failure(NEW, Blame::Recipient, false, true), AfterFailure::GiveUp);
+        assert_eq!(decide(NEW, Blame::Recipient, false, true), Decision::GiveUp);
         assert_eq!(
-            after_failure(after(14, 0), Blame::RecipientForNow, false, true),
-            AfterFailure::GiveUp
+            decide(after(14, 0), Blame::RecipientForNow, false, true),
+            Decision::GiveUp
         );
-        assert_eq!(
-            after_failure(after(14, 0), Blame::Unclear, false, true),
-            AfterFailure::GiveUp
-        );
+        assert_eq!(decide(after(14, 0), Blame::Unclear, false, true), Decision::GiveUp);
         for blame in [Blame::Recipient, Blame::RecipientForNow, Blame::Unclear] {
-            assert!(
-                wait(after_failure(after(1000, 0), blame, true, true)).is_some(),
-                "{blame:?}"
-            );
+            assert!(wait(decide(after(1000, 0), blame, true, true)).is_some(), "{blame:?}");
         }
-        let (slowly, _) = wait(after_failure(after(1000, 0), Blame::RecipientForNow, true, true)).unwrap();
+        let (slowly, _) = wait(decide(after(1000, 0), Blame::RecipientForNow, true, true)).unwrap();
         assert!(slowly >= Duration::from_hours(10));
     }
 
@@ -177,7 +171,7 @@ mod tests {
     fn our_failures_and_the_relays_cost_no_try() {
         for blame in [Blame::Relay, Blame::Us] {
             for tries in [NEW, after(14, 0), after(3, 1_000_000), after(i32::MAX, i32::MAX)] {
-                let (wait, is_charged) = wait(after_failure(tries, blame, false, true)).unwrap();
+                let (wait, is_charged) = wait(decide(tries, blame, false, true)).unwrap();
                 assert!(
                     !is_charged && wait <= Duration::from_mins(66),
                     "{blame:?} {tries:?} {wait:?}"
@@ -188,24 +182,21 @@ mod tests {
 
     #[test]
     fn a_recipient_that_is_slow_again_is_charged_a_try() {
-        let first = wait(after_failure(NEW, Blame::Slow, false, true)).unwrap();
+        let first = wait(decide(NEW, Blame::Slow, false, true)).unwrap();
         assert!(!first.1 && first.0 >= Duration::from_mins(1), "{first:?}");
-        assert!(wait(after_failure(after(0, 1), Blame::Slow, false, true)).unwrap().1);
+        assert!(wait(decide(after(0, 1), Blame::Slow, false, true)).unwrap().1);
         assert!(
-            !wait(after_failure(after(0, 1), Blame::Slow, false, false)).unwrap().1,
+            !wait(decide(after(0, 1), Blame::Slow, false, false)).unwrap().1,
             "the cause is unknown"
         );
-        assert_eq!(
-            after_failure(after(14, 1), Blame::Slow, false, true),
-            AfterFailure::GiveUp
-        );
+        assert_eq!(decide(after(14, 1), Blame::Slow, false, true), Decision::GiveUp);
     }
 
     #[test]
     fn an_unclear_failure_is_charged_once_the_relay_took_others() {
-        let (_, is_charged) = wait(after_failure(NEW, Blame::Unclear, false, true)).unwrap();
+        let (_, is_charged) = wait(decide(NEW, Blame::Unclear, false, true)).unwrap();
         assert!(is_charged);
-        let (wait, is_charged) = wait(after_failure(after(2, 500), Blame::Unclear, false, false)).unwrap();
+        let (wait, is_charged) = wait(decide(after(2, 500), Blame::Unclear, false, false)).unwrap();
         assert!(!is_charged && wait <= Duration::from_secs(330), "{wait:?}");
     }
 }

@@ -19,7 +19,7 @@ const NEXT_CONNECTION_AFTER: Duration = Duration::from_millis(100);
 /// The most slow emails that are sent beyond [`MAX_CONNECTIONS`], so that they take no slot from the others.
 const EXTRA: usize = 10;
 
-/// After this time without a refused connection the limit is raised by one.
+/// The time without a refused connection after which the limit is raised by one.
 const RAISE_AFTER: Duration = Duration::from_secs(30);
 
 /// The slots, the emails in them, and what those emails showed of the relay.
@@ -43,14 +43,14 @@ struct InFlight {
     since: Instant,
 }
 
-/// For which emails a slot is free.
+/// Which emails may take a slot now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FreeSlots {
-    /// For an email to staff, whatever its domain. Emails to staff fill all slots but one.
+    /// An email to staff, whatever its domain. Emails to staff fill all slots but one.
     pub staff: bool,
-    /// For an urgent email.
+    /// An urgent email.
     pub urgent: bool,
-    /// For any other.
+    /// Any other email.
     pub other: bool,
 }
 
@@ -97,7 +97,7 @@ impl DeliverySlots {
         is_idle
     }
 
-    /// Returns for which emails a slot is free. While the relay fails, one email at a time tests it.
+    /// Returns which emails may take a slot. While the relay fails, one email at a time tests it.
     pub fn free(&self) -> FreeSlots {
         let most = if self.relay.is_failing() {
             1

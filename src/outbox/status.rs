@@ -42,9 +42,9 @@ pub struct EmailStatus {
     /// When it bounced, if it did.
     #[serde(with = "time::serde::rfc3339::option")]
     pub bounced_at: Option<OffsetDateTime>,
-    /// UndeliveredReason it came back, as one of few words.
+    /// The class of the bounce.
     pub bounce_class: Option<String>,
-    /// UndeliveredReason it came back, in a server's words.
+    /// The reason of the bounce, in the server's words.
     pub bounce_reason: Option<String>,
 }
 
@@ -107,6 +107,22 @@ pub async fn list_unsent(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<Emai
 /// # Errors
 /// Returns an error if the database is unavailable.
 pub async fn list(executor: impl PgExecutor<'_>, filter: EmailFilter) -> sqlx::Result<Vec<EmailStatus>> {
+    select(executor, filter.name(), None).await
+}
+
+/// Lists the emails about an application. Upper and lower case do not matter.
+///
+/// # Errors
+/// Returns an error if the database is unavailable.
+pub async fn list_about(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Result<Vec<EmailStatus>> {
+    select(executor, "all", Some(reference.trim())).await
+}
+
+async fn select(
+    executor: impl PgExecutor<'_>,
+    filter: &str,
+    reference: Option<&str>,
+) -> sqlx::Result<Vec<EmailStatus>> {
     sqlx::query_as!(
         EmailStatus,
         r#"SELECT reference, message_id, owed_at, due_at, attempts, postponements, blame, sent_at,
@@ -116,7 +132,8 @@ pub async fn list(executor: impl PgExecutor<'_>, filter: EmailFilter) -> sqlx::R
             CASE WHEN is_held THEN digest END AS digest,
             last_error, bounced_at, bounce_class, bounce_reason
          FROM outbox
-         WHERE CASE $1
+         WHERE ($2::text IS NULL OR reference = upper($2)) AND CASE $1
+            WHEN 'all' THEN true
             WHEN 'bounced' THEN bounced_at IS NOT NULL
             WHEN 'waiting' THEN sent_at IS NULL AND given_up_at IS NULL
             WHEN 'refused' THEN sent_at IS NULL AND given_up_at IS NULL AND blame = 'us'
@@ -125,27 +142,8 @@ pub async fn list(executor: impl PgExecutor<'_>, filter: EmailFilter) -> sqlx::R
             WHEN 'given-up' THEN given_up_at IS NOT NULL AND NOT is_held AND erased_at IS NULL
             ELSE sent_at IS NULL AND erased_at IS NULL AND NOT (is_held AND digest IS NOT NULL) END
          ORDER BY id"#,
-        filter.name()
-    )
-    .fetch_all(executor)
-    .await
-}
-
-/// Lists the emails about an application. Upper and lower case do not matter.
-///
-/// # Errors
-/// Returns an error if the database is unavailable.
-pub async fn list_about(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Result<Vec<EmailStatus>> {
-    sqlx::query_as!(
-        EmailStatus,
-        r#"SELECT reference, message_id, owed_at, due_at, attempts, postponements, blame, sent_at,
-            CASE WHEN NOT is_held OR refusal_is_final THEN given_up_at END AS given_up_at,
-            is_held AND refusal_is_final AS "is_held!",
-            is_held AND NOT refusal_is_final AND digest IS NULL AS "is_for_digest!",
-            CASE WHEN is_held THEN digest END AS digest,
-            last_error, bounced_at, bounce_class, bounce_reason
-         FROM outbox WHERE reference = upper($1) ORDER BY id"#,
-        reference.trim()
+        filter,
+        reference
     )
     .fetch_all(executor)
     .await

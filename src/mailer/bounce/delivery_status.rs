@@ -4,8 +4,8 @@ use super::parts::{Field, fields};
 use super::status_codes::{details, enhanced_code};
 use super::verdict::{BounceDetails, BounceVerdict};
 
-/// Returns what the delivery statuses of a report say, or `None` if they name no outcome. One failed recipient is
-/// enough, since each mail of ours goes to one: others come from forwarding.
+/// Returns the verdict of the delivery statuses in a report, or `None` if they contain none. One failed recipient is
+/// enough: each email has one recipient, and others come from forwarding.
 pub fn verdict(statuses: &[String]) -> Option<BounceVerdict> {
     let recipients: Vec<Recipient> = statuses.iter().flat_map(|status| recipients(status)).collect();
     let first = |outcome| recipients.iter().find(|recipient| recipient.outcome() == Some(outcome));
@@ -35,23 +35,23 @@ enum Outcome {
 }
 
 impl Recipient {
-    /// Takes a field. Returns it if it belongs to the next recipient, whose blank line is missing.
-    fn take(&mut self, (name, value): Field) -> Option<Field> {
-        let place = match name.as_str() {
+    /// Adds a field. Returns it if it belongs to the next recipient, because the blank line is missing.
+    fn add(&mut self, (name, value): Field) -> Option<Field> {
+        let slot = match name.as_str() {
             "final-recipient" => &mut self.address,
             "action" => &mut self.action,
             "status" => &mut self.status,
             "diagnostic-code" => &mut self.diagnostic,
             _ => return None,
         };
-        if place.is_some() && matches!(name.as_str(), "final-recipient" | "action") {
+        if slot.is_some() && matches!(name.as_str(), "final-recipient" | "action") {
             return Some((name, value));
         }
-        place.get_or_insert(value);
+        slot.get_or_insert(value);
         None
     }
 
-    /// What became of the mail. The status tells it where the report was cut before the action.
+    /// Returns the outcome. The status decides if the report was cut before the action.
     fn outcome(&self) -> Option<Outcome> {
         let Some(action) = &self.action else {
             return self.outcome_by_status();
@@ -82,15 +82,15 @@ impl Recipient {
     }
 }
 
-/// The groups of a delivery status. The first holds the fields of the whole message, and is no recipient, as a rule.
+/// Splits a delivery status into groups of fields. The first group is mostly about the message, not a recipient.
 fn recipients(status: &str) -> Vec<Recipient> {
     let mut recipients = Vec::new();
     for group in status.replace("\r\n", "\n").split("\n\n") {
         let mut recipient = Recipient::default();
         for field in fields(group) {
-            if let Some(field) = recipient.take(field) {
+            if let Some(field) = recipient.add(field) {
                 recipients.push(std::mem::take(&mut recipient));
-                recipient.take(field);
+                recipient.add(field);
             }
         }
         recipients.push(recipient);
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn comments_case_folding_and_foreign_types_do_not_matter() {
+    fn comments_case_folding_and_unknown_types_are_ignored() {
         let status =
             "STATUS : 5.2.2 (mailbox full)\r\nACTION: Failed (final)\r\nDiagnostic-code: X-Foo; it\r\n\t\u{1b}is\r\n";
         assert_eq!(
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_are_told_apart_without_a_blank_line() {
+    fn groups_are_split_without_a_blank_line() {
         let first = "Reporting-MTA: dns; a\nFinal-Recipient: rfc822; a@a\nAction: relayed\nStatus: 2.1.5\n";
         let status = format!("{first}Final-Recipient: rfc822; b@b\nAction: failed\nStatus: 5.1.1\n");
         assert_eq!(of(&status), Some(failed(BounceClass::NoSuchMailbox, "5.1.1", None)));
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn the_status_tells_where_the_action_is_missing() {
+    fn the_status_decides_if_the_action_is_missing() {
         assert_eq!(
             of("Status: 5.7.1\n"),
             Some(failed(BounceClass::RefusedAsSpam, "5.7.1", None))

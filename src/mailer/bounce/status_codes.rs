@@ -2,14 +2,14 @@
 
 use super::verdict::{BounceClass, BounceDetails};
 
-/// More of a server's words tells staff nothing.
+/// The most characters of a server's words.
 const MAX_DIAGNOSTIC: usize = 500;
 
-/// Texts that say in plain words that the mailbox does not exist, where no code says so.
+/// Words that mean, without a code, that the mailbox does not exist.
 const NO_SUCH_MAILBOX: [&str; 4] = ["user unknown", "no such user", "mailbox unavailable", "does not exist"];
 
-/// Returns the details of a failure or delay from the Status field and from the server's words. Exim's `5.0.0` says
-/// nothing, so a code in the words is preferred then.
+/// Returns the details from the Status field and the server's words. A code in the words replaces an unspecific `5.0.0`,
+/// which Exim sends.
 pub fn details(status: Option<&str>, said: Option<&str>) -> BounceDetails {
     let reported = status.and_then(enhanced_code);
     let code = reported
@@ -19,8 +19,7 @@ pub fn details(status: Option<&str>, said: Option<&str>) -> BounceDetails {
     details_with_code(code, said)
 }
 
-/// Returns the details from the enhanced code, if there is one, and from the server's words, in which no further code
-/// is looked for.
+/// Returns the details from an enhanced code and the server's words. Searches no code in the words.
 pub fn details_with_code(code: Option<&str>, said: Option<&str>) -> BounceDetails {
     let class = match code.filter(|code| is_specific(code)) {
         Some(code) => class_of_code(code),
@@ -33,8 +32,8 @@ pub fn details_with_code(code: Option<&str>, said: Option<&str>) -> BounceDetail
     }
 }
 
-/// Returns the first enhanced status code of a failure or delay, such as `5.1.1`. Version numbers and IP addresses
-/// have another form, as a rule.
+/// Finds the first enhanced status code of a failure or delay, such as `5.1.1`. Most version numbers and IP addresses have
+/// another form.
 pub fn enhanced_code(text: &str) -> Option<&str> {
     words(text).find(|word| {
         let mut numbers = word.split('.');
@@ -45,8 +44,8 @@ pub fn enhanced_code(text: &str) -> Option<&str> {
     })
 }
 
-/// Returns the first enhanced code that no date looks like: `#5.1.1`, or directly behind a reply code of the same class
-/// (`550 5.1.1`, `550-5.1.1`).
+/// Finds the first enhanced code that cannot be a date: `#5.1.1`, or after a reply code of the same class (`550 5.1.1`,
+/// `550-5.1.1`).
 pub fn marked_code(text: &str) -> Option<&str> {
     text.match_indices(['#', ' ', '-']).find_map(|(at, mark)| {
         let (before, after) = text.split_at_checked(at)?;
@@ -55,19 +54,19 @@ pub fn marked_code(text: &str) -> Option<&str> {
     })
 }
 
-/// The reply code that the text ends with. In a longer number or name it is none.
+/// Returns the reply code at the end of the text, unless it is part of a longer number or name.
 fn reply_code_at_end(text: &str) -> Option<&str> {
     let (before, end) = text.split_at_checked(text.len().checked_sub(3)?)?;
     let continues = |c: char| c.is_alphanumeric() || matches!(c, '.' | '+');
     reply_code(end).filter(|_| !before.ends_with(continues))
 }
 
-/// Returns the first SMTP reply code of a failure or delay, such as `550`.
+/// Finds the first SMTP reply code of a failure or delay, such as `550`.
 pub fn reply_code(text: &str) -> Option<&str> {
     words(text).find(|word| word.len() == 3 && is_number(word) && word.starts_with(['4', '5']) && *word < "556")
 }
 
-/// The server's words as one line, without the type before them (`smtp;`).
+/// Returns the server's words as one line, without their type (`smtp;`).
 fn diagnostic(said: &str) -> Option<String> {
     let is_type = |text: &str| {
         text.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -81,7 +80,7 @@ fn diagnostic(said: &str) -> Option<String> {
     (!start.is_empty()).then(|| crate::single_line(&start))
 }
 
-/// Words of letters, digits and full stops, without a full stop at the end.
+/// Splits a text into words of letters, digits and full stops, without a final full stop.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_alphanumeric() && c != '.')
         .map(|word| word.trim_end_matches('.'))
@@ -105,7 +104,7 @@ fn class_of_code(code: &str) -> BounceClass {
     }
 }
 
-/// A bare 550 may mean anything, so the words must say it. After a 4xx the mailbox may exist tomorrow.
+/// Returns the class from the words alone, because a bare 550 may mean anything. After a 4xx the mailbox may exist later.
 fn class_of_words(said: &str) -> BounceClass {
     let said = said.to_ascii_lowercase();
     let may_be_unknown = reply_code(&said).is_none_or(|code| ["550", "551", "553"].contains(&code));
@@ -121,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finds_codes_and_not_versions_or_addresses() {
+    fn finds_codes_but_not_versions_or_addresses() {
         for text in [
             "5.1.1",
             "550-5.1.1 no",
@@ -156,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_are_no_marked_codes() {
+    fn dates_are_not_marked_codes() {
         for text in [
             "5.1.27",
             "bis 5.1.27.",
@@ -194,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_code_the_words_must_say_it() {
+    fn without_a_code_the_words_decide() {
         for (said, class) in [
             ("smtp; 550 User unknown", BounceClass::NoSuchMailbox),
             ("550 Rejected", BounceClass::Other),

@@ -1,22 +1,22 @@
 //! The verdict of a report: whether an email of ours failed, is delayed or was reported as spam.
 
-/// What became of a mail of ours.
+/// The verdict about an email of ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BounceVerdict {
-    /// It did not reach its recipient, and the server has given up.
+    /// It did not reach its recipient, and the server gave up.
     Failed(BounceDetails),
-    /// It did not reach its recipient yet. The server tries again.
+    /// It has not reached its recipient yet. The server tries again.
     Delayed(BounceDetails),
     /// The recipient reported it as spam.
     Complaint,
-    /// Nothing of the kind: a vacation note, a person's reply, a report of success, spam.
+    /// None of these: a vacation note, a reply, a report of success, or spam.
     Other,
 }
 
-/// UndeliveredReason a mail was not delivered.
+/// Why an email was not delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BounceDetails {
-    /// The kind of reason.
+    /// The class of the reason.
     pub class: BounceClass,
     /// The enhanced status code (RFC 3463), such as `5.1.1`.
     pub status: Option<String>,
@@ -24,14 +24,14 @@ pub struct BounceDetails {
     pub diagnostic: Option<String>,
 }
 
-/// The kinds of reasons for which a mail is not delivered.
+/// The classes of reasons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BounceClass {
-    /// The address does not exist or is switched off.
+    /// The address does not exist or is disabled.
     NoSuchMailbox,
     /// The mailbox is full.
     MailboxFull,
-    /// The server refused the mail by its policy, as a rule as spam.
+    /// The server refused the email by its policy, mostly as spam.
     RefusedAsSpam,
     /// Any other reason, or none given.
     Other,
@@ -51,7 +51,7 @@ impl BounceClass {
         }
     }
 
-    /// Reads such a name.
+    /// Parses such a name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|class| class.name() == name)
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_back_the_name_of_each_class() {
+    fn every_class_is_parsed_from_its_name() {
         for class in BounceClass::ALL {
             assert_eq!(BounceClass::parse(class.name()), Some(class));
         }

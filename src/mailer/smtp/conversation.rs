@@ -35,9 +35,9 @@ pub struct Conversation {
 /// Time limits for one email.
 #[derive(Clone, Copy, Debug)]
 pub struct EmailLimits {
-    /// For the whole email.
+    /// The deadline for the whole email.
     pub deadline: Instant,
-    /// For the reply to RCPT TO. After this, other emails go first.
+    /// The limit for the reply to RCPT TO. After this, other emails go first.
     pub recipient: Duration,
 }
 

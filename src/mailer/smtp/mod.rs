@@ -1,7 +1,7 @@
 //! The SMTP client: sends messages to the relay, many on one connection.
 //!
-//! lettre composes messages and defines [`AsyncTransport`]. The conversation is our own, because lettre's checks too little.
-//! `README.md` lists what lettre's transport lacks.
+//! lettre composes messages and defines [`AsyncTransport`]. The conversation is our own, because lettre's checks
+//! too little. `README.md` lists what lettre's transport lacks.
 
 mod conversation;
 mod data;
@@ -46,11 +46,11 @@ const QUIT_LIMIT: Duration = Duration::from_secs(1);
 /// Time limits for the relay.
 #[derive(Clone, Copy, Debug)]
 pub struct SmtpLimits {
-    /// For connecting, the greeting, TLS and the login.
+    /// The limit for connecting, the greeting, TLS and the login.
     pub opening: Duration,
-    /// For one email, the connection included.
+    /// The limit for one email, the connection included.
     pub mail: Duration,
-    /// For the recipient of an email.
+    /// The limit for the reply to RCPT TO.
     pub recipient: Duration,
 }
 

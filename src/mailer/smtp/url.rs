@@ -16,11 +16,11 @@ const TLS_PORT: u16 = 465;
 pub enum Encryption {
     /// Never. The password is sent in plain text too.
     None,
-    /// From the first octet (`smtps://`).
+    /// TLS from the first octet (`smtps://`).
     Implicit,
-    /// By STARTTLS, or no email is sent (`?tls=required`).
+    /// STARTTLS, or no email is sent (`?tls=required`).
     Required,
-    /// By STARTTLS if the relay offers it (`?tls=opportunistic`). The password is never sent without TLS.
+    /// STARTTLS if the relay offers it (`?tls=opportunistic`). The password is never sent without TLS.
     Opportunistic,
 }
 

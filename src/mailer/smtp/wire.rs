@@ -1,4 +1,4 @@
-//! The connection to the relay: writes commands and reads replies before a deadline. Rejects data that no command asked for.
+//! The connection to the relay: writes commands and reads replies before a deadline. Rejects unsolicited data.
 
 use std::io;
 use std::pin::Pin;
