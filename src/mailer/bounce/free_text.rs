@@ -161,7 +161,7 @@ fn is_auto_reply(mail: &Part<'_>) -> bool {
         word.unwrap_or_default().to_owned()
     };
     !["", "no"].contains(&first_word("auto-submitted").as_str())
-        || PRECEDENCES_OF_AUTO_REPLIES.contains(&first_word("storing_guard").as_str())
+        || PRECEDENCES_OF_AUTO_REPLIES.contains(&first_word("precedence").as_str())
         || FIELDS_OF_AUTO_REPLIES.iter().any(|name| mail.value(name).is_some())
 }
 
