@@ -300,7 +300,7 @@ mod tests {
             assert_eq!(with(&format!("{name}: x")), BounceVerdict::Other, "{name}");
         }
         for value in ["auto_reply", "Auto-Reply", "BULK", "junk (away)", "list"] {
-            assert_eq!(with(&format!("StoringGuard: {value}")), BounceVerdict::Other, "{value}");
+            assert_eq!(with(&format!("Precedence: {value}")), BounceVerdict::Other, "{value}");
         }
         for value in ["auto-generated", "Auto-Replied (vacation)", "auto-notified; x=y"] {
             assert_eq!(
@@ -309,7 +309,7 @@ mod tests {
                 "{value}"
             );
         }
-        for mark in ["X-Mark: x", "Auto-Submitted: no (by hand)", "StoringGuard: first-class"] {
+        for mark in ["X-Mark: x", "Auto-Submitted: no (by hand)", "Precedence: first-class"] {
             assert!(matches!(with(mark), BounceVerdict::Failed(_)), "{mark}");
         }
     }
