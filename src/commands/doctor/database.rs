@@ -12,7 +12,7 @@ use crate::database::{
     migrations,
 };
 use crate::membership::in_utc;
-use crate::outbox::{self, MOST_CONNECTIONS, QueueStats, RelayState};
+use crate::outbox::{self, MAX_CONNECTIONS, QueueStats, RelayState};
 use crate::settings::Settings;
 use crate::watch::TOO_LONG as WAITS;
 use crate::{error_chain, single_line};

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use npoc::database::Pool;
 use npoc::membership::owe_report;
-use npoc::outbox::Step;
+use npoc::outbox::DeliveryOutcome;
 use sqlx::postgres::PgPoolOptions;
 
 use crate::support::process::TIMEOUT;

@@ -153,11 +153,11 @@ async fn failed_digest_is_retried_by_the_next_housekeeping() {
         .await;
     let look = || npoc::watch::look(&site.connections, &site.outbox, &site.head, None);
     assert!(look().await.is_err());
-    let waiting = outbox::with_state(&site.pool, EmailFilter::Digest).await.unwrap();
+    let waiting = outbox::list(&site.pool, EmailFilter::Digest).await.unwrap();
     assert_eq!(waiting.len(), 5);
     an_hour_later(&site).await;
     an_hour_later(&site).await;
-    let standing = outbox::standing(&site.connections).await.unwrap();
+    let standing = outbox::queue_stats(&site.connections).await.unwrap();
     assert!(
         standing.oldest_waits >= time::Duration::minutes(90),
         "the wait is visible: {standing:?}"
@@ -174,7 +174,7 @@ async fn email_for_a_digest_is_neither_held_nor_failed() {
     apply(&site, 24).await;
     site.deliver_all().await;
     let figures = async || {
-        let standing = outbox::standing(&site.connections).await.unwrap();
+        let standing = outbox::queue_stats(&site.connections).await.unwrap();
         (standing.waiting, standing.given_up, standing.held, standing.for_digest)
     };
     assert_eq!(figures().await, (0, 0, 0, 4));
@@ -195,7 +195,7 @@ async fn email_for_a_digest_is_neither_held_nor_failed() {
     site.run_housekeeping(None).await;
     site.deliver_all().await;
     assert_eq!(figures().await, (0, 0, 0, 0));
-    assert!(outbox::unsent(&site.pool).await.unwrap().is_empty());
+    assert!(outbox::list_unsent(&site.pool).await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -197,9 +197,9 @@ impl TestSite {
         let mut steps = Vec::new();
         while left > 0 {
             match self.outbox.deliver_next().await.unwrap() {
-                Step::Nothing => break,
+                DeliveryOutcome::Nothing => break,
                 step => {
-                    left -= i64::from(step != Step::GivenUp);
+                    left -= i64::from(step != DeliveryOutcome::GivenUp);
                     steps.push(step);
                 }
             }
