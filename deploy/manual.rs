@@ -24,7 +24,7 @@ const FILES: [(&str, &str); 4] = [
     ),
     ("/var/backups/npoc", "What npoc-backup.timer writes."),
     (
-        "/usr/share/doc/npoc/DEPLOY.md",
+        "/usr/share/doc/npoc/docs/deploying.md",
         "How to set a site up, and to look after it.",
     ),
 ];

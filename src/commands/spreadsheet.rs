@@ -5,7 +5,7 @@
 //! other programs would read as one. What is left is an apostrophe before the cell. It stays visible.
 //!
 //! `LibreOffice` converts by the locale in which the file is opened: its digits, separators, currency, names of months and
-//! days, and words for true and false; `.ci/spreadsheet` tries it. Excel does the same by the locale of Windows, and takes
+//! days, and words for true and false; `bin/spreadsheet` tries it. Excel does the same by the locale of Windows, and takes
 //! English names in any. It makes a date of `3-4`, `MAR1` or `1/2`, zeros of the digits after the fifteenth, a time of
 //! `5 p`, and an error of `#N/A`. Nobody knows the reader's locale, so that what any would convert counts.
 

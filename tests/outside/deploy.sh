@@ -1,5 +1,5 @@
 #!/bin/bash
-# Boots a clean Debian in a container, with systemd and no network but loopback, and has deployed.sh follow DEPLOY.md
+# Boots a clean Debian in a container, with systemd and no network but loopback, and has deployed.sh follow docs/deploying.md
 # there.
 #
 #   tests/outside/deploy.sh CODENAME OLDER.deb PACKAGE.deb
@@ -23,7 +23,7 @@ finish() {
 trap finish EXIT
 trap 'exit 1' HUP INT TERM
 
-# With what DEPLOY.md installs, from where this machine has its packages.
+# With what docs/deploying.md installs, from where this machine has its packages.
 debian "$codename" "$work/root" \
     adduser,ca-certificates,caddy,curl,dbus,haproxy,libsystemd0,nginx,openssl,postgresql,python3-aiosmtpd,systemd,systemd-sysv
 install -D -m 644 -t "$work/root/packages" "$older" "$package"

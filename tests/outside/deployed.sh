@@ -1,5 +1,5 @@
 #!/bin/bash
-# Follows DEPLOY.md on a clean Debian with systemd, and looks whether all is as it promises.
+# Follows docs/deploying.md on a clean Debian with systemd, and looks whether all is as it promises.
 #
 #   tests/outside/deployed.sh OLDER.deb PACKAGE.deb
 #

@@ -71,13 +71,13 @@ please='Please install what is missing (Debian: apt-get install gcc libc6-dev pr
 without_apt() { as root sh -c 'mv /usr/bin/apt-get /usr/bin/away; "$@"; status=$?; mv /usr/bin/away /usr/bin/apt-get; exit $status' - "$@"; }
 without_rust() { as root env PATH=/usr/bin:/bin "$@"; }
 give_to newcomer
-check "a user who may install nothing is told in one line what to install" says "$please" as newcomer .ci/start
-check "for the tests too" says "$please" as newcomer .ci/test
+check "a user who may install nothing is told in one line what to install" says "$please" as newcomer bin/start
+check "for the tests too" says "$please" as newcomer bin/test
 give_to root
-check "so is root where there is no apt" says "$please" without_apt .ci/start
+check "so is root where there is no apt" says "$please" without_apt bin/start
 check "Rust is asked for where there is none" \
-    says "Please install Rust, version $(sed -n 's/^rust-version = "\([0-9.]*\)".*/\1/p' "$outside/../../Cargo.toml") or later (https://rustup.rs), and see that cargo is in PATH." without_rust .ci/start
-installs_by_sudo() { as administrator .ci/install procps && [ -x "$root/bin/kill" ]; }
+    says "Please install Rust, version $(sed -n 's/^rust-version = "\([0-9.]*\)".*/\1/p' "$outside/../../Cargo.toml") or later (https://rustup.rs), and see that cargo is in PATH." without_rust bin/start
+installs_by_sudo() { as administrator bin/lib/install procps && [ -x "$root/bin/kill" ]; }
 check "a user who may use sudo has things installed" installs_by_sudo
 
 # ---- The two commands
@@ -86,7 +86,7 @@ is_up() { kill -0 "$payload" && curl -fsS --max-time 5 "$url/health/ready"; }
 starts() { # USER
     rm -f "$root/srv/stop" said
     # shellcheck disable=SC2016 # the inner shell's
-    as "$1" bash -c '.ci/start & until [ -e /srv/stop ]; do sleep 0.2; done; kill -TERM $! && wait $!' >said 2>&1 3>&- &
+    as "$1" bash -c 'bin/start & until [ -e /srv/stop ]; do sleep 0.2; done; kill -TERM $! && wait $!' >said 2>&1 3>&- &
     payload=$!
     within 3600 is_up
 }
@@ -94,7 +94,7 @@ stops() {
     touch "$root/srv/stop"
     wait "$payload" && payload='' && ! curl -fsS --max-time 5 "$url/health/live"
 }
-passes() { as "$1" .ci/test && ! grep -q 'test result: FAILED' out; }
+passes() { as "$1" bin/test && ! grep -q 'test result: FAILED' out; }
 for user in root newcomer; do
     give_to "$user"
     check "$user gives the first command, and the site is there" starts "$user"

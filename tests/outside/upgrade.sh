@@ -1,5 +1,5 @@
 #!/bin/bash
-# Sets the site up on Debian 12 in a container, upgrades that to Debian 13, and follows DEPLOY.md word for word: "A new
+# Sets the site up on Debian 12 in a container, upgrades that to Debian 13, and follows docs/deploying.md word for word: "A new
 # Debian", and "The embedded database in a new version of PostgreSQL".
 #
 #   tests/outside/upgrade.sh PACKAGE.deb
@@ -36,7 +36,6 @@ case $from in http://*) ;; *) not_tried "packages come from $from, and only http
 root=$work/root
 debian bookworm "$root" adduser,ca-certificates,curl,dbus,libsystemd0,locales,sudo,systemd,systemd-sysv
 install -D -m 644 -t "$root/packages" "$package"
-install -D -m 644 "$outside/../../DEPLOY.md" "$root/DEPLOY.md"
 echo 'en_US.UTF-8 UTF-8' >"$root/etc/locale.gen"
 chroot "$root" locale-gen >/dev/null
 echo 'LANG=en_US.UTF-8' >"$root/etc/default/locale"
@@ -45,10 +44,10 @@ boot "$root"
 "$python" "$outside/packages.py" "$(init)" 3142 "$from" "$kept/packages" 3>&- &
 proxy=$!
 
-# tried NAME: has a shell follow the block of DEPLOY.md under this mark, as root, who is asked nothing.
+# tried NAME: has a shell follow the block of docs/deploying.md under this mark, as root, who is asked nothing.
 tried() {
     # shellcheck disable=SC2016 # marks of Markdown
-    sed -n "/^<!-- tried: $1 -->\$/,/^\`\`\`\$/p" "$outside/../../DEPLOY.md" | sed '1,/^```sh$/d; /^```$/d' >block
+    sed -n "/^<!-- tried: $1 -->\$/,/^\`\`\`\$/p" "$outside/../../docs/deploying.md" | sed '1,/^```sh$/d; /^```$/d' >block
     [ -s block ] && cp block "$root/block" && inside env LANG=en_US.UTF-8 DEBIAN_FRONTEND=noninteractive bash -eu /block </dev/null
 }
 settings=$root/etc/npoc/npoc.env
@@ -96,7 +95,7 @@ check "the site is there, on the old database" is_ready
 check "with its application" keeps "$reference"
 echo "    clusters after the upgrade: $(inside pg_lsclusters --no-header | awk '{ print $1, $2, $3, $4 }' | xargs)"
 check "which another C library sorts in another way" collates f
-check "DEPLOY.md says what to do if the database is to stay" tried 'another collation'
+check "docs/deploying.md says what to do if the database is to stay" tried 'another collation'
 check "and it sorts as the system does" collates t
 check "\"A new Debian\" can be followed" tried 'a new Debian'
 check "the site is there" is_ready
@@ -116,7 +115,7 @@ fails_to_start() {
 is_of() { is "$(cat "$root/var/lib/npoc/postgres/PG_VERSION")" "$1"; }
 check "the site has its own database again" with_own_database
 check "which needs programs that are gone" fails_to_start
-check "DEPLOY.md says how to get them" tried 'the old programs'
+check "docs/deploying.md says how to get them" tried 'the old programs'
 check "and how to bring the data into the new version" tried 'the embedded database'
 check "the site is there" is_ready
 check "with its application" keeps "$embedded"

@@ -240,7 +240,7 @@ fn what_starting_again_cannot_help_ends_with_78() {
     let told = String::from_utf8(ended.stderr).unwrap();
     let sentence = told.trim().strip_prefix("npoc: ").unwrap().to_owned();
     assert!(
-        sentence.contains("belong to PostgreSQL 13") && sentence.contains("DEPLOY.md"),
+        sentence.contains("belong to PostgreSQL 13") && sentence.contains("docs/deploying.md"),
         "{told}"
     );
     let doctor = run(&["doctor", "--json"], &[setting]);
@@ -281,7 +281,7 @@ fn the_doctor_tells_of_newer_programs_while_the_old_are_there() {
     };
     let of_old = found("97\n");
     assert!(
-        of_old.contains("belong to PostgreSQL 97, and the newest programs here are 98") && of_old.contains("DEPLOY.md"),
+        of_old.contains("belong to PostgreSQL 97, and the newest programs here are 98") && of_old.contains("docs/deploying.md"),
         "{of_old}"
     );
     let of_new = found("98\n");

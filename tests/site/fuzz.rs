@@ -1,5 +1,5 @@
 //! Whatever is typed, by programs that try everything: no panic, no half-taken value, and what is accepted is stored,
-//! sent and read back the same. `cargo test` draws a little at random; `.ci/fuzz` runs for the time that it is given, and
+//! sent and read back the same. `cargo test` draws a little at random; `bin/fuzz` runs for the time that it is given, and
 //! its input follows what the code has not done yet.
 
 use std::borrow::Cow;

@@ -72,7 +72,7 @@ fn newer_programs(home: &std::path::Path) -> Option<Finding> {
             "the data belong to PostgreSQL {used}, and the newest programs here are {newest}. Without those of {used} the \
              site does not start."
         );
-        let advice = format!("Keep them until the data are moved. DEPLOY.md says how: \"{}\".", embedded::MOVING);
+        let advice = format!("Keep them until the data are moved. docs/deploying.md says how: \"{}\".", embedded::MOVING);
         Finding::doubtful(DATABASE, says, advice)
     })
 }

@@ -38,7 +38,7 @@ fn bounces(settings: &Settings) -> Finding {
                 "mail that comes back goes to {}, and the site does not know of it.",
                 settings.mail_from.email
             ),
-            "Set NPOC_BOUNCE_ADDRESS, and have its mail handed to npoc mail bounced (DEPLOY.md); or see to it that somebody \
+            "Set NPOC_BOUNCE_ADDRESS, and have its mail handed to npoc mail bounced (docs/deploying.md); or see to it that somebody \
              reads that mailbox.",
         ),
     }

@@ -1,7 +1,7 @@
 //! The relay: messages over SMTP, many on one connection.
 //!
 //! lettre composes messages and says how one is handed over ([`AsyncTransport`]); the conversation is our own, because
-//! lettre's believes too much. `README.md` lists what lettre would need for its own transport to come back.
+//! lettre's believes too much. `docs/architecture.md` lists what lettre would need for its own transport to come back.
 
 mod conversation;
 mod data;

@@ -16,9 +16,9 @@ const AXE: &str = "const done = arguments[arguments.length - 1];
        .catch(error => done({ violations: [String(error)], passes: 0 }));";
 
 #[tokio::test]
-#[ignore = "drives Chromium: .ci/browser runs it"]
+#[ignore = "drives Chromium: bin/browser runs it"]
 async fn axe_finds_nothing_on_any_page_or_state_in_light_and_dark_on_a_phone_and_a_desk() {
-    let path = std::env::var("AXE").expect("AXE says where axe-core is: .ci/browser fetches it");
+    let path = std::env::var("AXE").expect("AXE says where axe-core is: bin/browser fetches it");
     let axe = std::fs::read_to_string(path).unwrap();
     in_a_browser(async |browser| {
         let mut found = Vec::new();
@@ -52,7 +52,7 @@ async fn axe_violations(browser: &Browser) -> Vec<String> {
 }
 
 #[tokio::test]
-#[ignore = "drives Chromium: .ci/browser runs it"]
+#[ignore = "drives Chromium: bin/browser runs it"]
 async fn each_field_is_told_with_its_label_its_hint_its_problem_and_its_state() {
     in_a_browser(async |browser| {
         browser.post("/membership", &[("step", "check")]).await;

@@ -13,7 +13,7 @@ const SUMMARY_HAS_FOCUS: &str = "return document.activeElement.matches('.summary
 const SUBMIT: &str = "form.application > button";
 
 #[tokio::test]
-#[ignore = "drives Chromium: .ci/browser runs it"]
+#[ignore = "drives Chromium: bin/browser runs it"]
 async fn an_organization_applies_with_the_keyboard_alone_and_is_refused_twice_on_the_way() {
     in_a_browser(async |browser| {
         browser.open_page("/").await;
@@ -103,7 +103,7 @@ async fn leaves_nothing_behind(browser: &Browser) {
 }
 
 #[tokio::test]
-#[ignore = "drives Chromium: .ci/browser runs it"]
+#[ignore = "drives Chromium: bin/browser runs it"]
 async fn change_leads_to_that_very_field_and_one_press_leads_back() {
     in_a_browser(async |browser| {
         browser
@@ -144,7 +144,7 @@ const IS_IN_VIEW: &str = "(e => {
 })(document.activeElement)";
 
 #[tokio::test]
-#[ignore = "drives Chromium: .ci/browser runs it"]
+#[ignore = "drives Chromium: bin/browser runs it"]
 async fn one_press_takes_the_likelier_mail_address() {
     in_a_browser(async |browser| {
         browser.post("/membership", &good_with(QUESTIONABLE)).await;
@@ -165,7 +165,7 @@ async fn one_press_takes_the_likelier_mail_address() {
 }
 
 #[tokio::test]
-#[ignore = "drives Chromium: .ci/browser runs it"]
+#[ignore = "drives Chromium: bin/browser runs it"]
 async fn the_focus_is_seen_at_every_stop_and_goes_down_the_page() {
     in_a_browser(async |browser| {
         for (path, posted) in [
@@ -227,7 +227,7 @@ const STOP: &str = "(e => {
 })(document.activeElement)";
 
 #[tokio::test]
-#[ignore = "drives Chromium: .ci/browser runs it"]
+#[ignore = "drives Chromium: bin/browser runs it"]
 async fn going_back_keeps_what_was_typed_and_sends_nothing_twice() {
     in_a_browser(async |browser| {
         browser.open_page("/membership").await;

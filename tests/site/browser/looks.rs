@@ -21,7 +21,7 @@ const OUTSIDE: &str = "(() => {
 })()";
 
 #[tokio::test]
-#[ignore = "drives Chromium: .ci/browser runs it"]
+#[ignore = "drives Chromium: bin/browser runs it"]
 async fn nothing_scrolls_sideways_at_320_pixels_at_400_percent_with_wide_spacing_or_large_text() {
     in_a_browser(async |browser| {
         let mut found = Vec::new();
@@ -57,7 +57,7 @@ const SETTINGS: [(&str, u32, &str); 4] = [
 ];
 
 #[tokio::test]
-#[ignore = "drives Chromium: .ci/browser runs it"]
+#[ignore = "drives Chromium: bin/browser runs it"]
 async fn what_is_pressed_is_large_enough_for_a_finger() {
     in_a_browser(async |browser| {
         let mut found = Vec::new();
@@ -86,7 +86,7 @@ const SMALL: &str = "[...document.querySelectorAll('a, button, input:not([type=h
     .map(e => e.tagName + ' ' + (e.id || e.textContent.trim().slice(0, 30)) + ' ' + Math.round(e.getBoundingClientRect().height))";
 
 #[tokio::test]
-#[ignore = "drives Chromium: .ci/browser runs it"]
+#[ignore = "drives Chromium: bin/browser runs it"]
 async fn answers_from_right_to_left_are_laid_out_so_and_the_page_is_not() {
     in_a_browser(async |browser| {
         browser.post("/membership", &good_with(ARABIC)).await;
@@ -133,7 +133,7 @@ async fn answers_from_right_to_left_are_laid_out_so_and_the_page_is_not() {
 }
 
 #[tokio::test]
-#[ignore = "drives Chromium: .ci/browser runs it"]
+#[ignore = "drives Chromium: bin/browser runs it"]
 async fn light_and_dark_are_two_color_schemes() {
     in_a_browser(async |browser| {
         browser.open_page("/membership").await;
@@ -148,7 +148,7 @@ async fn light_and_dark_are_two_color_schemes() {
 }
 
 #[tokio::test]
-#[ignore = "drives Chromium: .ci/browser runs it"]
+#[ignore = "drives Chromium: bin/browser runs it"]
 async fn in_forced_colors_focus_fields_panels_and_problems_still_have_their_lines() {
     in_a_browser(async |browser| {
         browser.media(&[("forced-colors", "active")]).await;
@@ -188,7 +188,7 @@ async fn assert_line(browser: &Browser, selector: &str, side: &str) {
 }
 
 #[tokio::test]
-#[ignore = "drives Chromium: .ci/browser runs it"]
+#[ignore = "drives Chromium: bin/browser runs it"]
 async fn nothing_moves_where_less_motion_is_asked_for() {
     in_a_browser(async |browser| {
         browser.open_page("/membership").await;
@@ -204,7 +204,7 @@ async fn nothing_moves_where_less_motion_is_asked_for() {
 }
 
 #[tokio::test]
-#[ignore = "drives Chromium: .ci/browser runs it"]
+#[ignore = "drives Chromium: bin/browser runs it"]
 async fn the_receipt_prints_on_one_page_with_the_reference_and_without_the_navigation() {
     in_a_browser(async |browser| {
         browser

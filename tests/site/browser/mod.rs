@@ -1,5 +1,5 @@
 //! What the site is in a real browser: by keyboard, to assistive technology, in every width, color
-//! and medium that a reader may have. Chromium through ChromeDriver; `.ci/browser` installs both.
+//! and medium that a reader may have. Chromium through ChromeDriver; `bin/browser` installs both.
 
 mod assistive;
 mod journey;

@@ -19,9 +19,9 @@ const LEFT_OUT: &str = "
     return { blocks: blocks.length, leftOut: blocks.filter(text => !kept.includes(text)) };";
 
 #[tokio::test]
-#[ignore = "drives Chromium: .ci/browser runs it"]
+#[ignore = "drives Chromium: bin/browser runs it"]
 async fn a_reader_view_shows_every_page_whole() {
-    let path = std::env::var("READABILITY").expect("READABILITY says where it is: .ci/browser fetches it");
+    let path = std::env::var("READABILITY").expect("READABILITY says where it is: bin/browser fetches it");
     let readability = std::fs::read_to_string(path).unwrap();
     in_a_browser(async |browser| {
         let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! What takes programs or time that not everybody has: `.ci/faults` runs it.
+//! What takes programs or time that not everybody has: `bin/faults` runs it.
 
 mod pooler;
 mod storm;

@@ -52,7 +52,7 @@ impl PgBouncer {
             .uid(uid)
             .gid(gid)
             .spawn()
-            .expect("pgbouncer is there: .ci/faults installs it");
+            .expect("pgbouncer is there: bin/faults installs it");
         Self { process, home, port }
     }
 }
@@ -66,7 +66,7 @@ impl Drop for PgBouncer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs PgBouncer: .ci/faults runs it"]
+#[ignore = "needs PgBouncer: bin/faults runs it"]
 async fn behind_pgbouncer_in_transaction_mode_every_application_is_stored_and_mailed_once() {
     let options = database::empty_options().await;
     let pgbouncer = PgBouncer::before(&options);

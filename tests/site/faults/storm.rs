@@ -78,13 +78,13 @@ struct Storm {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes its time: .ci/faults runs it"]
+#[ignore = "takes its time: bin/faults runs it"]
 async fn in_a_storm_no_acknowledged_application_and_no_mail_is_lost_and_nothing_is_stored_twice() {
     assert_nothing_is_lost(Relay::playing_at_random(&FAULTS).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes its time: .ci/faults runs it"]
+#[ignore = "takes its time: bin/faults runs it"]
 async fn in_a_storm_with_a_relay_that_bears_two_connections_nothing_is_lost_or_given_up() {
     assert_nothing_is_lost(Relay::playing(Part::Serves(2)).await).await;
 }

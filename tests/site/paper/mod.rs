@@ -1,5 +1,5 @@
 //! The form on paper: every word of every answer, and each with its question. As it was filled in, refused, given back
-//! to be changed, shown to be checked, and received. Chromium and Firefox; `.ci/paper` installs both.
+//! to be changed, shown to be checked, and received. Chromium and Firefox; `bin/paper` installs both.
 
 mod printer;
 
@@ -89,13 +89,13 @@ fn refused() -> Vec<(&'static str, String)> {
 }
 
 #[tokio::test]
-#[ignore = "drives Chromium: .ci/paper runs it"]
+#[ignore = "drives Chromium: bin/paper runs it"]
 async fn chromium_prints_every_word_with_its_question() {
     in_a_browser(async |browser| print_the_whole_way(Printer::Chromium(browser)).await).await;
 }
 
 #[tokio::test]
-#[ignore = "drives Firefox: .ci/paper runs it"]
+#[ignore = "drives Firefox: bin/paper runs it"]
 async fn firefox_prints_every_word_with_its_question() {
     let mut firefox = Firefox::open().await;
     print_the_whole_way(Printer::Firefox(&mut firefox)).await;

@@ -65,7 +65,7 @@ impl Chromedriver {
             // Ctrl-C is for the tests, which then end it.
             .process_group(0)
             .spawn()
-            .expect("chromedriver is there: .ci/browser installs what these tests need");
+            .expect("chromedriver is there: bin/browser installs what these tests need");
         let mut said = BufReader::new(process.stdout.take().unwrap()).lines();
         let port = said.find_map(|line| {
             let line = line.unwrap();

@@ -52,7 +52,7 @@ impl Process {
             // Ctrl-C is for the tests, which then end it and what it started.
             .process_group(0)
             .spawn()
-            .expect("firefox-esr is there: .ci/paper installs what these tests need");
+            .expect("firefox-esr is there: bin/paper installs what these tests need");
         Self { process, profile }
     }
 }
