@@ -1,7 +1,7 @@
-"""Measures the site beside what it is measured against; benches/run installs what this needs and calls it.
+"""Measures the site next to references. benches/run installs what this needs and calls it.
 
-Sides alternate in rounds; a ratio is taken within a round, since machines are noisy from one to the next. Printed are
-medians, with the least and the greatest.
+The sides alternate in rounds, and each ratio is from one round, since a machine's load changes between rounds. The tables have
+medians, with minimum and maximum.
 """
 
 import asyncio
@@ -40,27 +40,27 @@ def free_port():
 
 
 def pin(process, cores):
-    """With all its threads, and what it has started."""
+    """Pins a process with its threads and children to cores."""
     children = subprocess.run(["pgrep", "-P", str(process)], capture_output=True, text=True).stdout.split()
     for one in [str(process), *children]:
         subprocess.run(["taskset", "-acp", cores, one], check=True, stdout=subprocess.DEVNULL)
 
 
 def processor_time(process):
-    """Seconds that a process and what it has started have used so far."""
+    """Returns the processor seconds of a process and its children."""
     children = subprocess.run(["pgrep", "-P", str(process)], capture_output=True, text=True).stdout.split()
     stats = [pathlib.Path(f"/proc/{one}/stat").read_text().rsplit(")", 1)[1].split() for one in [process, *children]]
     return sum(int(stat[11]) + int(stat[12]) for stat in stats) / os.sysconf("SC_CLK_TCK")
 
 
 def highest_memory(process):
-    """The most that a process has had in memory, in MB."""
+    """Returns the highest memory of a process, in MB."""
     status = pathlib.Path(f"/proc/{process}/status").read_text()
     return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
 
 
 class Site:
-    """The program, on an embedded database of its own or on a given one."""
+    """A running site, with the embedded database or a given one."""
 
     def __init__(self, home, database=None, relay=None, core=None):
         self.home = pathlib.Path(home)
@@ -93,7 +93,7 @@ class Site:
         raise SystemExit(f"no {path}: {(self.home / 'log').read_text()}")
 
     def sockets(self):
-        """Where its embedded server listens."""
+        """Returns the directory of the embedded server's socket."""
         return str(self.home / "socket")
 
     def database(self, name="npoc"):
@@ -113,7 +113,7 @@ class Site:
 
 @contextlib.contextmanager
 def site(database=None, relay=None, core=None):
-    # Not in the system's temporary directory if that is memory: what is durable is measured.
+    # The temporary directory may be in memory, but durable storage is measured.
     home = tempfile.mkdtemp(prefix="npoc-bench-", dir="/var/tmp")
     os.chmod(home, 0o755)
     one = Site(home, database, relay, core)
@@ -125,7 +125,7 @@ def site(database=None, relay=None, core=None):
 
 
 def wrk(url, connections, seconds=SECONDS, script=None, core=None):
-    """Requests a second. Any failed one ends the measuring."""
+    """Returns the requests a second. Exits if a request fails."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-H", f"Accept-Encoding: {CODINGS}"]
     command += ["-s", str(script)] if script else []
     command = ["taskset", "-c", core, *command] if core else command
@@ -143,7 +143,7 @@ def table(title, rows):
 
 
 def compared(ours, theirs):
-    """Cells for two sides measured in rounds: the medians, and their ratio with its spread."""
+    """Returns the cells of two sides: the medians, and their ratio with its range."""
     ratios = [one / other for one, other in zip(ours, theirs)]
     spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})"
     return f"{statistics.median(ours):,.0f}", f"{statistics.median(theirs):,.0f}", spread
@@ -167,7 +167,7 @@ http {{
 
 @contextlib.contextmanager
 def nginx(url, paths):
-    """Serves from files what the site answers on these paths: the same octets under the same headers."""
+    """Serves the site's answers on these paths from files, with the same octets and headers."""
     home, port, locations = tempfile.mkdtemp(prefix="npoc-bench-"), free_port(), []
     os.chmod(home, 0o755)
     for number, path in enumerate(paths):
@@ -198,18 +198,18 @@ def nginx(url, paths):
 
 
 def loaded(url, process):
-    """Requests a second, and how many the server's processor time would be enough for: of two servers that both
-    keep the load generator's core busy, only that tells which is faster."""
+    """Returns the requests a second, and the requests for each second of the server's processor time. If two servers keep the
+    load generator busy, only the second number shows the faster one."""
     before = processor_time(process)
     rate = wrk(url, 32, core="1")
     return rate, rate * SECONDS / (processor_time(process) - before)
 
 
 def pages():
-    """Content pages beside nginx, each side on one core and the load on the other."""
+    """Compares content pages with nginx, each side on one core and the load on the other."""
     paths = ["/", "/who-we-are", "/join", "/about-icann"]
     rows = [("page", "ours/s", "nginx/s", "ratio", "ours/CPU s", "nginx/CPU s", "ratio (goal 1.2)")]
-    # From its start, so that it has one worker, as nginx has.
+    # Pinned from the start, so that it has one worker, like nginx.
     with site(core="0") as ours, nginx(ours.url, paths) as (theirs, process):
         pin(process, "0")
         for path in paths:
@@ -224,7 +224,7 @@ def pages():
     table("Memory after that", [("MB", memory, "(goal ≤ 40)")])
 
 
-# Columns that are another in each row, as pgbench makes them.
+# The columns that differ in each row, as SQL for pgbench.
 ALPHABET = "34679ACDEFGHJKMNPQRTVWXY"
 DIGITS = [f"substr(a, (n / {24**place} % 24)::int + 1, 1)" for place in range(8)]
 REFERENCE = (
@@ -242,7 +242,7 @@ DRAWN = {
 
 
 def as_insert(ours, table_name, where, drawn):
-    """A row as the statement that inserts one like it."""
+    """Returns the statement that inserts a row like this one."""
     row = json.loads(ours.sql(f"SELECT row_to_json(r) FROM (SELECT * FROM {table_name} WHERE {where}) r"))
     cells = {name: drawn.get(name) or literal(value) for name, value in row.items() if name != "id"}
     return f"INSERT INTO {table_name} ({', '.join(cells)}) VALUES ({', '.join(cells.values())});"
@@ -251,18 +251,18 @@ def as_insert(ours, table_name, where, drawn):
 def literal(value):
     if value is None or isinstance(value, (bool, int)):
         return {None: "NULL", True: "true", False: "false"}.get(value, str(value))
-    # In one line, and without what pgbench would take for a variable.
+    # On one line, and without text that pgbench takes for a variable.
     for character, written in (("\\", "\\\\"), ("'", "''"), (":", "\\x3a"), ("\n", "\\n")):
         value = value.replace(character, written)
     return f"E'{value}'"
 
 
 def plain_transaction(ours):
-    """The rows of one application as pgbench commits them: BEGIN, one INSERT a row, COMMIT."""
+    """Returns the transaction for one application: BEGIN, one INSERT a row, COMMIT."""
     reference = ours.sql("SELECT reference FROM applications LIMIT 1")
     mails = ours.sql(f"SELECT id FROM outbox WHERE reference = '{reference}' ORDER BY id").split()
     ours.sql("CREATE SEQUENCE IF NOT EXISTS bench")
-    # As they are written: not yet sent.
+    # The state of a new mail: not sent.
     fresh = {"attempts": "0", "claims": "0", "sent_at": "NULL", "leased_until": "NULL", "due_at": "now() + interval '1 year'"}
     lines = [as_insert(ours, "applications", f"reference = '{reference}'", DRAWN | {"reference": REFERENCE})]
     lines += [as_insert(ours, "application_history", f"reference = '{reference}' LIMIT 1", {})]
@@ -281,19 +281,19 @@ def pgbench(ours, script, clients):
 
 @contextlib.contextmanager
 def no_delivery():
-    """A relay that never greets, so it takes no mail, and nothing but the storing is measured."""
+    """A relay that never greets, so that only storing is measured."""
     with socket.create_server(("127.0.0.1", 0), backlog=100) as silent:
         yield f"smtp://127.0.0.1:{silent.getsockname()[1]}"
 
 
 def applications():
-    """Accepted applications beside pgbench, on one database."""
+    """Compares accepted applications with pgbench, on one database."""
     rows = [("mail meanwhile", "clients", "ours/s", "pgbench/s", "ratio (goal 1.0)")]
     with no_delivery() as silent:
         for meanwhile, relay in (("delivered", None), ("none", silent)):
             with site(relay=relay) as ours:
                 rows += [(meanwhile, *row) for row in beside_pgbench(ours)]
-    table("Accepted applications a second, durable, beside pgbench committing the same four rows", rows)
+    table("Accepted applications a second, durable, compared with pgbench committing the same four rows", rows)
 
 
 def beside_pgbench(ours):
@@ -307,23 +307,23 @@ def beside_pgbench(ours):
 
 
 def accepted(ours, clients):
-    """Applications a second that were answered with a receipt, and are stored."""
+    """Returns the applications a second that got a receipt and are stored."""
     before = int(ours.sql("SELECT count(*) FROM applications"))
     rate = wrk(f"{ours.url}/membership", clients, script=HERE / "application.lua")
     stored = int(ours.sql("SELECT count(*) FROM applications")) - before
     if stored < rate * SECONDS * 0.95:
-        raise SystemExit(f"{rate * SECONDS:.0f} were answered and {stored} are stored")
+        raise SystemExit(f"{rate * SECONDS:.0f} got an answer, but {stored} are stored")
     drain(ours)
     return rate
 
 
 def drain(ours):
-    """Leaves the other side a database with nothing to do."""
+    """Leaves the other side an idle database."""
     ours.sql("UPDATE outbox SET sent_at = now() WHERE sent_at IS NULL; CHECKPOINT")
 
 
 class Relay:
-    """A mail relay that takes everything and works for some time on each answer, as distant or busy ones do."""
+    """A mail relay that accepts everything and delays each answer, like a distant or busy one."""
 
     def __init__(self, seconds):
         self.seconds, self.taken, self.open, self.most_open, self.connections = seconds, [], 0, 0, 0
@@ -363,7 +363,7 @@ class Relay:
         await writer.drain()
 
 
-OWED = 10_000
+QUEUED = 10_000
 
 APPLICATION = {
     "step": "send",
@@ -384,13 +384,13 @@ APPLICATION = {
 
 
 def mail():
-    """Mails that an outage left behind, and a new application's in front of them."""
+    """Measures a backlog after an outage, and a new application's mail in front of it."""
     relay = Relay(0.02)
     with site(relay=relay.url) as ours:
         ours.sql(
             "INSERT INTO outbox (message_id, recipient, subject, body_text, body_html, refusal_is_final, owed_at, due_at)"
             f" SELECT n || '@bench', 'user' || n || '@old.example', 's', repeat('t', 2500), repeat('h', 4500), true,"
-            f" now() - interval '1 hour', now() FROM generate_series(1, {OWED}) n"
+            f" now() - interval '1 hour', now() FROM generate_series(1, {QUEUED}) n"
         )
         wait_for(lambda: relay.taken)
         began, before = time.monotonic(), len(relay.taken)
@@ -402,10 +402,10 @@ def mail():
         left = ours.sql("SELECT count(*) FROM outbox WHERE sent_at IS NULL AND message_id LIKE '%@bench'")
         memory = highest_memory(ours.process.pid)
     table(
-        f"Mail: {OWED:,} owed to one domain, a relay that takes 20 ms for each answer and offers no PIPELINING",
+        f"Mail: {QUEUED:,} queued for one domain, a relay that takes 20 ms for each answer and offers no PIPELINING",
         [
             ("mails a second", f"{rate:.0f}", "(goal ≥ 100; 25 before connections were used again)"),
-            ("seconds until a new applicant is mailed", f"{arrived - applied:.1f}", f"(goal ≤ 5; {left} still owed)"),
+            ("seconds until a new applicant is mailed", f"{arrived - applied:.1f}", f"(goal ≤ 5; {left} still queued)"),
             ("connections at a time", relay.most_open, f"({relay.connections} in all)"),
             ("memory, MB", f"{memory:.1f}", "(goal ≤ 40)"),
         ],
@@ -418,11 +418,11 @@ def wait_for(what, seconds=120):
         if found := what():
             return found
         time.sleep(0.01)
-    raise SystemExit("waited in vain")
+    raise SystemExit("timed out")
 
 
 def footprint():
-    """What it takes to start."""
+    """Measures the start."""
     with site() as server:
         starts = []
         for _ in range(ROUNDS):
@@ -452,7 +452,7 @@ $$ SELECT string_agg(substr('34679ACDEFGHJKMNPQRTVWXY', floor(n / 24 ^ i)::int %
 
 
 def statement_of(beginning):
-    """A query of the site, as it was checked against the database."""
+    """Returns a query of the site from .sqlx."""
     for file in glob.glob(str(HERE.parent / ".sqlx" / "*.json")):
         query = json.loads(pathlib.Path(file).read_text())["query"]
         if query.startswith(beginning):
@@ -461,7 +461,7 @@ def statement_of(beginning):
 
 
 def claim_times(server, name):
-    """Milliseconds that the claim of a mail takes in the database."""
+    """Returns the milliseconds that claiming a mail takes in the database."""
     server.sql(
         "INSERT INTO outbox (message_id, recipient, subject, body_text, body_html, refusal_is_final)"
         " SELECT gen_random_uuid() || '@bench', 'a@example.org', 's', 't', 'h', true FROM generate_series(1, 500) n; ANALYZE",
@@ -475,7 +475,7 @@ def claim_times(server, name):
 
 
 def growth():
-    """The same with nothing stored, and with many applications and mails."""
+    """Compares an empty database with many applications and mails."""
     with site() as server, no_delivery() as relay, contextlib.ExitStack() as sites:
         names = {stored: f"stored_{stored}" for stored in (0, 10_000, MANY)}
         for stored, name in names.items():
@@ -491,7 +491,7 @@ def growth():
         running = {stored: sites.enter_context(site(server.database(name), relay)) for stored, name in names.items()}
         script = HERE / "application.lua"
         taken = []
-        # Each takes each turn, and the first round, in which files grow for the first time, does not count.
+        # Each site takes each turn. The first round does not count, since files grow for the first time.
         for turn in range(ROUNDS + 1):
             sites_in_turn = sorted(running.items(), key=lambda one: (list(names).index(one[0]) + turn) % len(names))
             taken.append({stored: 1e6 / wrk(f"{one.url}/membership", 1, script=script) for stored, one in sites_in_turn})
@@ -507,7 +507,7 @@ def growth():
 
 
 def export(database):
-    """The most that an export has in memory, and how long it takes."""
+    """Returns the highest memory of an export, and its duration."""
     settings = {"PATH": os.environ["PATH"], "DATABASE_URL": database}
     began = time.monotonic()
     exporting = subprocess.Popen([PROGRAM, "applications", "export"], env=settings, stdout=subprocess.DEVNULL)
@@ -520,14 +520,14 @@ def export(database):
 SYLLABLES = [c + v for c in ("b", "k", "l", "m", "n", "s", "t", "r", "str", "v", "gh", "j") for v in "aeiou"]
 ARABIC = "مؤسسة النور الخيرية للتنمية والتعليم في مصر جمعية حقوق المرأة والطفل".split()
 HAN = "東京都医療財団国際協力教育平和文化交流子女健康水道学校社会福祉"
-# Each is said by one application of all, but the second by nearly every one.
+# One application contains each of these, but nearly all contain the second.
 NEEDLES = ("zyx", "the", "Cote d'Ivoire", "鑫", "مستشفانا", "+225 07-19-82-73-64")
 RARE = """UPDATE applications SET search_grams = NULL, organization_name = 'Zyxqu', statement = 'En Côte d’Ivoire, 鑫, مستشفانا',
     representative_phone = '+225 07 19 82 73 64' WHERE id = (SELECT max(id) FROM applications)"""
 
 
 def fill_with_words(server, many):
-    """Applications of many words, a few of them in every second one, in three scripts."""
+    """Stores applications with many words in three scripts, a few of them frequent."""
     drawn = random.Random(1)
     words = ["".join(drawn.choices(SYLLABLES, k=drawn.choice((1, 2, 3)))) for _ in range(6000)]
     weights = list(itertools.accumulate(1 / (rank + 5) for rank in range(6000)))
@@ -549,7 +549,7 @@ def fill_with_words(server, many):
     )
 
 
-# As the columns are, but for what must be unique: the same runs of characters, fifty times.
+# Copies each application, with new values in the unique columns only.
 COPIES = """
 DROP INDEX applications_search_grams;
 DO $do$ DECLARE others text; BEGIN
@@ -570,7 +570,7 @@ def indexed(server):
 
 
 def search():
-    """What it takes to index an application for search, and to find one among many."""
+    """Measures indexing applications for search, and finding one among many."""
     few = MANY // 50
     with site() as server:
         fill_with_words(server, few)
@@ -599,7 +599,7 @@ def search():
 
 
 def instructions(name):
-    """What one execution takes, by the difference of two counts: whatever comes before and after is in both."""
+    """Returns the instructions of one execution. The difference of two runs leaves out setup and exit."""
     counts = []
     for times in (10, 110):
         runner = "target.'cfg(unix)'.runner='valgrind --tool=callgrind --callgrind-out-file=/dev/null'"
@@ -610,7 +610,7 @@ def instructions(name):
 
 
 def inside():
-    """What is inside the process: times by Criterion, instructions by callgrind."""
+    """Measures functions inside the process: times by Criterion, instructions by callgrind."""
     command = ["cargo", "bench", "-q", "--bench", "inside", "--", "--noplot"]
     said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=HERE.parent).stdout
     times = re.findall(r"^(\w+)\s+time:\s+\[(.+? .s) (.+? .s) (.+? .s)\]", said, re.MULTILINE)
