@@ -35,7 +35,10 @@ fn main() {
     if let [command, name, times, ..] = &arguments[..]
         && command == "count"
     {
-        let (_, work) = benchmarks.iter().find(|(one, _)| one == name).expect("one of the names");
+        let (_, work) = benchmarks
+            .iter()
+            .find(|(one, _)| one == name)
+            .expect("one of the names");
         (0..times.parse::<u32>().expect("a number")).for_each(|_| work());
         return;
     }

@@ -281,7 +281,8 @@ fn the_doctor_tells_of_newer_programs_while_the_old_are_there() {
     };
     let of_old = found("97\n");
     assert!(
-        of_old.contains("belong to PostgreSQL 97, and the newest programs here are 98") && of_old.contains("docs/deploying.md"),
+        of_old.contains("belong to PostgreSQL 97, and the newest programs here are 98")
+            && of_old.contains("docs/deploying.md"),
         "{of_old}"
     );
     let of_new = found("98\n");
