@@ -127,6 +127,7 @@ DRAWN = {
     "message_id": "gen_random_uuid() || '@npoc.org'",
     "not_eligible": "'{}'",
     "suspicions": "'{}'",
+    "search_grams": "NULL",
     "token": "DEFAULT",
 }
 
@@ -140,7 +141,7 @@ def as_insert(ours, table_name, where, drawn):
 
 def literal(value):
     if value is None or isinstance(value, (bool, int)):
-        return {None: "NULL", True: "true", False: "false"}.get(value, str(value))
+        return "NULL" if value is None else str(value).lower()
     # On one line, and without text that pgbench takes for a variable.
     for character, written in (("\\", "\\\\"), ("'", "''"), (":", "\\x3a"), ("\n", "\\n")):
         value = value.replace(character, written)
