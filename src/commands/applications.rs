@@ -13,7 +13,7 @@ use super::terminal::{Terminal, Tone, bar, counted};
 use super::{mail, write_json};
 use crate::clock::{Clock, Trust};
 use crate::database::{Pool, Session};
-use crate::membership::{self, Doubt, Erase, Filter, Group, QUESTIONS, Record, in_utc, wording};
+use crate::membership::{self, Doubt, Erase, Filter, Group, QUESTIONS, Record, in_utc, words};
 use crate::outbox::{self, EmailStatus};
 
 /// A connection for reading what a filter lets through.
@@ -157,13 +157,13 @@ fn write_mails(mails: &[EmailStatus], terminal: Terminal, out: &mut impl Write) 
 
 fn write_answers(record: &Record, terminal: Terminal, out: &mut impl Write) -> anyhow::Result<()> {
     let mut above: Option<Group> = None;
-    for (question, answer) in QUESTIONS.iter().zip(record.answers().for_people()) {
+    for (question, answer) in QUESTIONS.iter().zip(words::answers_in_words(&record.answers())) {
         if above.replace(question.group) != Some(question.group) {
-            let heading = wording::heading(question.group);
+            let heading = words::heading(question.group);
             writeln!(out, "\n{}", terminal.toned(Tone::Heading, heading))?;
         }
         write_lines(terminal, answer.label, "", out)?;
-        let nothing = [wording::NOT_PROVIDED.to_owned()];
+        let nothing = [words::NOT_PROVIDED.to_owned()];
         let lines = if answer.lines.is_empty() {
             &nothing[..]
         } else {

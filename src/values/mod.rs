@@ -1,6 +1,6 @@
 //! Types that cannot hold a wrong value. Each is made by one `parse`, which cleans what a person
 //! typed or pasted before it judges it, and says what is wrong as a [`Fault`]. No I/O, no HTTP,
-//! no sentences: those for people are in `membership::wording`.
+//! no sentences: those for people are in `membership::words`.
 
 pub mod characters;
 mod context;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
 use futures_util::future::join_all;
-use npoc::membership::{Filter, owe_digests, records};
+use npoc::membership::{Filter, queue_digests, records};
 use npoc::outbox::{self, EmailFilter};
 use uuid::Uuid;
 
@@ -136,7 +136,7 @@ async fn a_digest_comes_once_an_hour_and_single_mails_after_it() {
 async fn many_instances_make_one_digest() {
     let site = site().await;
     let references = apply(&site, 25).await;
-    let owe = || owe_digests(&site.connections, &site.outbox, &site.head);
+    let owe = || queue_digests(&site.connections, &site.outbox, &site.head);
     let owed = join_all((0..6).map(|_| owe())).await;
     let mut owed: Vec<usize> = owed.into_iter().map(Result::unwrap).collect();
     owed.sort_unstable();

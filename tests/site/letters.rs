@@ -1,6 +1,6 @@
 //! The two mails of an application, read as their readers' programs read them.
 
-use npoc::membership::{QUESTIONS, wording};
+use npoc::membership::{QUESTIONS, words};
 
 use crate::support::{GOOD, Mail, TestSite};
 
@@ -12,7 +12,7 @@ async fn the_staff_mail_shows_every_answer_under_its_label_and_not_provided_wher
     let (staff, _) = site.mails(&reference);
     let mut rest = staff.text.as_str();
     for question in &QUESTIONS {
-        let label = wording::label(question.field);
+        let label = words::label(question.field);
         let (_, after) = rest
             .split_once(&format!("\n{label}\n"))
             .unwrap_or_else(|| panic!("{label} in form order"));
@@ -21,12 +21,8 @@ async fn the_staff_mail_shows_every_answer_under_its_label_and_not_provided_wher
             .find(|(name, value)| *name == question.name && !value.is_empty());
         let expected = match (question.name, answer) {
             ("website", _) => "https://afyabora.or.ke/en".to_owned(),
-            (_, Some((_, value))) => wording::answer(question.field, value)
-                .lines()
-                .next()
-                .unwrap()
-                .to_owned(),
-            (_, None) => wording::unticked(question.field).unwrap_or("Not provided").to_owned(),
+            (_, Some((_, value))) => words::answer(question.field, value).lines().next().unwrap().to_owned(),
+            (_, None) => words::unticked(question.field).unwrap_or("Not provided").to_owned(),
         };
         assert!(after.starts_with(&format!("    {expected}\n")), "{label}: {expected}");
         assert!(

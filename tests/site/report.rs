@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use npoc::database::Pool;
-use npoc::membership::owe_report;
+use npoc::membership::queue_daily_report;
 use npoc::outbox::Step;
 use sqlx::postgres::PgPoolOptions;
 
@@ -25,7 +25,7 @@ async fn owe_through(site: &TestSite, pool: &Pool) -> bool {
     let mut session = pool.session().await.unwrap();
     let look = site.outbox.clock().check(&mut session).await.unwrap();
     session.end().await.unwrap();
-    owe_report(pool, &site.head, None, &look).await.unwrap()
+    queue_daily_report(pool, &site.head, None, &look).await.unwrap()
 }
 
 /// The reports that were mailed, oldest first.

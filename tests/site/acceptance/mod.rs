@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::StatusCode;
 use futures_util::future::join_all;
-use npoc::membership::{self, Field, Rule, Search, wording};
+use npoc::membership::{self, Field, Rule, Search, words};
 use npoc::outbox::Step;
 use npoc::values::{DomainName, EmailAddress, Fault};
 use serde_json::Value;
@@ -321,7 +321,7 @@ fn assert_mailed(mails: &[Mail], typed: &[(&str, &str)], reference: &str) {
     };
     let (staff, applicant) = (mail("staff"), mail("applicant"));
     for (name, value) in typed {
-        let label = wording::label(Field::named(name).unwrap());
+        let label = words::label(Field::named(name).unwrap());
         let lines: Vec<String> = value.lines().map(|line| format!("    {line}\n")).collect();
         let block = format!("\n{label}\n{}", lines.concat());
         assert!(staff.text.contains(&block), "staff read {block} in {}", staff.text);

@@ -1,6 +1,6 @@
 //! What assistive technology gets.
 
-use npoc::membership::{QUESTIONS, Question, Rule, wording};
+use npoc::membership::{QUESTIONS, Question, Rule, words};
 use serde_json::{Value, json};
 
 use super::every_state;
@@ -89,7 +89,7 @@ fn assert_choices_told(question: &Question, told: &[Value]) {
         Rule::AnyOf(_) => assert_told(question, &label, told, &["group"]),
         _ => assert_told(
             question,
-            wording::choice(question.field, "yes").unwrap(),
+            words::choice(question.field, "yes").unwrap(),
             told,
             &["checkbox"],
         ),
@@ -98,7 +98,7 @@ fn assert_choices_told(question: &Question, told: &[Value]) {
 
 fn label(question: &Question) -> String {
     let optional = if question.required { "" } else { " (optional)" };
-    format!("{}{optional}", wording::label(question.field))
+    format!("{}{optional}", words::label(question.field))
 }
 
 fn assert_told(question: &Question, label: &str, told: &[Value], roles: &[&str]) {
@@ -109,7 +109,7 @@ fn assert_told(question: &Question, label: &str, told: &[Value], roles: &[&str])
     assert_eq!(nodes.len(), 1, "{label}, as one of {roles:?}");
     let description = nodes[0]["description"]["value"].as_str().unwrap_or_default();
     assert!(
-        description.contains(wording::hint(question.field)),
+        description.contains(words::hint(question.field)),
         "{label}: {description}"
     );
     assert_eq!(
