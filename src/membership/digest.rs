@@ -149,7 +149,7 @@ impl Digest {
             reference: None,
             recipient: identity.staff.clone(),
             reply_to: None,
-            subject: format!("[NPOC applicationship] {}", self.in_short()),
+            subject: format!("[NPOC membership] {}", self.in_short()),
             text: DigestText { digest: self }.render()?,
             html: DigestHtml { digest: self }.render()?,
             purpose: Purpose::Digest,

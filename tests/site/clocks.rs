@@ -230,7 +230,7 @@ async fn reports_of_days_to_come_are_taken_back_and_told() {
             .await
             .unwrap();
         assert!(
-            text.contains("Reports of days to come, taken back since a clock was ahead: 1."),
+            text.contains("Reports of future days, withdrawn because a clock was ahead: 1."),
             "{text}"
         );
         // The day of the report that was taken back comes.

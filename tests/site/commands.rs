@@ -75,11 +75,7 @@ async fn what_looks_like_spam_is_stored_mailed_marked_listed_and_released() {
     let other = site.apply(&[]).await;
     assert_eq!(site.deliver_all().await.len(), 4, "nothing is held back");
     let (staff, _) = site.mails(&marked);
-    assert!(
-        staff.text.lines().next().unwrap().contains("LOOK AT: "),
-        "{}",
-        staff.text
-    );
+    assert!(staff.text.lines().next().unwrap().contains("CHECK: "), "{}", staff.text);
     assert!(
         staff
             .text

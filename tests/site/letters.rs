@@ -50,13 +50,13 @@ async fn the_staff_mail_begins_with_the_verdict_and_ends_with_what_the_site_work
     assert!(
         first
             .text
-            .starts_with("Complete: every required answer is given. It says that it is a registered")
+            .starts_with("Complete: every required answer is given. The organization says that it is registered.")
     );
     assert!(first.text.contains("The same domain applied before\n    no\n"));
     assert!(
         first
             .text
-            .contains("mail address\n    under the organization’s own domain\n")
+            .contains("email address\n    under the organization’s own domain\n")
     );
     let (staff, _) = site.mails(&reference);
     let verdict = staff.text.lines().next().unwrap();
@@ -73,7 +73,7 @@ async fn the_staff_mail_begins_with_the_verdict_and_ends_with_what_the_site_work
     assert!(
         staff
             .text
-            .contains("mail address\n    NOT under the organization’s own domain\n")
+            .contains("email address\n    NOT under the organization’s own domain\n")
     );
 }
 
@@ -91,7 +91,7 @@ async fn the_verdict_names_what_staff_must_not_miss() {
     let verdict = staff.text.lines().next().unwrap();
     assert!(
         verdict.ends_with(
-            "LOOK AT: a domain name that others use too; a mail address that may be mistyped; \
+            "CHECK: a domain name that others use too; an email address that may be mistyped; \
              the same domain applied before."
         ),
         "{verdict}"
@@ -225,7 +225,7 @@ async fn a_mailbox_outside_ascii_is_named_in_the_body_where_no_header_can_carry_
     assert!(
         staff
             .text
-            .contains("A reply to this mail does not reach them:\n    Wanjikũ Kamau\n    用户@例え.テスト\n")
+            .contains("A reply to this email does not reach them:\n    Wanjikũ Kamau\n    用户@例え.テスト\n")
     );
 }
 

@@ -72,8 +72,8 @@ async fn once_a_day_staff_get_received_mailed_and_waiting_however_many_instances
     assert_eq!(report.header("Auto-Submitted").unwrap(), "auto-generated");
     for said in [
         "Applications received\n    2\n",
-        "Mails sent about applications\n    2\n",
-        "Mails that wait now\n    2, the oldest since ",
+        "Emails sent about applications\n    2\n",
+        "Emails waiting now\n    2, the oldest since ",
     ] {
         assert!(report.text.contains(said), "{said} in {}", report.text);
     }
@@ -108,12 +108,8 @@ async fn a_day_without_anything_is_reported_too_and_days_that_were_missed_togeth
         "{}",
         nothing.subject
     );
-    assert!(nothing.text.contains("This mail comes every day") && !nothing.text.contains("npoc mail"));
-    assert!(
-        nothing.text.contains("Mails that wait now\n    0\n"),
-        "{}",
-        nothing.text
-    );
+    assert!(nothing.text.contains("This email comes every day") && !nothing.text.contains("npoc mail"));
+    assert!(nothing.text.contains("Emails waiting now\n    0\n"), "{}", nothing.text);
 
     site.sql("DELETE FROM outbox").await;
     site.sql("UPDATE reports SET day = day - 3").await;

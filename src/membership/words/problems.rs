@@ -13,13 +13,13 @@ pub fn problem(problem: &Problem) -> String {
         Fault::Missing => missing(*field),
         Fault::TooShort { min, given } => {
             format!(
-                "{} must have at least {min} characters; it has {given}",
+                "{} must be at least {min} characters long; it has {given}",
                 capitalized(thing)
             )
         }
         Fault::TooLong { max, given } => {
             format!(
-                "{} must have {max} characters or fewer; it has {given}",
+                "{} must be {max} characters or fewer; it has {given}",
                 capitalized(thing)
             )
         }
@@ -70,7 +70,7 @@ fn missing(field: Field) -> String {
             "Enter the registration authority and number, or why your organization is not registered".into()
         }
         F::Authorised => {
-            "Confirm that you are authorized to apply for the organization; without this, NPOC cannot accept the application"
+            "Select “I am authorized to apply for the organization”; without this, NPOC cannot accept the application"
                 .into()
         }
         F::AlternateName | F::AlternateEmail => {
@@ -110,7 +110,7 @@ fn domain(fault: DomainFault) -> String {
 fn email(thing: &str, fault: EmailFault) -> String {
     match fault {
         EmailFault::NoAt => format!("Enter {thing} with an @ sign, like name@example.org"),
-        EmailFault::ManyAts => format!("Enter {thing} with one @ sign: only one address fits here"),
+        EmailFault::ManyAts => format!("Enter only one address as {thing}, with one @ sign"),
         EmailFault::NoMailbox => format!("Enter {thing} with the part before the @ sign, like name@example.org"),
         EmailFault::NoDomain => format!("Enter {thing} with the part after the @ sign, like name@example.org"),
         EmailFault::Dots => {

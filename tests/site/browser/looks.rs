@@ -102,7 +102,7 @@ async fn answers_from_right_to_left_are_laid_out_so_and_the_page_is_not() {
             direction("What the organization does, and why it wishes to join"),
             json!("rtl")
         );
-        assert_eq!(direction("E-mail address of the representative"), json!("rtl"));
+        assert_eq!(direction("Email address of the representative"), json!("rtl"));
         assert_eq!(direction("Its name in Latin letters"), json!("ltr"), "as it begins");
         assert_eq!(direction("Domain name"), json!("ltr"));
         assert_eq!(
