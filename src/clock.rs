@@ -64,7 +64,7 @@ pub enum Trust {
 
 /// What a look at the clocks found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Look {
+pub struct ClockCheck {
     /// Whether the time can be believed.
     pub trust: Trust,
     /// Whether the clocks agree and are within a week of the newest time that was believed, so that what is stored of a
@@ -77,7 +77,7 @@ pub struct Look {
 
 /// What was brought back from the future since the last daily report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct News {
+pub struct Corrections {
     /// Mails whose times no right clock can have written.
     pub mails_brought_back: i64,
     /// Reports of days that had not ended.
@@ -112,7 +112,7 @@ impl Clock {
     ///
     /// # Errors
     /// The database's error.
-    pub async fn look(&self, connection: &mut PgConnection) -> sqlx::Result<Look> {
+    pub async fn look(&self, connection: &mut PgConnection) -> sqlx::Result<ClockCheck> {
         let look = self.check(connection).await?;
         if !matches!(look.trust, Trust::Apart(_)) {
             remember(connection, look.memory).await?;
@@ -125,7 +125,7 @@ impl Clock {
     ///
     /// # Errors
     /// The database's error.
-    pub async fn check(&self, connection: &mut PgConnection) -> sqlx::Result<Look> {
+    pub async fn check(&self, connection: &mut PgConnection) -> sqlx::Result<ClockCheck> {
         let row =
             sqlx::query!(r#"SELECT clock_timestamp() AS "now!", seen_at, looked_at, steady_since FROM clock_state"#)
                 .fetch_one(connection)
@@ -179,7 +179,7 @@ impl Trust {
     }
 }
 
-impl Look {
+impl ClockCheck {
     /// Whether this machine's clock and the database's agree.
     #[must_use]
     pub fn agree(&self) -> bool {
@@ -189,10 +189,10 @@ impl Look {
 
 /// The rules. A clock that jumped is judged by the last look from then on, and the newest time that was believed stays
 /// until the new one is.
-fn judge(site: OffsetDateTime, database: OffsetDateTime, before: Memory) -> Look {
+fn judge(site: OffsetDateTime, database: OffsetDateTime, before: Memory) -> ClockCheck {
     let apart = (site - database).abs();
     if apart > APART {
-        return Look {
+        return ClockCheck {
             trust: Trust::Apart(apart),
             is_plausible: false,
             now: database,
@@ -207,7 +207,7 @@ fn judge(site: OffsetDateTime, database: OffsetDateTime, before: Memory) -> Look
         before.steady_since.filter(|since| database - *since < STEADY)
     };
     let until = steady_since.map(|since| since.saturating_add(STEADY));
-    Look {
+    ClockCheck {
         trust: until.map_or(Trust::Steady, |until| Trust::Jumped { until }),
         is_plausible: is_near(database, before.seen_at),
         now: database,
@@ -248,19 +248,22 @@ async fn remember(connection: &mut PgConnection, memory: Memory) -> sqlx::Result
 ///
 /// # Errors
 /// The database's error.
-pub async fn news(executor: impl PgExecutor<'_>) -> sqlx::Result<News> {
-    sqlx::query_as!(News, "SELECT mails_brought_back, reports_taken_back FROM clock_state")
-        .fetch_one(executor)
-        .await
+pub async fn corrections(executor: impl PgExecutor<'_>) -> sqlx::Result<Corrections> {
+    sqlx::query_as!(
+        Corrections,
+        "SELECT mails_brought_back, reports_taken_back FROM clock_state"
+    )
+    .fetch_one(executor)
+    .await
 }
 
 /// The same for a daily report, after which there is no news.
 ///
 /// # Errors
 /// The database's error.
-pub async fn tell_news(executor: impl PgExecutor<'_>) -> sqlx::Result<News> {
+pub async fn take_corrections(executor: impl PgExecutor<'_>) -> sqlx::Result<Corrections> {
     sqlx::query_as!(
-        News,
+        Corrections,
         r#"UPDATE clock_state SET mails_brought_back = 0, reports_taken_back = 0
         FROM (SELECT mails_brought_back AS mails, reports_taken_back AS reports FROM clock_state FOR UPDATE) AS before
         RETURNING mails AS "mails_brought_back!", reports AS "reports_taken_back!""#

@@ -24,6 +24,7 @@ pub mod clock;
 pub mod commands;
 pub mod database;
 mod directory;
+pub mod housekeeping;
 pub mod mailer;
 pub mod membership;
 pub mod outbox;
@@ -32,7 +33,7 @@ pub mod settings;
 pub mod signals;
 pub mod standard_error;
 pub mod values;
-pub mod watch;
+
 pub mod web;
 
 pub use plain_text::{error_chain, single_line, without_controls};

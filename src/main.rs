@@ -15,7 +15,7 @@ use npoc::database::{self, Database, DatabaseChoice, Pool};
 use npoc::mailer::{Mailer, Transport};
 use npoc::membership::{MailIdentity, index_for_search};
 use npoc::outbox::Outbox;
-use npoc::settings::{self, Faults, Purpose, Settings};
+use npoc::settings::{self, InvalidSettings, Purpose, Settings};
 use npoc::signals::{self, Stops};
 use npoc::standard_error::StandardError;
 use npoc::web;
@@ -97,7 +97,7 @@ fn run(said: CommandLine) -> anyhow::Result<ExitCode> {
     ended
 }
 
-async fn run_command(command: StoredCommand, settings: Result<Settings, Faults>) -> anyhow::Result<()> {
+async fn run_command(command: StoredCommand, settings: Result<Settings, InvalidSettings>) -> anyhow::Result<()> {
     let settings = settings.map_err(|faults| command.without_settings(faults))?;
     npoc::commands::run(command, &settings).await
 }
@@ -215,7 +215,7 @@ async fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListene
 async fn migrate_now(pool: &Pool) -> anyhow::Result<bool> {
     match tokio::time::timeout(FIRST_TRY, database::migrate(pool)).await {
         Ok(Ok(())) => Ok(true),
-        Ok(Err(error)) if !error.is_away() => Err(database::not_up_to_date(error)),
+        Ok(Err(error)) if !error.is_unavailable() => Err(database::not_up_to_date(error)),
         _ => {
             tracing::info!("database is not ready; serving pages while it is tried again");
             Ok(false)
@@ -255,7 +255,7 @@ async fn deliver(
     tokio::join!(
         Arc::clone(&outbox).run(stopping.clone()),
         index_for_search(&pool, &outbox, stopping.clone()),
-        npoc::watch::run(&pool, &outbox, &head, retention_days, stopping)
+        npoc::housekeeping::run(&pool, &outbox, &head, retention_days, stopping)
     );
     Ok(())
 }

@@ -11,7 +11,7 @@ use time::{Date, Duration, OffsetDateTime};
 use super::exit::NotNow;
 use crate::membership::{Filter, Search, State};
 use crate::outbox::EmailFilter;
-use crate::settings::Faults;
+use crate::settings::InvalidSettings;
 use crate::values::{Country, Region};
 
 /// How commands end, in words; [`status`](super::status) works it out.
@@ -79,7 +79,7 @@ pub enum StoredCommand {
 impl StoredCommand {
     /// The error of this command without settings. A mail that was handed over must not be lost for it.
     #[must_use]
-    pub fn without_settings(&self, faults: Faults) -> anyhow::Error {
+    pub fn without_settings(&self, faults: InvalidSettings) -> anyhow::Error {
         let error = anyhow::Error::new(faults);
         match self {
             Self::Mail(MailCommand::Bounced { .. }) => error.context(NotNow),

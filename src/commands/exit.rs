@@ -1,8 +1,8 @@
 //! How a command ends that could not do what was asked, for scripts and supervisors.
 //! [`EXIT_STATUS`](super::command_line::EXIT_STATUS) tells people.
 
-use crate::database::{Unsuitable, embedded, is_away};
-use crate::settings::Faults;
+use crate::database::{Unsuitable, embedded, is_unavailable};
+use crate::settings::InvalidSettings;
 
 const FAILED: u8 = 1;
 const NOT_FOUND: u8 = 3;
@@ -34,12 +34,12 @@ pub fn status(error: &anyhow::Error) -> u8 {
     let of = |cause: &(dyn std::error::Error + 'static)| {
         let embedded = cause.downcast_ref::<embedded::Error>();
         let is_final = embedded.is_some_and(embedded::Error::is_final);
-        if is_final || cause.is::<Faults>() || cause.downcast_ref().is_some_and(is_for_people) {
+        if is_final || cause.is::<InvalidSettings>() || cause.downcast_ref().is_some_and(is_for_people) {
             Some(CONFIG)
         } else if cause.is::<NotFound>() {
             Some(NOT_FOUND)
         } else {
-            cause.downcast_ref().is_some_and(is_away).then_some(UNAVAILABLE)
+            cause.downcast_ref().is_some_and(is_unavailable).then_some(UNAVAILABLE)
         }
     };
     // It comes with its reason, which would have a status of its own.

@@ -26,7 +26,7 @@ pub async fn within<T>(limit: Duration, doing: impl Future<Output = sqlx::Result
 /// server is starting, stopping, full or has no connection to spare (classes 08, 53 and 57, but for a statement that
 /// took too long); or it only reads, as a standby or a demoted primary does.
 #[must_use]
-pub fn is_away(error: &sqlx::Error) -> bool {
+pub fn is_unavailable(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => true,
         // A socket that this user may not open is for the operator to repair.
@@ -41,7 +41,7 @@ pub fn is_away(error: &sqlx::Error) -> bool {
 
 /// Returns whether the server, or its limit on this role or database, has no connection left.
 #[must_use]
-pub fn is_full(error: &sqlx::Error) -> bool {
+pub fn is_out_of_connections(error: &sqlx::Error) -> bool {
     code(error).as_deref() == Some(TOO_MANY_CONNECTIONS)
 }
 

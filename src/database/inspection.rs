@@ -20,7 +20,7 @@ pub struct Inspection {
     /// Such as `15.14 (Debian 15.14-0+deb12u1)`.
     pub version: String,
     /// Whether it is recent enough.
-    pub will_do: bool,
+    pub is_supported: bool,
     /// How it keeps text, such as `UTF8`.
     pub encoding: String,
     /// Whether it is a copy that only reads.
@@ -72,7 +72,7 @@ pub async fn inspect(connection: &mut PgConnection) -> sqlx::Result<Inspection> 
     let number: i32 = row.try_get("number")?;
     Ok(Inspection {
         version: row.try_get("version")?,
-        will_do: u32::try_from(number).is_ok_and(|number| number / 10_000 >= OLDEST),
+        is_supported: u32::try_from(number).is_ok_and(|number| number / 10_000 >= OLDEST),
         encoding: row.try_get("encoding")?,
         is_standby: row.try_get("is_standby")?,
         is_read_only: row.try_get("is_read_only")?,

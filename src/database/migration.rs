@@ -6,7 +6,7 @@ use std::time::Duration;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{Executor as _, PgConnection, Row as _};
 
-use super::availability::is_away;
+use super::availability::is_unavailable;
 use super::inspection::{Migrations, migrations};
 use super::pool::Pool;
 
@@ -68,8 +68,8 @@ pub enum NotMigrated {
 impl NotMigrated {
     /// Returns whether waiting can help.
     #[must_use]
-    pub fn is_away(&self) -> bool {
-        matches!(self, Self::Database(error) if is_away(error))
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Database(error) if is_unavailable(error))
     }
 }
 
@@ -144,7 +144,7 @@ pub async fn migrate_when_it_answers(pool: &Pool) -> Result<(), NotMigrated> {
     let mut was_away = false;
     loop {
         match migrate(pool).await {
-            Err(error) if error.is_away() => {
+            Err(error) if error.is_unavailable() => {
                 if !std::mem::replace(&mut was_away, true) {
                     tracing::warn!(%error, "the database is away; pages are served, and it is tried again");
                 }

@@ -3,13 +3,13 @@
 
 mod address;
 mod availability;
+mod dedicated;
 pub mod embedded;
 mod inspection;
 mod migration;
 mod pool;
 mod prelude;
 mod primary;
-mod reserved;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,20 +18,20 @@ use embedded::{First, Keeper};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 pub use address::{AddressError, DatabaseAddress};
-pub use availability::{is_away, is_full, within};
+pub use availability::{is_out_of_connections, is_unavailable, within};
+pub use dedicated::{DedicatedConnection, Opened};
 pub use inspection::{HostAnswer, HostInspection, Inspection, Migrations, inspect, inspect_hosts, migrations};
 pub use migration::{MIGRATOR, NotMigrated, Unsuitable, check, migrate, migrate_when_it_answers};
 pub use pool::{Pool, Session};
 pub use prelude::confirm;
 pub use primary::HostRole;
-pub use reserved::{Opened, Reserved};
 
 /// The oldest major version of PostgreSQL that will do: still supported by its makers when this was written.
 pub const OLDEST: u32 = 14;
 
 /// Connections that store, which are not the pool's: one statement is prepared while another is committed. More would each
 /// hold fewer applications.
-pub const STORING: u32 = 2;
+pub const DEDICATED_CONNECTIONS: u32 = 2;
 
 /// Connections of one process, unless a setting says otherwise. Well below PostgreSQL's default of 100, so that several
 /// instances and an operator's psql fit beside each other.
@@ -41,7 +41,7 @@ pub const CONNECTIONS: u32 = 18;
 const OF_TERMINAL: u32 = 1;
 
 /// Connections of a command, of which those that store are never opened.
-pub const OF_COMMAND: u32 = STORING + OF_TERMINAL;
+pub const COMMAND_CONNECTIONS: u32 = DEDICATED_CONNECTIONS + OF_TERMINAL;
 
 /// How long the server may take to say what it is like.
 const ADAPT_LIMIT: Duration = Duration::from_secs(5);
@@ -84,7 +84,7 @@ impl Database {
             }
         };
         Ok(Self {
-            pool: Pool::at(&address, connections.saturating_sub(STORING).max(1)),
+            pool: Pool::at(&address, connections.saturating_sub(DEDICATED_CONNECTIONS).max(1)),
             server,
         })
     }
@@ -94,7 +94,7 @@ impl Database {
     /// # Errors
     /// A sentence for the operator.
     pub async fn open_and_migrate(choice: &DatabaseChoice) -> anyhow::Result<Self> {
-        let database = Self::reach(&beside(choice), OF_COMMAND, First::MustRun).await?;
+        let database = Self::reach(&running_or_configured(choice), COMMAND_CONNECTIONS, First::MustRun).await?;
         migrate(&database.pool).await.map_err(not_up_to_date)?;
         Ok(database)
     }
@@ -112,7 +112,7 @@ impl Database {
                 home.display()
             );
         }
-        let database = Self::reach(&beside(choice), OF_COMMAND, First::MustRun).await?;
+        let database = Self::reach(&running_or_configured(choice), COMMAND_CONNECTIONS, First::MustRun).await?;
         check(&database.pool).await.map_err(not_up_to_date)?;
         Ok(database)
     }
@@ -129,7 +129,7 @@ impl Database {
 
 /// The server that a running site has up, where it is an embedded one; else the choice as it is.
 #[must_use]
-pub fn beside(choice: &DatabaseChoice) -> DatabaseChoice {
+pub fn running_or_configured(choice: &DatabaseChoice) -> DatabaseChoice {
     let running = match choice {
         DatabaseChoice::Embedded(home) => embedded::running(home),
         DatabaseChoice::Url(_) => None,
@@ -145,7 +145,7 @@ pub fn beside(choice: &DatabaseChoice) -> DatabaseChoice {
 pub fn not_up_to_date(error: NotMigrated) -> anyhow::Error {
     match error {
         NotMigrated::Unsuitable(why) => why.into(),
-        NotMigrated::Database(error) if is_away(&error) => {
+        NotMigrated::Database(error) if is_unavailable(&error) => {
             anyhow::Error::from(error).context("The database does not answer; see DATABASE_URL")
         }
         NotMigrated::Database(error) => anyhow::Error::from(error).context("The database cannot be used"),
@@ -171,7 +171,11 @@ pub async fn adapt(pool: &Pool) {
 /// Those that store come first, then the rest of the site, which needs one, then commands.
 fn share(pool: &Pool, limit: Option<u32>) {
     let limit = limit.unwrap_or(u32::MAX);
-    let storing = if limit > STORING + OF_TERMINAL { STORING } else { 1 };
+    let storing = if limit > DEDICATED_CONNECTIONS + OF_TERMINAL {
+        DEDICATED_CONNECTIONS
+    } else {
+        1
+    };
     pool.shrink_to(limit.saturating_sub(storing + OF_TERMINAL));
     pool.let_store(storing);
 }

@@ -14,7 +14,7 @@ use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::STORING;
+use super::DEDICATED_CONNECTIONS;
 use super::address::DatabaseAddress;
 use super::availability::{answers, takes_writes};
 use super::prelude::{self, BEGIN_POOLED};
@@ -61,7 +61,7 @@ impl Pool {
             is_pooled,
             primary: None,
             suspicion: Suspicion::default(),
-            storing: Arc::new(watch::Sender::new(STORING)),
+            storing: Arc::new(watch::Sender::new(DEDICATED_CONNECTIONS)),
         }
     }
 
@@ -116,7 +116,7 @@ impl Pool {
         let taken = tokio::time::timeout(ACQUIRE_LIMIT, taking).await;
         let taken = taken.unwrap_or(Err(sqlx::Error::PoolTimedOut));
         if taken.is_err() {
-            self.doubt();
+            self.recheck_server();
         }
         taken
     }
@@ -208,10 +208,10 @@ impl Pool {
 
     /// Has each connection asked whether its server takes writes, for the next minute, and the servers asked again, where
     /// there are several.
-    pub fn doubt(&self) {
+    pub fn recheck_server(&self) {
         self.suspicion.raise();
         if let Some(primary) = &self.primary {
-            primary.doubt();
+            primary.recheck_server();
         }
     }
 
@@ -253,7 +253,7 @@ impl Pool {
         let connections = self.connections();
         let closing = connections.close();
         // It counts as closed from here, so the search for another server ends.
-        self.doubt();
+        self.recheck_server();
         closing.await;
     }
 }
@@ -288,7 +288,7 @@ impl Check {
         }
         let answer = takes_writes(connection).await;
         if let Some(primary) = self.primary.filter(|_| !matches!(answer, Ok(true))) {
-            primary.doubt();
+            primary.recheck_server();
         }
         answer
     }

@@ -12,7 +12,7 @@ use sqlx::{Connection as _, Executor as _, PgConnection, Row as _};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
-use super::availability::{is_full, takes_writes, within};
+use super::availability::{is_out_of_connections, takes_writes, within};
 use super::pool::Pool;
 
 /// How long one server may take to connect, log in and answer. A frozen machine accepts connections and is silent.
@@ -90,7 +90,7 @@ impl Primary {
     }
 
     /// Has the servers asked again, since a connection failed or does not take writes.
-    pub(super) fn doubt(&self) {
+    pub(super) fn recheck_server(&self) {
         self.doubted.notify_one();
     }
 
@@ -263,7 +263,7 @@ async fn candidate(host: usize, options: &PgConnectOptions, is_current: bool) ->
             history: within(ASK_LIMIT, history(&mut connection)).await.ok(),
             is_sure: true,
         }),
-        Err(error) if is_current && (is_full(&error) || is_silent(&error)) => Some(Candidate {
+        Err(error) if is_current && (is_out_of_connections(&error) || is_silent(&error)) => Some(Candidate {
             host,
             history: None,
             is_sure: false,

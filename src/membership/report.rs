@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::emails::{MailIdentity, in_utc};
 use super::erasure::{Announcement, announce};
-use crate::clock::{Look, Trust, tell_news};
+use crate::clock::{ClockCheck, Trust, take_corrections};
 use crate::database::Pool;
 use crate::mailer::{Email, Purpose};
 use crate::outbox::{self, QueueStats};
@@ -60,7 +60,7 @@ pub async fn owe_report(
     pool: &Pool,
     head: &MailIdentity,
     retention_days: Option<u16>,
-    look: &Look,
+    look: &ClockCheck,
 ) -> anyhow::Result<bool> {
     if !look.agree() {
         return Ok(false);
@@ -97,7 +97,7 @@ async fn queue(
     mut report: Report,
     head: &MailIdentity,
     retention_days: Option<u16>,
-    look: &Look,
+    look: &ClockCheck,
 ) -> anyhow::Result<bool> {
     let mut transaction = pool.transaction().await?;
     let day = report.period.last;
@@ -119,8 +119,12 @@ async fn queue(
 }
 
 /// What is to be said of the time, which is then said.
-async fn notes(connection: &mut PgConnection, retention_days: Option<u16>, look: &Look) -> sqlx::Result<Vec<String>> {
-    let told = tell_news(&mut *connection).await?;
+async fn notes(
+    connection: &mut PgConnection,
+    retention_days: Option<u16>,
+    look: &ClockCheck,
+) -> sqlx::Result<Vec<String>> {
+    let told = take_corrections(&mut *connection).await?;
     let mut notes = Vec::new();
     if told.mails_brought_back > 0 {
         notes.push(format!(

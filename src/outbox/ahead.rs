@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use super::claim::LEASE;
 use super::schedule::{JITTER, LONGEST_FOR_US, WAITS};
 use super::{DATABASE_LIMIT, Outbox};
-use crate::clock::Look;
+use crate::clock::ClockCheck;
 use crate::database::{Pool, within};
 
 /// What lies so far in the future was written by another clock, in seconds. Servers that take over from each other may
@@ -22,7 +22,7 @@ const WENT_BACK: time::Duration = time::Duration::seconds(5);
 /// Makes emails due now whose times lie beyond what can be, and ends such leases, but not of these that are being sent.
 /// Where the time is plausible, an email that was queued in the future is queued now, so that its age is known. Counts
 /// them for the daily report, and returns how many.
-async fn bring_back(executor: impl PgExecutor<'_>, look: &Look, under_way: &[i64]) -> sqlx::Result<i64> {
+async fn bring_back(executor: impl PgExecutor<'_>, look: &ClockCheck, under_way: &[i64]) -> sqlx::Result<i64> {
     let longest = WAITS.map(|wait| wait.max(LONGEST_FOR_US).mul_f64(1.0 + JITTER).as_secs_f64());
     let brought_back = sqlx::query_scalar!(
         r#"WITH ahead AS (
@@ -127,7 +127,7 @@ impl Outbox {
     ///
     /// # Errors
     /// The database's error.
-    pub async fn bring_back(&self, connection: &mut PgConnection, look: &Look) -> sqlx::Result<i64> {
+    pub async fn bring_back(&self, connection: &mut PgConnection, look: &ClockCheck) -> sqlx::Result<i64> {
         let under_way = self.places().ids();
         bring_back(connection, look, &under_way).await
     }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::env;
 
-use super::{Faults, SETTINGS, Settings, file};
+use super::{InvalidSettings, SETTINGS, Settings, file};
 
 /// Reads variables, and keeps which settings were no text.
 #[derive(Default)]
@@ -23,7 +23,7 @@ impl Environment {
 
     /// The settings, unless a setting was no text: what was read for it is another value. The other variables are
     /// judged where they are used.
-    pub(super) fn checked(self, settings: Result<Settings, Faults>) -> Result<Settings, Faults> {
+    pub(super) fn checked(self, settings: Result<Settings, InvalidSettings>) -> Result<Settings, InvalidSettings> {
         let damaged = self.damaged.into_inner();
         let named = SETTINGS.iter().filter(|setting| damaged.contains(setting.name));
         let mut faults: Vec<_> = named
@@ -32,13 +32,13 @@ impl Environment {
         match settings {
             Ok(settings) if faults.is_empty() => return Ok(settings),
             Ok(_) => {}
-            Err(Faults(others)) => {
+            Err(InvalidSettings(others)) => {
                 let is_new = |fault: &String| !faults.contains(fault);
                 let others: Vec<_> = others.into_iter().filter(is_new).collect();
                 faults.extend(others);
             }
         }
-        Err(Faults(faults))
+        Err(InvalidSettings(faults))
     }
 }
 

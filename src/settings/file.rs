@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::{Faults, SETTINGS};
+use super::{InvalidSettings, SETTINGS};
 
 /// The file that is named on the command line or by `NPOC_SETTINGS`, where one is.
 #[must_use]
@@ -23,7 +23,7 @@ const LARGEST: u64 = 1 << 20;
 ///
 /// # Errors
 /// Why it cannot be read, or what in it would be read otherwise than it looks.
-pub(super) fn take_in(named: Option<&Path>) -> Result<(), Faults> {
+pub(super) fn take_in(named: Option<&Path>) -> Result<(), InvalidSettings> {
     let file = named.unwrap_or(Path::new(".env"));
     let text = match read(file) {
         Err(error) if named.is_none() && error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -57,8 +57,8 @@ fn read(file: &Path) -> io::Result<String> {
 }
 
 /// Without any line, which may hold a password.
-fn unreadable(file: &Path, why: &impl Display) -> Faults {
-    Faults(vec![format!("{} cannot be read: {why}.", file.display())])
+fn unreadable(file: &Path, why: &impl Display) -> InvalidSettings {
+    InvalidSettings(vec![format!("{} cannot be read: {why}.", file.display())])
 }
 
 fn wrong_line(text: &str) -> String {
@@ -73,7 +73,7 @@ fn wrong_line(text: &str) -> String {
 
 /// What one would not notice: of two lines for one setting the first would count, a dollar sign would mean another
 /// setting, and a name that nobody reads means nothing.
-fn check(file: &Path, text: &str) -> Result<(), Faults> {
+fn check(file: &Path, text: &str) -> Result<(), InvalidSettings> {
     let mut seen = BTreeSet::new();
     let lines = text.lines().filter_map(|line| line.split_once('='));
     let settings = lines.map(|(name, value)| (name.trim().trim_start_matches("export "), value.trim()));
@@ -82,7 +82,11 @@ fn check(file: &Path, text: &str) -> Result<(), Faults> {
         .filter_map(|(name, value)| fault(name, value, seen.insert(name.to_owned())))
         .map(|fault| format!("{}: {fault}.", file.display()))
         .collect();
-    if faults.is_empty() { Ok(()) } else { Err(Faults(faults)) }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(InvalidSettings(faults))
+    }
 }
 
 fn fault(name: &str, value: &str, is_first: bool) -> Option<String> {

@@ -19,7 +19,7 @@ use environment::Environment;
 pub use file::file_named;
 pub use table::{SETTINGS, Setting};
 
-use crate::database::{AddressError, CONNECTIONS, DatabaseChoice, STORING};
+use crate::database::{AddressError, CONNECTIONS, DEDICATED_CONNECTIONS, DatabaseChoice};
 use crate::mailer::{BounceAddress, Relay, Sender, Transport};
 use crate::membership::MailIdentity;
 use crate::values::EmailAddress;
@@ -93,7 +93,7 @@ impl Settings {
 /// Every setting that cannot be used, a sentence each.
 #[derive(Debug, thiserror::Error)]
 #[error("These settings cannot be used:\n  {}", .0.join("\n  "))]
-pub struct Faults(pub Vec<String>);
+pub struct InvalidSettings(pub Vec<String>);
 
 /// The environment, with the faults found so far.
 struct Reader<F> {
@@ -106,8 +106,8 @@ impl Settings {
     /// Reads the environment, and this file or else `.env`, if there is one.
     ///
     /// # Errors
-    /// All [`Faults`] at once.
-    pub fn from_environment(purpose: Purpose, file: Option<&Path>) -> Result<Self, Faults> {
+    /// All [`InvalidSettings`] at once.
+    pub fn from_environment(purpose: Purpose, file: Option<&Path>) -> Result<Self, InvalidSettings> {
         file::take_in(file)?;
         let environment = Environment::default();
         let settings = Self::read(purpose, is_root(), |name| environment.value(name));
@@ -121,8 +121,12 @@ impl Settings {
     /// Reads from any lookup; an empty value counts as not set. Root's data are elsewhere.
     ///
     /// # Errors
-    /// All [`Faults`] at once.
-    pub fn read(purpose: Purpose, is_root: bool, lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Faults> {
+    /// All [`InvalidSettings`] at once.
+    pub fn read(
+        purpose: Purpose,
+        is_root: bool,
+        lookup: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, InvalidSettings> {
         let mut reader = Reader {
             lookup,
             is_root,
@@ -131,7 +135,7 @@ impl Settings {
         let settings = reader.settings(purpose);
         match settings {
             Some(settings) if reader.faults.is_empty() => Ok(settings),
-            _ => Err(Faults(reader.faults)),
+            _ => Err(InvalidSettings(reader.faults)),
         }
     }
 }
@@ -259,7 +263,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     /// One for the pool beside those that store.
     fn database_connections(&mut self) -> Option<u32> {
         let must_be = "a whole number of connections, from 3 to 1000";
-        let enough = |connections: &u32| (STORING + 1..=1000).contains(connections);
+        let enough = |connections: &u32| (DEDICATED_CONNECTIONS + 1..=1000).contains(connections);
         let connections = self.optional("NPOC_DATABASE_CONNECTIONS", must_be, enough)?;
         Some(connections.unwrap_or(CONNECTIONS))
     }

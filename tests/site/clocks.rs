@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use npoc::clock::{Clock, Trust};
+use npoc::housekeeping;
 use npoc::mailer::Mailer;
 use npoc::outbox::{self, Outbox};
-use npoc::watch;
 use npoc::web::Limits;
 use sqlx::AssertSqlSafe;
 use time::{Duration, OffsetDateTime};
@@ -52,7 +52,7 @@ async fn no_report_is_owed_while_the_clocks_are_apart() {
         to_1970(),
     ] {
         let outbox = beside(&site, ahead);
-        watch::look(&site.connections, &outbox, &site.head, Some(30))
+        housekeeping::run_once(&site.connections, &outbox, &site.head, Some(30))
             .await
             .unwrap();
         assert_eq!(number(&site, REPORTS_OWED).await, 0, "{ahead}");

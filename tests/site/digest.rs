@@ -151,7 +151,7 @@ async fn what_fails_waits_for_the_next_look_and_is_in_one_digest() {
     let references = apply(&site, 25).await;
     site.sql("ALTER TABLE outbox ADD CONSTRAINT no_digest CHECK (purpose <> 'digest')")
         .await;
-    let look = || npoc::watch::look(&site.connections, &site.outbox, &site.head, None);
+    let look = || npoc::housekeeping::run_once(&site.connections, &site.outbox, &site.head, None);
     assert!(look().await.is_err());
     let waiting = outbox::with_state(&site.pool, EmailFilter::Digest).await.unwrap();
     assert_eq!(waiting.len(), 5);

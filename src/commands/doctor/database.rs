@@ -8,13 +8,13 @@ use super::machine::CLOCK;
 use super::{DATABASE, Finding, PATIENCE, retention, server};
 use crate::database::embedded::{self, Versions};
 use crate::database::{
-    Database, DatabaseChoice, HostInspection, Migrations, OF_COMMAND, beside, inspect, inspect_hosts, is_full,
-    migrations,
+    COMMAND_CONNECTIONS, Database, DatabaseChoice, HostInspection, Migrations, inspect, inspect_hosts,
+    is_out_of_connections, migrations, running_or_configured,
 };
+use crate::housekeeping::TOO_LONG as WAITS;
 use crate::membership::in_utc;
 use crate::outbox::{self, MOST_CONNECTIONS, QueueStats, RelayState};
 use crate::settings::Settings;
-use crate::watch::TOO_LONG as WAITS;
 use crate::{error_chain, single_line};
 
 const MIGRATIONS: &str = "Migrations";
@@ -28,7 +28,7 @@ const APART: i64 = 5;
 
 /// Everything about it. An embedded one is looked at where its site runs: to start it would make it.
 pub(super) async fn all(settings: &Settings) -> Vec<Finding> {
-    let choice = beside(&settings.database);
+    let choice = running_or_configured(&settings.database);
     let mut findings = match &choice {
         DatabaseChoice::Embedded(home) => vec![not_running(home)],
         DatabaseChoice::Url(address) => of_servers(address.hosts(), &choice, settings).await,
@@ -104,7 +104,7 @@ fn unusable(error: &anyhow::Error) -> Finding {
             advice,
         );
     }
-    if error.downcast_ref().is_some_and(is_full) {
+    if error.downcast_ref().is_some_and(is_out_of_connections) {
         let says = format!("it has no connection left for us: {}.", error_chain(error.as_ref()));
         return Finding::bad(DATABASE, says, server::FEW_CONNECTIONS);
     }
@@ -121,7 +121,7 @@ fn unreachable(why: &str) -> Finding {
 }
 
 async fn look(choice: &DatabaseChoice, settings: &Settings) -> anyhow::Result<Vec<Finding>> {
-    let database = Database::at(choice, OF_COMMAND).await?;
+    let database = Database::at(choice, COMMAND_CONNECTIONS).await?;
     let mut session = database.pool.session().await?;
     let inspection = inspect(&mut session).await?;
     let migrations = migrations(&mut session).await?;

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::terminal::{Output, Terminal, Tone};
 use super::write_json;
-use crate::settings::{Faults, Settings};
+use crate::settings::{InvalidSettings, Settings};
 
 /// What findings of the database are about.
 const DATABASE: &str = "Database";
@@ -141,7 +141,11 @@ const DEEPER: &str = "       ";
 ///
 /// # Errors
 /// That standard output cannot be written.
-pub async fn doctor(settings: Result<Settings, Faults>, file: Option<&Path>, json: bool) -> anyhow::Result<bool> {
+pub async fn doctor(
+    settings: Result<Settings, InvalidSettings>,
+    file: Option<&Path>,
+    json: bool,
+) -> anyhow::Result<bool> {
     let mut chart = Chart {
         out: Output::lock(),
         terminal: Terminal::of_stdout(),
@@ -151,7 +155,7 @@ pub async fn doctor(settings: Result<Settings, Faults>, file: Option<&Path>, jso
     };
     match settings {
         Ok(settings) => examine(&settings, file, &mut chart).await?,
-        Err(Faults(faults)) => {
+        Err(InvalidSettings(faults)) => {
             let advice = "Repair it first: nothing else can be looked at.";
             chart.note(faults.into_iter().map(|fault| Finding::bad("Settings", fault, advice)))?;
         }

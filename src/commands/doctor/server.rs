@@ -20,7 +20,7 @@ pub(super) fn server(found: &Inspection, connections: u32) -> Vec<Finding> {
 
 fn kind(found: &Inspection) -> Finding {
     let says = |what: &str| format!("PostgreSQL {} answers{what}.", found.version);
-    if !found.will_do {
+    if !found.is_supported {
         Finding::bad(DATABASE, says(" and is too old"), "Version 14 or later is needed.")
     } else if found.encoding != "UTF8" {
         let advice = "Make it again: createdb --encoding=UTF8 --template=template0 --owner=npoc npoc";
@@ -191,7 +191,7 @@ mod tests {
     fn usual() -> Inspection {
         Inspection {
             version: "15.14".into(),
-            will_do: true,
+            is_supported: true,
             encoding: "UTF8".into(),
             is_standby: false,
             is_read_only: false,
@@ -228,7 +228,7 @@ mod tests {
     fn a_server_is_good_that_has_all_we_need_and_bad_that_lacks_any_of_it() {
         assert_eq!(found(|_| ()).0, Verdict::Good);
         for ((verdict, whole), words) in [
-            (found(|server| server.will_do = false), "14"),
+            (found(|server| server.is_supported = false), "14"),
             (found(|server| server.encoding = "LATIN1".into()), "UTF-8"),
             (found(|server| server.is_standby = true), "standby"),
             (found(|server| server.is_read_only = true), "no changes"),

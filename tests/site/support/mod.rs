@@ -249,7 +249,7 @@ impl TestSite {
 
     /// Looks after everything as a running site does from time to time.
     pub async fn look(&self, retention_days: Option<u16>) {
-        let looked = npoc::watch::look(&self.connections, &self.outbox, &self.head, retention_days).await;
+        let looked = npoc::housekeeping::run_once(&self.connections, &self.outbox, &self.head, retention_days).await;
         looked.unwrap();
     }
 
@@ -368,7 +368,7 @@ pub fn settings(pairs: &[(&str, &str)]) -> Settings {
     read_settings(Purpose::Serve, pairs).unwrap()
 }
 
-pub fn read_settings(purpose: Purpose, pairs: &[(&str, &str)]) -> Result<Settings, npoc::settings::Faults> {
+pub fn read_settings(purpose: Purpose, pairs: &[(&str, &str)]) -> Result<Settings, npoc::settings::InvalidSettings> {
     let pairs: Vec<(String, String)> = pairs
         .iter()
         .map(|(name, value)| ((*name).into(), (*value).into()))

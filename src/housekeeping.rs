@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::clock::Look;
+use crate::clock::ClockCheck;
 use crate::database::Pool;
 use crate::membership::{
     MailIdentity, erase_announced, is_anything_announced, owe_digests, owe_report, take_back_reports,
@@ -13,7 +13,7 @@ use crate::membership::{
 use crate::outbox::{self, Outbox};
 
 /// How often to look. Also how late after midnight (UTC) a report may be owed.
-const EVERY: Duration = Duration::from_mins(5);
+const INTERVAL: Duration = Duration::from_mins(5);
 
 /// A mail that has waited longer is in the log, at each look.
 pub const TOO_LONG: time::Duration = time::Duration::minutes(15);
@@ -27,18 +27,18 @@ pub async fn run(
     mut stop: watch::Receiver<bool>,
 ) {
     while !*stop.borrow() {
-        let looking = look(pool, outbox, head, retention_days);
+        let looking = run_once(pool, outbox, head, retention_days);
         // A look that a network swallowed must not be the last.
-        let looked = tokio::time::timeout(EVERY, looking).await;
+        let looked = tokio::time::timeout(INTERVAL, looking).await;
         if let Err(error) = looked.map_err(Into::into).flatten() {
-            pool.doubt();
+            pool.recheck_server();
             tracing::warn!(
                 error = format!("{error:#}"),
                 "nobody could look after mail and applications; trying again"
             );
         }
         tokio::select! {
-            () = tokio::time::sleep(EVERY) => {}
+            () = tokio::time::sleep(INTERVAL) => {}
             changed = stop.changed() => if changed.is_err() { return },
         }
     }
@@ -49,7 +49,7 @@ pub async fn run(
 ///
 /// # Errors
 /// The database's, or an email that cannot be rendered.
-pub async fn look(
+pub async fn run_once(
     pool: &Pool,
     outbox: &Outbox,
     head: &MailIdentity,
@@ -71,7 +71,7 @@ pub async fn look(
 }
 
 /// In one transaction, since an idle site asks for little. Says also whether anything was announced to be erased.
-async fn look_at_clocks(pool: &Pool, outbox: &Outbox) -> sqlx::Result<(Look, bool)> {
+async fn look_at_clocks(pool: &Pool, outbox: &Outbox) -> sqlx::Result<(ClockCheck, bool)> {
     pool.end_abandoned().await?;
     let mut transaction = pool.transaction().await?;
     let look = outbox.clock().look(&mut transaction).await?;

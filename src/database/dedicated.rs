@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::{Connection as _, PgConnection};
 
-use super::availability::{is_away, is_full, takes_writes, within};
+use super::availability::{is_out_of_connections, is_unavailable, takes_writes, within};
 use super::pool::Pool;
 use super::prelude::{self, BEGIN_POOLED_TO_STORE};
 
@@ -24,7 +24,7 @@ const CONFIRMATIONS: u32 = 4;
 
 /// One connection, opened when it is needed.
 #[derive(Debug)]
-pub struct Reserved {
+pub struct DedicatedConnection {
     pool: Pool,
     rank: u32,
     kept: Option<Kept>,
@@ -44,12 +44,12 @@ pub enum Opened {
     /// It is.
     Yes,
     /// The server has none to spare, though the pool has given its idle ones back.
-    ServerIsFull,
+    OutOfConnections,
     /// The server cannot be reached, or does not let us in.
     Failed,
 }
 
-impl Reserved {
+impl DedicatedConnection {
     /// Makes a connection beside those of a pool, to the same server. Where the server leaves few connections, only that of
     /// rank 0 is opened.
     #[must_use]
@@ -72,7 +72,7 @@ impl Reserved {
                 self.kept = Some(kept);
                 Opened::Yes
             }
-            Err(error) if is_full(&error) => Opened::ServerIsFull,
+            Err(error) if is_out_of_connections(&error) => Opened::OutOfConnections,
             Err(_) => Opened::Failed,
         }
     }
@@ -99,7 +99,7 @@ impl Reserved {
         }
         let is_sound = match &done {
             Ok(_) => true,
-            Err(error @ sqlx::Error::Database(_)) => !is_away(error),
+            Err(error @ sqlx::Error::Database(_)) => !is_unavailable(error),
             Err(_) => false,
         };
         if is_sound {
@@ -148,7 +148,7 @@ impl Reserved {
     async fn connect(&self) -> sqlx::Result<Kept> {
         let connected = self.connect_once().await;
         match connected {
-            Err(error) if is_full(&error) => {
+            Err(error) if is_out_of_connections(&error) => {
                 self.pool.close_idle().await;
                 self.connect_once().await
             }
@@ -189,7 +189,7 @@ impl Doubt {
 impl Drop for Doubt {
     fn drop(&mut self) {
         if !self.is_over {
-            self.pool.doubt();
+            self.pool.recheck_server();
         }
     }
 }
