@@ -75,16 +75,16 @@ fn write_pages(command: &Command, name: &str, date: &str, directory: &Path) -> a
 }
 
 fn what_other_pages_need_not_repeat() -> String {
-    let setting = |setting: Setting| {
+    let setting = |setting: &Setting| {
         (
             setting.name,
-            format!("{} Default: {}.", setting.meaning, setting.default),
+            format!("{} Default: {}.", setting.meaning, setting.default.text()),
         )
     };
     let files = FILES.map(|(path, meaning)| (path, meaning.to_owned()));
     let statuses = EXIT_STATUS.lines().filter_map(|line| line.split_once(' '));
     let statuses = statuses.map(|(status, meaning)| (status, meaning.to_owned()));
-    section("ENVIRONMENT", SETTINGS.map(setting)) + &section("FILES", files) + &section("EXIT STATUS", statuses)
+    section("ENVIRONMENT", SETTINGS.iter().map(setting)) + &section("FILES", files) + &section("EXIT STATUS", statuses)
 }
 
 /// Lines of text of at most 80 octets, and one break at a time, as mandoc asks. A line that begins with a dot or an

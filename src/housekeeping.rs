@@ -1,5 +1,5 @@
-//! Someone notices: looks from time to time whether the clocks fit, whether staff are owed a digest or their daily report, whether
-//! mail has waited too long, and whose retention is over. Every instance looks; the database sees to it that one reports.
+//! Periodic tasks: compare the clocks, queue the digest and the daily report, warn about stuck mail, and erase expired
+//! applications. Every instance runs them; the database ensures that only one queues a report.
 
 use std::time::Duration;
 
@@ -12,30 +12,27 @@ use crate::membership::{
 };
 use crate::outbox::{self, Outbox};
 
-/// How often to look. Also how late after midnight (UTC) a report may be owed.
+/// The interval between two runs, and the maximum delay of a report after midnight (UTC).
 const INTERVAL: Duration = Duration::from_mins(5);
 
-/// A mail that has waited longer is in the log, at each look.
-pub const TOO_LONG: time::Duration = time::Duration::minutes(15);
+/// The age above which unsent mail is logged at each run.
+pub const STUCK_AFTER: time::Duration = time::Duration::minutes(15);
 
-/// Looks until told to stop; erases what is older than this many days, where that is set.
+/// Runs all tasks periodically until `stop`. Erases applications older than `retention_days`, if that is set.
 pub async fn run(
     pool: &Pool,
     outbox: &Outbox,
-    head: &MailIdentity,
+    identity: &MailIdentity,
     retention_days: Option<u16>,
     mut stop: watch::Receiver<bool>,
 ) {
     while !*stop.borrow() {
-        let looking = run_once(pool, outbox, head, retention_days);
-        // A look that a network swallowed must not be the last.
-        let looked = tokio::time::timeout(INTERVAL, looking).await;
-        if let Err(error) = looked.map_err(Into::into).flatten() {
+        let running = run_once(pool, outbox, identity, retention_days);
+        // A lost network packet must not block the next run.
+        let done = tokio::time::timeout(INTERVAL, running).await;
+        if let Err(error) = done.map_err(Into::into).flatten() {
             pool.recheck_server();
-            tracing::warn!(
-                error = format!("{error:#}"),
-                "nobody could look after mail and applications; trying again"
-            );
+            tracing::warn!(error = format!("{error:#}"), "housekeeping failed, retrying");
         }
         tokio::select! {
             () = tokio::time::sleep(INTERVAL) => {}
@@ -44,39 +41,38 @@ pub async fn run(
     }
 }
 
-/// One look: compares the clocks, brings back what lies in the future, owes the digest and the report if they are due, logs
-/// what has waited too long, and erases what was announced.
+/// Runs all tasks once.
 ///
 /// # Errors
-/// The database's, or an email that cannot be rendered.
+/// Returns an error if the database is unavailable or an email cannot be rendered.
 pub async fn run_once(
     pool: &Pool,
     outbox: &Outbox,
-    head: &MailIdentity,
+    identity: &MailIdentity,
     retention_days: Option<u16>,
 ) -> anyhow::Result<()> {
-    let (look, is_announced) = look_at_clocks(pool, outbox).await?;
-    // Its failure keeps nothing else from being looked after.
-    let digests = owe_digests(pool, outbox, head).await;
-    if owe_report(pool, head, retention_days, &look).await? {
+    let (check, is_announced) = check_clocks(pool, outbox).await?;
+    // A failure here must not block the other tasks.
+    let digests = owe_digests(pool, outbox, identity).await;
+    if owe_report(pool, identity, retention_days, &check).await? {
         outbox.wake();
-        tracing::info!("the daily report is owed");
+        tracing::info!("daily report queued");
     }
-    tell_what_waits(pool).await?;
-    match retention_days {
-        Some(days) if is_announced => erase(pool, outbox, days).await?,
-        _ => {}
+    warn_about_stuck_mail(pool).await?;
+    if let Some(days) = retention_days.filter(|_| is_announced) {
+        erase(pool, outbox, days).await?;
     }
     digests.map(drop)
 }
 
-/// In one transaction, since an idle site asks for little. Says also whether anything was announced to be erased.
-async fn look_at_clocks(pool: &Pool, outbox: &Outbox) -> sqlx::Result<(ClockCheck, bool)> {
+/// Compares the clocks and corrects future times. Returns the check, and whether any erasure is announced. One transaction
+/// keeps the load of an idle site low.
+async fn check_clocks(pool: &Pool, outbox: &Outbox) -> sqlx::Result<(ClockCheck, bool)> {
     pool.end_abandoned().await?;
     let mut transaction = pool.transaction().await?;
-    let look = outbox.clock().look(&mut transaction).await?;
-    let brought_back = outbox.bring_back(&mut transaction, &look).await?;
-    if look.is_plausible {
+    let check = outbox.clock().check_and_record(&mut transaction).await?;
+    let brought_back = outbox.bring_back(&mut transaction, &check).await?;
+    if check.is_plausible {
         take_back_reports(&mut *transaction).await?;
     }
     let is_announced = is_anything_announced(&mut *transaction).await?;
@@ -84,12 +80,12 @@ async fn look_at_clocks(pool: &Pool, outbox: &Outbox) -> sqlx::Result<(ClockChec
     if brought_back > 0 {
         outbox.wake();
     }
-    Ok((look, is_announced))
+    Ok((check, is_announced))
 }
 
-async fn tell_what_waits(pool: &Pool) -> sqlx::Result<()> {
+async fn warn_about_stuck_mail(pool: &Pool) -> sqlx::Result<()> {
     let standing = outbox::standing(pool).await?;
-    if standing.oldest_waits > TOO_LONG {
+    if standing.oldest_waits > STUCK_AFTER {
         tracing::warn!(
             waiting = standing.waiting,
             given_up = standing.given_up,
@@ -103,7 +99,7 @@ async fn tell_what_waits(pool: &Pool) -> sqlx::Result<()> {
 async fn erase(pool: &Pool, outbox: &Outbox, days: u16) -> sqlx::Result<()> {
     let erased = erase_announced(pool, outbox.clock(), days).await?;
     if erased > 0 {
-        tracing::info!(erased, "applications were erased, since their retention is over");
+        tracing::info!(erased, "expired applications erased");
     }
     Ok(())
 }

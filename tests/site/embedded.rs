@@ -151,7 +151,7 @@ async fn on_a_full_disk_pages_stay_and_storing_goes_on_afterwards() {
     assert_pages_stay_and_answers_are_kept(&again);
     place.make_room();
     until(|| apply(&again).0 == 303);
-    let told = again.log().matches("the embedded database is away").count();
+    let told = again.log().matches("embedded database unavailable").count();
     assert!(told < 4, "{}", again.log());
 }
 

@@ -2,7 +2,7 @@
 
 use npoc::database::DatabaseChoice;
 use npoc::mailer::Transport;
-use npoc::settings::{Purpose, SETTINGS, Settings};
+use npoc::settings::{DefaultValue, Purpose, SETTINGS, Setting, Settings};
 
 use crate::support::process::run;
 use crate::support::{read_settings, settings};
@@ -110,34 +110,67 @@ fn the_program_says_what_is_wrong_and_ends() {
 }
 
 #[test]
-fn every_setting_that_is_read_stands_in_the_manual_the_readme_and_the_file_of_the_package() {
+fn every_setting_has_a_row_and_a_line_in_the_package() {
     let asked = std::cell::RefCell::new(std::collections::BTreeSet::new());
     let asking = |name: &str| {
         asked.borrow_mut().insert(name.to_owned());
         None
     };
     assert!(Settings::read(Purpose::Serve, true, asking).is_ok());
-    let of_the_system = ["HOME", "XDG_STATE_HOME"];
-    // Read by those whose names they are.
-    let of_others = ["NPOC_SETTINGS", "PG_BINDIR", "SSL_CERT_FILE"];
+    let system_variables = ["HOME", "XDG_STATE_HOME"];
+    // Other modules and libraries read these.
+    let read_elsewhere = ["NPOC_SETTINGS", "PG_BINDIR", "SSL_CERT_FILE"];
     let mut read = asked.into_inner();
-    read.retain(|name| !of_the_system.contains(&name.as_str()));
-    read.extend(of_others.map(str::to_owned));
-    let told = SETTINGS.iter().map(|setting| setting.name.to_owned()).collect();
-    assert_eq!(read, told);
+    read.retain(|name| !system_variables.contains(&name.as_str()));
+    read.extend(read_elsewhere.map(str::to_owned));
+    let rows = SETTINGS.iter().map(|setting| setting.name.to_owned()).collect();
+    assert_eq!(read, rows);
 
-    let readme = include_str!("../../README.md");
     let package = include_str!("../../deploy/npoc.env");
-    for name in read {
-        assert!(readme.contains(&format!("| `{name}` |")), "{name} is not in README.md");
-        let stands = |line: &str| line.trim_start_matches('#').starts_with(&format!("{name}="));
-        let is_needed = name != "NPOC_SETTINGS";
-        assert!(
-            !is_needed || package.lines().any(stands),
-            "{name} is not in deploy/npoc.env"
-        );
+    for name in read.iter().filter(|name| *name != "NPOC_SETTINGS") {
+        let sets = |line: &str| line.trim_start_matches('#').starts_with(&format!("{name}="));
+        assert!(package.lines().any(sets), "{name} is not in deploy/npoc.env");
     }
 }
+
+#[test]
+fn docs_settings_md_is_rendered_from_the_rows() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/settings.md");
+    let expected = docs();
+    if std::env::var_os("UPDATE_DOCS").is_some_and(|value| value == "1") {
+        std::fs::write(path, &expected).unwrap();
+    }
+    let found = std::fs::read_to_string(path).unwrap();
+    assert!(
+        found == expected,
+        "docs/settings.md is out of date; run this test with UPDATE_DOCS=1"
+    );
+}
+
+fn docs() -> String {
+    let escaped = |text: &str| text.replace('*', "\\*").replace('<', "\\<").replace('|', "\\|");
+    let row = |setting: &Setting| {
+        let default = match setting.default {
+            DefaultValue::Literal(value) => format!("`{value}`"),
+            DefaultValue::Described(words) => escaped(words),
+        };
+        format!("| `{}` | {} | {default} |\n", setting.name, escaped(setting.meaning))
+    };
+    let rows: String = SETTINGS.iter().map(row).collect();
+    format!("{DOCS_INTRODUCTION}\n| Setting | Meaning | Default |\n|---|---|---|\n{rows}")
+}
+
+const DOCS_INTRODUCTION: &str = "# Settings
+
+<!-- Rendered from src/settings/mod.rs. To update it: UPDATE_DOCS=1 cargo test --test site docs_settings_md -->
+
+Settings are environment variables. A file can set them too, with one `NAME=value` on each line: `.env` in the working
+directory, or the file that `--settings` or `NPOC_SETTINGS` names. The environment takes precedence over the file. An empty
+value counts as not set.
+
+In a named file, `npoc` rejects a setting that is set twice, an unknown name that begins with `NPOC_`, and a `$` outside
+single quotes. `npoc` refuses to start if a setting is invalid, and lists every problem.
+";
 
 #[test]
 fn the_settings_of_the_package_can_be_used_once_the_relay_is_written_in() {

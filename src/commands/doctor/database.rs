@@ -11,7 +11,7 @@ use crate::database::{
     COMMAND_CONNECTIONS, Database, DatabaseChoice, HostInspection, Migrations, inspect, inspect_hosts,
     is_out_of_connections, migrations, running_or_configured,
 };
-use crate::housekeeping::TOO_LONG as WAITS;
+use crate::housekeeping::STUCK_AFTER as WAITS;
 use crate::membership::in_utc;
 use crate::outbox::{self, MOST_CONNECTIONS, QueueStats, RelayState};
 use crate::settings::Settings;
