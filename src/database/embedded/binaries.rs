@@ -10,10 +10,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::error::Error;
-
-/// The oldest supported major version of PostgreSQL.
-pub const OLDEST: u32 = 14;
+use super::error::{Error, OLDEST};
 
 /// The programs that the site runs.
 const PROGRAMS: [&str; 3] = ["postgres", "initdb", "pg_ctl"];

@@ -3,7 +3,8 @@
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
-use super::binaries::OLDEST;
+/// The oldest supported major version of PostgreSQL.
+pub const OLDEST: u32 = 14;
 
 /// The section of DEPLOY.md about moving data to a new version.
 pub const MOVING: &str = "The embedded database in a new version of PostgreSQL";

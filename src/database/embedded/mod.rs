@@ -32,9 +32,8 @@ use home::Home;
 use lifeline::Server;
 use postmaster::PidFile;
 
-pub use binaries::OLDEST;
 pub use cluster::{DATABASE, USER};
-pub use error::{Error, MOVING};
+pub use error::{Error, MOVING, OLDEST};
 pub use home::Durability;
 pub use keeper::{FirstStart, Keeper};
 
