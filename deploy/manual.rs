@@ -79,13 +79,13 @@ fn common_sections() -> String {
     let setting = |setting: Setting| {
         (
             setting.name,
-            format!("{} Default: {}.", setting.meaning, setting.default),
+            format!("{} Default: {}.", setting.meaning, setting.default.text()),
         )
     };
     let files = FILES.map(|(path, meaning)| (path, meaning.to_owned()));
     let statuses = EXIT_STATUS.lines().filter_map(|line| line.split_once(' '));
     let statuses = statuses.map(|(status, meaning)| (status, meaning.to_owned()));
-    section("ENVIRONMENT", SETTINGS.map(setting)) + &section("FILES", files) + &section("EXIT STATUS", statuses)
+    section("ENVIRONMENT", SETTINGS.iter().map(setting)) + &section("FILES", files) + &section("EXIT STATUS", statuses)
 }
 
 /// Wraps text at 80 octets and removes repeated breaks, as mandoc asks. `\&` protects a line that begins with a dot or an

@@ -1,29 +1,37 @@
-//! The site of NPOC, ICANN's Not-for-Profit Organizations Constituency: its pages, and the
-//! application for membership.
+//! The web site of NPOC, ICANN's Not-for-Profit Organizations Constituency: pages, and the application for membership.
 //!
-//! *The life of a request*: layers → route → handler (take, check, do, answer) →
-//! [`membership::check()`] gives an application, or all its problems in form order →
-//! [`membership::Intake`] writes the application, its history and both mails in one statement,
-//! together with those that came meanwhile → 303 → the receipt.
+//! *A request* passes the layers and reaches the handler of its route. The handler checks the form with
+//! [`membership::check()`], which returns an application or all problems. [`membership::Intake`] stores concurrent
+//! applications in one statement, with their history and mails. The answer is a redirect to the receipt.
 //!
-//! *The life of a mail*: rendered when it is owed, in the statement that stores its application →
-//! claimed by one `UPDATE` that moves its due time forward, which is the worker's lease → sent,
-//! with no transaction open → marked. A crash in between means "again later", with the same
-//! Message-ID. From time to time [`watch`] looks whether a mail has waited too long, and owes staff
-//! their daily report.
+//! *An email* is rendered and queued in the statement that stores its application. One `UPDATE` claims it and moves its due
+//! time forward, which is the worker's lease. The worker sends it without an open transaction, and records the result. After
+//! a crash, it is sent again with the same Message-ID.
 //!
-//! Who may call whom: `main` → [`commands`], [`web`] → [`membership`] → [`outbox`] → [`mailer`];
-//! [`values`] and [`clock`] lie under all, [`settings`] is read by `main` and handed down in pieces,
-//! [`database`] is opened by `main`, and its pool handed down. SQL is beside the table it serves, HTML in `templates/`, the
-//! environment in [`settings`]. The one statement of [`membership::Intake`] also fills the outbox,
-//! because "stored and owed" is one promise.
+//! *Housekeeping* runs every five minutes: the daily report, stuck mail, expired applications.
+//!
+//! | module | purpose | calls |
+//! |---|---|---|
+//! | [`settings`] | reads all settings; `main` hands them down in pieces | types of the modules below |
+//! | [`commands`] | the operator's command line | [`membership`], [`outbox`] |
+//! | [`web`] | pages, the form, metrics; no SQL | [`membership`], [`outbox`] |
+//! | [`housekeeping`] | periodic tasks | [`membership`], [`outbox`] |
+//! | [`membership`] | the rules; no HTTP | [`outbox`] |
+//! | [`outbox`] | the queue of emails | [`mailer`] |
+//! | [`mailer`] | sends one email by SMTP or into a folder | – |
+//! | [`database`] | connections, migrations, the embedded server | – |
+//! | [`values`] | names, addresses, domains, countries | – |
+//! | [`clock`] | the trusted time | – |
+//!
+//! SQL is in the module of its table, HTML is in `templates/`.
 
-#![warn(clippy::print_stderr)] // It panics where standard error is gone.
+#![warn(clippy::print_stderr)] // It panics if standard error is closed.
 
 pub mod clock;
 pub mod commands;
 pub mod database;
 mod directory;
+pub mod housekeeping;
 pub mod mailer;
 pub mod membership;
 pub mod outbox;
@@ -32,7 +40,6 @@ pub mod settings;
 pub mod signals;
 pub mod standard_error;
 pub mod values;
-pub mod watch;
 pub mod web;
 
 pub use plain_text::{error_chain, single_line, without_controls};

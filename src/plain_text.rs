@@ -1,29 +1,29 @@
-//! Errors as one line for an operator.
+//! Turns errors and foreign text into one safe line for an operator.
 
-/// An error with what lies below it. Some say already what the one below them says.
+/// Returns an error and its sources as one line. Skips a source that the error above it already contains.
 #[must_use]
 pub fn error_chain(error: &dyn std::error::Error) -> String {
     let all = std::iter::successors(Some(error), |error| error.source());
-    let mut said: Vec<String> = all.map(ToString::to_string).collect();
-    said.dedup_by(|below, above| above.contains(below.as_str()));
-    said.join(": ")
+    let mut messages: Vec<String> = all.map(ToString::to_string).collect();
+    messages.dedup_by(|below, above| above.contains(below.as_str()));
+    messages.join(": ")
 }
 
-/// More of what a stranger says tells an operator nothing.
-const ENOUGH: usize = 500;
+/// The maximum number of characters of foreign text.
+const MAXIMUM_LENGTH: usize = 500;
 
-/// What a stranger said (a mail server, say), as one line that drives no terminal and hides nothing behind it.
+/// Returns foreign text, such as a mail server's reply, as one line without terminal control sequences.
 #[must_use]
-pub fn single_line(said: &str) -> String {
-    let mut line = without_controls(said);
-    if let Some((end, _)) = line.char_indices().nth(ENOUGH) {
+pub fn single_line(text: &str) -> String {
+    let mut line = without_controls(text);
+    if let Some((end, _)) = line.char_indices().nth(MAXIMUM_LENGTH) {
         line.truncate(end);
         line.push('…');
     }
     line
 }
 
-/// Without control characters, and without those that turn the direction of what follows.
+/// Replaces control characters, and characters that change the direction of text.
 #[must_use]
 pub fn without_controls(text: &str) -> String {
     let visible = |c: char| match c {
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_stranger_says_is_one_line_that_drives_nothing() {
+    fn foreign_text_becomes_one_safe_line() {
         assert_eq!(
             single_line("550 \u{1b}[2J\u{9b}no\r\nok  all well\u{202e}"),
             "550 \u{fffd}[2J\u{fffd}no  ok  all well\u{fffd}"

@@ -1,4 +1,4 @@
-//! Signals, as a running site takes them: some stop it in order, the others that would end it are ignored.
+//! Signal handling of a running site: some signals stop it in order, and it ignores the others.
 
 use std::future::poll_fn;
 use std::io;
@@ -6,12 +6,11 @@ use std::io;
 use rustix::process::Signal as Name;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// What stops the site in order. The system sends the last one some time before it ends a process that has used as
-/// much of the processor as it may.
+/// Signals that stop the site in order. The system sends the last one before it ends a process at its CPU time limit.
 const STOPPING: [Name; 4] = [Name::TERM, Name::INT, Name::QUIT, Name::XCPU];
 
-/// What would end the site and means nothing to it.
-const MEANINGLESS: [Name; 8] = [
+/// Signals that would end the site by default and have no meaning for it.
+const IGNORED: [Name; 8] = [
     Name::USR1,
     Name::USR2,
     Name::ALARM,
@@ -22,56 +21,56 @@ const MEANINGLESS: [Name; 8] = [
     Name::STKFLT,
 ];
 
-/// Those that programs agree on among themselves (signal(7)), without the first two, which the C library keeps.
+/// Real-time signals, see signal(7). The C library uses the first two.
 const REAL_TIME: std::ops::RangeInclusive<i32> = 34..=64;
 
 /// The signals that stop the site.
 #[derive(Debug)]
-pub struct Stops(Vec<Signal>);
+pub struct StopSignals(Vec<Signal>);
 
-impl Stops {
-    /// From now on, these signals are waited for, and others do not end the process.
+impl StopSignals {
+    /// Installs all handlers.
     ///
     /// # Errors
-    /// The system's error.
-    pub fn take() -> io::Result<Self> {
-        // nohup has it ignored, so that the site outlives its terminal.
+    /// Returns an error if the system refuses a handler.
+    pub fn install() -> io::Result<Self> {
+        // nohup ignores SIGHUP, so that the site survives its terminal.
         let hangup = (!is_ignored(Name::HUP)).then_some(Name::HUP);
-        let taken: io::Result<_> = STOPPING.into_iter().chain(hangup).map(taken).collect();
-        let meaningless = MEANINGLESS.into_iter().map(Name::as_raw).chain(REAL_TIME);
-        for number in meaningless {
-            // A handler stays for as long as the process does. A system that does not know the signal does not send it.
+        let installed: io::Result<_> = STOPPING.into_iter().chain(hangup).map(install).collect();
+        let ignored = IGNORED.into_iter().map(Name::as_raw).chain(REAL_TIME);
+        for number in ignored {
+            // A handler stays until the process ends. A system without this signal never sends it.
             drop(signal(SignalKind::from_raw(number)));
         }
-        Ok(Self(taken?))
+        Ok(Self(installed?))
     }
 
-    /// Returns when one of them comes.
+    /// Waits for the next signal.
     pub async fn next(&mut self) {
         poll_fn(|context| {
-            let is_here = |signal: &mut Signal| signal.poll_recv(context).map(drop);
-            let mut all = self.0.iter_mut().map(is_here);
+            let poll = |signal: &mut Signal| signal.poll_recv(context).map(drop);
+            let mut all = self.0.iter_mut().map(poll);
             all.find(std::task::Poll::is_ready).unwrap_or(std::task::Poll::Pending)
         })
         .await;
     }
 }
 
-/// A file that may not grow is an error of its writer, and not the end of the process.
+/// Ignores SIGXFSZ, so that writing at the file size limit returns an error.
 pub fn ignore_file_size_limit() {
     drop(signal(SignalKind::from_raw(Name::XFSZ.as_raw())));
 }
 
-fn taken(name: Name) -> io::Result<Signal> {
+fn install(name: Name) -> io::Result<Signal> {
     signal(SignalKind::from_raw(name.as_raw()))
 }
 
-/// Whether the process was started with this signal ignored.
+/// Returns whether the process was started with this signal ignored.
 fn is_ignored(name: Name) -> bool {
     std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores(&status, name.as_raw()))
 }
 
-/// `SigIgn` is a hexadecimal number with a bit for each signal, the first one lowest; see `proc_pid_status(5)`.
+/// Parses `SigIgn`, a hexadecimal number with one bit for each signal, the lowest for signal 1; see `proc_pid_status(5)`.
 fn ignores(status: &str, signal: i32) -> bool {
     let mut lines = status.lines();
     let mask = lines
@@ -85,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_signal_is_ignored_whose_bit_is_set() {
+    fn a_set_bit_means_an_ignored_signal() {
         let status = "Name:\tnpoc\nSigBlk:\t0000000000000003\nSigIgn:\t0000000000001001\nSigCgt:\t0\n";
         assert!(ignores(status, 1) && ignores(status, 13));
         assert!(!ignores(status, 2));

@@ -1,7 +1,7 @@
-//! Standard error, which may be full, closed or read by nobody. Then what is said there is lost, and nothing else.
+//! Writes to standard error without blocking or failing. If it is full, closed or unread, only log lines are lost.
 //!
-//! A thread of its own writes, since a write to a pipe that nobody empties has no end. What is said meanwhile waits in
-//! a bounded queue, and beyond that it is counted.
+//! A separate thread writes, since a write to an unread pipe blocks forever. Lines wait in a bounded queue. Lines beyond it
+//! are dropped and counted.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -12,19 +12,19 @@ use std::time::{Duration, Instant};
 
 use tracing_subscriber::fmt::MakeWriter;
 
-/// How many lines wait. A line of the log has some two hundred octets.
+/// The capacity of the queue in lines. A log line has about 200 bytes.
 const QUEUE: usize = 4096;
 
-/// Between two tries to find room in the queue, at the end of the process.
+/// The pause between two tries to find room in the queue when the process ends.
 const PAUSE: Duration = Duration::from_millis(5);
 
 enum Message {
     Line(Vec<u8>),
-    /// Answered when all lines before it are written.
+    /// A request to answer when all earlier lines are written.
     Flush(SyncSender<()>),
 }
 
-/// A way to standard error that never blocks and never fails.
+/// A handle to standard error that never blocks and never fails.
 #[derive(Clone, Debug)]
 pub struct StandardError {
     queue: SyncSender<Message>,
@@ -32,27 +32,27 @@ pub struct StandardError {
 }
 
 impl StandardError {
-    /// Starts the thread that writes.
+    /// Starts the writing thread.
     ///
     /// # Errors
-    /// The system has no thread for it.
+    /// Returns an error if the system refuses the thread.
     pub fn start() -> io::Result<Self> {
-        let (queue, said) = sync_channel(QUEUE);
+        let (queue, messages) = sync_channel(QUEUE);
         let lost = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&lost);
-        let writing = move || write_all(&said, &counted);
+        let writing = move || write_all(&messages, &counted);
         thread::Builder::new()
             .name("standard error".to_owned())
             .spawn(writing)?;
         Ok(Self { queue, lost })
     }
 
-    /// Says one line, once what was said before is written.
-    pub fn say(&self, line: &str) {
+    /// Writes one line after all earlier lines.
+    pub fn write_line(&self, line: &str) {
         self.send(format!("{line}\n").into_bytes());
     }
 
-    /// Waits until everything is written that was said, but no longer than this.
+    /// Waits until all lines are written, but at most for `limit`.
     pub fn flush(&self, limit: Duration) {
         let end = Instant::now() + limit;
         let (done, written) = sync_channel(1);
@@ -64,7 +64,7 @@ impl StandardError {
             message = back;
             thread::sleep(PAUSE);
         }
-        // Whether it was written or took too long, the process ends now.
+        // The process ends now, with or without an answer.
         let _ = written.recv_timeout(end.saturating_duration_since(Instant::now()));
     }
 
@@ -94,18 +94,18 @@ impl<'a> MakeWriter<'a> for StandardError {
     }
 }
 
-/// Writes until nobody is left who could say something. A line that cannot be written is lost; the next may be written.
-fn write_all(said: &Receiver<Message>, lost: &AtomicU64) {
-    let mut told = 0;
-    for message in said {
+/// Writes all messages until every handle is dropped. Drops a line that cannot be written.
+fn write_all(messages: &Receiver<Message>, lost: &AtomicU64) {
+    let mut logged = 0;
+    for message in messages {
         match message {
             Message::Line(line) => drop(io::stderr().write_all(&line)),
             Message::Flush(done) => drop(done.try_send(())),
         }
         let lines = lost.load(Ordering::Relaxed);
-        if lines > told {
-            told = lines;
-            tracing::warn!(lines, "standard error was not read, so lines of the log are lost");
+        if lines > logged {
+            logged = lines;
+            tracing::warn!(lines, "standard error is not read; lines of the log are lost");
         }
     }
 }

@@ -11,7 +11,7 @@ use time::{Date, Duration, OffsetDateTime};
 use crate::database::{Unsuitable, embedded, is_away};
 use crate::membership::{Filter, Search, State};
 use crate::outbox::EmailFilter;
-use crate::settings::Faults;
+use crate::settings::InvalidSettings;
 use crate::values::{Country, Region};
 
 /// The exit statuses for people; [`exit_status`] returns them.
@@ -80,7 +80,7 @@ impl StoredCommand {
     /// Returns the error of this command for invalid settings. `mail bounced` asks the mail server to try again, so that no
     /// email is lost.
     #[must_use]
-    pub fn without_settings(&self, faults: Faults) -> anyhow::Error {
+    pub fn without_settings(&self, faults: InvalidSettings) -> anyhow::Error {
         let error = anyhow::Error::new(faults);
         match self {
             Self::Mail(MailCommand::Bounced { .. }) => error.context(TryAgainLater),

@@ -1,42 +1,42 @@
-//! `DATABASE_URL`: one server, or several of which one takes writes, as libpq writes them.
+//! Parses `DATABASE_URL`, which names one server, or several in the notation of libpq.
 
 use std::str::FromStr;
 
 use sqlx::postgres::PgConnectOptions;
 
-/// The name by which our connections are known in `pg_stat_activity`, unless the address gives one.
+/// The name of our connections in `pg_stat_activity`, unless the address gives one.
 pub(super) const APPLICATION_NAME: &str = "npoc";
 
-/// How to reach the database.
+/// The address of the database.
 #[derive(Clone, Debug)]
 pub struct DatabaseAddress {
-    /// Every server, at least one. With several, the site uses the one that takes writes.
+    /// All servers, at least one. The site uses the one that takes writes.
     pub(super) hosts: Vec<PgConnectOptions>,
-    /// Whether the connections go through a pooler, which gives one to each transaction.
+    /// Whether the address leads to a connection pooler in transaction mode.
     pub(super) is_pooled: bool,
 }
 
-/// Why an address cannot be used, as what it must be. Never quotes it, since it may hold a password.
+/// Why an address is invalid, phrased as what it must be. Never quotes the address, since it may contain a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
-    /// It is no address of a PostgreSQL server.
+    /// It is not the address of a PostgreSQL server.
     #[error("a PostgreSQL address, like postgres://npoc:password@localhost/npoc")]
     NotPostgres,
-    /// It asks for another kind of server.
+    /// It asks for a server that is not the primary.
     #[error(
         "an address with target_session_attrs=read-write or without target_session_attrs, since the site stores applications"
     )]
     OtherAttributes,
-    /// It names several hosts, and one of them cannot be reached by the network.
-    #[error("an address with a name or number for each of several hosts; a socket can only be the only one")]
+    /// It names several hosts, and one is not a network address.
+    #[error("an address with a name or number for each of several hosts; a socket cannot be one of several")]
     NotInNetwork,
-    /// It names several hosts and another number of ports.
+    /// The number of ports differs from the number of hosts.
     #[error("an address with one port for all hosts, or with one port for each")]
     Ports,
 }
 
 impl DatabaseAddress {
-    /// Returns the address of one server that is reached directly.
+    /// Returns the address of one server without a pooler.
     #[must_use]
     pub fn of(options: PgConnectOptions) -> Self {
         let hosts = vec![options];
@@ -44,14 +44,14 @@ impl DatabaseAddress {
         Self { hosts, is_pooled }
     }
 
-    /// Returns the names of all hosts, for people.
+    /// Returns all host names, separated by commas.
     #[must_use]
     pub fn host_names(&self) -> String {
         let names: Vec<&str> = self.hosts.iter().map(PgConnectOptions::get_host).collect();
         names.join(", ")
     }
 
-    /// Returns how to reach each server, in the order given.
+    /// Returns the connection options of each server, in the order given.
     #[must_use]
     pub fn hosts(&self) -> &[PgConnectOptions] {
         &self.hosts
@@ -83,14 +83,14 @@ fn options(url: &str) -> Result<PgConnectOptions, AddressError> {
     })
 }
 
-/// An address in pieces. sqlx knows only one host, so each host gets an address of its own.
+/// The parts of an address. sqlx supports only one host, so each host gets its own address.
 struct Parts<'a> {
-    /// Up to the hosts: scheme, user and password.
+    /// The part before the hosts: scheme, user and password.
     head: &'a str,
     hosts: &'a str,
-    /// With its slash, if there is one.
+    /// The path with its slash, or nothing.
     path: &'a str,
-    /// Pairs as they are written, with the name decoded.
+    /// The decoded name of each pair, with the pair as written.
     query: Vec<(String, &'a str)>,
 }
 
@@ -113,13 +113,13 @@ impl<'a> Parts<'a> {
         })
     }
 
-    /// The last value of a name, decoded.
+    /// Returns the last value of a name, decoded.
     fn one(&self, name: &str) -> Option<String> {
         let (_, pair) = self.query.iter().rev().find(|(found, _)| found == name)?;
         Some(decoded(pair.split_once('=').map_or("", |(_, value)| value)))
     }
 
-    /// sqlx would ignore it, with the value in the log.
+    /// Rejects other values, since sqlx would ignore them and log them.
     fn check_attributes(&self) -> Result<(), AddressError> {
         match self.one("target_session_attrs").as_deref() {
             None | Some("read-write") => Ok(()),
@@ -128,7 +128,7 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// Hosts with commas between them: of the query, where it names any.
+    /// Returns the hosts if there are several. Those of the query take precedence.
     fn several(&self) -> Option<Vec<String>> {
         let hosts = self.one("host").unwrap_or_else(|| self.hosts.to_owned());
         hosts
@@ -136,7 +136,7 @@ impl<'a> Parts<'a> {
             .then(|| hosts.split(',').map(str::to_owned).collect())
     }
 
-    /// An address for each host.
+    /// Returns an address for each host.
     fn urls(&self) -> Result<Vec<String>, AddressError> {
         let Some(hosts) = self.several() else {
             return Ok(vec![self.url(self.hosts, &["target_session_attrs"])]);
@@ -153,7 +153,7 @@ impl<'a> Parts<'a> {
         hosts.iter().zip(ports).map(url).collect()
     }
 
-    /// The port of each host, where the query says it.
+    /// Returns the port of each host, if the query gives one.
     fn ports(&self, hosts: usize) -> Result<Vec<Option<String>>, AddressError> {
         let Some(ports) = self.one("port") else {
             return Ok(vec![None; hosts]);
@@ -173,7 +173,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// A host as a URL has it: an IPv6 address in brackets.
+/// Returns a host as written in a URL: an IPv6 address in brackets.
 fn in_network(host: &str) -> Result<String, AddressError> {
     let is_name = |text: &str| !text.is_empty() && !text.contains(['/', '%', '@', ' ']);
     match host {
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn several_hosts_are_read_as_libpq_reads_them() {
+    fn several_hosts_are_parsed_like_in_libpq() {
         let two = [("a.example", 5432), ("b.example", 5433)];
         for (url, expected) in [
             (
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn each_host_has_the_same_user_database_and_parameters() {
+    fn all_hosts_share_user_database_and_parameters() {
         let address: DatabaseAddress =
             "postgres://npoc:p%40w@a,b/np%2Foc?application_name=site%201&statement-cache-capacity=0"
                 .parse()
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_cannot_be_meant_is_refused() {
+    fn an_invalid_address_is_rejected() {
         use AddressError::{NotInNetwork, NotPostgres, OtherAttributes, Ports};
         for (url, error) in [
             ("mysql://a,b/npoc", NotPostgres),
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn one_host_and_a_socket_are_read_as_before() {
+    fn a_single_socket_is_accepted() {
         let address: DatabaseAddress = "postgres:///npoc?host=/run/postgresql&user=npoc".parse().unwrap();
         let [only] = address.hosts.as_slice() else {
             panic!("several")

@@ -1,52 +1,50 @@
-//! What a database is like, before anybody relies on it. Changes nothing.
+//! Inspects a database server before the site relies on it. Changes nothing.
 
-use sqlx::migrate::Migrate as _;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection, Row as _};
 use time::OffsetDateTime;
 
-use super::OLDEST;
 use super::availability::within;
-use super::migration::{MIGRATOR, cause};
+use super::embedded::OLDEST;
 use super::primary::{ASK_LIMIT, timeline};
 
-/// From which version on a database remembers the version of its collation.
+/// The first version that records the version of a database's collation.
 const COLLATION_VERSIONS: i32 = 150_000;
 
-/// A server and what we may do there.
+/// The properties of a server, and our privileges there.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is asked by itself")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent fact")]
 pub struct Inspection {
-    /// Such as `15.14 (Debian 15.14-0+deb12u1)`.
+    /// Its version, such as `15.14 (Debian 15.14-0+deb12u1)`.
     pub version: String,
-    /// Whether it is recent enough.
-    pub will_do: bool,
-    /// How it keeps text, such as `UTF8`.
+    /// Whether this version is supported.
+    pub is_supported: bool,
+    /// The encoding of its text, such as `UTF8`.
     pub encoding: String,
-    /// Whether it is a copy that only reads.
+    /// Whether it is a standby.
     pub is_standby: bool,
-    /// Whether it takes no changes from us: it is a standby, or its operator has said so.
+    /// Whether it takes no writes: it is a standby, or a setting forbids them.
     pub is_read_only: bool,
-    /// Whether we may make tables.
+    /// Whether we may create tables.
     pub may_create: bool,
-    /// Whether we may store in those that are there.
+    /// Whether we may write to the existing tables.
     pub may_store: bool,
-    /// What it takes the time for.
+    /// Its time.
     pub now: OffsetDateTime,
-    /// Settings by which a crash of the machine may cost what was stored, as `name=value`.
+    /// Settings that may lose stored rows when the machine crashes, as `name=value`.
     pub not_durable: Vec<String>,
-    /// Whether the system sorts text in another way than when the database was made.
+    /// Whether the operating system's sort order has changed since the database was created.
     pub collation_changed: bool,
-    /// How many connections this user may have, where that is limited.
+    /// The connection limit of this user, if there is one.
     pub connection_limit: Option<i32>,
 }
 
-/// Looks at a server.
+/// Inspects one server.
 ///
 /// # Errors
-/// The database's error.
+/// Returns an error if the database is unavailable.
 pub async fn inspect(connection: &mut PgConnection) -> sqlx::Result<Inspection> {
-    // Not checked at compile time: what is asked for is no table of ours. A list of privileges asks for any of them.
+    // Not checked at compile time, since it reads system catalogs. A list of privileges would mean any of them.
     let row = sqlx::query(
         "SELECT current_setting('server_version') AS version, current_setting('server_version_num')::integer AS number,
             current_setting('server_encoding') AS encoding, pg_is_in_recovery() AS is_standby,
@@ -72,7 +70,7 @@ pub async fn inspect(connection: &mut PgConnection) -> sqlx::Result<Inspection> 
     let number: i32 = row.try_get("number")?;
     Ok(Inspection {
         version: row.try_get("version")?,
-        will_do: u32::try_from(number).is_ok_and(|number| number / 10_000 >= OLDEST),
+        is_supported: u32::try_from(number).is_ok_and(|number| number / 10_000 >= OLDEST),
         encoding: row.try_get("encoding")?,
         is_standby: row.try_get("is_standby")?,
         is_read_only: row.try_get("is_read_only")?,
@@ -92,31 +90,31 @@ async fn collation_changed(connection: &mut PgConnection) -> sqlx::Result<bool> 
     sqlx::query_scalar(question).fetch_one(connection).await
 }
 
-/// One of several servers.
+/// The inspection of one of several servers.
 #[derive(Clone, Debug)]
 pub struct HostInspection {
-    /// Its name, with its port.
+    /// The host name and port.
     pub name: String,
-    /// What it is like, or why it cannot be asked.
+    /// The server's answer, or why there is none.
     pub answer: Result<HostAnswer, String>,
 }
 
-/// What one of several servers says of itself.
+/// What a server reports about itself.
 #[derive(Clone, Debug)]
 pub struct HostAnswer {
-    /// Such as `15.14`.
+    /// Its version, such as `15.14`.
     pub version: String,
-    /// Which cluster it belongs to: the same for a primary and its standbys.
+    /// The identifier of its cluster, which a primary and its standbys share.
     pub cluster: i64,
-    /// Whether it only reads.
+    /// Whether it takes no writes.
     pub is_read_only: bool,
-    /// Counts promotions; of one that takes writes.
+    /// The number of promotions, for a primary.
     pub timeline: Option<i32>,
-    /// How far a standby is behind, in seconds, since it last replayed a commit; 0 where it has replayed all that it received.
+    /// The replication lag of a standby, in seconds since the last replayed commit. It is 0 if everything received is replayed.
     pub behind: Option<f64>,
-    /// Of a primary: the standbys that a commit waits for, as they are set.
+    /// The primary's setting `synchronous_standby_names`.
     pub synchronous: String,
-    /// How many of these are there; none where we may not see that.
+    /// The number of connected synchronous standbys, if we may see it.
     pub synchronous_standbys: Option<i64>,
 }
 
@@ -128,7 +126,7 @@ impl HostInspection {
     }
 }
 
-/// Looks at each of several servers.
+/// Inspects each of several servers.
 pub async fn inspect_hosts(hosts: &[PgConnectOptions]) -> Vec<HostInspection> {
     let asked = hosts.iter().map(|host| async move {
         let answer = within(ASK_LIMIT, inspect_host(host)).await;
@@ -167,50 +165,5 @@ async fn inspect_host(host: &PgConnectOptions) -> sqlx::Result<HostAnswer> {
         behind: row.try_get("behind")?,
         synchronous: row.try_get("synchronous")?,
         synchronous_standbys: row.try_get("synchronous_standbys")?,
-    })
-}
-
-/// How a database stands to the migrations of this program.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Migrations {
-    /// All of them have run; this is their number.
-    All(usize),
-    /// It has none.
-    None,
-    /// This many are still to be run.
-    Missing(usize),
-    /// It has some that this program does not know: a newer one was here.
-    FromNewer,
-    /// It has some, and none of ours: another program keeps its tables there.
-    OtherProgram,
-    /// One ran with other words than this program has.
-    Changed,
-}
-
-/// Compares what has run with what this program has.
-///
-/// # Errors
-/// The database's error.
-pub async fn migrations(connection: &mut PgConnection) -> sqlx::Result<Migrations> {
-    let table: Option<String> = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations')::text")
-        .fetch_one(&mut *connection)
-        .await?;
-    let Some(table) = table else {
-        return Ok(Migrations::None);
-    };
-    let applied = connection.list_applied_migrations(&table).await;
-    let applied = applied.map_err(cause)?;
-    let known = |version| MIGRATOR.iter().find(|migration| migration.version == version);
-    let (ours, others): (Vec<_>, Vec<_>) = applied.iter().partition(|applied| known(applied.version).is_some());
-    let is_changed =
-        |ran: &&&sqlx::migrate::AppliedMigration| known(ran.version).is_some_and(|own| own.checksum != ran.checksum);
-    let all = MIGRATOR.iter().count();
-    Ok(match (ours.len(), others.len()) {
-        (0, 0) => Migrations::None,
-        (0, _) => Migrations::OtherProgram,
-        (_, 1..) => Migrations::FromNewer,
-        _ if ours.iter().find(is_changed).is_some() => Migrations::Changed,
-        (ran, _) if ran < all => Migrations::Missing(all - ran),
-        _ => Migrations::All(all),
     })
 }

@@ -1,81 +1,71 @@
-//! The database: a server of the operator's, or the site's own. Either way PostgreSQL, brought up
-//! to date before it is used.
+//! The database, always PostgreSQL: either the operator's server or the embedded one.
 
 mod address;
 mod availability;
+mod dedicated;
 pub mod embedded;
 mod inspection;
 mod migration;
 mod pool;
 mod prelude;
 mod primary;
-mod reserved;
+mod shared_pool;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use embedded::{First, Keeper};
+use embedded::{FirstStart, Keeper};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 pub use address::{AddressError, DatabaseAddress};
-pub use availability::{is_away, is_full, within};
-pub use inspection::{HostAnswer, HostInspection, Inspection, Migrations, inspect, inspect_hosts, migrations};
-pub use migration::{MIGRATOR, NotMigrated, Unsuitable, check, migrate, migrate_when_it_answers};
-pub use pool::{Pool, Session};
+pub use availability::{is_out_of_connections, is_unavailable, within};
+pub use dedicated::{DedicatedConnection, Opened};
+pub use embedded::OLDEST;
+pub use inspection::{HostAnswer, HostInspection, Inspection, inspect, inspect_hosts};
+pub use migration::{MIGRATOR, Migrations, NotMigrated, Unsuitable, check, migrate, migrate_with_retries, migrations};
+pub use pool::{DEDICATED_CONNECTIONS, Pool, Session};
 pub use prelude::confirm;
 pub use primary::HostRole;
-pub use reserved::{Opened, Reserved};
 
-/// The oldest major version of PostgreSQL that will do: still supported by its makers when this was written.
-pub const OLDEST: u32 = 14;
+/// Connections that a running site leaves to commands.
+const SPARE_CONNECTIONS: u32 = 1;
 
-/// Connections that store, which are not the pool's: one statement is prepared while another is committed. More would each
-/// hold fewer applications.
-pub const STORING: u32 = 2;
+/// The number of connections of a command, which never opens the dedicated ones.
+pub const COMMAND_CONNECTIONS: u32 = DEDICATED_CONNECTIONS + SPARE_CONNECTIONS;
 
-/// Connections of one process, unless a setting says otherwise. Well below PostgreSQL's default of 100, so that several
-/// instances and an operator's psql fit beside each other.
-pub const CONNECTIONS: u32 = 18;
+/// How long the inspection of the server may take.
+const INSPECT_LIMIT: Duration = Duration::from_secs(5);
 
-/// Connections that a site leaves to commands at a terminal, where it has few.
-const OF_TERMINAL: u32 = 1;
-
-/// Connections of a command, of which those that store are never opened.
-pub const OF_COMMAND: u32 = STORING + OF_TERMINAL;
-
-/// How long the server may take to say what it is like.
-const ADAPT_LIMIT: Duration = Duration::from_secs(5);
-
-/// How long an orderly end waits for queries under way.
+/// How long closing the database waits for running queries.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
-/// Where applications are kept.
+/// The database that the settings choose.
 #[derive(Clone, Debug)]
 pub enum DatabaseChoice {
-    /// A server of the operator's, or several.
+    /// One or several servers of the operator's.
     Url(Box<DatabaseAddress>),
-    /// The site's own, below this directory.
+    /// The embedded database in this directory.
     Embedded(PathBuf),
 }
 
-/// A pool, with the server it talks to where that is our own.
+/// A connection pool, and the embedded server if there is one.
 pub struct Database {
-    /// Connections.
+    /// The connection pool.
     pub pool: Pool,
     server: Option<Keeper>,
 }
 
 impl Database {
-    /// Makes the way to the database, of at most `connections`, and starts the embedded server if that is the choice. Nothing is
-    /// connected yet: a site can serve its pages while the server is away, its own too.
+    /// Prepares a pool of at most `connections`, and starts the embedded server if it is chosen. Does not wait for a
+    /// connection, so a site can serve pages while the database is unavailable.
     ///
     /// # Errors
-    /// A sentence for the operator.
+    /// Returns a sentence for the operator.
     pub async fn at(choice: &DatabaseChoice, connections: u32) -> anyhow::Result<Self> {
-        Self::reach(choice, connections, First::MayWait).await
+        Self::start(choice, connections, FirstStart::MayRetry).await
     }
 
-    async fn reach(choice: &DatabaseChoice, connections: u32, first: First) -> anyhow::Result<Self> {
+    async fn start(choice: &DatabaseChoice, connections: u32, first: FirstStart) -> anyhow::Result<Self> {
         let (address, server) = match choice {
             DatabaseChoice::Url(address) => ((**address).clone(), None),
             DatabaseChoice::Embedded(home) => {
@@ -84,42 +74,51 @@ impl Database {
             }
         };
         Ok(Self {
-            pool: Pool::at(&address, connections.saturating_sub(STORING).max(1)),
+            pool: Pool::at(&address, connections.saturating_sub(DEDICATED_CONNECTIONS).max(1)),
             server,
         })
     }
 
-    /// Opens the database for a command that brings it up to date. A server that a running site has up is used as it is.
+    async fn start_for_command(choice: &DatabaseChoice) -> anyhow::Result<Self> {
+        Self::start(
+            &running_or_configured(choice),
+            COMMAND_CONNECTIONS,
+            FirstStart::MustSucceed,
+        )
+        .await
+    }
+
+    /// Opens and migrates the database for a command. Uses the embedded server of a running site if there is one.
     ///
     /// # Errors
-    /// A sentence for the operator.
+    /// Returns a sentence for the operator.
     pub async fn open_and_migrate(choice: &DatabaseChoice) -> anyhow::Result<Self> {
-        let database = Self::reach(&beside(choice), OF_COMMAND, First::MustRun).await?;
-        migrate(&database.pool).await.map_err(not_up_to_date)?;
+        let database = Self::start_for_command(choice).await?;
+        migrate(&database.pool).await.map_err(explain)?;
         Ok(database)
     }
 
-    /// Opens the database for a command that needs it as it is: its tables are neither made nor changed.
+    /// Opens the database for a command. Creates and changes no tables.
     ///
     /// # Errors
-    /// A sentence for the operator.
+    /// Returns a sentence for the operator.
     pub async fn open(choice: &DatabaseChoice) -> anyhow::Result<Self> {
         if let DatabaseChoice::Embedded(home) = choice {
-            let is_there = home.join("postgres/PG_VERSION").is_file();
+            let exists = home.join("postgres/PG_VERSION").is_file();
             anyhow::ensure!(
-                is_there,
+                exists,
                 "There is no database in {}; see NPOC_DATA_DIR and DATABASE_URL",
                 home.display()
             );
         }
-        let database = Self::reach(&beside(choice), OF_COMMAND, First::MustRun).await?;
-        check(&database.pool).await.map_err(not_up_to_date)?;
+        let database = Self::start_for_command(choice).await?;
+        check(&database.pool).await.map_err(explain)?;
         Ok(database)
     }
 
-    /// Closes the connections, then stops the server where it is ours.
+    /// Closes the connections, then stops the embedded server.
     pub async fn close(self) {
-        // A query that hangs must not keep the process from ending.
+        // A hanging query must not keep the process from ending.
         drop(tokio::time::timeout(CLOSE_LIMIT, self.pool.close()).await);
         if let Some(server) = self.server {
             drop(tokio::task::spawn_blocking(move || server.stop()).await);
@@ -127,9 +126,9 @@ impl Database {
     }
 }
 
-/// The server that a running site has up, where it is an embedded one; else the choice as it is.
+/// Returns the embedded server of a running site if there is one, and the configured choice otherwise.
 #[must_use]
-pub fn beside(choice: &DatabaseChoice) -> DatabaseChoice {
+pub fn running_or_configured(choice: &DatabaseChoice) -> DatabaseChoice {
     let running = match choice {
         DatabaseChoice::Embedded(home) => embedded::running(home),
         DatabaseChoice::Url(_) => None,
@@ -142,38 +141,42 @@ pub fn beside(choice: &DatabaseChoice) -> DatabaseChoice {
 
 /// Explains to the operator why the database cannot be used.
 #[must_use]
-pub fn not_up_to_date(error: NotMigrated) -> anyhow::Error {
+pub fn explain(error: NotMigrated) -> anyhow::Error {
     match error {
         NotMigrated::Unsuitable(why) => why.into(),
-        NotMigrated::Database(error) if is_away(&error) => {
+        NotMigrated::Database(error) if is_unavailable(&error) => {
             anyhow::Error::from(error).context("The database does not answer; see DATABASE_URL")
         }
         NotMigrated::Database(error) => anyhow::Error::from(error).context("The database cannot be used"),
     }
 }
 
-/// Takes no more connections than the server leaves to the site, and logs what about the server may cost applications.
-pub async fn adapt(pool: &Pool) {
+/// Adapts the pool to the server's connection limit, and warns about settings that may lose applications.
+pub async fn adapt_to_server(pool: &Pool) {
     let inspecting = async {
         let mut session = pool.session().await?;
         let inspection = inspect(&mut session).await?;
         session.end().await?;
         Ok(inspection)
     };
-    let inspected = within(ADAPT_LIMIT, inspecting).await;
+    let inspected = within(INSPECT_LIMIT, inspecting).await;
     let limit = inspected.as_ref().ok().and_then(|found| found.connection_limit);
-    share(pool, limit.and_then(|limit| u32::try_from(limit).ok()));
+    share_connections(pool, limit.and_then(|limit| u32::try_from(limit).ok()));
     if let Ok(inspection) = inspected {
         warn(&inspection);
     }
 }
 
-/// Those that store come first, then the rest of the site, which needs one, then commands.
-fn share(pool: &Pool, limit: Option<u32>) {
+/// Gives connections to storing first, then to the rest of the site, which needs one, then to commands.
+fn share_connections(pool: &Pool, limit: Option<u32>) {
     let limit = limit.unwrap_or(u32::MAX);
-    let storing = if limit > STORING + OF_TERMINAL { STORING } else { 1 };
-    pool.shrink_to(limit.saturating_sub(storing + OF_TERMINAL));
-    pool.let_store(storing);
+    let dedicated = if limit > DEDICATED_CONNECTIONS + SPARE_CONNECTIONS {
+        DEDICATED_CONNECTIONS
+    } else {
+        1
+    };
+    pool.shrink_to(limit.saturating_sub(dedicated + SPARE_CONNECTIONS));
+    pool.allow_dedicated(dedicated);
 }
 
 fn warn(inspection: &Inspection) {
@@ -181,15 +184,15 @@ fn warn(inspection: &Inspection) {
         let settings = inspection.not_durable.join(", ");
         tracing::warn!(
             settings,
-            "a crash of the database may cost stored applications; see npoc doctor"
+            "database may lose applications when its machine crashes; see npoc doctor"
         );
     }
     if inspection.collation_changed {
-        tracing::warn!("the collation of the database has changed; see npoc doctor");
+        tracing::warn!("database collation changed; see npoc doctor");
     }
 }
 
-/// How to reach an embedded server: only through its socket, whatever the environment says of other servers.
+/// Returns the connection options of an embedded server. They use only its socket, and ignore the environment.
 #[must_use]
 pub fn options(socket_dir: &Path) -> PgConnectOptions {
     PgConnectOptions::new_without_pgpass()

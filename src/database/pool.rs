@@ -1,11 +1,10 @@
-//! Connections, straight to PostgreSQL or through a pooler that gives one to each transaction.
+//! Database connections, either straight to PostgreSQL or through a connection pooler.
 //!
-//! Behind such a pooler (PgBouncer in transaction mode) a statement that was prepared outside a
-//! transaction may be executed on another connection, which does not know it. So there each use is
-//! a transaction; straight to PostgreSQL that would only cost round trips.
+//! A pooler such as `PgBouncer` in transaction mode may run a prepared statement on a connection that does not know it.
+//! Behind a pooler, each use is therefore one transaction. Straight to PostgreSQL, that would only cost round trips.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
@@ -14,59 +13,61 @@ use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::STORING;
 use super::address::DatabaseAddress;
 use super::availability::{answers, takes_writes};
 use super::prelude::{self, BEGIN_POOLED};
 use super::primary::{HostRole, Primary};
+use super::shared_pool::SharedPool;
 
-/// How long a request waits for a connection before it says that the database is away.
+/// How many dedicated connections store applications: one statement is prepared while another is committed. With more,
+/// each statement would hold fewer applications.
+pub const DEDICATED_CONNECTIONS: u32 = 2;
+
+/// How long a request waits for a connection before it reports the database as unavailable.
 const ACQUIRE_LIMIT: Duration = Duration::from_secs(3);
 
-/// How long an idle connection may take to say goodbye.
-const GOODBYE_LIMIT: Duration = Duration::from_millis(250);
+/// How long closing an idle connection may take.
+const CLOSE_LIMIT: Duration = Duration::from_millis(250);
 
-/// For how long a reason to think that a server only reads counts.
-const SUSPICION_HOLDS: Duration = Duration::from_mins(1);
+/// How long a suspicion that the server is read-only lasts.
+const SUSPICION_LIFETIME: Duration = Duration::from_mins(1);
 
-/// Connections of this process.
+/// The connections of this process.
 #[derive(Clone, Debug)]
 pub struct Pool {
-    /// Replaced where another server takes writes, or where the server leaves fewer connections than were meant. What is in
-    /// use is closed then when it comes back.
-    connections: Arc<RwLock<PgPool>>,
+    connections: SharedPool,
     is_pooled: bool,
-    /// With several servers.
+    /// Set if the address names several servers.
     primary: Option<Arc<Primary>>,
     suspicion: Suspicion,
-    /// How many connections may store: until it is known how many the server leaves, one.
-    storing: Arc<watch::Sender<u32>>,
+    /// How many dedicated connections may be open. It is one until the server's connection limit is known.
+    dedicated: Arc<watch::Sender<u32>>,
 }
 
 /// A connection for statements that belong together.
 #[derive(Debug)]
 pub enum Session {
-    /// Straight to PostgreSQL: each statement commits by itself.
+    /// Straight to PostgreSQL. Each statement commits by itself.
     Connection(PoolConnection<Postgres>),
-    /// All commit together.
+    /// All statements commit together.
     Transaction(Transaction<'static, Postgres>),
 }
 
 impl Pool {
-    /// Makes a pool of these connections; `is_pooled` where a pooler is between.
+    /// Makes a pool of these connections. Set `is_pooled` if they lead to a connection pooler.
     #[must_use]
     pub fn new(connections: PgPool, is_pooled: bool) -> Self {
         Self {
-            connections: Arc::new(RwLock::new(connections)),
+            connections: SharedPool::new(connections),
             is_pooled,
             primary: None,
             suspicion: Suspicion::default(),
-            storing: Arc::new(watch::Sender::new(STORING)),
+            dedicated: Arc::new(watch::Sender::new(DEDICATED_CONNECTIONS)),
         }
     }
 
-    /// Makes a pool of at most `most` connections to the server at this address that takes writes. Nothing is connected
-    /// yet, unless there are several servers.
+    /// Makes a pool of at most `most` connections to the server that takes writes. Connects lazily if the address names
+    /// one server, and looks for the primary at once if it names several.
     pub(super) fn at(address: &DatabaseAddress, most: u32) -> Self {
         let primary = (address.hosts.len() > 1).then(|| Primary::among(address.hosts.clone()));
         let suspicion = Suspicion::default();
@@ -78,28 +79,28 @@ impl Pool {
         let pool = Self {
             primary,
             suspicion,
-            storing: Arc::new(watch::Sender::new(1)),
+            dedicated: Arc::new(watch::Sender::new(1)),
             ..Self::new(options.connect_lazy_with(address.hosts[0].clone()), address.is_pooled)
         };
         if let Some(primary) = pool.primary.clone() {
-            tokio::spawn(primary.follow(pool.clone()));
+            tokio::spawn(primary.follow(pool.connections.clone()));
         }
         pool
     }
 
-    /// Takes a connection for one statement, or for some that read. What it changes is certain when [`Session::end`]
-    /// has returned.
+    /// Takes a connection for a single statement, or for several that only read. Changes are certain after
+    /// [`Session::end`].
     ///
     /// # Errors
-    /// The database's error.
+    /// Returns an error if the database is unavailable.
     pub async fn session(&self) -> sqlx::Result<Session> {
         self.take(self.is_pooled).await
     }
 
-    /// Takes a connection for statements that change together.
+    /// Takes a connection for statements that commit together.
     ///
     /// # Errors
-    /// The database's error.
+    /// Returns an error if the database is unavailable.
     pub async fn transaction(&self) -> sqlx::Result<Session> {
         self.take(true).await
     }
@@ -108,21 +109,21 @@ impl Pool {
         let taking = async {
             self.server().await;
             match self.open(is_transaction).await {
-                // The connections were replaced meanwhile.
-                Err(sqlx::Error::PoolClosed) if !self.is_closed() => self.open(is_transaction).await,
+                // The pool was replaced meanwhile.
+                Err(sqlx::Error::PoolClosed) if !self.connections.is_closed() => self.open(is_transaction).await,
                 opened => opened,
             }
         };
         let taken = tokio::time::timeout(ACQUIRE_LIMIT, taking).await;
         let taken = taken.unwrap_or(Err(sqlx::Error::PoolTimedOut));
         if taken.is_err() {
-            self.doubt();
+            self.recheck_server();
         }
         taken
     }
 
     async fn open(&self, is_transaction: bool) -> sqlx::Result<Session> {
-        let connections = self.connections();
+        let connections = self.connections.current();
         if !is_transaction {
             connections.acquire().await.map(Session::Connection)
         } else if self.is_pooled {
@@ -132,60 +133,39 @@ impl Pool {
         }
     }
 
-    fn connections(&self) -> PgPool {
-        self.connections.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Uses no more than `most` connections from now on, at least one.
+    /// Limits the pool to `most` connections from now on, and to at least one.
     pub(super) fn shrink_to(&self, most: u32) {
-        if most < self.connections().options().get_max_connections() {
-            self.replace(|old| {
-                let options = old.options().clone().max_connections(most.max(1));
-                options.connect_lazy_with((*old.connect_options()).clone())
-            });
-        }
+        self.connections.shrink_to(most);
     }
 
-    /// Uses this server from now on.
-    pub(super) fn lead_to(&self, server: PgConnectOptions) {
-        self.replace(|old| old.options().clone().connect_lazy_with(server));
-    }
-
-    fn replace(&self, with: impl FnOnce(&PgPool) -> PgPool) {
-        let mut connections = self.connections.write().unwrap_or_else(PoisonError::into_inner);
-        let new = with(&connections);
-        let old = std::mem::replace(&mut *connections, new);
-        tokio::spawn(async move { old.close().await });
-    }
-
-    /// Ends the connections that nobody uses, so that the server has some to spare.
+    /// Closes all idle connections, so that the server has some to spare.
     pub(super) async fn close_idle(&self) {
-        let connections = self.connections();
+        let connections = self.connections.current();
         for _ in 0..connections.num_idle() {
             let Some(connection) = connections.try_acquire() else {
                 return;
             };
-            // What a frozen server does not answer is dropped.
-            drop(tokio::time::timeout(GOODBYE_LIMIT, connection.close()).await);
+            // A frozen server does not answer; its connection is dropped after the limit.
+            drop(tokio::time::timeout(CLOSE_LIMIT, connection.close()).await);
         }
     }
 
-    /// Lets this many connections store.
-    pub(super) fn let_store(&self, connections: u32) {
-        self.storing.send_replace(connections);
+    /// Allows this many dedicated connections.
+    pub(super) fn allow_dedicated(&self, connections: u32) {
+        self.dedicated.send_replace(connections);
     }
 
-    /// Waits until the connection of this rank, from 0, may store.
-    pub(super) async fn may_store(&self, rank: u32) {
-        let mut storing = self.storing.subscribe();
-        // The sender lives as long as this.
-        let _ = storing.wait_for(|connections| *connections > rank).await;
+    /// Waits until the dedicated connection of this rank, counted from 0, is allowed.
+    pub(super) async fn wait_for_rank(&self, rank: u32) {
+        let mut dedicated = self.dedicated.subscribe();
+        // The sender lives as long as `self`.
+        let _ = dedicated.wait_for(|connections| *connections > rank).await;
     }
 
-    /// Waits for the server that takes writes, and returns how to reach it and since when it is in use, if there are several.
+    /// Waits for the server that takes writes. Returns its options, and since when it is in use if there are several.
     pub(super) async fn server(&self) -> (PgConnectOptions, Option<Instant>) {
         match &self.primary {
-            None => ((*self.connections().connect_options()).clone(), None),
+            None => ((*self.connections.current().connect_options()).clone(), None),
             Some(primary) => {
                 let (options, since) = primary.found().await;
                 (options, Some(since))
@@ -193,12 +173,12 @@ impl Pool {
         }
     }
 
-    /// Returns since when the server in use is in use, if there are several.
+    /// Returns since when the current server is in use, if there are several.
     pub(super) fn server_since(&self) -> Option<Instant> {
         self.primary.as_ref().and_then(|primary| primary.since())
     }
 
-    /// Returns when another server is in use than at that moment; never where there is one server.
+    /// Returns when another server than at that moment is in use. Never returns if there is only one.
     pub(super) async fn moved_since(&self, since: Option<Instant>) {
         match &self.primary {
             Some(primary) => primary.moved_since(since).await,
@@ -206,12 +186,12 @@ impl Pool {
         }
     }
 
-    /// Has each connection asked whether its server takes writes, for the next minute, and the servers asked again, where
-    /// there are several.
-    pub fn doubt(&self) {
+    /// Checks for one minute whether each connection takes writes, and looks for the primary again if there are several
+    /// servers.
+    pub fn recheck_server(&self) {
         self.suspicion.raise();
         if let Some(primary) = &self.primary {
-            primary.doubt();
+            primary.recheck();
         }
     }
 
@@ -219,22 +199,17 @@ impl Pool {
         self.is_pooled
     }
 
-    pub(super) fn is_closed(&self) -> bool {
-        self.connections().is_closed()
-    }
-
-    /// Ends our commits that wait for a standby although nobody waits for them any more. In a session of its own, since a
-    /// failure ends a transaction.
+    /// Ends abandoned commits that still wait for a standby. Uses its own session, since a failure ends a transaction.
     ///
     /// # Errors
-    /// The database's error.
+    /// Returns an error if the database is unavailable.
     pub async fn end_abandoned(&self) -> sqlx::Result<()> {
         let mut session = self.session().await?;
         prelude::end_abandoned(&mut session).await;
         Ok(())
     }
 
-    /// Asks each server for its role, where there are several.
+    /// Asks each server for its role. Returns an empty list if there is only one server.
     pub async fn host_roles(&self) -> Vec<HostRole> {
         match &self.primary {
             Some(primary) => primary.roles().await,
@@ -242,23 +217,23 @@ impl Pool {
         }
     }
 
-    /// Returns how often another server came into use.
+    /// Returns the number of failovers to another server.
     #[must_use]
     pub fn failovers(&self) -> u64 {
         self.primary.as_ref().map_or(0, |primary| primary.failovers())
     }
 
-    /// Ends every connection but those that store.
+    /// Closes every connection except the dedicated ones.
     pub async fn close(&self) {
-        let connections = self.connections();
+        let connections = self.connections.current();
         let closing = connections.close();
-        // It counts as closed from here, so the search for another server ends.
-        self.doubt();
+        // The pool counts as closed from here, so the search for a primary ends.
+        self.recheck_server();
         closing.await;
     }
 }
 
-/// When somebody last had reason to think that a server only reads.
+/// The last time that a server seemed to be read-only.
 #[derive(Clone, Debug, Default)]
 struct Suspicion(Arc<Mutex<Option<Instant>>>);
 
@@ -269,11 +244,11 @@ impl Suspicion {
 
     fn holds(&self) -> bool {
         let raised_at = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        raised_at.is_some_and(|at| at.elapsed() < SUSPICION_HOLDS)
+        raised_at.is_some_and(|at| at.elapsed() < SUSPICION_LIFETIME)
     }
 }
 
-/// How a connection is tested before and after each use.
+/// The test of a connection before and after each use.
 #[derive(Clone)]
 struct Check {
     primary: Option<Arc<Primary>>,
@@ -281,20 +256,20 @@ struct Check {
 }
 
 impl Check {
-    /// Where nothing speaks against it, that the server answers is enough: a question is a transaction.
+    /// Sends a ping. Asks whether the server takes writes only if there is a reason, since that costs a transaction.
     async fn passes(self, connection: &mut PgConnection) -> sqlx::Result<bool> {
         if self.primary.is_none() && !self.suspicion.holds() {
             return answers(connection).await.map(|()| true);
         }
         let answer = takes_writes(connection).await;
         if let Some(primary) = self.primary.filter(|_| !matches!(answer, Ok(true))) {
-            primary.doubt();
+            primary.recheck();
         }
         answer
     }
 }
 
-/// Without the pool's own test before a connection is used, which waits without end.
+/// Replaces sqlx's own test before each use, which has no time limit.
 fn options(most: u32, is_pooled: bool, check: &Check) -> PgPoolOptions {
     let (before, after) = (check.clone(), check.clone());
     PgPoolOptions::new()
@@ -315,10 +290,10 @@ fn options(most: u32, is_pooled: bool, check: &Check) -> PgPoolOptions {
 }
 
 impl Session {
-    /// Commits, where that is still to be done.
+    /// Commits the transaction, if there is one.
     ///
     /// # Errors
-    /// The database's error: whether it was stored is not known.
+    /// Returns an error if the commit fails. The changes may have been stored nevertheless.
     pub async fn end(self) -> sqlx::Result<()> {
         match self {
             Self::Connection(_) => Ok(()),

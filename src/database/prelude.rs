@@ -1,8 +1,8 @@
-//! What the site sets on each connection, whatever the server, the role or the database has for a default.
+//! Session settings for each connection. They override the defaults of the server, the role and the database.
 
 use sqlx::{Executor as _, PgConnection};
 
-/// Migrations hold a backslash in a string. Storing relies on what another transaction has just committed.
+/// Migrations need a backslash in a string. Storing must see rows that another transaction has just committed.
 macro_rules! defaults {
     ($set:literal) => {
         concat!(
@@ -14,7 +14,7 @@ macro_rules! defaults {
     };
 }
 
-/// A commit is on the disk, and on a synchronous standby where there is one, before the site relies on it. A stronger setting stays.
+/// Makes a commit wait for the disk, and for a synchronous standby if there is one. Keeps a stronger setting.
 macro_rules! synchronous {
     ($is_local:literal) => {
         concat!(
@@ -25,16 +25,16 @@ macro_rules! synchronous {
     };
 }
 
-/// Ends our commits that wait for a standby although nobody waits for them any more: the site gives up after seconds, and
-/// the server would keep each connection until the standby is back. Their rows are committed here and not there, so a
-/// receipt for one still waits for the standby.
+/// Ends our abandoned commits that wait for a standby. The site gives up after seconds, but the server keeps each
+/// connection until the standby is back. Their rows are committed only on the primary, so a receipt for one still waits
+/// for the standby.
 const END_ABANDONED: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE usename = session_user AND datname = current_database() AND wait_event = 'SyncRep'
         AND application_name = current_setting('application_name') AND application_name <> ''
         AND state_change < clock_timestamp() - interval '10 seconds' AND pid <> pg_backend_pid()";
 
-/// What the server ends by itself for a connection that stores: a wait for what another transaction holds, and a statement
-/// whose client has been gone for seconds.
+/// Time limits for a dedicated connection. The server ends a wait for a lock, and a statement whose client has been gone
+/// for seconds.
 macro_rules! limits {
     ($set:literal) => {
         concat!(
@@ -54,17 +54,17 @@ macro_rules! begin {
     };
 }
 
-/// Begins a transaction through a pooler, where a setting may not outlive its transaction, and where others of us may have
-/// prepared statements by names that come again.
+/// Begins a transaction through a pooler. Its settings end with the transaction. `DEALLOCATE ALL` removes statements that
+/// another process of ours may have prepared under the same names.
 pub(super) const BEGIN_POOLED: &str = concat!(begin!(), synchronous!("true"));
 
-/// As [`BEGIN_POOLED`], to store.
+/// Begins a transaction like [`BEGIN_POOLED`], with the time limits of a dedicated connection.
 pub(super) const BEGIN_POOLED_TO_STORE: &str = concat!(begin!(), limits!("SET LOCAL"), "; ", synchronous!("true"));
 
 /// Prepares a connection of the pool.
 ///
 /// # Errors
-/// The database's error.
+/// Returns an error if the database is unavailable.
 pub(super) async fn prepare(connection: &mut PgConnection) -> sqlx::Result<()> {
     let prelude = concat!(defaults!("SET"), synchronous!("false"));
     connection.execute(sqlx::raw_sql(prelude)).await?;
@@ -72,10 +72,10 @@ pub(super) async fn prepare(connection: &mut PgConnection) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// Prepares a connection that stores. The same few statements come again and again, so they are planned once.
+/// Prepares a dedicated connection. It runs the same few statements, so they are planned once.
 ///
 /// # Errors
-/// The database's error.
+/// Returns an error if the database is unavailable.
 pub(super) async fn prepare_to_store(connection: &mut PgConnection) -> sqlx::Result<()> {
     let prelude = concat!(
         "SET plan_cache_mode = force_generic_plan; ",
@@ -89,18 +89,18 @@ pub(super) async fn prepare_to_store(connection: &mut PgConnection) -> sqlx::Res
     Ok(())
 }
 
-/// Ends our commits that nobody waits for any more. A role that may not end any goes without.
+/// Ends our abandoned commits. Ignores the error if the role may not end any.
 pub(super) async fn end_abandoned(connection: &mut PgConnection) {
     if let Err(error) = connection.execute(sqlx::raw_sql(END_ABANDONED)).await {
-        tracing::debug!(%error, "abandoned commits were not ended");
+        tracing::debug!(%error, "abandoned commits not ended");
     }
 }
 
-/// Returns when all that this connection can see is on the synchronous standby, where there is one. A commit that waits for
-/// the standby becomes visible when its wait is broken off, so seeing a row does not mean that the standby has it.
+/// Waits until the synchronous standby has everything that this connection can see, if there is a standby. A commit becomes
+/// visible when its wait is canceled, so the standby may lack a visible row.
 ///
 /// # Errors
-/// The database's error.
+/// Returns an error if the database is unavailable.
 pub async fn confirm(connection: &mut PgConnection) -> sqlx::Result<()> {
     let message = "SELECT CASE WHEN current_setting('synchronous_standby_names') <> ''
         THEN pg_logical_emit_message(true, 'npoc', '')::text END";

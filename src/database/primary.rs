@@ -1,5 +1,6 @@
-//! Finds the server that takes writes, where `DATABASE_URL` names several.
+//! Finds the primary, the server that takes writes, if `DATABASE_URL` names several.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,25 +13,27 @@ use sqlx::{Connection as _, Executor as _, PgConnection, Row as _};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
-use super::availability::{is_full, takes_writes, within};
-use super::pool::Pool;
+use super::availability::{is_out_of_connections, takes_writes, within};
+use super::shared_pool::SharedPool;
 
-/// How long one server may take to connect, log in and answer. A frozen machine accepts connections and is silent.
+/// How long one server may take to connect, log in and answer. A frozen machine accepts connections and stays silent.
 pub(super) const ASK_LIMIT: Duration = Duration::from_secs(1);
 
-/// How long the others may take once one server has said that it takes writes.
+/// How long the other servers may take once one has said that it takes writes.
 const GRACE: Duration = Duration::from_millis(250);
 
-/// The rest between two rounds, and at most while no server takes writes.
-const SHORTEST_REST: Duration = Duration::from_millis(250);
-const LONGEST_REST: Duration = Duration::from_secs(1);
+/// The shortest pause between two rounds.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
 
-/// What a server is for the site at the moment.
+/// The longest pause between two rounds while there is no primary.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The current role of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum HostRole {
     /// It takes writes.
     Primary,
-    /// It answers and only reads.
+    /// It answers and is read-only.
     ReadOnly,
     /// It does not answer in time.
     Unreachable,
@@ -43,25 +46,26 @@ struct Current {
     since: Instant,
 }
 
-/// The servers, and the one of them that takes writes.
+/// All servers, and the one in use.
 #[derive(Debug)]
 pub(super) struct Primary {
     hosts: Vec<PgConnectOptions>,
     current: watch::Sender<Option<Current>>,
     failovers: AtomicU64,
-    doubted: Notify,
+    must_recheck: Notify,
 }
 
-/// A server that takes writes.
+/// A server that may be used.
 #[derive(Clone, Copy, Debug)]
 struct Candidate {
     host: usize,
     history: Option<History>,
-    /// Whether it said so now. The one in use stays where it is merely slow or has no connection to spare.
+    /// Whether it has just said that it takes writes. The server in use stays a candidate if it is slow or has no
+    /// connection to spare.
     is_sure: bool,
 }
 
-/// Which cluster a server belongs to, and how often that was promoted.
+/// The cluster of a server, and its timeline: the number of promotions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct History {
     cluster: i64,
@@ -71,12 +75,20 @@ struct History {
 /// What the search remembers between two rounds.
 #[derive(Debug, Default)]
 struct Memory {
-    /// The host that was used last, to tell a failover from a return.
+    /// The last host in use, to tell a failover from a return.
     last: Option<usize>,
-    /// The newest history of a server that was used.
+    /// The newest history of a server that was in use.
     newest: Option<History>,
-    /// How many servers took writes and how many of them are not used, as the log said it last.
-    said: (usize, usize),
+    /// The counts that were logged last.
+    logged: Writers,
+}
+
+/// How many servers say that they take writes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Writers {
+    all: usize,
+    /// Those that another server has replaced, or that belong to another cluster.
+    rejected: usize,
 }
 
 impl Primary {
@@ -85,21 +97,21 @@ impl Primary {
             hosts,
             current: watch::Sender::new(None),
             failovers: AtomicU64::new(0),
-            doubted: Notify::new(),
+            must_recheck: Notify::new(),
         })
     }
 
-    /// Has the servers asked again, since a connection failed or does not take writes.
-    pub(super) fn doubt(&self) {
-        self.doubted.notify_one();
+    /// Starts a new round, since a connection failed or turned out to be read-only.
+    pub(super) fn recheck(&self) {
+        self.must_recheck.notify_one();
     }
 
-    /// Waits until a server takes writes, and returns how to reach it and since when it is in use.
+    /// Waits for the primary. Returns its options, and since when it is in use.
     pub(super) async fn found(&self) -> (PgConnectOptions, Instant) {
         let mut current = self.current.subscribe();
         let found = current.wait_for(Option::is_some).await;
         let found = found.ok().and_then(|found| *found);
-        // The sender lives as long as this.
+        // The sender lives as long as `self`.
         let found = found.unwrap_or(Current {
             host: 0,
             since: Instant::now(),
@@ -107,22 +119,22 @@ impl Primary {
         (self.hosts[found.host].clone(), found.since)
     }
 
-    /// Returns since when the server in use has been in use.
+    /// Returns since when the current server is in use.
     pub(super) fn since(&self) -> Option<Instant> {
         self.current.borrow().map(|current| current.since)
     }
 
-    /// Returns when a server is in use that was not at that moment.
+    /// Returns when another server than at that moment is in use.
     pub(super) async fn moved_since(&self, since: Option<Instant>) {
         let mut current = self.current.subscribe();
         let is_other = |current: &Option<Current>| current.is_some_and(|current| Some(current.since) != since);
         if current.wait_for(is_other).await.is_err() {
-            // The sender lives as long as this.
+            // The sender lives as long as `self`.
             std::future::pending::<()>().await;
         }
     }
 
-    /// Returns how often another server came into use.
+    /// Returns the number of failovers to another server.
     pub(super) fn failovers(&self) -> u64 {
         self.failovers.load(Ordering::Relaxed)
     }
@@ -137,29 +149,29 @@ impl Primary {
         join_all(asked).await
     }
 
-    /// Keeps the pool at the server that takes writes, until the pool is closed.
-    pub(super) async fn follow(self: Arc<Self>, pool: Pool) {
+    /// Keeps the pool connected to the primary until the pool is closed.
+    pub(super) async fn follow(self: Arc<Self>, pool: SharedPool) {
         let mut memory = Memory::default();
-        let mut rest = SHORTEST_REST;
+        let mut pause = SHORTEST_PAUSE;
         while !pool.is_closed() {
             let began = Instant::now();
             if self.round(&pool, &mut memory).await {
-                rest = SHORTEST_REST;
-                self.doubted.notified().await;
-                // Many requests may doubt at once.
-                sleep_until(began + SHORTEST_REST).await;
+                pause = SHORTEST_PAUSE;
+                self.must_recheck.notified().await;
+                // Many requests may ask for a recheck at once.
+                sleep_until(began + SHORTEST_PAUSE).await;
             } else {
-                sleep(rest).await;
-                rest = (rest * 2).min(LONGEST_REST);
+                sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
             }
         }
     }
 
-    /// Asks all servers once. Returns whether one takes writes.
-    async fn round(&self, pool: &Pool, memory: &mut Memory) -> bool {
+    /// Asks all servers once. Returns whether there is a primary.
+    async fn round(&self, pool: &SharedPool, memory: &mut Memory) -> bool {
         let candidates = self.candidates().await;
         let Some(chosen) = self.choose(candidates, memory) else {
-            self.lose();
+            self.stop_using();
             return false;
         };
         memory.newest = chosen.history.or(memory.newest);
@@ -167,18 +179,18 @@ impl Primary {
         if last.is_some_and(|last| last != chosen.host) {
             self.failovers.fetch_add(1, Ordering::Relaxed);
         }
-        self.lead(pool, chosen.host);
+        self.start_using(chosen.host, pool);
         true
     }
 
-    /// The servers that take writes: all that say so until soon after the first.
+    /// Returns the servers that take writes, among those that answer soon after the first of them.
     async fn candidates(&self) -> Vec<Candidate> {
         let current = self.current.borrow().map(|current| current.host);
         let asking = self.hosts.iter().enumerate();
         let mut asked: FuturesUnordered<_> = asking
             .map(async |(host, options)| candidate(host, options, current == Some(host)).await)
             .collect();
-        // A silent one is known by its own limit.
+        // A silent server becomes known by its own limit.
         let mut until = Instant::now() + ASK_LIMIT + GRACE;
         let mut found = Vec::new();
         while let Ok(Some(answer)) = timeout_at(until, asked.next()).await {
@@ -191,58 +203,51 @@ impl Primary {
         found
     }
 
-    /// A primary that was cut off does not know that another was promoted, and still says that it takes writes. The one
-    /// with the newest timeline was promoted last, and an older one is not used again, even if it is the only one there.
+    /// Chooses the newest timeline, since its server was promoted last. An isolated old primary still says that it takes
+    /// writes. It is not used again, even if it is alone.
     fn choose(&self, mut candidates: Vec<Candidate>, memory: &mut Memory) -> Option<Candidate> {
-        let all = candidates.iter().filter(|candidate| candidate.is_sure).count();
+        let count = |candidates: &[Candidate]| candidates.iter().filter(|candidate| candidate.is_sure).count();
+        let all = count(&candidates);
         candidates.retain(|candidate| !candidate.is_replaced(memory.newest));
-        let used = candidates.iter().filter(|candidate| candidate.is_sure).count();
-        let before = std::mem::replace(&mut memory.said, (all, all - used));
-        say((all, all - used), before);
+        let rejected = all - count(&candidates);
+        let writers = Writers { all, rejected };
+        writers.log_changes(std::mem::replace(&mut memory.logged, writers));
         let current = self.current.borrow().map(|current| current.host);
-        let weight = |candidate: &Candidate| {
-            let timeline = candidate.history.map_or(0, |history| history.timeline);
-            let is_current = current == Some(candidate.host);
-            (
-                candidate.is_sure,
-                timeline,
-                is_current,
-                std::cmp::Reverse(candidate.host),
-            )
-        };
-        candidates.into_iter().max_by_key(weight)
+        candidates.into_iter().max_by_key(|candidate| candidate.rank(current))
     }
 
-    fn lead(&self, pool: &Pool, host: usize) {
+    fn start_using(&self, host: usize, pool: &SharedPool) {
         if self.current.borrow().is_some_and(|current| current.host == host) {
             return;
         }
-        pool.lead_to(self.hosts[host].clone());
+        pool.connect_to(self.hosts[host].clone());
         let since = Instant::now();
         self.current.send_replace(Some(Current { host, since }));
         let (name, port) = (self.hosts[host].get_host(), self.hosts[host].get_port());
-        tracing::info!(host = name, port, "the database is at this server now");
+        tracing::info!(host = name, port, "database primary found");
     }
 
-    fn lose(&self) {
+    fn stop_using(&self) {
         if self.current.send_replace(None).is_some() {
-            tracing::warn!("no server of DATABASE_URL takes writes; pages are served, and all servers are asked again");
+            tracing::warn!("database has no primary; serving pages while all servers are asked again");
         }
     }
 }
 
-/// Says what is wrong when it changes: servers are asked often while there is doubt.
-fn say((servers, unused): (usize, usize), before: (usize, usize)) {
-    if unused > before.1 {
-        tracing::error!(
-            "a server takes writes that another has replaced, or that belongs to another cluster; the site does not use it"
-        );
-    }
-    if servers > 1 && servers > before.0 {
-        tracing::error!(
-            servers,
-            "more than one server says that it takes writes; the site uses the one with the newest timeline"
-        );
+impl Writers {
+    /// Logs an error when a count rises. Servers are asked often while there is a suspicion.
+    fn log_changes(self, before: Self) {
+        if self.rejected > before.rejected {
+            tracing::error!(
+                "database server rejected: it takes writes, but was replaced or belongs to another cluster"
+            );
+        }
+        if self.all > 1 && self.all > before.all {
+            tracing::error!(
+                servers = self.all,
+                "more than one server says that it takes writes; using the one with the newest timeline"
+            );
+        }
     }
 }
 
@@ -253,9 +258,16 @@ impl Candidate {
         };
         own.cluster != newest.cluster || own.timeline < newest.timeline
     }
+
+    /// Returns a key that is greatest for the candidate to use.
+    fn rank(&self, current: Option<usize>) -> (bool, i32, bool, Reverse<usize>) {
+        let timeline = self.history.map_or(0, |history| history.timeline);
+        let is_current = current == Some(self.host);
+        (self.is_sure, timeline, is_current, Reverse(self.host))
+    }
 }
 
-/// Asks one server. The one in use stays where it is silent or has no connection to spare, unless another takes writes.
+/// Asks one server. The one in use stays a candidate if it is silent or has no connection to spare.
 async fn candidate(host: usize, options: &PgConnectOptions, is_current: bool) -> Option<Candidate> {
     match ask(options).await {
         Ok((mut connection, true)) => Some(Candidate {
@@ -263,7 +275,7 @@ async fn candidate(host: usize, options: &PgConnectOptions, is_current: bool) ->
             history: within(ASK_LIMIT, history(&mut connection)).await.ok(),
             is_sure: true,
         }),
-        Err(error) if is_current && (is_full(&error) || is_silent(&error)) => Some(Candidate {
+        Err(error) if is_current && (is_out_of_connections(&error) || is_silent(&error)) => Some(Candidate {
             host,
             history: None,
             is_sure: false,
@@ -276,7 +288,7 @@ fn is_silent(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::TimedOut)
 }
 
-/// Connects to a server, and asks it whether it takes writes.
+/// Connects to a server, and asks whether it takes writes.
 async fn ask(options: &PgConnectOptions) -> sqlx::Result<(PgConnection, bool)> {
     let asking = async {
         let mut connection = PgConnection::connect_with(options).await?;
@@ -293,7 +305,7 @@ async fn history(connection: &mut PgConnection) -> sqlx::Result<History> {
     Ok(History { cluster, timeline })
 }
 
-/// The timeline on which a primary writes. The control file would tell the old one until the next checkpoint.
+/// Returns the timeline on which a primary writes. The control file names the old one until the next checkpoint.
 pub(super) async fn timeline(connection: &mut PgConnection) -> sqlx::Result<i32> {
     let question = "SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int";
     connection.fetch_one(sqlx::raw_sql(question)).await?.try_get(0)
@@ -323,12 +335,12 @@ mod tests {
     }
 
     #[test]
-    fn the_server_that_was_promoted_last_is_used_and_no_older_one_again() {
+    fn the_newest_timeline_is_used_and_no_older_one_again() {
         assert_eq!(chosen(&[], None), None);
         assert_eq!(chosen(&[candidate(0, 1), candidate(1, 2)], None), Some(1));
         assert_eq!(chosen(&[candidate(0, 3), candidate(1, 3)], None), Some(0));
         let newest = candidate(1, 2).history;
-        assert_eq!(chosen(&[candidate(0, 1)], newest), None, "it was replaced");
+        assert_eq!(chosen(&[candidate(0, 1)], newest), None, "an older timeline");
         assert_eq!(chosen(&[candidate(0, 2)], newest), Some(0));
         let slow = Candidate {
             host: 0,
@@ -341,6 +353,6 @@ mod tests {
             cluster: 8,
             timeline: 1,
         });
-        assert_eq!(chosen(&[candidate(0, 9)], other_cluster), None, "other data");
+        assert_eq!(chosen(&[candidate(0, 9)], other_cluster), None, "another cluster");
     }
 }

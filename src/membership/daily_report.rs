@@ -62,7 +62,7 @@ pub async fn queue_daily_report(
     pool: &Pool,
     identity: &MailIdentity,
     retention_days: Option<u16>,
-    look: &Look,
+    look: &ClockCheck,
 ) -> anyhow::Result<bool> {
     if !look.agree() {
         return Ok(false);
@@ -99,7 +99,7 @@ async fn queue(
     mut report: Report,
     identity: &MailIdentity,
     retention_days: Option<u16>,
-    look: &Look,
+    look: &ClockCheck,
 ) -> anyhow::Result<bool> {
     let mut transaction = pool.transaction().await?;
     let day = report.period.last;

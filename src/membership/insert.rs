@@ -64,13 +64,13 @@ impl NotStored {
     pub(super) fn is_for_all(&self) -> bool {
         match self {
             Self::Hung => true,
-            Self::Database(error) => is_away(error),
+            Self::Database(error) => is_unavailable(error),
         }
     }
 
     /// Whether the server has no connection left.
     pub(super) fn is_of_full_server(&self) -> bool {
-        matches!(self, Self::Database(error) if is_full(error))
+        matches!(self, Self::Database(error) if is_out_of_connections(error))
     }
 
     /// Whether another transaction holds what it needs.
@@ -109,7 +109,7 @@ struct Prepared<'a> {
 /// # Errors
 /// [`NotStored`]: nothing is stored, or nobody knows, and the same keys will find it.
 pub(super) async fn insert(
-    connection: &mut Reserved,
+    connection: &mut DedicatedConnection,
     head: &MailIdentity,
     submissions: &[&Submission],
     until: Instant,
@@ -130,7 +130,7 @@ pub(super) async fn insert(
 /// applications with a million stored.
 fn waiting_can_help(error: &sqlx::Error) -> bool {
     let is_second_use = error.as_database_error().and_then(|error| error.constraint());
-    is_second_use == Some("applications_reference_unique") || is_away(error)
+    is_second_use == Some("applications_reference_unique") || is_unavailable(error)
 }
 
 async fn insert_new(

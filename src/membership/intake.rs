@@ -66,7 +66,7 @@ type Receipts = Result<Vec<anyhow::Result<Receipt>>, NotStored>;
 /// Stores what comes through the queue, by a connection of its own.
 struct Writer {
     queue: Arc<Mutex<mpsc::UnboundedReceiver<Waiting>>>,
-    connection: Reserved,
+    connection: DedicatedConnection,
     /// Whether the server may have no connection for this writer.
     may_be_full: bool,
     failed_at: FailedAt,
@@ -84,10 +84,10 @@ impl Intake {
         let (queue, waiting) = mpsc::unbounded_channel();
         let waiting = Arc::new(Mutex::new(waiting));
         let failed_at = FailedAt::default();
-        for rank in 0..STORING {
+        for rank in 0..DEDICATED_CONNECTIONS {
             let writer = Writer {
                 queue: Arc::clone(&waiting),
-                connection: Reserved::beside(pool, rank),
+                connection: DedicatedConnection::beside(pool, rank),
                 may_be_full: true,
                 failed_at: Arc::clone(&failed_at),
                 head: head.clone(),
@@ -171,7 +171,7 @@ impl Writer {
     /// Leaves the applications to the other writer while the server has no connection for this one. Any other failure is
     /// reported to the applicants at once.
     async fn wait_for_connection(&mut self) {
-        while self.may_be_full && self.connection.open().await == Opened::ServerIsFull {
+        while self.may_be_full && self.connection.open().await == Opened::OutOfConnections {
             tokio::time::sleep(FULL_PAUSE).await;
         }
         self.may_be_full = false;

@@ -33,7 +33,7 @@ pub async fn index_for_search(pool: &Pool, outbox: &Outbox, mut stop: watch::Rec
     let indexing = async {
         loop {
             if let Err(error) = index_all(pool, outbox).await {
-                pool.doubt();
+                pool.recheck_server();
                 tracing::warn!(%error, "applications could not be indexed for search, which looks at each of them; trying again");
             }
             tokio::select! {

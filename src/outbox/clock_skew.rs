@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use super::claim::LEASE;
 use super::schedule::{JITTER, MAX_WAIT_FOR_US, RETRY_WAITS};
 use super::{DATABASE_LIMIT, Outbox};
-use crate::clock::Look;
+use crate::clock::ClockCheck;
 use crate::database::{Pool, within};
 
 /// Times that are further in the future come from another clock, in seconds. Allows for small differences between servers.

@@ -1,27 +1,27 @@
-//! Where the site's own data live: a path, which is used as it is written or not at all.
+//! Finds the data directory. Its path is used exactly as written, or rejected.
 
 use std::path::PathBuf;
 
-/// The directory, or why there is none.
+/// Returns the directory, or a sentence about the invalid setting.
 pub(super) fn find(is_root: bool, lookup: impl Fn(&str) -> Option<String>) -> Result<PathBuf, String> {
     let set = |name| lookup(name).filter(|value| !value.trim().is_empty());
     if let Some(given) = set("NPOC_DATA_DIR") {
         let path = checked("NPOC_DATA_DIR", &given)?;
-        let whole = std::path::absolute(path);
-        return whole.map_err(|error| format!("NPOC_DATA_DIR is no path from the working directory: {error}."));
+        let path = std::path::absolute(path);
+        return path.map_err(|error| format!("NPOC_DATA_DIR cannot be resolved from the working directory: {error}."));
     }
     if let Some(state) = set("XDG_STATE_HOME") {
-        return whole("XDG_STATE_HOME", &state).map(|state| state.join("npoc"));
+        return absolute("XDG_STATE_HOME", &state).map(|state| state.join("npoc"));
     }
     if is_root {
         return Ok(PathBuf::from("/var/lib/npoc"));
     }
     let home = set("HOME").ok_or("NPOC_DATA_DIR must be set, since neither XDG_STATE_HOME nor HOME is.")?;
-    whole("HOME", &home).map(|home| home.join(".local/state/npoc"))
+    absolute("HOME", &home).map(|home| home.join(".local/state/npoc"))
 }
 
-/// A path of the system's, which is not meant from the working directory.
-fn whole(name: &str, value: &str) -> Result<PathBuf, String> {
+/// Parses a path of the system's, which must be absolute.
+fn absolute(name: &str, value: &str) -> Result<PathBuf, String> {
     let path = checked(name, value)?;
     if path.is_absolute() {
         Ok(path)
@@ -36,7 +36,7 @@ fn checked(name: &str, value: &str) -> Result<PathBuf, String> {
     } else if value.chars().any(char::is_control) {
         "a path without line breaks or other control characters"
     } else if value.trim_start().starts_with('~') {
-        "a path in full: nothing here knows what ~ stands for"
+        "a path in full, without ~"
     } else {
         return Ok(PathBuf::from(value.trim()));
     };
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_used_as_it_is_written_or_refused() {
+    fn a_path_is_used_as_written_or_rejected() {
         for path in [
             "/srv/npoc",
             "/srv/a b,\"c\"/",
@@ -76,12 +76,12 @@ mod tests {
         ] {
             for name in ["NPOC_DATA_DIR", "XDG_STATE_HOME", "HOME"] {
                 assert!(
-                    found(name, path).is_err_and(|fault| fault.starts_with(name)),
+                    found(name, path).is_err_and(|problem| problem.starts_with(name)),
                     "{name}={path}"
                 );
             }
         }
         assert!(found("HOME", "ann").is_err() && found("XDG_STATE_HOME", "state").is_err());
-        assert!(found("HOME", " ").is_err_and(|fault| fault.contains("must be set")));
+        assert!(found("HOME", " ").is_err_and(|problem| problem.contains("must be set")));
     }
 }

@@ -1,51 +1,54 @@
-//! The environment, whose values are octets, as the text that settings are.
+//! Reads the environment. Its values are bytes, but settings must be text.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::env;
 
-use super::{Faults, SETTINGS, Settings, file};
+use super::{InvalidSettings, SETTINGS, Settings, file};
 
-/// Reads variables, and keeps which settings were no text.
+/// Reads variables, and records those that are not UTF-8.
 #[derive(Default)]
 pub(super) struct Environment {
-    damaged: RefCell<BTreeSet<String>>,
+    non_utf8: RefCell<BTreeSet<String>>,
 }
 
 impl Environment {
     pub(super) fn value(&self, name: &str) -> Option<String> {
         let value = env::var_os(name)?;
         if value.to_str().is_none() {
-            self.damaged.borrow_mut().insert(name.to_owned());
+            self.non_utf8.borrow_mut().insert(name.to_owned());
         }
         Some(value.to_string_lossy().into_owned())
     }
 
-    /// The settings, unless a setting was no text: what was read for it is another value. The other variables are
-    /// judged where they are used.
-    pub(super) fn checked(self, settings: Result<Settings, Faults>) -> Result<Settings, Faults> {
-        let damaged = self.damaged.into_inner();
-        let named = SETTINGS.iter().filter(|setting| damaged.contains(setting.name));
-        let mut faults: Vec<_> = named
+    /// Rejects settings that are not UTF-8, since another value was read for them. Other variables are checked where they
+    /// are used.
+    pub(super) fn reject_non_utf8(
+        self,
+        settings: Result<Settings, InvalidSettings>,
+    ) -> Result<Settings, InvalidSettings> {
+        let non_utf8 = self.non_utf8.into_inner();
+        let rejected = SETTINGS.iter().filter(|setting| non_utf8.contains(setting.name));
+        let mut problems: Vec<_> = rejected
             .map(|setting| format!("{} must be text in UTF-8.", setting.name))
             .collect();
         match settings {
-            Ok(settings) if faults.is_empty() => return Ok(settings),
+            Ok(settings) if problems.is_empty() => return Ok(settings),
             Ok(_) => {}
-            Err(Faults(others)) => {
-                let is_new = |fault: &String| !faults.contains(fault);
+            Err(InvalidSettings(others)) => {
+                let is_new = |problem: &String| !problems.contains(problem);
                 let others: Vec<_> = others.into_iter().filter(is_new).collect();
-                faults.extend(others);
+                problems.extend(others);
             }
         }
-        Err(Faults(faults))
+        Err(InvalidSettings(problems))
     }
 }
 
-/// `PGOPTIONS` is meant for the operator's servers. Where an embedded one is reached, libpq's other variables are
-/// overruled; this one can only be emptied. Call it while the process has one thread.
-pub(super) fn forget_options_of_other_servers() {
+/// Empties `PGOPTIONS`, which is meant for the operator's servers and not for the embedded one. Our options override libpq's
+/// other variables, but not this one. Call it while the process has one thread.
+pub(super) fn clear_pgoptions() {
     if env::var_os("PGOPTIONS").is_some_and(|options| !options.is_empty()) {
-        file::empty("PGOPTIONS");
+        file::set_empty("PGOPTIONS");
     }
 }

@@ -1,4 +1,4 @@
-//! Settings in a file, as lines of `NAME=value`.
+//! Reads a file of settings, with one `NAME=value` on each line.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -6,24 +6,24 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::{Faults, SETTINGS};
+use super::{InvalidSettings, SETTINGS};
 
-/// The file that is named on the command line or by `NPOC_SETTINGS`, where one is.
+/// Returns the file that the command line or `NPOC_SETTINGS` names, if any.
 #[must_use]
-pub fn file_named(said: Option<PathBuf>) -> Option<PathBuf> {
-    let set = || std::env::var_os("NPOC_SETTINGS").filter(|name| !name.is_empty());
-    said.or_else(|| set().map(PathBuf::from))
+pub fn settings_file(argument: Option<PathBuf>) -> Option<PathBuf> {
+    let variable = || std::env::var_os("NPOC_SETTINGS").filter(|name| !name.is_empty());
+    argument.or_else(|| variable().map(PathBuf::from))
 }
 
-/// The largest file that is read, in octets: more are no settings.
-const LARGEST: u64 = 1 << 20;
+/// The maximum size of a file of settings, in bytes.
+const MAXIMUM_SIZE: u64 = 1 << 20;
 
-/// Reads the file into the environment. If none is named, reads `.env` in the working directory, if it exists. A variable
-/// that is already set keeps its value.
+/// Loads the file into the environment. Without a file, loads `.env` from the working directory if it exists. A variable that
+/// is already set keeps its value.
 ///
 /// # Errors
-/// Why it cannot be read, or what in it would be read otherwise than it looks.
-pub(super) fn take_in(named: Option<&Path>) -> Result<(), Faults> {
+/// Returns an error if the file is unreadable, or if a line is misleading.
+pub(super) fn load(named: Option<&Path>) -> Result<(), InvalidSettings> {
     let file = named.unwrap_or(Path::new(".env"));
     let text = match read(file) {
         Err(error) if named.is_none() && error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -33,35 +33,35 @@ pub(super) fn take_in(named: Option<&Path>) -> Result<(), Faults> {
     if named.is_some() {
         check(file, &text)?;
     }
-    dotenvy::from_read(text.as_bytes()).map_err(|_| unreadable(file, &wrong_line(&text)))
+    dotenvy::from_read(text.as_bytes()).map_err(|_| unreadable(file, &invalid_line(&text)))
 }
 
-/// Has a setting be empty from now on, whatever the environment says.
-pub(super) fn empty(name: &str) {
-    // A name and an equals sign are a line that can be read.
+/// Sets a variable to nothing, whatever the environment says.
+pub(super) fn set_empty(name: &str) {
+    // A name and an equals sign are always a valid line.
     drop(dotenvy::from_read_override(format!("{name}=\n").as_bytes()));
 }
 
-/// The text without a byte order mark, which some editors write.
+/// Reads the text without a byte order mark, which some editors write.
 fn read(file: &Path) -> io::Result<String> {
-    let mut octets = Vec::new();
-    File::open(file)?.take(LARGEST + 1).read_to_end(&mut octets)?;
-    if octets.len() as u64 > LARGEST {
+    let mut bytes = Vec::new();
+    File::open(file)?.take(MAXIMUM_SIZE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAXIMUM_SIZE {
         return Err(io::Error::other("it is larger than 1 MB"));
     }
-    let text = String::from_utf8(octets).map_err(|_| io::Error::other("it is no text in UTF-8"))?;
+    let text = String::from_utf8(bytes).map_err(|_| io::Error::other("it is no text in UTF-8"))?;
     if text.contains('\0') {
         return Err(io::Error::other("it has a zero octet in it"));
     }
     Ok(text.trim_start_matches('\u{feff}').to_owned())
 }
 
-/// Without any line, which may hold a password.
-fn unreadable(file: &Path, why: &impl Display) -> Faults {
-    Faults(vec![format!("{} cannot be read: {why}.", file.display())])
+/// Quotes no line, since it may contain a password.
+fn unreadable(file: &Path, why: &impl Display) -> InvalidSettings {
+    InvalidSettings(vec![format!("{} cannot be read: {why}.", file.display())])
 }
 
-fn wrong_line(text: &str) -> String {
+fn invalid_line(text: &str) -> String {
     let lines = dotenvy::from_read_iter(text.as_bytes());
     let last = lines.map_while(Result::ok).last();
     let place = last.map_or_else(
@@ -71,21 +71,25 @@ fn wrong_line(text: &str) -> String {
     format!("{place} is not NAME=value, or its value needs single quotes around it")
 }
 
-/// What one would not notice: of two lines for one setting the first would count, a dollar sign would mean another
-/// setting, and a name that nobody reads means nothing.
-fn check(file: &Path, text: &str) -> Result<(), Faults> {
+/// Rejects misleading lines: a second line for a setting, which would have no effect, a dollar sign, which would insert
+/// another setting, and an unknown name.
+fn check(file: &Path, text: &str) -> Result<(), InvalidSettings> {
     let mut seen = BTreeSet::new();
     let lines = text.lines().filter_map(|line| line.split_once('='));
     let settings = lines.map(|(name, value)| (name.trim().trim_start_matches("export "), value.trim()));
-    let faults: Vec<String> = settings
+    let problems: Vec<String> = settings
         .filter(|(name, _)| !name.starts_with('#'))
-        .filter_map(|(name, value)| fault(name, value, seen.insert(name.to_owned())))
-        .map(|fault| format!("{}: {fault}.", file.display()))
+        .filter_map(|(name, value)| problem(name, value, seen.insert(name.to_owned())))
+        .map(|problem| format!("{}: {problem}.", file.display()))
         .collect();
-    if faults.is_empty() { Ok(()) } else { Err(Faults(faults)) }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(InvalidSettings(problems))
+    }
 }
 
-fn fault(name: &str, value: &str, is_first: bool) -> Option<String> {
+fn problem(name: &str, value: &str, is_first: bool) -> Option<String> {
     let is_known = SETTINGS.iter().any(|setting| setting.name == name);
     if name.starts_with("NPOC_") && !is_known {
         Some(format!("{name} is no setting"))

@@ -57,7 +57,7 @@ impl Readiness {
         }
         let answer = within(PATIENCE, self.ask()).await.unwrap_or(Answer::NotReady);
         if matches!(answer, Answer::NotReady) {
-            self.pool.doubt();
+            self.pool.recheck_server();
         }
         *last = Some((Instant::now(), answer));
         answer

@@ -8,13 +8,13 @@ use super::machine::CLOCK;
 use super::{DATABASE, Finding, TIME_LIMIT, retention, server};
 use crate::database::embedded::{self, Versions};
 use crate::database::{
-    Database, DatabaseChoice, HostInspection, Migrations, OF_COMMAND, beside, inspect, inspect_hosts, is_full,
-    migrations,
+    COMMAND_CONNECTIONS, Database, DatabaseChoice, HostInspection, Migrations, inspect, inspect_hosts,
+    is_out_of_connections, migrations, running_or_configured,
 };
+use crate::housekeeping::STUCK_AFTER as WAITS;
 use crate::membership::in_utc;
 use crate::outbox::{self, MAX_CONNECTIONS, QueueStats, RelayState};
 use crate::settings::Settings;
-use crate::watch::TOO_LONG as WAITS;
 use crate::{error_chain, single_line};
 
 const MIGRATIONS: &str = "Migrations";

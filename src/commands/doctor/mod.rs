@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::terminal::{Output, Terminal, Tone, counted};
 use super::write_json;
-use crate::settings::{Faults, Settings};
+use crate::settings::{InvalidSettings, Settings};
 
 /// The subject of findings about the database.
 const DATABASE: &str = "Database";

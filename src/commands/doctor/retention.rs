@@ -5,7 +5,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::Finding;
 use super::machine::CLOCK;
-use crate::clock::{Clock, News, Trust, news};
+use crate::clock::{Clock, Corrections, Trust, corrections};
 use crate::membership::{Announced, announced, in_utc};
 
 const RETENTION: &str = "Retention";
@@ -16,7 +16,7 @@ const RETENTION: &str = "Retention";
 /// Returns an error if the database is unavailable.
 pub(super) async fn check(connection: &mut PgConnection, days: Option<u16>) -> sqlx::Result<Vec<Finding>> {
     let look = Clock::default().check(connection).await?;
-    let news = news(&mut *connection).await?;
+    let news = corrections(&mut *connection).await?;
     let mut findings: Vec<_> = trust(look.trust).into_iter().chain(brought_back(news)).collect();
     if let Some(days) = days {
         findings.push(next_erasure(&announced(connection).await?, days, look.trust));
@@ -44,8 +44,8 @@ fn trust(trust: Trust) -> Option<Finding> {
     }
 }
 
-fn brought_back(news: News) -> Option<Finding> {
-    let News {
+fn brought_back(news: Corrections) -> Option<Finding> {
+    let Corrections {
         mails_brought_back: mails,
         reports_taken_back: reports,
     } = news;

@@ -191,7 +191,7 @@ mod tests {
     fn suitable() -> Inspection {
         Inspection {
             version: "15.14".into(),
-            will_do: true,
+            is_supported: true,
             encoding: "UTF8".into(),
             is_standby: false,
             is_read_only: false,
@@ -223,7 +223,7 @@ mod tests {
     fn a_server_that_lacks_a_requirement_fails() {
         assert_eq!(found(|_| ()).0, Verdict::Ok);
         for ((verdict, whole), words) in [
-            (found(|server| server.will_do = false), "14"),
+            (found(|server| server.is_supported = false), "14"),
             (found(|server| server.encoding = "LATIN1".into()), "UTF-8"),
             (found(|server| server.is_standby = true), "standby"),
             (found(|server| server.is_read_only = true), "is read-only"),

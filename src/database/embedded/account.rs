@@ -1,5 +1,4 @@
-//! Who the server runs as. PostgreSQL refuses to be root, so that root has to find it another
-//! account.
+//! Chooses the account of the server. PostgreSQL refuses to run as root, so root needs another account for it.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -10,7 +9,7 @@ use std::process::Command;
 
 use super::error::Error;
 
-/// The accounts to prefer, best first.
+/// The preferred accounts, best first.
 const NAMES: [&str; 2] = ["postgres", "nobody"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,13 +18,12 @@ struct Ids {
     gid: u32,
 }
 
-/// The account of the server: our own, or another one if we are root.
+/// The account of the server. `None` is the account of this process, which is not root.
 #[derive(Clone, Copy)]
 pub(super) struct Account(Option<Ids>);
 
 impl Account {
-    /// Data that exist keep their owner, whose number may have changed hands between two images of
-    /// one container.
+    /// Chooses the owner of existing data first, since user names may have other numbers in another container image.
     pub(super) fn choose(data: &Path) -> Result<Self, Error> {
         if !Path::new("/proc/self/stat").exists() {
             return Err(Error::NoProcesses);
@@ -39,18 +37,18 @@ impl Account {
         });
         let ids = owner
             .filter(|ids| ids.uid != 0)
-            .or_else(listed)
+            .or_else(from_passwd)
             .ok_or(Error::NoAccount)?;
         Ok(Self(Some(ids)))
     }
 
-    /// The account of this process.
+    /// Returns the account of this process.
     pub(super) fn own_account() -> Self {
         Self(None)
     }
 
-    /// A command as that account, in surroundings that do not depend on ours: no `PG…` variable, no
-    /// terminal that sends its signals along, no directory that may be unreadable or in the way.
+    /// Returns a command that runs as this account, isolated from our environment: without `PG…` variables, without the
+    /// signals of our terminal, and in the root directory.
     pub(super) fn command(self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.env_clear().current_dir("/").process_group(0);
@@ -61,8 +59,8 @@ impl Account {
         command
     }
 
-    /// Hands a file or directory over to the account.
-    pub(super) fn own(self, path: &Path) -> Result<(), Error> {
+    /// Makes the account the owner of a file or directory.
+    pub(super) fn give(self, path: &Path) -> Result<(), Error> {
         let Some(ids) = self.0 else { return Ok(()) };
         chown(path, Some(ids.uid), Some(ids.gid)).map_err(|source| Error::Home {
             path: path.to_owned(),
@@ -70,14 +68,13 @@ impl Account {
         })
     }
 
-    /// Sees that the account may pass every directory on the way to `path`, as far as the way
-    /// exists. Root itself would not notice a closed one, and PostgreSQL would not say which it
-    /// was.
-    pub(super) fn check_reach(self, path: &Path) -> Result<(), Error> {
+    /// Checks that the account may enter every existing directory on the way to `path`. Root itself may enter all of them,
+    /// and PostgreSQL does not name the closed one.
+    pub(super) fn check_access(self, path: &Path) -> Result<(), Error> {
         let Some(ids) = self.0 else { return Ok(()) };
         for directory in path.ancestors() {
             match fs::metadata(directory) {
-                Ok(found) if found.is_dir() && !passes(ids, found.uid(), found.gid(), found.mode()) => {
+                Ok(found) if found.is_dir() && !may_enter(ids, found.uid(), found.gid(), found.mode()) => {
                     return Err(Error::ClosedAncestor(directory.to_owned()));
                 }
                 Err(source) if source.kind() != ErrorKind::NotFound => {
@@ -93,23 +90,24 @@ impl Account {
     }
 }
 
-/// The x bit that applies: the owner's if they own it, else the group's if it is theirs, else
-/// everybody's.
-fn passes(ids: Ids, uid: u32, gid: u32, mode: u32) -> bool {
-    let shift = match () {
-        () if uid == ids.uid => 6,
-        () if gid == ids.gid => 3,
-        () => 0,
+/// Returns the x bit of the owner, the group or the others, whichever applies.
+fn may_enter(ids: Ids, uid: u32, gid: u32, mode: u32) -> bool {
+    let shift = if uid == ids.uid {
+        6
+    } else if gid == ids.gid {
+        3
+    } else {
+        0
     };
     mode >> shift & 1 == 1
 }
 
-fn listed() -> Option<Ids> {
+fn from_passwd() -> Option<Ids> {
     let passwd = fs::read_to_string("/etc/passwd").ok()?;
     NAMES.iter().find_map(|name| find(&passwd, name))
 }
 
-/// A line is `name:password:uid:gid:…`, see passwd(5).
+/// Finds an account. A line is `name:password:uid:gid:…`, see passwd(5).
 fn find(passwd: &str, name: &str) -> Option<Ids> {
     passwd.lines().find_map(|line| {
         let mut fields = line.split(':');
@@ -135,11 +133,11 @@ mod tests {
     }
 
     #[test]
-    fn the_bit_of_the_nearest_class_decides() {
-        assert!(passes(POSTGRES, 0, 0, 0o711));
-        assert!(!passes(POSTGRES, 0, 0, 0o700));
-        assert!(passes(POSTGRES, 101, 0, 0o700));
-        assert!(passes(POSTGRES, 0, 104, 0o710));
-        assert!(!passes(POSTGRES, 101, 0, 0o011));
+    fn the_first_matching_class_decides() {
+        assert!(may_enter(POSTGRES, 0, 0, 0o711));
+        assert!(!may_enter(POSTGRES, 0, 0, 0o700));
+        assert!(may_enter(POSTGRES, 101, 0, 0o700));
+        assert!(may_enter(POSTGRES, 0, 104, 0o710));
+        assert!(!may_enter(POSTGRES, 101, 0, 0o011));
     }
 }

@@ -1,8 +1,7 @@
-//! Where the machine keeps PostgreSQL's programs, and in which version.
+//! Finds PostgreSQL's programs on this machine, and their version.
 //!
-//! Distributions agree on nothing here: Debian keeps several versions outside of PATH, others put
-//! links to two or three programs into PATH. So every place is looked at, links are followed, and a
-//! directory counts if it has all we need.
+//! Distributions differ: Debian keeps several versions outside of PATH, and others put links to a few programs into PATH.
+//! Every place is searched, and links are followed. A directory counts if it has all programs.
 
 use std::env;
 use std::ffi::OsString;
@@ -11,14 +10,12 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::error::Error;
-use crate::database::OLDEST;
+use super::error::{Error, OLDEST};
 
-/// What we run; all of them have to be there.
+/// The programs that the site runs.
 const PROGRAMS: [&str; 3] = ["postgres", "initdb", "pg_ctl"];
 
-/// Where distributions keep one directory for each version: its parent, and the beginning of its
-/// name.
+/// The parents of the directories for each version, and the prefixes of their names.
 const SHELVES: [(&str, &str); 2] = [("/usr/lib/postgresql", ""), ("/usr", "pgsql-")];
 
 /// The programs of one version.
@@ -29,8 +26,7 @@ pub(super) struct Binaries {
 }
 
 impl Binaries {
-    /// The newest ones; or for the cluster at `path`, which exists and is of version `needed`,
-    /// those of that version.
+    /// Returns the programs of version `needed`, to which the cluster at `path` belongs. Returns the newest if it is `None`.
     pub(super) fn find(path: &Path, needed: Option<&str>) -> Result<Self, Error> {
         let found = installed();
         pick(&found, needed).cloned().ok_or_else(|| match (bindir(), needed) {
@@ -44,7 +40,7 @@ impl Binaries {
         })
     }
 
-    /// The full path of one of the programs.
+    /// Returns the full path of a program.
     pub(super) fn program(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
@@ -74,7 +70,7 @@ fn list(found: &[Binaries]) -> String {
     versions.join(", ")
 }
 
-/// Every directory that has a server, in the order of preference among equal versions.
+/// Returns every directory with a server. Among equal versions, the preferred one comes first.
 fn installed() -> Vec<Binaries> {
     let mut found: Vec<Binaries> = Vec::new();
     for binaries in places().iter().filter_map(|place| Binaries::examine(place)) {
@@ -90,7 +86,7 @@ fn places() -> Vec<PathBuf> {
         return vec![directory];
     }
     let mut places: Vec<_> = env::var_os("PATH").iter().flat_map(env::split_paths).collect();
-    places.extend(told_by_pg_config());
+    places.extend(from_pg_config());
     for (shelf, prefix) in SHELVES {
         let versions = fs::read_dir(shelf).into_iter().flatten().flatten();
         let versions = versions.filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix));
@@ -99,21 +95,20 @@ fn places() -> Vec<PathBuf> {
     places
 }
 
-/// The operator's own choice; set to nothing it is none.
+/// Returns the operator's choice. An empty value counts as not set.
 fn bindir() -> Option<PathBuf> {
     env::var_os("PG_BINDIR")
         .filter(|directory| !directory.is_empty())
         .map(PathBuf::from)
 }
 
-fn told_by_pg_config() -> Option<PathBuf> {
+fn from_pg_config() -> Option<PathBuf> {
     let mut path = Command::new("pg_config").arg("--bindir").output().ok()?.stdout;
     path.truncate(path.trim_ascii_end().len());
     Some(OsString::from_vec(path).into())
 }
 
-/// The major version in `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`; a beta is
-/// `18beta1`.
+/// Parses the major version in `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`. A beta is `18beta1`.
 fn parse_version(text: &str) -> Option<u32> {
     let (_, version) = text.split_once("(PostgreSQL) ")?;
     version.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
@@ -131,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_major_version_is_read() {
+    fn the_major_version_is_parsed() {
         assert_eq!(
             parse_version("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n"),
             Some(15)

@@ -1,6 +1,6 @@
-//! Keeps the server of a running site: what ends by itself is started again, for as long as the site runs.
+//! Keeps the embedded server of a running site up. A server that exits by itself is started again.
 //!
-//! A full disk ends PostgreSQL, and lets it start again when there is room. Meanwhile the site serves its pages.
+//! A full disk ends PostgreSQL, which can start again once there is space. The site serves its pages meanwhile.
 
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
@@ -10,81 +10,82 @@ use tokio::sync::oneshot;
 
 use super::error::Error;
 use super::halt::Halt;
-use super::lifeline::Server;
-use super::{Durability, Home};
+use super::home::{Durability, Home};
+use super::lifeline::{Server, shell_failed};
 
-/// How long a site that has data waits for its database before it serves pages without it.
-const FIRST_TRY: Duration = Duration::from_secs(4);
+/// How long a site waits for its first start before it serves pages without a database.
+const FIRST_START_LIMIT: Duration = Duration::from_secs(4);
 
-/// Before the first try after an end; then twice as long each time.
+/// The pause before the first restart. Each further pause is twice as long.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The longest pause between two tries.
+/// The longest pause before a restart.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// A server that has run for so long is well.
-const WELL: Duration = Duration::from_mins(1);
+/// A server that has run longer than this is stable.
+const STABLE_AFTER: Duration = Duration::from_mins(1);
 
-/// What the first try has to achieve.
+/// The requirement for the first start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum First {
-    /// A server that runs: a command can do nothing without.
-    MustRun,
-    /// A server that runs, or a reason that may pass: a site serves pages meanwhile.
-    MayWait,
+pub enum FirstStart {
+    /// The server must run, since a command needs it.
+    MustSucceed,
+    /// The server may fail for a temporary reason, since a site serves pages meanwhile.
+    MayRetry,
 }
 
-/// A server that is kept. Dropping it stops the server and waits until it is gone.
+/// A server that is kept up. Dropping it stops the server and waits for its end.
 pub struct Keeper {
     halt: Halt,
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the thread tells once each: that the home is open, and what came of the first try.
-struct Told {
+/// What the thread reports once each.
+struct Reports {
+    /// The directory of the socket, once the home is open.
     opened: oneshot::Sender<Result<PathBuf, Error>>,
-    tried: oneshot::Sender<Result<(), Error>>,
+    /// The result of the first start.
+    started: oneshot::Sender<Result<(), Error>>,
 }
 
 impl Keeper {
-    /// Starts the server in `home` as [`super::Embedded::start`] does, and returns the directory of its socket with it.
+    /// Starts the server in `home` like [`super::Embedded::start`]. Returns the directory of its socket as well.
     ///
     /// # Errors
-    /// Each [`Error`] is a sentence for the operator. Nothing keeps running after one.
-    pub async fn start(home: &Path, first: First) -> Result<(PathBuf, Self), Error> {
-        let (opening, opened) = oneshot::channel();
-        let (trying, mut tried) = oneshot::channel();
-        let told = Told {
-            opened: opening,
-            tried: trying,
+    /// Returns a sentence for the operator. Nothing keeps running.
+    pub async fn start(home: &Path, first: FirstStart) -> Result<(PathBuf, Self), Error> {
+        let (report_opened, opened) = oneshot::channel();
+        let (report_started, mut started) = oneshot::channel();
+        let reports = Reports {
+            opened: report_opened,
+            started: report_started,
         };
-        let keeper = Self::begin(home.to_owned(), first, told)?;
+        let keeper = Self::spawn(home.to_owned(), first, reports)?;
         let socket_dir = opened.await.unwrap_or(Err(Error::Halted))?;
-        if first == First::MustRun {
-            tried.await.unwrap_or(Err(Error::Halted))?;
-        } else if let Ok(answer) = tokio::time::timeout(FIRST_TRY, &mut tried).await {
+        if first == FirstStart::MustSucceed {
+            started.await.unwrap_or(Err(Error::Halted))?;
+        } else if let Ok(answer) = tokio::time::timeout(FIRST_START_LIMIT, &mut started).await {
             answer.unwrap_or(Ok(()))?;
         } else {
-            // An answer that comes from now on goes back to the keeper.
-            tried.close();
-            tried.try_recv().unwrap_or(Ok(()))?;
+            // The keeper handles a result that comes from now on.
+            started.close();
+            started.try_recv().unwrap_or(Ok(()))?;
         }
         Ok((socket_dir, keeper))
     }
 
-    fn begin(home: PathBuf, first: First, told: Told) -> Result<Self, Error> {
+    fn spawn(home: PathBuf, first: FirstStart, reports: Reports) -> Result<Self, Error> {
         let halt = Halt::default();
         let halted = halt.clone();
-        let keeping = move || keep(&home, first, told, &halted);
+        let keeping = move || keep(&home, first, reports, &halted);
         let thread = thread::Builder::new().name("keeper".to_owned()).spawn(keeping);
-        let thread = thread.map_err(super::lifeline::unstarted)?;
         Ok(Self {
             halt,
-            thread: Some(thread),
+            thread: Some(thread.map_err(shell_failed)?),
         })
     }
 
-    /// Ends every session, stops the server and waits until it is gone. Close the pool first.
+    /// Ends every session, stops the server and waits for its end. Close the pool first.
     pub fn stop(self) {
         drop(self);
     }
@@ -92,111 +93,115 @@ impl Keeper {
 
 impl Drop for Keeper {
     fn drop(&mut self) {
-        self.halt.tell();
+        self.halt.request();
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();
-            // A panic there was logged there.
+            // A panic in the thread is already logged.
             drop(thread.join());
         }
     }
 }
 
-fn keep(home: &Path, first: First, told: Told, halt: &Halt) {
+fn keep(home: &Path, first: FirstStart, reports: Reports, halt: &Halt) {
     let opened = Home::open(home, Durability::Full, halt).and_then(|home| Ok((home.socket_dir()?, home)));
-    // If nobody waits for the answer, the keeper was told to halt.
+    // A report without a receiver means that the keeper is being dropped.
     let home = match opened {
         Ok((socket_dir, home)) => {
-            drop(told.opened.send(Ok(socket_dir)));
+            drop(reports.opened.send(Ok(socket_dir)));
             home
         }
-        Err(error) => return drop(told.opened.send(Err(error))),
+        Err(error) => return drop(reports.opened.send(Err(error))),
     };
-    let mut watch = Watch::over(&home);
-    match home.start(halt) {
-        Err(error) if first == First::MustRun || !error.may_pass() => {
-            // A final reason that comes late is one to wait for like others.
-            match told.tried.send(Err(error)) {
-                Err(Err(late)) => watch.note(&late),
-                _ => return,
-            }
-        }
-        tried => {
-            drop(told.tried.send(Ok(())));
-            watch.live(tried, halt);
-        }
+    let mut supervisor = Supervisor::of(&home, halt);
+    if !supervisor.start_first(first, reports.started) {
+        return;
     }
-    while !halt.is_told() {
-        watch.pause(halt);
-        watch.live(home.start(halt), halt);
+    while !halt.is_requested() {
+        supervisor.pause();
+        supervisor.watch(home.start(halt));
     }
 }
 
-/// What is known of the tries so far.
-struct Watch<'a> {
+/// Waits for the ends of servers, logs them, and sets the pauses between starts.
+struct Supervisor<'a> {
     home: &'a Home,
-    /// The last reason that was logged, until a server is well.
+    halt: &'a Halt,
+    /// The last logged reason, until a server is stable.
     reason: String,
-    /// Whether the log says last that a server runs.
-    is_announced: bool,
+    /// Whether the last log message says that a server runs.
+    is_start_logged: bool,
     pause: Duration,
 }
 
-impl<'a> Watch<'a> {
-    fn over(home: &'a Home) -> Self {
+impl<'a> Supervisor<'a> {
+    fn of(home: &'a Home, halt: &'a Halt) -> Self {
         Self {
             home,
+            halt,
             reason: String::new(),
-            is_announced: false,
+            is_start_logged: false,
             pause: Duration::ZERO,
         }
     }
 
-    /// Stays with a server until it ends, or notes why there is none.
-    fn live(&mut self, started: Result<Server, Error>, halt: &Halt) {
+    /// Starts the server for the first time, and reports the result. Returns whether to keep the server up.
+    fn start_first(&mut self, first: FirstStart, report: oneshot::Sender<Result<(), Error>>) -> bool {
+        match self.home.start(self.halt) {
+            Err(error) if first == FirstStart::MustSucceed || !error.is_temporary() => match report.send(Err(error)) {
+                // A late error has no receiver any more. It is logged and retried like a temporary one.
+                Err(Err(late)) => self.log(&late),
+                _ => return false,
+            },
+            started => {
+                drop(report.send(Ok(())));
+                self.watch(started);
+            }
+        }
+        true
+    }
+
+    /// Waits until the server exits, or logs why it did not start.
+    fn watch(&mut self, started: Result<Server, Error>) {
         match started {
-            Ok(server) => self.stay(&server, halt),
-            Err(error) => self.note(&error),
+            Ok(server) => self.wait_for_exit(&server),
+            Err(error) => self.log(&error),
         }
     }
 
-    fn stay(&mut self, server: &Server, halt: &Halt) {
-        if !self.is_announced {
-            self.home.announce();
-            self.is_announced = true;
+    fn wait_for_exit(&mut self, server: &Server) {
+        if !self.is_start_logged {
+            self.home.log_start();
+            self.is_start_logged = true;
         }
         let since = Instant::now();
-        while !halt.is_told() && !server.has_ended() {
+        while !self.halt.is_requested() && !server.has_exited() {
             thread::park();
         }
-        if since.elapsed() > WELL {
+        if since.elapsed() > STABLE_AFTER {
             self.reason.clear();
             self.pause = Duration::ZERO;
         }
-        if !halt.is_told() {
-            self.note(&Error::Ended(self.home.log_path()));
+        if !self.halt.is_requested() {
+            self.log(&Error::ServerExited(self.home.log_path()));
         }
     }
 
-    /// Logs a reason once, however often it comes in a row.
-    fn note(&mut self, error: &Error) {
+    /// Logs a reason once, however often it repeats.
+    fn log(&mut self, error: &Error) {
         let reason = error.reason();
-        if without_numbers(&reason) == without_numbers(&self.reason) || matches!(error, Error::Halted) {
+        if without_digits(&reason) == without_digits(&self.reason) || matches!(error, Error::Halted) {
             return;
         }
-        let free_mb = self.home.room().map(|octets| octets >> 20);
-        tracing::error!(
-            reason,
-            free_mb,
-            "the embedded database is away; it is started until it runs again"
-        );
+        let free_mb = self.home.free_space().map(|bytes| bytes >> 20);
+        tracing::error!(reason, free_mb, "embedded database unavailable; restarting it");
         self.reason = reason;
-        self.is_announced = false;
+        self.is_start_logged = false;
     }
 
-    fn pause(&mut self, halt: &Halt) {
+    fn pause(&mut self) {
         self.pause = (2 * self.pause).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
         let end = Instant::now() + self.pause;
-        while !halt.is_told() {
+        while !self.halt.is_requested() {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
@@ -206,7 +211,7 @@ impl<'a> Watch<'a> {
     }
 }
 
-/// PostgreSQL names files after processes, which differ each time.
-fn without_numbers(reason: &str) -> String {
+/// Returns the reason without process numbers, which PostgreSQL puts into the names of its files.
+fn without_digits(reason: &str) -> String {
     reason.chars().filter(|c| !c.is_ascii_digit()).collect()
 }

@@ -1,9 +1,8 @@
-//! How the server ends when the site does, however it does.
+//! Stops the server when the site ends, even if the site is killed.
 //!
-//! Between the two is a shell that waits on a pipe whose other end only we hold. When we let go
-//! of it, or are killed, the pipe closes and the shell asks the server for a fast shutdown. (A
-//! parent-death signal would not do: it fires when the *thread* that started the child ends, and is
-//! lost when the child changes its user.)
+//! A shell runs the server and reads a pipe whose other end only the site holds. The pipe closes when the site ends. The
+//! shell then requests a fast shutdown. A parent-death signal is no alternative: it fires when the *thread* that started the
+//! child ends, and is lost when the child changes its user.
 
 use std::fs;
 use std::io;
@@ -16,19 +15,18 @@ use std::thread::{self, sleep};
 use super::account::Account;
 use super::cluster::Cluster;
 use super::error::Error;
-use super::halt::Halt;
+use super::halt::{Halt, PAUSE};
 use super::log::Log;
 use super::postmaster::PidFile;
-use super::{PAUSE, socket};
+use super::socket;
 
 const SHELL: &str = "/bin/sh";
 
 /// Runs the command given as its arguments until standard input closes.
 ///
-/// It ignores the signals that a service manager sends to a whole group, since we are the one to
-/// say when. A background job reads /dev/null, hence the copy of standard input. The request is
-/// repeated because a server that has only just started does not listen to it yet. The reader has
-/// to go with the server, whose number may soon be another's.
+/// It ignores the signals that a service manager sends to the whole group. A background job reads /dev/null, hence the copy
+/// of standard input. The request is repeated, since a starting server ignores it at first. The reader ends with the
+/// server, whose process number may soon belong to another process.
 const LIFELINE: &str = r#"
 trap '' HUP INT QUIT TERM
 exec 3<&0
@@ -47,8 +45,7 @@ wait $server
 kill -KILL $reader 2>/dev/null
 "#;
 
-/// Removes the directory given when standard input closes; again if somebody was still writing
-/// there.
+/// Removes a directory when standard input closes. Retries while another process still writes there.
 const REMOVER: &str = r#"
 trap '' HUP INT QUIT TERM
 read -r _
@@ -58,10 +55,9 @@ for _ in 1 2 3 4 5; do
 done
 "#;
 
-/// The settings of a server of ours, beside PostgreSQL's defaults. It compiles no queries: an operator who confines the
-/// site may well forbid to make code (`MemoryDenyWriteExecute` of systemd). The last three keep what
-/// applicants wrote out of its log, where a failing statement would otherwise show it. (A value
-/// that a cast refuses is part of the message itself: no query may cast what an applicant wrote.)
+/// Overrides of PostgreSQL's defaults. JIT is off, since it fails under systemd's `MemoryDenyWriteExecute`. The last three keep
+/// applicants' answers out of the log when a statement fails. An error of a cast contains the value itself, so no query may
+/// cast an answer.
 const SETTINGS: [&str; 5] = [
     "listen_addresses=",
     "jit=off",
@@ -70,47 +66,39 @@ const SETTINGS: [&str; 5] = [
     "log_error_verbosity=terse",
 ];
 
-/// For tests: data that are thrown away, of many sites at once.
-const OF_TESTS: [&str; 4] = [
+/// Settings for disposable data in tests, with many sites at once.
+const TEST_SETTINGS: [&str; 4] = [
     "fsync=off",
     "synchronous_commit=off",
     "full_page_writes=off",
     "max_connections=400",
 ];
 
-/// A server and its lifeline. Dropping it stops the server and waits until it is gone.
+/// A server and its lifeline. Dropping it stops the server and waits for its end.
 pub(super) struct Server {
     pipe: Option<ChildStdin>,
     shell: u32,
-    ended: Arc<OnceLock<()>>,
+    exited: Arc<OnceLock<()>>,
     cluster: Cluster,
     socket_dir: PathBuf,
 }
 
 impl Server {
-    /// Starts a server and waits until it accepts connections. With a `remover` nothing waits for
-    /// the disk.
+    /// Starts a server and waits until it accepts connections. With a `remover`, the data are disposable.
     pub(super) fn start(cluster: &Cluster, home: &Path, remover: Option<&Remover>, halt: &Halt) -> Result<Self, Error> {
         let socket_dir = socket::directory(home, cluster.account)?;
         let log = Log::open(home)?;
-        let mut command = shell(cluster.account, LIFELINE);
-        command
-            .arg(cluster.binaries.program("postgres"))
-            .arg("-D")
-            .arg(&cluster.data)
-            .arg("-k")
-            .arg(&socket_dir);
-        let of_tests = OF_TESTS.iter().filter(|_| remover.is_some());
-        command.args(SETTINGS.iter().chain(of_tests).flat_map(|setting| ["-c", setting]));
+        let mut command = server_command(cluster, &socket_dir, remover.is_some());
         command
             .stdin(Stdio::piped())
-            .stdout(remover.map_or_else(|| Ok(Stdio::null()), Remover::hold)?);
-        let mut child = command.stderr(log.stdio()?).spawn().map_err(unstarted)?;
+            .stdout(remover.map_or_else(|| Ok(Stdio::null()), Remover::hold)?)
+            .stderr(log.stdio()?);
+        let mut child = command.spawn().map_err(shell_failed)?;
         let (pipe, shell) = (child.stdin.take(), child.id());
         let server = Self {
             pipe,
             shell,
-            ended: reap(child)?,
+            exited: reap(child)?,
             cluster: cluster.clone(),
             socket_dir,
         };
@@ -118,29 +106,28 @@ impl Server {
         Ok(server)
     }
 
-    /// Where the server listens.
+    /// Returns the directory of the server's socket.
     pub(super) fn socket_dir(&self) -> &Path {
         &self.socket_dir
     }
 
-    /// The full path of one of PostgreSQL's programs.
+    /// Returns the full path of one of PostgreSQL's programs.
     pub(super) fn program(&self, name: &str) -> PathBuf {
         self.cluster.binaries.program(name)
     }
 
     pub(super) fn await_end(&self) {
-        self.ended.wait();
+        self.exited.wait();
     }
 
-    /// Whether the server has ended. The thread that started it is unparked then.
-    pub(super) fn has_ended(&self) -> bool {
-        self.ended.get().is_some()
+    /// Returns whether the server has exited. Its exit unparks the thread that started it.
+    pub(super) fn has_exited(&self) -> bool {
+        self.exited.get().is_some()
     }
 
-    /// Looks for our own child, since a server that a killed site had only just started may become
-    /// ready too.
+    /// Waits until our own child is ready. A server that a killed site has just started may become ready too.
     fn await_ready(&self, log: &Log, halt: &Halt) -> Result<(), Error> {
-        while !self.has_ended() {
+        while !self.has_exited() {
             halt.check()?;
             let file = PidFile::read(&self.cluster.data).filter(|file| file.is_child_of(self.shell));
             if file
@@ -161,21 +148,21 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         drop(self.pipe.take());
-        self.ended.wait();
-        // Only if somebody killed the shell is there something left to do.
-        if let Err(error) = self.cluster.settle(&Halt::default()) {
-            tracing::error!(%error, "PostgreSQL was not stopped");
+        self.exited.wait();
+        // The server still runs if its shell was killed.
+        if let Err(error) = self.cluster.stop_earlier_server(&Halt::default()) {
+            tracing::error!(%error, "PostgreSQL not stopped");
         }
-        // It is made again at each start; one among the temporary directories should not stay there.
+        // Each start creates the directory again, and it should not stay in the temporary directory.
         let _ = fs::remove_dir(&self.socket_dir);
     }
 }
 
-/// Removes a directory when nobody holds on to it any more: neither this process nor the lifeline
-/// of the server in it. It runs as ourselves, since the server's account may not remove the home.
+/// Removes a directory after this process and the lifeline of its server have ended. It runs as our own account, since the
+/// server's account may not remove the home.
 pub(super) struct Remover {
     pipe: Option<OwnedFd>,
-    ended: Arc<OnceLock<()>>,
+    exited: Arc<OnceLock<()>>,
 }
 
 impl Remover {
@@ -186,28 +173,37 @@ impl Remover {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        let mut child = command.spawn().map_err(unstarted)?;
+        let mut child = command.spawn().map_err(shell_failed)?;
         let pipe = child.stdin.take().map(OwnedFd::from);
         Ok(Self {
             pipe,
-            ended: reap(child)?,
+            exited: reap(child)?,
         })
     }
 
-    /// Keeps the directory for as long as the child that gets this runs.
+    /// Returns an output that keeps the directory while the child with this output runs.
     fn hold(&self) -> Result<Stdio, Error> {
         let Some(pipe) = &self.pipe else {
             return Ok(Stdio::null());
         };
-        Ok(pipe.try_clone().map_err(unstarted)?.into())
+        Ok(pipe.try_clone().map_err(shell_failed)?.into())
     }
 }
 
 impl Drop for Remover {
     fn drop(&mut self) {
         drop(self.pipe.take());
-        self.ended.wait();
+        self.exited.wait();
     }
+}
+
+fn server_command(cluster: &Cluster, socket_dir: &Path, is_disposable: bool) -> Command {
+    let mut command = shell(cluster.account, LIFELINE);
+    command.arg(cluster.binaries.program("postgres"));
+    command.arg("-D").arg(&cluster.data).arg("-k").arg(socket_dir);
+    let of_tests = TEST_SETTINGS.iter().filter(|_| is_disposable);
+    command.args(SETTINGS.iter().chain(of_tests).flat_map(|setting| ["-c", setting]));
+    command
 }
 
 fn shell(account: Account, script: &str) -> Command {
@@ -216,30 +212,28 @@ fn shell(account: Account, script: &str) -> Command {
     command
 }
 
-pub(super) fn unstarted(source: io::Error) -> Error {
+pub(super) fn shell_failed(source: io::Error) -> Error {
     Error::Spawn {
         program: SHELL.into(),
         source,
     }
 }
 
-/// Waits for the child in a thread of its own. When the child has ended, that sets what this returns, and unparks the
-/// thread that called this.
+/// Waits for the child in another thread. After its exit, that thread sets the returned value and unparks the caller.
 fn reap(mut child: Child) -> Result<Arc<OnceLock<()>>, Error> {
-    let ended = Arc::new(OnceLock::new());
+    let exited = Arc::new(OnceLock::new());
     let caller = thread::current();
-    let set = Arc::clone(&ended);
+    let set = Arc::clone(&exited);
     let wait = move || {
         if let Err(error) = child.wait() {
-            tracing::error!(%error, "a child of ours could not be waited for");
+            tracing::error!(%error, "waiting for a child process failed");
         }
-        // It is set nowhere else.
         let _ = set.set(());
         caller.unpark();
     };
     thread::Builder::new()
         .name("postgres".to_owned())
         .spawn(wait)
-        .map_err(unstarted)?;
-    Ok(ended)
+        .map_err(shell_failed)?;
+    Ok(exited)
 }

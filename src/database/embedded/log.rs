@@ -1,4 +1,4 @@
-//! The server's own log, whose end is shown when something fails.
+//! The server's own log. An error shows the end of it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
@@ -8,21 +8,21 @@ use std::process::Stdio;
 
 use super::error::Error;
 
-/// A log longer than this, in bytes, is emptied at the next start.
+/// The size in bytes above which the next start empties the log.
 const LONGEST: u64 = 4 << 20;
 
-/// How many of the last lines are shown.
+/// The number of lines that an error shows.
 const LINES: usize = 12;
 
-/// What PostgreSQL says when an earlier server has not ended entirely.
+/// What PostgreSQL logs while processes of an earlier server still run.
 const LEFTOVERS: [&str; 2] = ["\"postmaster.pid\" already exists", "is still in use"];
 
-/// Where the log of the server in `home` is.
+/// Returns the path of the log in `home`.
 pub(super) fn path(home: &Path) -> PathBuf {
     home.join("postgres.log")
 }
 
-/// The log, as far as it is written from now on.
+/// The part of the log that is written from now on.
 pub(super) struct Log {
     pub(super) path: PathBuf,
     file: File,
@@ -50,7 +50,7 @@ impl Log {
         }
     }
 
-    /// For a child to write to.
+    /// Returns an output for a child process.
     pub(super) fn stdio(&self) -> Result<Stdio, Error> {
         let file = self.file.try_clone().map_err(|source| Error::Home {
             path: self.path.clone(),
@@ -59,12 +59,11 @@ impl Log {
         Ok(file.into())
     }
 
-    /// The last lines written since it was opened.
+    /// Returns the last lines written since the log was opened.
     pub(super) fn end(&self) -> String {
         let mut bytes = Vec::new();
         let mut file = &self.file;
-        // What could not be read is not shown; the error that it would explain is worth more than
-        // ours.
+        // A failure to read must not hide the error that the log would explain.
         let _ = file
             .seek(SeekFrom::Start(self.from))
             .and_then(|_| file.read_to_end(&mut bytes));
@@ -72,8 +71,8 @@ impl Log {
     }
 }
 
-/// Whether a start failed because processes of an earlier server were still there.
-pub(super) fn tells_of_leftovers(log: &str) -> bool {
+/// Returns whether a start failed because processes of an earlier server still ran.
+pub(super) fn mentions_leftovers(log: &str) -> bool {
     LEFTOVERS.iter().any(|words| log.contains(words))
 }
 
@@ -95,14 +94,14 @@ mod tests {
     }
 
     #[test]
-    fn leftovers_are_told_from_other_failures() {
-        assert!(tells_of_leftovers(
+    fn leftovers_differ_from_other_failures() {
+        assert!(mentions_leftovers(
             "FATAL:  lock file \"postmaster.pid\" already exists"
         ));
-        assert!(tells_of_leftovers(
+        assert!(mentions_leftovers(
             "FATAL:  pre-existing shared memory block (key 1, ID 2) is still in use"
         ));
-        assert!(!tells_of_leftovers(
+        assert!(!mentions_leftovers(
             "FATAL:  data directory \"/srv/postgres\" has wrong ownership"
         ));
     }

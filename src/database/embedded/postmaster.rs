@@ -1,4 +1,4 @@
-//! `postmaster.pid`, which a server keeps in its cluster while it runs, and the process it names.
+//! Reads `postmaster.pid`, which a running server keeps in its cluster, and the process that it names.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -6,37 +6,36 @@ use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// Higher than any process number that Linux gives out (at most 2²²).
-const NOBODY: u32 = 0x7fff_ffff;
+/// A process number that Linux never uses. Its maximum is 2²².
+const UNUSED_PID: u32 = 0x7fff_ffff;
 
-/// The part of the file that matters to us.
+/// The relevant part of the file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct PidFile {
     pub(super) pid: u32,
-    /// The directory of the socket, once connections are accepted there.
+    /// The directory of the socket, once the server accepts connections.
     pub(super) ready_in: Option<PathBuf>,
 }
 
-/// Who has the number that the file names.
+/// The process with the number that the file names.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Holder {
-    /// Nobody. PostgreSQL sees that itself.
+    /// There is none. PostgreSQL detects that itself.
     None,
-    /// A server that works on the cluster.
+    /// A server of this cluster.
     Server,
-    /// Somebody else, or a server that ended and whom nobody reaped. PostgreSQL would take it for a
-    /// server.
+    /// Another process, or a zombie. PostgreSQL would take it for a server.
     Other,
 }
 
 impl PidFile {
-    /// None if there is no such file, or one that is not written to the end of its first line.
+    /// Reads the file. Returns `None` if it is missing or its first line is incomplete.
     pub(super) fn read(data: &Path) -> Option<Self> {
         Self::parse(&fs::read(path(data)).ok()?)
     }
 
-    /// Line 1 is the process, with a minus in single-user mode; line 5 the socket's directory, line
-    /// 8 the status, which is padded with blanks.
+    /// Parses line 1, the process (negative in single-user mode), line 5, the directory of the socket, and line 8, the
+    /// status (padded with blanks).
     fn parse(text: &[u8]) -> Option<Self> {
         let mut lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
         let pid = str::from_utf8(lines.next()?)
@@ -52,8 +51,8 @@ impl PidFile {
         })
     }
 
-    /// Who holds the number. The command line tells a server of ours, the working directory also
-    /// one whose data were moved while it ran.
+    /// Finds the process. A server of ours names the data in its command line. Its working directory is the data, even after
+    /// they were moved.
     pub(super) fn holder(&self, data: &Path) -> Holder {
         let Some((state, _)) = status(self.pid) else {
             return Holder::None;
@@ -70,26 +69,25 @@ impl PidFile {
         }
     }
 
-    /// Whether the process is a child of `parent`.
+    /// Returns whether the process is a child of `parent`.
     pub(super) fn is_child_of(&self, parent: u32) -> bool {
         status(self.pid).is_some_and(|(_, found)| found == parent)
     }
 }
 
-/// Makes a file that names a wrong process harmless. It is not removed, since the rest of it lets
-/// PostgreSQL see whether sessions of the dead server still use its memory; only a file that says
-/// nothing is.
-pub(super) fn disarm(data: &Path) -> io::Result<()> {
+/// Replaces the process number in a stale file. The other lines stay, since they show PostgreSQL whether sessions of the
+/// dead server still use its memory. Removes a file without a complete line.
+pub(super) fn replace_pid(data: &Path) -> io::Result<()> {
     let path = path(data);
     let text = fs::read(&path)?;
     match text.iter().position(|byte| *byte == b'\n') {
-        Some(end) => fs::write(path, [NOBODY.to_string().as_bytes(), &text[end..]].concat()),
+        Some(end) => fs::write(path, [UNUSED_PID.to_string().as_bytes(), &text[end..]].concat()),
         None => fs::remove_file(path),
     }
 }
 
-/// Whether there is a file that [`PidFile::read`] makes no sense of, such as a full disk leaves.
-pub(super) fn is_senseless(data: &Path) -> bool {
+/// Returns whether the file is corrupt, such as after a full disk.
+pub(super) fn is_corrupt(data: &Path) -> bool {
     match fs::read(path(data)) {
         Ok(text) => PidFile::parse(&text).is_none(),
         Err(error) => error.kind() != ErrorKind::NotFound,
@@ -100,13 +98,12 @@ fn path(data: &Path) -> PathBuf {
     data.join("postmaster.pid")
 }
 
-/// The state letter and the parent of a process.
+/// Returns the state letter and the parent of a process.
 fn status(pid: u32) -> Option<(char, u32)> {
     parse_status(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
-/// `pid (name) state parent …`, see `proc_pid_stat(5)`; the name may have blanks and parentheses of
-/// its own.
+/// Parses `pid (name) state parent …`, see `proc_pid_stat(5)`. The name may contain blanks and parentheses.
 fn parse_status(stat: &str) -> Option<(char, u32)> {
     let (_, rest) = stat.rsplit_once(") ")?;
     let (state, rest) = rest.split_once(' ')?;
@@ -120,7 +117,7 @@ mod tests {
     const READY: &[u8] = b"4711\n/srv/postgres\n1790000000\n5432\n/srv/socket\n\n  12345  6\nready   \n";
 
     #[test]
-    fn a_ready_server_tells_its_socket() {
+    fn a_ready_server_names_its_socket() {
         let expected = PidFile {
             pid: 4711,
             ready_in: Some("/srv/socket".into()),
@@ -129,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_is_not_ready_tells_only_its_number() {
+    fn a_starting_server_has_no_socket() {
         let expected = Some(PidFile {
             pid: 4711,
             ready_in: None,
@@ -140,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_may_have_any_name() {
+    fn a_process_name_may_contain_parentheses() {
         assert_eq!(parse_status("17 (a) b) Z 4 17 17 0"), Some(('Z', 4)));
         assert_eq!(parse_status("nonsense"), None);
     }

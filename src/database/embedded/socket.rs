@@ -1,5 +1,4 @@
-//! The directory of the socket. Anyone who can enter it is the database's superuser, so it lets nobody
-//! but its owner in.
+//! The directory of the socket. Only its owner may enter it, since every client is the database's superuser.
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
@@ -15,53 +14,53 @@ use super::error::Error;
 
 const NAME: &str = ".s.PGSQL.5432";
 
-/// The longest address of a socket, in bytes: `sun_path` without its final zero, see unix(7).
+/// The maximum length of a socket's address in bytes: `sun_path` without its final zero, see unix(7).
 const LONGEST: usize = 107;
 
-/// Where the socket's directory is: in `home`, or among the temporary ones where that path does not fit.
+/// Returns the directory of the socket: in `home`, or in the temporary directory if that path is too long.
 pub(super) fn path(home: &Path, account: Account) -> Result<PathBuf, Error> {
     let path = [home.join("socket"), substitute(home)]
         .into_iter()
         .find(|path| fits(path));
     let path = path.ok_or_else(|| Error::SocketPath(substitute(home)))?;
     if let Some(parent) = path.parent() {
-        account.check_reach(parent)?;
+        account.check_access(parent)?;
     }
     Ok(path)
 }
 
-/// A new, empty directory for the socket. Call it only when no server is left over.
+/// Creates a new, empty directory for the socket. No server may be running.
 pub(super) fn directory(home: &Path, account: Account) -> Result<PathBuf, Error> {
     let path = path(home, account)?;
     renew(&path)?;
-    account.own(&path)?;
+    account.give(&path)?;
     Ok(path)
 }
 
-/// Whether a server accepts connections there.
+/// Returns whether a server accepts connections there.
 pub(super) fn accepts(directory: &Path) -> bool {
     UnixStream::connect(directory.join(NAME)).is_ok()
 }
 
-/// The same place at each start, so that killed servers leave one directory and not many.
+/// Returns the same path at each start, so that killed servers leave only one directory behind.
 fn substitute(home: &Path) -> PathBuf {
     let mut hasher = DefaultHasher::new();
     home.hash(&mut hasher);
-    // PostgreSQL works in another directory.
+    // PostgreSQL changes its working directory.
     let parent = std::path::absolute(std::env::temp_dir()).unwrap_or_else(|_| "/tmp".into());
     parent.join(format!("npoc-{:016x}", hasher.finish()))
 }
 
-/// PostgreSQL reads a list of directories, hence the comma and the quotation mark; its longest name
-/// is the lock's.
+/// Returns whether PostgreSQL accepts the directory. It parses a list, so commas and quotation marks are not allowed. Its
+/// longest file name is the lock's.
 fn fits(directory: &Path) -> bool {
     let path: &OsStr = directory.as_os_str();
     let clean = !path.as_bytes().iter().any(|byte| matches!(byte, b',' | b'"'));
     clean && path.len() + "/".len() + NAME.len() + ".lock".len() <= LONGEST
 }
 
-/// Takes away what is there, and fails if that is somebody else's. Making a directory fails if
-/// one is there, so what is made is ours alone.
+/// Removes an existing directory, and fails if it belongs to another user. Creating a directory fails if one exists, so the
+/// new one is ours alone.
 fn renew(path: &Path) -> Result<(), Error> {
     let removed = match fs::remove_dir_all(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
@@ -79,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_fits_up_to_its_last_byte() {
+    fn a_path_of_maximum_length_fits() {
         let longest = format!("/{}", "x".repeat(LONGEST - 1 - "/.s.PGSQL.5432.lock".len()));
         assert!(fits(Path::new(&longest)));
         assert!(!fits(Path::new(&format!("{longest}x"))));

@@ -2,7 +2,7 @@
 
 use npoc::database::DatabaseChoice;
 use npoc::mailer::Transport;
-use npoc::settings::{Purpose, SETTINGS, Settings};
+use npoc::settings::{DefaultValue, Purpose, SETTINGS, Setting, Settings};
 
 use crate::support::process::run;
 use crate::support::{read_settings, settings};
@@ -137,6 +137,11 @@ fn every_setting_is_documented() {
             "{name} is not in deploy/npoc.env"
         );
     }
+    let found = std::fs::read_to_string(path).unwrap();
+    assert!(
+        found == expected,
+        "docs/settings.md is out of date; run this test with UPDATE_DOCS=1"
+    );
 }
 
 /// Returns README.md and the documents in docs/ as one text.

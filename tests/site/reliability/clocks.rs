@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use npoc::clock::{Clock, Trust};
+use npoc::housekeeping;
 use npoc::mailer::Mailer;
 use npoc::outbox::{self, Outbox};
-use npoc::watch;
 use npoc::web::Limits;
 use sqlx::AssertSqlSafe;
 use time::{Duration, OffsetDateTime};

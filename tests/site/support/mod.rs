@@ -253,7 +253,7 @@ pub fn settings(pairs: &[(&str, &str)]) -> Settings {
     read_settings(Purpose::Serve, pairs).unwrap()
 }
 
-pub fn read_settings(purpose: Purpose, pairs: &[(&str, &str)]) -> Result<Settings, npoc::settings::Faults> {
+pub fn read_settings(purpose: Purpose, pairs: &[(&str, &str)]) -> Result<Settings, npoc::settings::InvalidSettings> {
     let pairs: Vec<(String, String)> = pairs
         .iter()
         .map(|(name, value)| ((*name).into(), (*value).into()))

@@ -1,30 +1,29 @@
-//! A connection that stores: nothing else can use it up, and no pool tests it between two uses.
+//! A connection for storing applications. Nothing else can use it up, and no pool tests it between two uses.
 
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use sqlx::{Connection as _, PgConnection};
 
-use super::availability::{is_away, is_full, takes_writes, within};
+use super::availability::{is_out_of_connections, is_unavailable, takes_writes, within};
 use super::pool::Pool;
 use super::prelude::{self, BEGIN_POOLED_TO_STORE};
 
-/// For how long a connection that was not used is believed to be there.
+/// How long an unused connection is trusted without a test.
 const FRESH: Duration = Duration::from_secs(10);
 
 /// How long connecting and logging in may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 
-/// A commit that took longer may have waited for a standby until somebody broke the wait off, which PostgreSQL reports as
-/// success.
+/// A slower commit may have waited for a standby until the wait was canceled, which PostgreSQL reports as success.
 const LONG_COMMIT: Duration = Duration::from_millis(500);
 
-/// How often a long commit is confirmed before nobody knows whether it is on the standby.
+/// How many times a long commit is confirmed before its replication counts as unknown.
 const CONFIRMATIONS: u32 = 4;
 
-/// One connection, opened when it is needed.
+/// One connection, opened on demand.
 #[derive(Debug)]
-pub struct Reserved {
+pub struct DedicatedConnection {
     pool: Pool,
     rank: u32,
     kept: Option<Kept>,
@@ -38,20 +37,20 @@ struct Kept {
     server_since: Option<tokio::time::Instant>,
 }
 
-/// Whether a connection that stores is there.
+/// The result of opening a dedicated connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Opened {
-    /// It is.
+    /// The connection is open.
     Yes,
-    /// The server has none to spare, though the pool has given its idle ones back.
-    ServerIsFull,
-    /// The server cannot be reached, or does not let us in.
+    /// The server has no connection to spare, although the pool has closed its idle ones.
+    OutOfConnections,
+    /// The server is unreachable or refuses the login.
     Failed,
 }
 
-impl Reserved {
-    /// Makes a connection beside those of a pool, to the same server. Where the server leaves few connections, only that of
-    /// rank 0 is opened.
+impl DedicatedConnection {
+    /// Makes a connection beside those of a pool, to the same server. If the server allows few connections, only the one
+    /// of rank 0 is opened.
     #[must_use]
     pub fn beside(pool: &Pool, rank: u32) -> Self {
         Self {
@@ -61,35 +60,35 @@ impl Reserved {
         }
     }
 
-    /// Opens it before it is needed, so that nothing else takes the server's last connection.
+    /// Opens the connection before it is needed, so that nothing else takes the server's last one.
     pub async fn open(&mut self) -> Opened {
         if self.kept.is_some() {
             return Opened::Yes;
         }
-        self.pool.may_store(self.rank).await;
+        self.pool.wait_for_rank(self.rank).await;
         match self.connect().await {
             Ok(kept) => {
                 self.kept = Some(kept);
                 Opened::Yes
             }
-            Err(error) if is_full(&error) => Opened::ServerIsFull,
+            Err(error) if is_out_of_connections(&error) => Opened::OutOfConnections,
             Err(_) => Opened::Failed,
         }
     }
 
-    /// Runs statements that belong together, and commits them. What is dropped on the way takes its connection with
-    /// it, since nobody knows what is still to come through it. So does what fails, unless the server said so and stays available.
+    /// Runs and commits statements that belong together. Closes the connection if the caller drops this future, or if the
+    /// connection fails, since late answers may still arrive on it.
     ///
     /// # Errors
-    /// The database's error: nothing is stored, or nobody knows.
+    /// Returns an error if the database fails. The changes may have been stored if the connection broke.
     pub async fn run<T>(
         &mut self,
         statements: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
     ) -> sqlx::Result<T> {
-        let mut doubt = Doubt::of(self.pool.clone());
+        let mut recheck = RecheckOnDrop::of(self.pool.clone());
         let mut kept = self.take().await?;
         let began = Instant::now();
-        // A commit that waits for a standby which was promoted meanwhile waits in vain.
+        // A commit would wait in vain for a standby that was promoted meanwhile.
         let mut done = tokio::select! {
             done = self.run_on(&mut kept.connection, statements) => done,
             () = self.pool.moved_since(kept.server_since) => Err(sqlx::Error::Io(ErrorKind::ConnectionAborted.into())),
@@ -97,15 +96,10 @@ impl Reserved {
         if done.is_ok() && began.elapsed() > LONG_COMMIT {
             done = self.confirm(&mut kept.connection).await.and(done);
         }
-        let is_sound = match &done {
-            Ok(_) => true,
-            Err(error @ sqlx::Error::Database(_)) => !is_away(error),
-            Err(_) => false,
-        };
-        if is_sound {
+        if is_reusable_after(&done) {
             kept.used_at = Instant::now();
             self.kept = Some(kept);
-            doubt.is_over = true;
+            recheck.is_needed = false;
         }
         done
     }
@@ -122,7 +116,7 @@ impl Reserved {
         }
     }
 
-    /// Waits for the standby until a commit takes no long time, since that wait can be broken off as well.
+    /// Commits an empty transaction until it is quick. A slow one may have stopped waiting for the standby as well.
     async fn confirm(&self, connection: &mut PgConnection) -> sqlx::Result<()> {
         for _ in 0..CONFIRMATIONS {
             let began = Instant::now();
@@ -148,7 +142,7 @@ impl Reserved {
     async fn connect(&self) -> sqlx::Result<Kept> {
         let connected = self.connect_once().await;
         match connected {
-            Err(error) if is_full(&error) => {
+            Err(error) if is_out_of_connections(&error) => {
                 self.pool.close_idle().await;
                 self.connect_once().await
             }
@@ -173,23 +167,32 @@ impl Reserved {
     }
 }
 
-/// Has the servers asked again where a use does not end well, also if it is dropped.
-struct Doubt {
-    pool: Pool,
-    is_over: bool,
-}
-
-impl Doubt {
-    fn of(pool: Pool) -> Self {
-        let is_over = false;
-        Self { pool, is_over }
+/// Returns whether the connection is in order: the statements succeeded, or an available server refused them.
+fn is_reusable_after<T>(done: &sqlx::Result<T>) -> bool {
+    match done {
+        Ok(_) => true,
+        Err(error @ sqlx::Error::Database(_)) => !is_unavailable(error),
+        Err(_) => false,
     }
 }
 
-impl Drop for Doubt {
+/// A guard that rechecks the server unless a use ends well, even if that use is dropped.
+struct RecheckOnDrop {
+    pool: Pool,
+    is_needed: bool,
+}
+
+impl RecheckOnDrop {
+    fn of(pool: Pool) -> Self {
+        let is_needed = true;
+        Self { pool, is_needed }
+    }
+}
+
+impl Drop for RecheckOnDrop {
     fn drop(&mut self) {
-        if !self.is_over {
-            self.pool.doubt();
+        if self.is_needed {
+            self.pool.recheck_server();
         }
     }
 }

@@ -1,0 +1,105 @@
+//! Periodic tasks: compare the clocks, queue the digest and the daily report, warn about stuck mail, and erase expired
+//! applications. Every instance runs them; the database ensures that only one queues a report.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::clock::ClockCheck;
+use crate::database::Pool;
+use crate::membership::{
+    MailIdentity, erase_announced, is_anything_announced, owe_digests, owe_report, take_back_reports,
+};
+use crate::outbox::{self, Outbox};
+
+/// The interval between two runs, and the maximum delay of a report after midnight (UTC).
+const INTERVAL: Duration = Duration::from_mins(5);
+
+/// The age above which unsent mail is logged at each run.
+pub const STUCK_AFTER: time::Duration = time::Duration::minutes(15);
+
+/// Runs all tasks periodically until `stop`. Erases applications older than `retention_days`, if that is set.
+pub async fn run(
+    pool: &Pool,
+    outbox: &Outbox,
+    identity: &MailIdentity,
+    retention_days: Option<u16>,
+    mut stop: watch::Receiver<bool>,
+) {
+    while !*stop.borrow() {
+        let running = run_once(pool, outbox, identity, retention_days);
+        // A lost network packet must not block the next run.
+        let done = tokio::time::timeout(INTERVAL, running).await;
+        if let Err(error) = done.map_err(Into::into).flatten() {
+            pool.recheck_server();
+            tracing::warn!(error = format!("{error:#}"), "housekeeping failed, retrying");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(INTERVAL) => {}
+            changed = stop.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+/// Runs all tasks once.
+///
+/// # Errors
+/// Returns an error if the database is unavailable or an email cannot be rendered.
+pub async fn run_once(
+    pool: &Pool,
+    outbox: &Outbox,
+    identity: &MailIdentity,
+    retention_days: Option<u16>,
+) -> anyhow::Result<()> {
+    let (check, is_announced) = check_clocks(pool, outbox).await?;
+    // A failure here must not block the other tasks.
+    let digests = owe_digests(pool, outbox, identity).await;
+    if owe_report(pool, identity, retention_days, &check).await? {
+        outbox.wake();
+        tracing::info!("daily report queued");
+    }
+    warn_about_stuck_mail(pool).await?;
+    if let Some(days) = retention_days.filter(|_| is_announced) {
+        erase(pool, outbox, days).await?;
+    }
+    digests.map(drop)
+}
+
+/// Compares the clocks and corrects future times. Returns the check, and whether any erasure is announced. One transaction
+/// keeps the load of an idle site low.
+async fn check_clocks(pool: &Pool, outbox: &Outbox) -> sqlx::Result<(ClockCheck, bool)> {
+    pool.end_abandoned().await?;
+    let mut transaction = pool.transaction().await?;
+    let check = outbox.clock().check_and_record(&mut transaction).await?;
+    let brought_back = outbox.bring_back(&mut transaction, &check).await?;
+    if check.is_plausible {
+        take_back_reports(&mut *transaction).await?;
+    }
+    let is_announced = is_anything_announced(&mut *transaction).await?;
+    transaction.end().await?;
+    if brought_back > 0 {
+        outbox.wake();
+    }
+    Ok((check, is_announced))
+}
+
+async fn warn_about_stuck_mail(pool: &Pool) -> sqlx::Result<()> {
+    let standing = outbox::standing(pool).await?;
+    if standing.oldest_waits > STUCK_AFTER {
+        tracing::warn!(
+            waiting = standing.waiting,
+            given_up = standing.given_up,
+            oldest_in_seconds = standing.oldest_waits.whole_seconds(),
+            "mail has waited too long; see npoc mail list"
+        );
+    }
+    Ok(())
+}
+
+async fn erase(pool: &Pool, outbox: &Outbox, days: u16) -> sqlx::Result<()> {
+    let erased = erase_announced(pool, outbox.clock(), days).await?;
+    if erased > 0 {
+        tracing::info!(erased, "expired applications erased");
+    }
+    Ok(())
+}
