@@ -6,13 +6,13 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::answers::ForPeople;
-use super::ceiling::Hold;
-use super::check::Application;
 use super::doubts::Doubt;
+use super::doubts::Suspicions;
 use super::findings::{Finding, findings, verdict};
-use super::question::{Field, Rule};
-use super::suspicion::Suspicions;
+use super::form::Application;
+use super::form::ForPeople;
+use super::form::{Field, Rule};
+use super::submit::Hold;
 use super::unlinked::{mail_address, unlinked};
 
 use crate::mailer::{Email, Purpose};

@@ -1,9 +1,9 @@
 //! What the site worked out about an application, for staff: the mail and the terminal show the same. Never mixed with
 //! what was answered.
 
-use super::check::Application;
 use super::doubts::Doubt;
-use super::question::Field;
+use super::form::Application;
+use super::form::Field;
 use super::unlinked::{mail_address, unlinked};
 use crate::values::DomainName;
 

@@ -3,54 +3,34 @@
 //!
 //! `Answers::typed` → [`check`] → [`Application`] → [`Submission`] → [`Intake`] → [`Receipt`], one way.
 
-mod answers;
-mod ceiling;
-mod check;
-mod counted_as;
+mod applications;
 mod digest;
 mod doubts;
 mod emails;
-mod erasure;
 mod findings;
-mod insert;
-mod intake;
-mod known;
+mod form;
 mod notices;
-mod own_domain;
-mod question;
-mod record;
-mod reference;
 mod report;
+mod retention;
 mod search;
 mod search_index;
-mod slip;
-mod store;
-mod submission_key;
-mod suspicion;
+mod submit;
 mod unlinked;
 pub mod wording;
 
-pub use answers::{Answers, ForPeople};
-pub use ceiling::Hold;
-pub use check::{Application, Problem, check};
+pub use applications::{
+    Filter, Receipt, Record, State, can_store, count, find, history, lock, prepare_search, receipt, receipt_of_key,
+    records, release,
+};
 pub use digest::owe_digests;
-pub use doubts::{Doubt, without_slip};
+pub use doubts::{Doubt, Slip, Suspicions, without_slip};
 pub use emails::{Earlier, MailIdentity, NewApplication, emails, in_utc};
-pub use erasure::{
+pub use findings::{Finding, findings, verdict};
+pub use form::{Answers, Application, Field, ForPeople, Group, Problem, QUESTIONS, Question, Rule, check};
+pub use report::{owe_report, take_back_reports};
+pub use retention::{
     Announced, Erase, announced, count_older_than, erase, erase_announced, erase_older_than, is_anything_announced,
 };
-pub use findings::{Finding, findings, verdict};
-pub use insert::Submission;
-pub use intake::{Intake, Place};
-pub use question::{Field, Group, QUESTIONS, Question, Rule};
-pub use record::Record;
-pub use report::{owe_report, take_back_reports};
 pub use search::Search;
 pub use search_index::{index_all, index_for_search};
-pub use slip::Slip;
-pub use store::{
-    Filter, Receipt, State, can_store, count, find, history, lock, prepare_search, receipt, receipt_of_key, records,
-    release,
-};
-pub use submission_key::submission_key;
-pub use suspicion::Suspicions;
+pub use submit::{Hold, Intake, Place, Submission, submission_key};

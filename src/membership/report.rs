@@ -10,7 +10,7 @@ use time::{Date, Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::emails::{MailIdentity, in_utc};
-use super::erasure::{Announcement, announce};
+use super::retention::{Announcement, announce};
 use crate::clock::{Look, Trust, tell_news};
 use crate::database::Pool;
 use crate::mailer::{Email, Purpose};

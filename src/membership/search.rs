@@ -2,7 +2,7 @@
 //! what was stored. An index of short runs of characters finds the few that may be meant, and [`Search::matches`] says which
 //! are.
 
-use super::record::Record;
+use super::applications::Record;
 use crate::values::{DomainName, EmailAddress, folded};
 
 /// A phone number has at least this number of digits.

@@ -7,8 +7,8 @@ use futures_util::TryStreamExt as _;
 use sqlx::PgConnection;
 use tokio::sync::watch;
 
+use super::applications::{Filter, records};
 use super::search::grams;
-use super::store::{Filter, records};
 use crate::database::{Pool, within};
 use crate::outbox::Outbox;
 

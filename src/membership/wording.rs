@@ -1,9 +1,9 @@
 //! Every sentence about a question that a person reads: labels, hints, choices and problems.
 //! In one place, so that it can be read as a whole and said in another language one day.
 
-use super::check::Problem;
 use super::doubts::Doubt;
-use super::question::{Field, Field as F, Group, Rule};
+use super::form::Problem;
+use super::form::{Field, Field as F, Group, Rule};
 use crate::values::{Country, DomainFault, EmailFault, Fault};
 
 /// What is shown in the place of an answer.

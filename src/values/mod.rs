@@ -12,6 +12,7 @@ mod doubt;
 mod email_address;
 mod fold;
 mod region;
+pub mod shared_domains;
 pub mod text;
 mod website;
 

@@ -1,13 +1,17 @@
 //! Finds what is doubtful about an application that keeps every rule. The check page, the staff mail and the terminal all
 //! show these doubts. Nothing is refused for one.
 
+mod spam;
+mod typos;
+
 use std::collections::HashSet;
 
-use super::check::{Application, check, emails};
-use super::own_domain::shared_host;
-use super::question::Field;
-use super::slip::{Slip, slips};
+use super::form::{Application, Field, check, emails};
+use crate::values::shared_domains::shared_host;
 use crate::values::{DomainName, EmailAddress};
+pub use spam::Suspicions;
+pub use typos::Slip;
+use typos::slips;
 
 /// One thing that somebody should look at.
 #[derive(Clone, Debug, PartialEq, Eq)]

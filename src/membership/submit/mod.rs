@@ -13,11 +13,21 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::Span;
 
+mod counted_as;
+mod facts;
+mod insert;
+mod limits;
+mod reference;
+mod submission_key;
+
+use super::applications::Receipt;
 use super::emails::MailIdentity;
-use super::insert::{NotStored, Submission, insert};
-use super::store::Receipt;
 use crate::database::{Opened, Pool, Reserved, STORING};
 use crate::outbox::{Outbox, Precedence};
+pub use insert::Submission;
+use insert::{NotStored, insert};
+pub use limits::Hold;
+pub use submission_key::submission_key;
 
 /// Applications in one statement, at most.
 const TOGETHER: usize = 32;

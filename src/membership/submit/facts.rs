@@ -3,10 +3,10 @@
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use super::ceiling::{ALL, Counts, Hold, SINGLE_MAILS, Tally, hold_without_limits};
+use super::super::emails::{Earlier, MailIdentity};
 use super::counted_as::CountedAs;
-use super::emails::{Earlier, MailIdentity};
 use super::insert::Submission;
+use super::limits::{ALL, Counts, Hold, SINGLE_MAILS, Tally, hold_without_limits};
 
 /// How many earlier applications of the same domain the staff email names.
 const EARLIER_NAMED: i64 = 5;

@@ -4,13 +4,12 @@ use std::future::ready;
 
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use serde::Serialize;
 use sqlx::PgExecutor;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::answers::Answers;
-use super::question::Field as F;
-use super::record::Record;
+use super::form::{Answers, Field as F};
 use super::search::Search;
 use crate::database::{Pool, confirm};
 use crate::values::Country;
@@ -87,6 +86,43 @@ pub async fn receipt(executor: impl PgExecutor<'_>, secret: Uuid) -> sqlx::Resul
 /// The database's error.
 pub async fn find<'a>(executor: impl PgExecutor<'a> + 'a, reference: &str) -> sqlx::Result<Option<Record>> {
     records(executor, Filter::of(reference)).try_next().await
+}
+
+/// One row of `applications`, without its keys. Fields are the columns and the form's names.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the columns, which the migration explains")]
+#[expect(clippy::struct_excessive_bools, reason = "the form asks yes-or-no questions")]
+pub struct Record {
+    pub reference: String,
+    #[serde(with = "time::serde::rfc3339")]
+    pub received_at: OffsetDateTime,
+    pub organization_name: String,
+    pub organization_name_latin: Option<String>,
+    pub domain_name: String,
+    pub domain_name_ascii: String,
+    pub website: Option<String>,
+    pub country: String,
+    pub registered: bool,
+    pub registration_note: String,
+    pub kind_of_work: String,
+    pub statement: String,
+    pub representative_name: String,
+    pub representative_role: String,
+    pub representative_email: String,
+    pub representative_phone: Option<String>,
+    pub alternate_name: Option<String>,
+    pub alternate_email: Option<String>,
+    pub ncsg_status: String,
+    pub icann_groups: Option<String>,
+    pub not_eligible: Vec<String>,
+    pub authorised: bool,
+    pub authoriser: Option<String>,
+    pub publish: bool,
+    pub mailing_list: bool,
+    pub suspicions: Vec<String>,
+    pub is_suspected: bool,
+    /// Names of [`State`], the weightiest first.
+    pub states: Vec<String>,
 }
 
 /// How an application stands: in one of these states, or in several.

@@ -1,9 +1,10 @@
 //! From what was typed to an application, or to all its problems at once in form order.
 
 use super::answers::Answers;
-use super::own_domain;
-use super::question::{Field, QUESTIONS, Question, Rule};
-use crate::values::{Country, DomainName, EmailAddress, Fault};
+use super::questions::{Field, QUESTIONS, Question, Rule};
+use crate::values::domain_name::pasted;
+use crate::values::shared_domains::shared_host;
+use crate::values::{Country, DomainName, EmailAddress, Fault, Website};
 
 /// An application that keeps every rule. Only [`check`] makes one, so nothing unchecked is stored.
 #[derive(Clone, Debug)]
@@ -24,7 +25,7 @@ pub struct Problem {
 }
 
 /// The mail addresses among the answers, in form order.
-pub(super) fn emails(answers: &Answers) -> impl Iterator<Item = (Field, EmailAddress)> {
+pub(in crate::membership) fn emails(answers: &Answers) -> impl Iterator<Item = (Field, EmailAddress)> {
     let is_email = |question: &&Question| question.rule == Rule::Email;
     let address = |question: &Question| Some((question.field, EmailAddress::parse(answers.one(question.field)?).ok()?));
     QUESTIONS.iter().filter(is_email).filter_map(address)
@@ -64,7 +65,7 @@ fn keep_the_page(clean: &mut Answers, typed: &Answers) -> Option<Problem> {
     if clean.one(Field::Website).is_some() {
         return None;
     }
-    match own_domain::page(typed.one(Field::DomainName)?, &name) {
+    match page(typed.one(Field::DomainName)?, &name) {
         Ok(page) => {
             clean.set_one(Field::Website, page);
             None
@@ -74,6 +75,21 @@ fn keep_the_page(clean: &mut Answers, typed: &Answers) -> Option<Problem> {
             fault,
         }),
     }
+}
+
+/// The address of the page that was typed where a domain name was asked for, if a name that others
+/// use too would lose it.
+///
+/// # Errors
+/// The [`Fault`] of [`Website::parse`]: with the page unsaid, nobody would find the organization.
+fn page(typed: &str, name: &DomainName) -> Result<Option<String>, Fault> {
+    let pasted = pasted(typed);
+    let has_path = pasted.split_once(['/', '?']).is_some_and(|(_, path)| !path.is_empty());
+    if shared_host(name).is_none() || !has_path {
+        return Ok(None);
+    }
+    let address = format!("https://{}", pasted.replace(' ', "%20"));
+    Website::parse(&address).map(|website| Some(website.as_str().to_owned()))
 }
 
 /// An alternate has a name and an address, or there is none. Judged after cleaning, since what is
@@ -126,5 +142,32 @@ impl Application {
     #[must_use]
     pub fn country(&self) -> Country {
         self.country
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_below_a_shared_name_is_not_lost() {
+        let page = |typed: &str| page(typed, &DomainName::parse(typed).unwrap());
+        let group = "https://www.facebook.com/groups/1";
+        for (typed, kept) in [
+            (group, group),
+            ("<https://www.facebook.com/groups/1>", group),
+            ("“www.facebook.com/groups/1”", group),
+            ("Facebook: https://www.facebook.com/groups/1", group),
+            ("facebook.com/Afya Bora", "https://facebook.com/Afya%20Bora"),
+            ("linktr.ee/grupo", "https://linktr.ee/grupo"),
+        ] {
+            assert_eq!(page(typed), Ok(Some(kept.to_owned())), "{typed}");
+        }
+        assert_eq!(page("https://grupo.github.io/"), Ok(None), "nothing is lost");
+        assert_eq!(page("https://example.org/about"), Ok(None), "the name says it all");
+        assert!(
+            page(&format!("facebook.com/{}", "a".repeat(600))).is_err(),
+            "asked about"
+        );
     }
 }

@@ -3,8 +3,7 @@
 
 use std::time::Duration;
 
-use super::answers::Answers;
-use super::question::{QUESTIONS, Rule};
+use super::super::form::{Answers, QUESTIONS, Rule};
 
 /// An application with at least this number of signs is marked.
 const ENOUGH: usize = 2;

@@ -1,9 +1,27 @@
-//! Whether a domain name is the organization's alone, as NPOC asks. A page that others host says
-//! where an organization is to be found, so the page is kept where the name alone would lose it.
+//! Domains that many people or organizations share: mail providers, and sites that host pages for others.
 
-use super::slip::WELL_KNOWN;
-use crate::values::domain_name::pasted;
-use crate::values::{DomainName, Fault, Website};
+use super::DomainName;
+
+/// Where very many people have their mail, in every region. A list of names to be near to, not of
+/// names to be: any other domain is as good.
+#[rustfmt::skip]
+pub const MAIL_PROVIDERS: &[&str] = &[
+    "gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "hotmail.co.uk", "hotmail.fr", "live.com",
+    "live.co.uk", "live.fr", "msn.com", "yahoo.com", "yahoo.co.uk", "yahoo.co.in", "yahoo.co.jp", "yahoo.co.id",
+    "yahoo.com.ar", "yahoo.com.br", "yahoo.com.mx", "yahoo.com.ph", "yahoo.ca", "yahoo.de", "yahoo.es", "yahoo.fr",
+    "yahoo.in", "yahoo.it", "ymail.com", "rocketmail.com", "icloud.com", "me.com", "mac.com", "aol.com",
+    "proton.me", "protonmail.com", "pm.me", "tutanota.com", "fastmail.com", "zoho.com", "zohomail.com",
+    "mail.com", "email.com", "gmx.com", "gmx.net", "gmx.de", "gmx.at", "gmx.ch", "web.de", "t-online.de",
+    "freenet.de", "bluewin.ch", "orange.fr", "wanadoo.fr", "laposte.net", "free.fr", "sfr.fr", "libero.it",
+    "virgilio.it", "alice.it", "telefonica.net", "sapo.pt", "wp.pl", "onet.pl", "interia.pl", "seznam.cz",
+    "abv.bg", "mail.ru", "inbox.ru", "list.ru", "bk.ru", "yandex.ru", "yandex.com", "rambler.ru", "ukr.net",
+    "i.ua", "mynet.com", "walla.co.il", "maktoob.com", "rediffmail.com", "qq.com", "foxmail.com", "163.com",
+    "126.com", "yeah.net", "sina.com", "sohu.com", "aliyun.com", "139.com", "naver.com", "daum.net",
+    "hanmail.net", "kakao.com", "docomo.ne.jp", "ezweb.ne.jp", "softbank.ne.jp", "hinet.net", "bigpond.com",
+    "xtra.co.nz", "webmail.co.za", "mweb.co.za", "uol.com.br", "bol.com.br", "terra.com.br", "comcast.net",
+    "verizon.net", "att.net", "sbcglobal.net", "cox.net", "charter.net", "bellsouth.net", "rogers.com",
+    "shaw.ca", "btinternet.com", "sky.com", "virginmedia.com", "skynet.be", "telenet.be", "ziggo.nl",
+];
 
 /// Where organizations without a domain name of their own often have a page, or a name below one.
 /// A list of our own: the Public Suffix List does not tell hosts from those who sell names.
@@ -28,7 +46,7 @@ pub fn shared_host(name: &DomainName) -> Option<&str> {
             .strip_suffix(**host)
             .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     };
-    let listed = HOSTS.iter().chain(WELL_KNOWN).find(parent).copied();
+    let listed = HOSTS.iter().chain(MAIL_PROVIDERS).find(parent).copied();
     listed.or_else(|| blogspot(unicode))
 }
 
@@ -43,21 +61,6 @@ fn blogspot(name: &str) -> Option<&str> {
         .filter(|(before, _)| before.is_empty() || before.ends_with('.'))
         .map(|(_, host)| host)
         .find(|host| is_ending(&host["blogspot.".len()..]))
-}
-
-/// The address of the page that was typed where a domain name was asked for, if a name that others
-/// use too would lose it.
-///
-/// # Errors
-/// The [`Fault`] of [`Website::parse`]: with the page unsaid, nobody would find the organization.
-pub(super) fn page(typed: &str, name: &DomainName) -> Result<Option<String>, Fault> {
-    let pasted = pasted(typed);
-    let has_path = pasted.split_once(['/', '?']).is_some_and(|(_, path)| !path.is_empty());
-    if shared_host(name).is_none() || !has_path {
-        return Ok(None);
-    }
-    let address = format!("https://{}", pasted.replace(' ', "%20"));
-    Website::parse(&address).map(|website| Some(website.as_str().to_owned()))
 }
 
 #[cfg(test)]
@@ -92,27 +95,5 @@ mod tests {
         ] {
             assert_eq!(shared(own), None, "{own}");
         }
-    }
-
-    #[test]
-    fn a_page_below_a_shared_name_is_not_lost() {
-        let page = |typed: &str| page(typed, &DomainName::parse(typed).unwrap());
-        let group = "https://www.facebook.com/groups/1";
-        for (typed, kept) in [
-            (group, group),
-            ("<https://www.facebook.com/groups/1>", group),
-            ("“www.facebook.com/groups/1”", group),
-            ("Facebook: https://www.facebook.com/groups/1", group),
-            ("facebook.com/Afya Bora", "https://facebook.com/Afya%20Bora"),
-            ("linktr.ee/grupo", "https://linktr.ee/grupo"),
-        ] {
-            assert_eq!(page(typed), Ok(Some(kept.to_owned())), "{typed}");
-        }
-        assert_eq!(page("https://grupo.github.io/"), Ok(None), "nothing is lost");
-        assert_eq!(page("https://example.org/about"), Ok(None), "the name says it all");
-        assert!(
-            page(&format!("facebook.com/{}", "a".repeat(600))).is_err(),
-            "asked about"
-        );
     }
 }

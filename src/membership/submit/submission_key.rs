@@ -3,8 +3,7 @@
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::answers::Answers;
-use super::question::QUESTIONS;
+use super::super::form::{Answers, QUESTIONS};
 
 /// Returns the key of these cleaned answers, sent from this form: a hash of both (UUID version 8).
 #[must_use]

@@ -1,9 +1,9 @@
 //! What was answered to each question: as typed, as checked, or as stored. The same shape all the
 //! way, so that the form, the check page, the emails and the terminal show the same thing.
 
-use super::question::{Field, QUESTIONS};
-use super::unlinked::{mail_address, unlinked};
-use super::wording;
+use super::questions::{Field, QUESTIONS};
+use crate::membership::unlinked::{mail_address, unlinked};
+use crate::membership::wording;
 use crate::values::{DomainName, EmailAddress, text};
 
 /// Answers by question, each a list, since some questions take several.
