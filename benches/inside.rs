@@ -14,7 +14,7 @@ use criterion::Criterion;
 use http_body_util::BodyExt as _;
 use npoc::database::Pool;
 use npoc::mailer::{Email, Mailer, Stamp};
-use npoc::membership::{Answers, Application, NewApplication, Suspicions, check, emails};
+use npoc::membership::{Answers, Application, NewApplication, SpamSigns, check, emails};
 use npoc::outbox::Outbox;
 use npoc::settings::{Purpose, Settings};
 use npoc::web::{Limits, Service, Site};
@@ -91,7 +91,7 @@ fn write(settings: &Settings, application: &Application) -> [Email; 2] {
         receipt_url: format!("{}/membership/received/018f0000", settings.public_url),
         received_at: OffsetDateTime::UNIX_EPOCH,
         earlier: &[],
-        suspicions: &Suspicions::of(application.answers(), None),
+        suspicions: &SpamSigns::of(application.answers(), None),
         hold: None,
     };
     emails(&settings.mail_identity(), application, &occasion).expect("templates render")

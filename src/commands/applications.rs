@@ -157,7 +157,7 @@ fn write_mails(mails: &[EmailStatus], terminal: Terminal, out: &mut impl Write) 
 
 fn write_answers(record: &Record, terminal: Terminal, out: &mut impl Write) -> anyhow::Result<()> {
     let mut above: Option<Group> = None;
-    for (question, answer) in QUESTIONS.iter().zip(record.answers().for_people()) {
+    for (question, answer) in QUESTIONS.iter().zip(record.answers().in_words()) {
         if above.replace(question.group) != Some(question.group) {
             let heading = wording::heading(question.group);
             writeln!(out, "\n{}", terminal.toned(Tone::Heading, heading))?;

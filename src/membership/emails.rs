@@ -7,13 +7,13 @@ use time::macros::format_description;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::doubts::Doubt;
-use super::doubts::Suspicions;
+use super::doubts::SpamSigns;
 use super::findings::{Finding, findings, verdict};
 use super::form::Application;
-use super::form::ForPeople;
 use super::form::{Field, Rule};
 use super::submit::Hold;
 use super::unlinked::{mail_address, unlinked};
+use super::wording::AnswerInWords;
 
 use crate::mailer::{Email, Purpose};
 use crate::values::EmailAddress;
@@ -58,7 +58,7 @@ pub struct NewApplication<'a> {
     /// The same domain's earlier applications, newest first.
     pub earlier: &'a [Earlier],
     /// What looks like spam.
-    pub suspicions: &'a Suspicions,
+    pub suspicions: &'a SpamSigns,
     /// Why the applicant's mail is held, if it is.
     pub hold: Option<Hold>,
 }
@@ -184,13 +184,13 @@ impl StaffEmail<'_> {
     }
 
     /// The stated domain name and the mail addresses stay as they are, so that staff can use them.
-    fn answers(&self) -> impl Iterator<Item = ForPeople> {
-        let safe = |answer: ForPeople| match answer.field.question().rule {
+    fn answers(&self) -> impl Iterator<Item = AnswerInWords> {
+        let safe = |answer: AnswerInWords| match answer.field.question().rule {
             Rule::DomainName => answer,
-            Rule::Email => answer.with_usable_addresses(),
+            Rule::Email => answer.with_usable_address(self.application),
             _ => answer.unlinked(self.application.domain_name()),
         };
-        self.application.answers().for_people().map(safe)
+        self.application.answers().in_words().map(safe)
     }
 
     /// Where the stated domain name leads, for the one link of the mail.
@@ -233,7 +233,7 @@ fn suspicions(news: &NewApplication) -> Finding {
             suspicions.names().join("; ")
         },
     );
-    if suspicions.are_enough() {
+    if suspicions.is_suspected() {
         finding.with_caution("signs of spam")
     } else {
         finding

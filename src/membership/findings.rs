@@ -99,8 +99,8 @@ fn in_words(doubt: &Doubt, own: &DomainName) -> Option<(&'static str, String)> {
                 format!("MIXED within a label of {name}: it may be meant to look like another name"),
             )
         }
-        Doubt::Slip(slip) => {
-            let (given, meant) = (mail_address(&slip.given), mail_address(&slip.meant));
+        Doubt::Typo(typo) => {
+            let (given, meant) = (mail_address(&typo.given), mail_address(&typo.suggestion));
             (SLIPS, format!("{given} (is it {meant}?)"))
         }
         Doubt::OddMailbox { address, .. } => {

@@ -23,10 +23,10 @@ pub use applications::{
     records, release,
 };
 pub use digest::owe_digests;
-pub use doubts::{Doubt, Slip, Suspicions, without_slip};
+pub use doubts::{Doubt, SpamSigns, Typo, with_suggestion};
 pub use emails::{Earlier, MailIdentity, NewApplication, emails, in_utc};
 pub use findings::{Finding, findings, verdict};
-pub use form::{Answers, Application, Field, ForPeople, Group, Problem, QUESTIONS, Question, Rule, check};
+pub use form::{Answers, Application, Field, Group, Problem, QUESTIONS, Question, Rule, Value, check};
 pub use report::{owe_report, take_back_reports};
 pub use retention::{
     Announced, Erase, announced, count_older_than, erase, erase_announced, erase_older_than, is_anything_announced,
@@ -34,3 +34,4 @@ pub use retention::{
 pub use search::Search;
 pub use search_index::{index_all, index_for_search};
 pub use submit::{Hold, Intake, Place, Submission, submission_key};
+pub use wording::AnswerInWords;

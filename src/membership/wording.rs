@@ -2,9 +2,9 @@
 //! In one place, so that it can be read as a whole and said in another language one day.
 
 use super::doubts::Doubt;
-use super::form::Problem;
-use super::form::{Field, Field as F, Group, Rule};
-use crate::values::{Country, DomainFault, EmailFault, Fault};
+use super::form::{Answers, Application, Field, Field as F, Group, Problem, QUESTIONS, Rule};
+use super::unlinked::{mail_address, unlinked};
+use crate::values::{Country, DomainFault, DomainName, EmailFault, Fault, text};
 
 /// What is shown in the place of an answer.
 pub const NOT_PROVIDED: &str = "Not provided";
@@ -342,4 +342,60 @@ fn sentence_case(thing: &str) -> String {
     letters
         .next()
         .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+impl Answers {
+    /// Returns each question with its answer in the words of the form, in form order.
+    pub fn in_words(&self) -> impl Iterator<Item = AnswerInWords> {
+        QUESTIONS.iter().map(|question| AnswerInWords {
+            field: question.field,
+            label: label(question.field),
+            lines: lines(self, question.field),
+        })
+    }
+}
+
+/// Returns the lines of an answer. A box that was left empty is an answer too.
+fn lines(answers: &Answers, field: Field) -> Vec<String> {
+    if let Some(unticked) = unticked(field).filter(|_| answers.all(field).is_empty()) {
+        return vec![unticked.to_owned()];
+    }
+    let words = answers.all(field).iter().map(|given| answer(field, given));
+    words
+        .flat_map(|answer| answer.lines().map(str::to_owned).collect::<Vec<_>>())
+        .collect()
+}
+
+/// A question and its answer as a person reads them.
+pub struct AnswerInWords {
+    /// The question.
+    pub field: Field,
+    /// The label of the question.
+    pub label: &'static str,
+    /// The lines of the answer; empty if there is no answer.
+    pub lines: Vec<String>,
+}
+
+impl AnswerInWords {
+    /// Breaks everything that a mail program makes a link of, except addresses of this domain.
+    #[must_use]
+    pub fn unlinked(mut self, own: &DomainName) -> Self {
+        for line in &mut self.lines {
+            *line = unlinked(line, Some(own));
+        }
+        self
+    }
+
+    /// Writes an email address so that staff can use it, unless a program could take it for a web page.
+    #[must_use]
+    pub fn with_usable_address(mut self, application: &Application) -> Self {
+        self.lines = application.email(self.field).map(mail_address).into_iter().collect();
+        self
+    }
+
+    /// Returns whether the answer is a phone number without words.
+    #[must_use]
+    pub fn is_number(&self) -> bool {
+        self.field == Field::RepresentativePhone && self.lines.iter().all(|line| text::is_number(line))
+    }
 }

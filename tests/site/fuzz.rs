@@ -11,7 +11,7 @@ use futures_util::TryStreamExt as _;
 use lettre::Message;
 use mail_parser::{HeaderName, MessageParser};
 use npoc::mailer::{Email, Mailer, Purpose, Stamp};
-use npoc::membership::{self, Answers, Application, Filter, NewApplication, QUESTIONS, Question, Rule, Suspicions};
+use npoc::membership::{self, Answers, Application, Filter, NewApplication, QUESTIONS, Question, Rule, SpamSigns};
 use npoc::settings::Settings;
 use npoc::values::{DomainName, EmailAddress, Website, text};
 use time::OffsetDateTime;
@@ -298,7 +298,7 @@ fn whatever_is_accepted_makes_two_letters_with_every_word_and_no_header_more() {
             receipt_url: "https://npoc.org/membership/received/018f0000".into(),
             received_at: OffsetDateTime::UNIX_EPOCH,
             earlier: &[],
-            suspicions: &Suspicions::of(application.answers(), None),
+            suspicions: &SpamSigns::of(application.answers(), None),
             hold: None,
         };
         for letter in membership::emails(&SETTINGS.mail_identity(), &application, &occasion).unwrap() {

@@ -11,7 +11,7 @@ async fn the_staff_mail_shows_every_answer_under_its_label_and_not_provided_wher
     site.deliver_all().await;
     let (staff, _) = site.mails(&reference);
     let mut rest = staff.text.as_str();
-    for question in &QUESTIONS {
+    for question in QUESTIONS {
         let label = wording::label(question.field);
         let (_, after) = rest
             .split_once(&format!("\n{label}\n"))

@@ -1,59 +1,58 @@
-//! Finds what is doubtful about an application that keeps every rule. The check page, the staff mail and the terminal all
-//! show these doubts. Nothing is refused for one.
+//! Finds what is doubtful about an application that keeps every rule. The check page, the staff email and the terminal
+//! show these doubts. No application is refused for one.
 
 mod spam;
 mod typos;
 
 use std::collections::HashSet;
 
-use super::form::{Application, Field, check, emails};
+use super::form::{Application, Field};
 use crate::values::shared_domains::shared_host;
 use crate::values::{DomainName, EmailAddress};
-pub use spam::Suspicions;
-pub use typos::Slip;
-use typos::slips;
+pub use spam::SpamSigns;
+pub use typos::{Typo, with_suggestion};
 
-/// One thing that somebody should look at.
+/// Something that a person should look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Doubt {
-    /// A mail address looks like another that is likelier.
-    Slip(Slip),
-    /// A mailbox holds characters that a keyboard hardly meant, and no likelier one is known.
+    /// An email address is close to a likelier one.
+    Typo(Typo),
+    /// A mailbox holds characters that were probably not meant, and no likelier mailbox is known.
     OddMailbox {
-        /// The question it answers.
+        /// The question.
         field: Field,
-        /// As given.
+        /// The address as given.
         address: EmailAddress,
     },
-    /// A mailbox has more than the 64 octets that every server takes.
+    /// A mailbox has more than the 64 octets that every server accepts.
     LongMailbox {
-        /// The question it answers.
+        /// The question.
         field: Field,
-        /// As given.
+        /// The address as given.
         address: EmailAddress,
     },
-    /// A domain name mixes scripts within a label, so that it may look like another.
+    /// A label of a domain name mixes scripts, so the name may look like another.
     MixedScripts {
-        /// The first question that it answers.
+        /// The first question that has this name in its answer.
         field: Field,
-        /// As people read it and as the DNS has it.
+        /// The name, in Unicode and in ASCII.
         name: DomainName,
     },
-    /// A domain name has an ending that this site does not know.
+    /// A domain name has an ending that the site does not know.
     UnknownEnding {
-        /// The first question that it answers.
+        /// The first question that has this name in its answer.
         field: Field,
-        /// In Unicode.
+        /// The name in Unicode.
         name: String,
     },
-    /// Others use the organization's domain name too.
+    /// The domain name of the organization is shared with others.
     SharedDomain {
-        /// The part that is theirs.
+        /// The shared part of the name.
         host: String,
     },
-    /// The organization is not registered, by its own answer.
+    /// The organization says that it is not registered.
     NotRegistered,
-    /// The organization selected this, which may keep it from joining.
+    /// The organization selected this reason, which may keep it from joining.
     NotEligible(String),
 }
 
@@ -61,67 +60,61 @@ impl Doubt {
     /// Finds all doubts about an application, in the order in which the check page asks about them.
     #[must_use]
     pub fn all(application: &Application) -> Vec<Self> {
-        let slips = slips(application.answers(), application.domain_name());
-        let asked: Vec<Field> = slips.iter().map(|slip| slip.field).collect();
-        let mut doubts: Vec<Self> = slips.into_iter().map(Self::Slip).collect();
-        doubts.extend(of_mailboxes(application, &asked));
-        doubts.extend(of_names(application, &asked));
-        doubts.extend(of_eligibility(application));
+        let typos: Vec<Typo> = Typo::all(application).collect();
+        let asked: Vec<Field> = typos.iter().map(|typo| typo.field).collect();
+        let mut doubts: Vec<Self> = typos.into_iter().map(Self::Typo).collect();
+        doubts.extend(mailbox_doubts(application, &asked));
+        doubts.extend(name_doubts(application, &asked));
+        doubts.extend(eligibility_doubts(application));
         doubts
     }
 }
 
-/// Returns the same application with the likelier address in place of a slip; unchanged where there is no slip at that question.
-#[must_use]
-pub fn without_slip(application: Application, field: Field) -> Application {
-    let slips = slips(application.answers(), application.domain_name());
-    let Some(slip) = slips.into_iter().find(|slip| slip.field == field && !slip.is_twin) else {
-        return application;
-    };
-    let mut answers = application.answers().clone();
-    answers.set_one(field, Some(slip.meant.to_string()));
-    check(&answers).unwrap_or(application)
+/// Finds odd and long mailboxes. An address with a likely typo is not also odd.
+fn mailbox_doubts(application: &Application, asked: &[Field]) -> impl Iterator<Item = Doubt> {
+    let is_odd = |field: Field, address: &EmailAddress| address.is_doubtful() && !asked.contains(&field);
+    let odd = application
+        .emails()
+        .filter(move |(field, address)| is_odd(*field, address));
+    let long = application.emails().filter(|(_, address)| address.is_long());
+    let odd = odd.map(|(field, address)| Doubt::OddMailbox {
+        field,
+        address: address.clone(),
+    });
+    odd.chain(long.map(|(field, address)| Doubt::LongMailbox {
+        field,
+        address: address.clone(),
+    }))
 }
 
-/// A likely slip is asked about already.
-fn of_mailboxes(application: &Application, asked: &[Field]) -> impl Iterator<Item = Doubt> {
-    let odd = emails(application.answers()).filter(|(field, address)| address.is_doubtful() && !asked.contains(field));
-    let long = emails(application.answers()).filter(|(_, address)| address.is_long());
-    odd.map(|(field, address)| Doubt::OddMailbox { field, address })
-        .chain(long.map(|(field, address)| Doubt::LongMailbox { field, address }))
-}
-
-/// Of the organization's domain and those of the mail addresses, each once.
-fn of_names(application: &Application, asked: &[Field]) -> Vec<Doubt> {
-    let own = (Field::DomainName, application.domain_name().clone());
-    let others = emails(application.answers()).map(|(field, address)| (field, address.domain().clone()));
+/// Finds doubts about the domain name and about the domains of the email addresses. Each name counts once.
+fn name_doubts(application: &Application, asked: &[Field]) -> Vec<Doubt> {
+    let own = (Field::DomainName, application.domain_name());
+    let others = application.emails().map(|(field, address)| (field, address.domain()));
     let mut seen = HashSet::new();
-    let names: Vec<(Field, DomainName)> = std::iter::once(own)
+    let names: Vec<(Field, &DomainName)> = std::iter::once(own)
         .chain(others)
-        .filter(|(field, name)| !asked.contains(field) && seen.insert(name.ascii().to_owned()))
+        .filter(|(field, name)| !asked.contains(field) && seen.insert(name.ascii()))
         .collect();
     let mixed = names.iter().filter(|(_, name)| name.mixes_scripts());
     let unknown = names.iter().filter(|(_, name)| !name.has_known_ending());
-    mixed
-        .map(|(field, name)| Doubt::MixedScripts {
-            field: *field,
-            name: name.clone(),
-        })
-        .chain(unknown.map(|(field, name)| Doubt::UnknownEnding {
-            field: *field,
-            name: name.unicode().to_owned(),
-        }))
-        .collect()
+    let mixed = mixed.map(|&(field, name)| Doubt::MixedScripts {
+        field,
+        name: name.clone(),
+    });
+    let unknown = unknown.map(|&(field, name)| Doubt::UnknownEnding {
+        field,
+        name: name.unicode().to_owned(),
+    });
+    mixed.chain(unknown).collect()
 }
 
-fn of_eligibility(application: &Application) -> impl Iterator<Item = Doubt> {
+fn eligibility_doubts(application: &Application) -> impl Iterator<Item = Doubt> {
     let answers = application.answers();
-    let is_registered = answers.is_yes(Field::Registered);
+    let not_registered = (!answers.is_yes(Field::Registered)).then_some(Doubt::NotRegistered);
     let shared = shared_host(application.domain_name());
+    let shared = shared.map(|host| Doubt::SharedDomain { host: host.to_owned() });
     let selected = answers.all(Field::NotEligible).iter().cloned();
-    (!is_registered)
-        .then_some(Doubt::NotRegistered)
-        .into_iter()
-        .chain(shared.map(|host| Doubt::SharedDomain { host: host.to_owned() }))
-        .chain(selected.map(Doubt::NotEligible))
+    let not_eligible = selected.map(Doubt::NotEligible);
+    not_registered.into_iter().chain(shared).chain(not_eligible)
 }

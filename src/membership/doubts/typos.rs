@@ -1,109 +1,121 @@
-//! Mail addresses that look like slips of the hand: `ann@gmial.com`. Only asked about, never refused:
-//! the domain may well exist. A wrong question costs a glance, a wrong address costs every answer.
+//! Finds email addresses that look like typing mistakes, such as `ann@gmial.com`. The check page asks about them and
+//! refuses none, because the domain may exist. A wrong question costs a glance; a wrong address costs every answer.
 
-use super::super::form::{Answers, Field, emails};
+use super::super::form::{Application, Field};
 use crate::values::shared_domains::{MAIL_PROVIDERS, shared_host};
 use crate::values::{DomainName, EmailAddress};
 
-/// An address that is one slip away from another that is likelier.
+/// An email address that is close to a likelier one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Slip {
-    /// The question it answers.
+pub struct Typo {
+    /// The question.
     pub field: Field,
-    /// As given.
+    /// The address as given.
     pub given: EmailAddress,
-    /// As it was probably meant.
-    pub meant: EmailAddress,
-    /// Whether it is near the organization's own domain, so that the slip may be in that as well.
-    pub is_near_own: bool,
-    /// Whether only the ending is another, as of an organization that has two names: then neither is likelier.
-    pub is_twin: bool,
+    /// The likelier address.
+    pub suggestion: EmailAddress,
+    /// Whether the address is close to the organization's domain name, so that name may be the wrong one.
+    pub is_near_own_domain: bool,
+    /// Whether only the ending differs from the organization's domain name. Then neither address is likelier.
+    pub same_name_other_ending: bool,
 }
 
-/// The likely slips among the addresses of an application, in form order.
-pub(super) fn slips(answers: &Answers, own_domain: &DomainName) -> Vec<Slip> {
-    emails(answers)
-        .filter_map(|(field, given)| slip(field, given, own_domain))
-        .collect()
+impl Typo {
+    /// Finds the likely typos among the email addresses of an application, in form order.
+    pub(super) fn all(application: &Application) -> impl Iterator<Item = Self> {
+        let own = application.domain_name();
+        let emails = application.emails();
+        emails.filter_map(move |(field, given)| Self::find(field, given, own))
+    }
+
+    fn find(field: Field, given: &EmailAddress, own: &DomainName) -> Option<Self> {
+        let likely_domain = likely_domain(given.domain(), own);
+        let respelled = given.likely();
+        if likely_domain.is_none() && respelled.is_none() {
+            return None;
+        }
+        let domain = likely_domain.unwrap_or(given.domain().unicode());
+        let mailbox = respelled.as_ref().unwrap_or(given).mailbox();
+        let suggestion = EmailAddress::parse(&format!("{mailbox}@{domain}")).ok()?;
+        let is_near_own_domain = likely_domain == Some(own.registered());
+        let distance = distance_within(given.domain().unicode(), own.registered());
+        (suggestion != *given).then(|| Self {
+            field,
+            given: given.clone(),
+            suggestion,
+            is_near_own_domain,
+            same_name_other_ending: is_near_own_domain && distance.is_none(),
+        })
+    }
 }
 
-fn slip(field: Field, given: EmailAddress, own_domain: &DomainName) -> Option<Slip> {
-    let likelier = likelier(given.domain(), own_domain);
-    let domain = likelier.unwrap_or(given.domain().unicode());
-    let respelled = given.likely();
-    let mailbox = respelled.as_ref().unwrap_or(&given).mailbox();
-    let meant = EmailAddress::parse(&format!("{mailbox}@{domain}")).ok()?;
-    let is_near_own = likelier == Some(own_domain.registered());
-    let is_twin = is_near_own && near(given.domain().unicode(), own_domain.registered()).is_none();
-    (meant != given).then_some(Slip {
-        field,
-        given,
-        meant,
-        is_near_own,
-        is_twin,
-    })
+/// Replaces the email address at this question by its suggestion, if there is a likelier address.
+#[must_use]
+pub fn with_suggestion(application: Application, field: Field) -> Application {
+    let typo = Typo::all(&application).find(|typo| typo.field == field && !typo.same_name_other_ending);
+    match typo {
+        Some(typo) => application.with_email(field, typo.suggestion),
+        None => application,
+    }
 }
 
-/// The domain that was probably meant, if it is another: the organization's own before all others,
-/// then the nearest of the well-known ones.
-fn likelier<'a>(given: &DomainName, own: &'a DomainName) -> Option<&'a str> {
+/// Returns the domain that was probably meant, if it differs: the organization's own first, then the closest mail provider.
+fn likely_domain<'a>(given: &DomainName, own: &'a DomainName) -> Option<&'a str> {
     let is_own = given.is_within(own) || own.is_within(given);
     if is_own || MAIL_PROVIDERS.contains(&given.unicode()) {
         return None;
     }
     let registered = own.registered();
-    // Nobody has mail at a name that is a host's. A name of mixed scripts may be a look-alike, and the address the right one.
+    // A shared host has no mailboxes of the organization. A name of mixed scripts may be the wrong one of the two.
     let may_be_meant = shared_host(own).is_none() && !own.mixes_scripts();
-    let is_near_own = may_be_meant && (near(given.unicode(), registered).is_some() || is_twin(given, own));
-    is_near_own.then_some(registered).or_else(|| {
-        let near = MAIL_PROVIDERS
-            .iter()
-            .filter_map(|known| Some((near(given.unicode(), known)?, *known)));
-        near.min_by_key(|(slips, _)| *slips).map(|(_, known)| known)
-    })
+    let is_near = || distance_within(given.unicode(), registered).is_some() || same_name_other_ending(given, own);
+    if may_be_meant && is_near() {
+        return Some(registered);
+    }
+    let distance = |provider: &&'static str| Some((distance_within(given.unicode(), provider)?, *provider));
+    let near = MAIL_PROVIDERS.iter().filter_map(distance);
+    near.min_by_key(|(distance, _)| *distance).map(|(_, provider)| provider)
 }
 
-/// The same name registered under another ending. Many organizations have two; others mistake their
-/// own.
-fn is_twin(given: &DomainName, own: &DomainName) -> bool {
+/// Returns whether both are one name with different endings. Many organizations have two; others mistype theirs.
+fn same_name_other_ending(given: &DomainName, own: &DomainName) -> bool {
     let name = |domain: &DomainName| domain.registered().split('.').next().map(str::to_owned);
     name(given) == name(own) && given.registered() != own.registered()
 }
 
-/// How many slips apart they are, in the name, in the ending, or in both: `gmial.com`, `gmail.con`,
-/// `gmial.con`. Nothing where that is too many.
-fn near(given: &str, known: &str) -> Option<usize> {
+/// Returns the number of typing mistakes between two domains, in the name, in the ending, or in both: `gmial.com`,
+/// `gmail.con`, `gmial.con`. Returns `None` if there are too many.
+fn distance_within(given: &str, known: &str) -> Option<usize> {
     let (name, ending) = given.split_once('.')?;
     let (known_name, known_ending) = known.split_once('.')?;
-    let most = slips_in_a_name(known_name);
-    // Each slip makes a name longer or shorter by one letter at most.
+    let most = most_mistakes(known_name);
+    // Each mistake changes the length of a name by one letter at most.
     if name.chars().count().abs_diff(known_name.chars().count()) > most {
         return None;
     }
-    let slips = distance(name, known_name);
-    let is_near = slips <= most && is_ending_near(ending, known_ending);
-    is_near.then(|| slips + distance(ending, known_ending))
+    let in_name = distance(name, known_name);
+    let is_near = in_name <= most && is_ending_near(ending, known_ending);
+    is_near.then(|| in_name + distance(ending, known_ending))
 }
 
-/// At most one slip, and none in a label of two letters: those are countries, and one letter away
-/// lies another country.
+/// Allows one mistake, and none in a label of two letters: those are countries, and one letter makes another country.
 fn is_ending_near(given: &str, known: &str) -> bool {
-    let slips = |(label, known): (&str, &str)| match distance(label, known) {
+    let mistakes = |(label, known): (&str, &str)| match distance(label, known) {
         0 => 0,
         _ if known.len() <= 2 => usize::MAX,
-        slips => slips,
+        mistakes => mistakes,
     };
     let labels = given.split('.').zip(known.split('.'));
-    given.split('.').count() == known.split('.').count() && labels.map(slips).fold(0, usize::saturating_add) <= 1
+    given.split('.').count() == known.split('.').count() && labels.map(mistakes).fold(0, usize::saturating_add) <= 1
 }
 
-/// One slip is a letter too many, too few, another, or two that changed places.
+/// Counts typing mistakes: a letter too many, too few, another letter, or two that changed places.
 fn distance(given: &str, known: &str) -> usize {
     strsim::osa_distance(given, known)
 }
 
-/// Short names have too many real neighbors (live, love; aol, abl); long ones have room for two.
-fn slips_in_a_name(name: &str) -> usize {
+/// Returns how many mistakes a name may have. Short names have too many real neighbors, such as live and love.
+fn most_mistakes(name: &str) -> usize {
     match name.chars().count() {
         ..5 => 0,
         5..9 => 1,
@@ -115,14 +127,14 @@ fn slips_in_a_name(name: &str) -> usize {
 mod tests {
     use super::*;
 
-    fn meant(given: &str) -> Option<String> {
+    fn suggested(given: &str) -> Option<String> {
         let own = DomainName::parse("afyabora.or.ke").unwrap();
         let given = EmailAddress::parse(&format!("ann@{given}")).unwrap();
-        likelier(given.domain(), &own).map(str::to_owned)
+        likely_domain(given.domain(), &own).map(str::to_owned)
     }
 
     #[test]
-    fn a_likely_slip_is_seen_with_what_was_meant() {
+    fn a_likely_typo_has_a_suggestion() {
         for (given, likely) in [
             ("gmial.com", "gmail.com"),
             ("gmai.com", "gmail.com"),
@@ -171,12 +183,12 @@ mod tests {
             ("ymail.co", "ymail.com"),
             ("mail.co", "mail.com"),
         ] {
-            assert_eq!(meant(given).as_deref(), Some(likely), "{given}");
+            assert_eq!(suggested(given).as_deref(), Some(likely), "{given}");
         }
     }
 
     #[test]
-    fn a_real_neighbor_is_not_asked_about() {
+    fn a_real_neighbor_is_no_typo() {
         for given in MAIL_PROVIDERS.iter().copied().chain([
             "afyabora.or.ke",
             "mail.afyabora.or.ke",
@@ -207,23 +219,27 @@ mod tests {
             "مثال.إختبار",
             "xn--r8jz45g.xn--zckzah",
         ]) {
-            assert_eq!(meant(given), None, "{given}");
+            assert_eq!(suggested(given), None, "{given}");
         }
     }
 
     #[test]
-    fn ones_own_name_is_the_one_that_was_registered_and_never_a_hosts() {
-        let meant = |given: &str, own: &str| {
+    fn only_the_registered_name_is_suggested_never_a_shared_host() {
+        let suggested = |given: &str, own: &str| {
             let given = EmailAddress::parse(&format!("ann@{given}")).unwrap();
-            likelier(given.domain(), &DomainName::parse(own).unwrap()).map(str::to_owned)
+            likely_domain(given.domain(), &DomainName::parse(own).unwrap()).map(str::to_owned)
         };
-        assert_eq!(meant("grupo.org", "grupo.github.io"), None);
-        assert_eq!(meant("alumni.harvard.edu", "alumni.example.org"), None);
-        assert_eq!(meant("www2.bar.org", "www2.foo.org"), None);
-        assert_eq!(meant("mail.ch", "mail.example.org"), None);
-        assert_eq!(meant("example.org", "exаmple.org"), None, "a Cyrillic а in one's own");
+        assert_eq!(suggested("grupo.org", "grupo.github.io"), None);
+        assert_eq!(suggested("alumni.harvard.edu", "alumni.example.org"), None);
+        assert_eq!(suggested("www2.bar.org", "www2.foo.org"), None);
+        assert_eq!(suggested("mail.ch", "mail.example.org"), None);
         assert_eq!(
-            meant("afybora.org", "kenya.afyabora.org").as_deref(),
+            suggested("example.org", "exаmple.org"),
+            None,
+            "a Cyrillic а in one's own"
+        );
+        assert_eq!(
+            suggested("afybora.org", "kenya.afyabora.org").as_deref(),
             Some("afyabora.org")
         );
     }

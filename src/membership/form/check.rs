@@ -1,7 +1,8 @@
-//! From what was typed to an application, or to all its problems at once in form order.
+//! Makes an application of what was typed, or finds all its problems at once, in form order.
 
-use super::answers::Answers;
-use super::questions::{Field, QUESTIONS, Question, Rule};
+use std::collections::BTreeMap;
+
+use super::{Answers, Field, QUESTIONS, Value};
 use crate::values::domain_name::pasted;
 use crate::values::shared_domains::shared_host;
 use crate::values::{Country, DomainName, EmailAddress, Fault, Website};
@@ -11,63 +12,79 @@ use crate::values::{Country, DomainName, EmailAddress, Fault, Website};
 pub struct Application {
     answers: Answers,
     domain_name: DomainName,
-    representative_email: EmailAddress,
+    website: Option<Website>,
     country: Country,
+    representative_email: EmailAddress,
+    alternate_email: Option<EmailAddress>,
 }
 
-/// An answer that was not taken.
+/// An answer that breaks a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// To which question.
+    /// The question.
     pub field: Field,
-    /// Why.
+    /// The broken rule.
     pub fault: Fault,
 }
 
-/// The mail addresses among the answers, in form order.
-pub(in crate::membership) fn emails(answers: &Answers) -> impl Iterator<Item = (Field, EmailAddress)> {
-    let is_email = |question: &&Question| question.rule == Rule::Email;
-    let address = |question: &Question| Some((question.field, EmailAddress::parse(answers.one(question.field)?).ok()?));
-    QUESTIONS.iter().filter(is_email).filter_map(address)
+impl Problem {
+    fn missing(field: Field) -> Self {
+        let fault = Fault::Missing;
+        Self { field, fault }
+    }
 }
 
-/// Judges every answer before it says anything.
+/// The parsed answers, without empty ones.
+type Values = BTreeMap<Field, Value>;
+
+/// Checks every answer. Each is parsed once; the application keeps the parsed values.
 ///
 /// # Errors
-/// All problems, in form order; never empty.
+/// Returns all problems in form order, at least one.
 pub fn check(typed: &Answers) -> Result<Application, Vec<Problem>> {
-    let mut clean = Answers::default();
-    let mut problems = Vec::new();
-    for question in &QUESTIONS {
-        match question.check(typed.all(question.field)) {
-            Ok(answer) => clean.set(question.field, answer),
-            Err(fault) => problems.push(Problem {
-                field: question.field,
-                fault,
-            }),
-        }
+    let (mut values, mut problems) = parse_all(typed);
+    if !is_refused(&problems, Field::Website) {
+        problems.extend(keep_page(&mut values, typed));
     }
-    if !problems.iter().any(|problem| problem.field == Field::Website) {
-        problems.extend(keep_the_page(&mut clean, typed));
-    }
-    problems.extend(half_an_alternate(&clean, &problems));
+    let is_given = |field| values.contains_key(&field) || is_refused(&problems, field);
+    let missing = missing_half_of_alternate(is_given);
+    problems.extend(missing);
     problems.sort_by_key(|problem| problem.field);
     if problems.is_empty() {
-        Application::of(clean)
+        Application::of(values)
     } else {
         Err(problems)
     }
 }
 
-/// What was typed as the domain name goes to the website, where the name alone would lose it.
-fn keep_the_page(clean: &mut Answers, typed: &Answers) -> Option<Problem> {
-    let name = DomainName::parse(clean.one(Field::DomainName)?).ok()?;
-    if clean.one(Field::Website).is_some() {
+fn parse_all(typed: &Answers) -> (Values, Vec<Problem>) {
+    let (mut values, mut problems) = (Values::new(), Vec::new());
+    for question in QUESTIONS {
+        let field = question.field;
+        match question.parse(typed.all(field)) {
+            Ok(Value::Empty) => {}
+            Ok(value) => drop(values.insert(field, value)),
+            Err(fault) => problems.push(Problem { field, fault }),
+        }
+    }
+    (values, problems)
+}
+
+fn is_refused(problems: &[Problem], field: Field) -> bool {
+    problems.iter().any(|problem| problem.field == field)
+}
+
+/// Stores the page that was typed as the domain name as the website, if the name alone would lose it.
+fn keep_page(values: &mut Values, typed: &Answers) -> Option<Problem> {
+    let Some(Value::DomainName(name)) = values.get(&Field::DomainName) else {
+        return None;
+    };
+    if values.contains_key(&Field::Website) {
         return None;
     }
-    match page(typed.one(Field::DomainName)?, &name) {
+    match page(typed.one(Field::DomainName)?, name) {
         Ok(page) => {
-            clean.set_one(Field::Website, page);
+            values.extend(page.map(|page| (Field::Website, Value::Website(page))));
             None
         }
         Err(fault) => Some(Problem {
@@ -77,71 +94,103 @@ fn keep_the_page(clean: &mut Answers, typed: &Answers) -> Option<Problem> {
     }
 }
 
-/// The address of the page that was typed where a domain name was asked for, if a name that others
-/// use too would lose it.
+/// Returns the address of the page that was typed as a domain name, if others share that name.
 ///
 /// # Errors
-/// The [`Fault`] of [`Website::parse`]: with the page unsaid, nobody would find the organization.
-fn page(typed: &str, name: &DomainName) -> Result<Option<String>, Fault> {
+/// Returns the [`Fault`] of [`Website::parse`]: without the page, staff could not find the organization.
+fn page(typed: &str, name: &DomainName) -> Result<Option<Website>, Fault> {
     let pasted = pasted(typed);
     let has_path = pasted.split_once(['/', '?']).is_some_and(|(_, path)| !path.is_empty());
     if shared_host(name).is_none() || !has_path {
         return Ok(None);
     }
-    let address = format!("https://{}", pasted.replace(' ', "%20"));
-    Website::parse(&address).map(|website| Some(website.as_str().to_owned()))
+    Website::parse(&format!("https://{}", pasted.replace(' ', "%20"))).map(Some)
 }
 
-/// An alternate has a name and an address, or there is none. Judged after cleaning, since what is
-/// invisible is no answer; an answer that was refused for itself is not missing as well.
-fn half_an_alternate(clean: &Answers, problems: &[Problem]) -> Option<Problem> {
-    let is_given = |field| clean.one(field).is_some() || problems.iter().any(|problem| problem.field == field);
-    let missing = match (is_given(Field::AlternateName), is_given(Field::AlternateEmail)) {
-        (true, false) => Field::AlternateEmail,
-        (false, true) => Field::AlternateName,
-        _ => return None,
-    };
-    Some(Problem {
-        field: missing,
-        fault: Fault::Missing,
-    })
+/// Requires both name and address of an alternate, or neither. A refused answer counts as given.
+fn missing_half_of_alternate(is_given: impl Fn(Field) -> bool) -> Option<Problem> {
+    match (is_given(Field::AlternateName), is_given(Field::AlternateEmail)) {
+        (true, false) => Some(Problem::missing(Field::AlternateEmail)),
+        (false, true) => Some(Problem::missing(Field::AlternateName)),
+        _ => None,
+    }
 }
 
 impl Application {
-    fn of(answers: Answers) -> Result<Self, Vec<Problem>> {
-        let text = |field| answers.one(field).unwrap_or_default();
-        let refused = |field| move |fault| vec![Problem { field, fault }];
+    fn of(mut values: Values) -> Result<Self, Vec<Problem>> {
+        let mut answers = Answers::default();
+        for (field, value) in &values {
+            answers.set(*field, value.texts());
+        }
+        let mut take = |field| values.remove(&field);
+        let missing = |field| move || vec![Problem::missing(field)];
+        let domain_name = take(Field::DomainName).and_then(Value::into_domain_name);
+        let representative_email = take(Field::RepresentativeEmail).and_then(Value::into_email);
+        let country = take(Field::Country).and_then(Value::into_country);
         Ok(Self {
-            domain_name: DomainName::parse(text(Field::DomainName)).map_err(refused(Field::DomainName))?,
-            representative_email: EmailAddress::parse(text(Field::RepresentativeEmail))
-                .map_err(refused(Field::RepresentativeEmail))?,
-            country: Country::parse(text(Field::Country)).map_err(refused(Field::Country))?,
             answers,
+            domain_name: domain_name.ok_or_else(missing(Field::DomainName))?,
+            website: take(Field::Website).and_then(Value::into_website),
+            country: country.ok_or_else(missing(Field::Country))?,
+            representative_email: representative_email.ok_or_else(missing(Field::RepresentativeEmail))?,
+            alternate_email: take(Field::AlternateEmail).and_then(Value::into_email),
         })
     }
 
-    /// The cleaned answers.
+    /// Returns the cleaned answers.
     #[must_use]
     pub fn answers(&self) -> &Answers {
         &self.answers
     }
 
-    /// The organization's domain name.
+    /// Returns the domain name of the organization.
     #[must_use]
     pub fn domain_name(&self) -> &DomainName {
         &self.domain_name
     }
 
-    /// Where a reply goes.
+    /// Returns the website, if the organization gave one.
+    #[must_use]
+    pub fn website(&self) -> Option<&Website> {
+        self.website.as_ref()
+    }
+
+    /// Returns the country or territory of the organization.
+    #[must_use]
+    pub fn country(&self) -> Country {
+        self.country
+    }
+
+    /// Returns the email address of the representative.
     #[must_use]
     pub fn representative_email(&self) -> &EmailAddress {
         &self.representative_email
     }
 
-    /// Where the organization is registered.
+    /// Returns all email addresses with their questions, in form order.
+    pub fn emails(&self) -> impl Iterator<Item = (Field, &EmailAddress)> {
+        let alternate = self.alternate_email.as_ref();
+        std::iter::once((Field::RepresentativeEmail, &self.representative_email))
+            .chain(alternate.map(|address| (Field::AlternateEmail, address)))
+    }
+
+    /// Returns the email address that answers this question.
     #[must_use]
-    pub fn country(&self) -> Country {
-        self.country
+    pub fn email(&self, field: Field) -> Option<&EmailAddress> {
+        self.emails().find(|(of, _)| *of == field).map(|(_, address)| address)
+    }
+
+    /// Replaces the email address that answers this question, if there is one.
+    #[must_use]
+    pub(in crate::membership) fn with_email(mut self, field: Field, address: EmailAddress) -> Self {
+        let answer = Some(address.to_string());
+        match field {
+            Field::RepresentativeEmail => self.representative_email = address,
+            Field::AlternateEmail => self.alternate_email = Some(address),
+            _ => return self,
+        }
+        self.answers.set_one(field, answer);
+        self
     }
 }
 
@@ -151,7 +200,10 @@ mod tests {
 
     #[test]
     fn a_page_below_a_shared_name_is_not_lost() {
-        let page = |typed: &str| page(typed, &DomainName::parse(typed).unwrap());
+        let page = |typed: &str| {
+            let page = page(typed, &DomainName::parse(typed).unwrap());
+            page.map(|page| page.map(|page| page.as_str().to_owned()))
+        };
         let group = "https://www.facebook.com/groups/1";
         for (typed, kept) in [
             (group, group),
@@ -165,9 +217,7 @@ mod tests {
         }
         assert_eq!(page("https://grupo.github.io/"), Ok(None), "nothing is lost");
         assert_eq!(page("https://example.org/about"), Ok(None), "the name says it all");
-        assert!(
-            page(&format!("facebook.com/{}", "a".repeat(600))).is_err(),
-            "asked about"
-        );
+        let too_long = format!("facebook.com/{}", "a".repeat(600));
+        assert!(page(&too_long).is_err(), "the applicant is asked");
     }
 }

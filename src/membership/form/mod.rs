@@ -4,7 +4,6 @@ mod answers;
 mod check;
 mod questions;
 
-pub use answers::{Answers, ForPeople};
-pub(super) use check::emails;
+pub use answers::Answers;
 pub use check::{Application, Problem, check};
-pub use questions::{Field, Group, QUESTIONS, Question, Rule};
+pub use questions::{Field, Group, QUESTIONS, Question, Rule, Value};

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Uuid;
 
 use super::super::applications::Receipt;
-use super::super::doubts::Suspicions;
+use super::super::doubts::SpamSigns;
 use super::super::emails::{MailIdentity, NewApplication, emails};
 use super::super::form::Application;
 use super::super::form::Field as F;
@@ -97,7 +97,7 @@ struct Besides {
 struct Prepared<'a> {
     submission: &'a Submission,
     receipt: Receipt,
-    suspicions: Suspicions,
+    suspicions: SpamSigns,
 }
 
 /// Stores applications and owes both mails of each: of one whose key has stored an application before, nothing.
@@ -199,7 +199,7 @@ fn prepare_unguarded<'a>(
     submission: &'a Submission,
     known: &Known,
 ) -> anyhow::Result<(Prepared<'a>, [Email; 2])> {
-    let suspicions = Suspicions::of(submission.application.answers(), submission.filled_in);
+    let suspicions = SpamSigns::of(submission.application.answers(), submission.filled_in);
     let receipt = new_receipt(submission.received_at);
     let occasion = NewApplication {
         reference: &receipt.reference,
@@ -309,7 +309,7 @@ async fn insert_rows(
         &are(F::Publish),
         &are(F::MailingList),
         &suspicions,
-        &each(rows, |row| row.suspicions.are_enough()),
+        &each(rows, |row| row.suspicions.is_suspected()),
         &owed.message_ids,
         &owed.references as &[Option<String>],
         &owed.recipients,

@@ -9,7 +9,7 @@ use super::super::form::{Answers, QUESTIONS};
 #[must_use]
 pub fn submission_key(form_key: Uuid, answers: &Answers) -> Uuid {
     let mut hash = Sha256::new_with_prefix(form_key);
-    for question in &QUESTIONS {
+    for question in QUESTIONS {
         for answer in answers.all(question.field) {
             hash.update([question.field as u8]);
             hash.update(answer.len().to_be_bytes());

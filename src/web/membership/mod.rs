@@ -23,7 +23,7 @@ use super::layout::Layout;
 use super::{Page, Site};
 use crate::membership::wording::AskedAgain;
 use crate::membership::{
-    self, Answers, Application, Doubt, Field, Place, Problem, Receipt, Slip, in_utc, submission_key, without_slip,
+    self, Answers, Application, Doubt, Field, Place, Problem, Receipt, Typo, in_utc, submission_key, with_suggestion,
     wording,
 };
 use crate::outbox::{self, Confirmation};
@@ -53,7 +53,7 @@ enum Notice {
 struct CheckPage<'a> {
     layout: Layout<'a>,
     answers: &'a Answers,
-    slips: Vec<Slip>,
+    typos: Vec<Typo>,
     asked_again: Vec<AskedAgain>,
     reservations: Vec<String>,
     form_key: Uuid,
@@ -119,7 +119,9 @@ async fn answer(
     match (posted.step, membership::check(&posted.answers)) {
         (Step::Edit(field), _) => edit(site, posted, field),
         (_, Err(problems)) => refuse(site, posted, &problems),
-        (Step::TakeLikelier(field), Ok(application)) => ask_to_check(site, &without_slip(application, field), form_key),
+        (Step::TakeLikelier(field), Ok(application)) => {
+            ask_to_check(site, &with_suggestion(application, field), form_key)
+        }
         (Step::Check | Step::Send(None), Ok(application)) => ask_to_check(site, &application, form_key),
         (Step::Send(Some(key)), Ok(application)) => {
             let submission = Submission::sent(&application, form_key, key);
@@ -187,14 +189,14 @@ impl<'a> Submission<'a> {
 /// The check page, with a key that stores once whatever happened before.
 fn give_back(site: &Site, submission: &Submission, notice: Notice, status: StatusCode) -> Result<Response, Failure> {
     let doubts = Doubt::all(submission.application);
-    let slip = |doubt: &Doubt| match doubt {
-        Doubt::Slip(slip) => Some(slip.clone()),
+    let typo = |doubt: &Doubt| match doubt {
+        Doubt::Typo(typo) => Some(typo.clone()),
         _ => None,
     };
     let page = CheckPage {
         layout: Layout::of(Page::Membership, &site.frame),
         answers: submission.application.answers(),
-        slips: doubts.iter().filter_map(slip).collect(),
+        typos: doubts.iter().filter_map(typo).collect(),
         asked_again: doubts.iter().filter_map(wording::asked_again).collect(),
         reservations: doubts.iter().filter_map(wording::reservation).collect(),
         form_key: submission.form_key,
