@@ -3,7 +3,7 @@
 //!
 //! *The life of a request*: layers → route → handler (take, check, do, answer) →
 //! [`membership::check()`] gives an application, or all its problems in form order →
-//! [`membership::Intake`] writes the application, its history and both mails in one statement,
+//! [`membership::Submissions`] writes the application, its history and both mails in one statement,
 //! together with those that came meanwhile → 303 → the receipt.
 //!
 //! *The life of a mail*: rendered when it is owed, in the statement that stores its application →
@@ -15,7 +15,7 @@
 //! Who may call whom: `main` → [`commands`], [`web`] → [`membership`] → [`outbox`] → [`mailer`];
 //! [`values`] and [`clock`] lie under all, [`settings`] is read by `main` and handed down in pieces,
 //! [`database`] is opened by `main`, and its pool handed down. SQL is beside the table it serves, HTML in `templates/`, the
-//! environment in [`settings`]. The one statement of [`membership::Intake`] also fills the outbox,
+//! environment in [`settings`]. The one statement of [`membership::Submissions`] also fills the outbox,
 //! because "stored and owed" is one promise.
 
 #![warn(clippy::print_stderr)] // It panics where standard error is gone.

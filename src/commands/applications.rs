@@ -13,7 +13,7 @@ use super::terminal::{Terminal, Tone, bar, counted};
 use super::{mail, write_json};
 use crate::clock::{Clock, Trust};
 use crate::database::{Pool, Session};
-use crate::membership::{self, Doubt, Erase, Filter, Group, QUESTIONS, Record, in_utc, wording};
+use crate::membership::{self, Doubt, Erase, Filter, Group, QUESTIONS, StoredApplication, in_utc, wording};
 use crate::outbox::{self, EmailStatus};
 
 /// A connection for reading what a filter lets through.
@@ -48,7 +48,7 @@ pub(super) async fn list(pool: &Pool, filter: Filter, json: bool, out: &mut impl
 }
 
 /// For other programs: a tab is in no answer of one line.
-fn write_line(record: &Record, out: &mut impl Write) -> anyhow::Result<()> {
+fn write_line(record: &StoredApplication, out: &mut impl Write) -> anyhow::Result<()> {
     let cells = [
         &record.reference,
         &minute(record)?,
@@ -61,7 +61,7 @@ fn write_line(record: &Record, out: &mut impl Write) -> anyhow::Result<()> {
 }
 
 /// The application of a reference, or why there is none.
-pub(super) async fn found(connection: &mut PgConnection, reference: &str) -> anyhow::Result<Record> {
+pub(super) async fn found(connection: &mut PgConnection, reference: &str) -> anyhow::Result<StoredApplication> {
     if let Some(record) = membership::find(&mut *connection, reference).await? {
         return Ok(record);
     }
@@ -110,7 +110,12 @@ pub(super) async fn show(pool: &Pool, reference: &str, json: bool, out: &mut imp
     write_whole(&record, &whole, Terminal::of_stdout(), out)
 }
 
-fn write_whole(record: &Record, whole: &Whole, terminal: Terminal, out: &mut impl Write) -> anyhow::Result<()> {
+fn write_whole(
+    record: &StoredApplication,
+    whole: &Whole,
+    terminal: Terminal,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
     let title = format!("{}, received on {}", record.reference, in_utc(record.received_at));
     writeln!(out, "{}", terminal.toned(Tone::Heading, &title))?;
     write_answers(record, terminal, out)?;
@@ -132,7 +137,7 @@ fn write_whole(record: &Record, whole: &Whole, terminal: Terminal, out: &mut imp
     Ok(())
 }
 
-fn write_findings(record: &Record, terminal: Terminal, out: &mut impl Write) -> anyhow::Result<()> {
+fn write_findings(record: &StoredApplication, terminal: Terminal, out: &mut impl Write) -> anyhow::Result<()> {
     // Answers of an earlier release may break a rule of this one.
     if let Ok(application) = membership::check(&record.answers()) {
         let findings = membership::findings(&application, &Doubt::all(&application));
@@ -155,7 +160,7 @@ fn write_mails(mails: &[EmailStatus], terminal: Terminal, out: &mut impl Write) 
     Ok(())
 }
 
-fn write_answers(record: &Record, terminal: Terminal, out: &mut impl Write) -> anyhow::Result<()> {
+fn write_answers(record: &StoredApplication, terminal: Terminal, out: &mut impl Write) -> anyhow::Result<()> {
     let mut above: Option<Group> = None;
     for (question, answer) in QUESTIONS.iter().zip(record.answers().in_words()) {
         if above.replace(question.group) != Some(question.group) {

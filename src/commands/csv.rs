@@ -9,7 +9,7 @@ use time::macros::format_description;
 
 use super::export::{Records, region};
 use super::spreadsheet::keep_text;
-use crate::membership::{QUESTIONS, Question, Record, Rule};
+use crate::membership::{QUESTIONS, Question, Rule, StoredApplication};
 
 /// RFC 3339 with as many digits as PostgreSQL has, so that the column sorts as text. No spreadsheet takes it for a date
 /// because of its `Z`.
@@ -35,7 +35,7 @@ pub(super) async fn export(mut records: Records<'_>, out: &mut impl Write) -> an
     Ok(csv.flush()?)
 }
 
-fn cells(record: &Record) -> anyhow::Result<Vec<String>> {
+fn cells(record: &StoredApplication) -> anyhow::Result<Vec<String>> {
     let answers = record.answers();
     let received_at = record.received_at.to_offset(UtcOffset::UTC).format(INSTANT)?;
     let mut cells = vec![record.reference.clone(), received_at];

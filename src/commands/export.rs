@@ -13,11 +13,11 @@ use super::csv;
 use super::terminal::progress;
 use super::write_json;
 use crate::database::Pool;
-use crate::membership::{self, Filter, Record};
+use crate::membership::{self, Filter, StoredApplication};
 use crate::values::Country;
 
 /// ICANN's region of its country.
-pub(super) fn region(record: &Record) -> String {
+pub(super) fn region(record: &StoredApplication) -> String {
     Country::parse(&record.country).map_or_else(|_| "unknown".into(), |country| country.region().to_string())
 }
 
@@ -38,7 +38,7 @@ pub(super) async fn export(
             found(&mut session, reference).await.map(|_| Filter::of(reference))?,
             Some(1),
         ),
-        None if filter.lets_all_through() => (filter, Some(membership::count(&mut *session).await?)),
+        None if filter.is_unfiltered() => (filter, Some(membership::count(&mut *session).await?)),
         None => (filter, None),
     };
     let bar = bar(count)?;
@@ -66,18 +66,18 @@ fn bar(count: Option<i64>) -> anyhow::Result<ProgressBar> {
 }
 
 /// Applications as they are read.
-pub(super) type Records<'a> = BoxStream<'a, sqlx::Result<Record>>;
+pub(super) type Records<'a> = BoxStream<'a, sqlx::Result<StoredApplication>>;
 
 /// An application as other programs get it.
 #[derive(Serialize)]
 pub(super) struct Exported<'a> {
     #[serde(flatten)]
-    record: &'a Record,
+    record: &'a StoredApplication,
     icann_region: String,
 }
 
 impl<'a> Exported<'a> {
-    pub(super) fn of(record: &'a Record) -> Self {
+    pub(super) fn of(record: &'a StoredApplication) -> Self {
         Self {
             record,
             icann_region: region(record),

@@ -6,7 +6,7 @@ use std::io::Write;
 use time::macros::format_description;
 
 use super::terminal::{Terminal, Tone, fit};
-use crate::membership::{Record, State};
+use crate::membership::{State, StoredApplication};
 
 /// Between columns.
 const GAP: &str = "  ";
@@ -37,7 +37,7 @@ impl Table {
         }
     }
 
-    pub(super) fn write(&self, record: &Record, is_first: bool, out: &mut impl Write) -> anyhow::Result<()> {
+    pub(super) fn write(&self, record: &StoredApplication, is_first: bool, out: &mut impl Write) -> anyhow::Result<()> {
         if is_first {
             let received = if self.received == DAY {
                 "Received"
@@ -78,7 +78,7 @@ fn tone(state: &str) -> Tone {
 }
 
 /// When an application was received, in UTC.
-pub(super) fn minute(record: &Record) -> anyhow::Result<String> {
+pub(super) fn minute(record: &StoredApplication) -> anyhow::Result<String> {
     let format = format_description!("[year]-[month]-[day] [hour]:[minute]");
     Ok(record.received_at.format(format)?)
 }

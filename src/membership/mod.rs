@@ -1,7 +1,7 @@
-//! The rules of joining: what is asked, what is taken, what is stored, what is written to whom.
+//! The rules of joining, in the order of an application's life: form, doubts, storing, emails, search and retention.
 //! No HTTP and no pages: `web` shows what is here.
 //!
-//! `Answers::typed` → [`check`] → [`Application`] → [`Submission`] → [`Intake`] → [`Receipt`], one way.
+//! `Answers::typed` → [`check`] → [`Application`] → [`Submission`] → [`Submissions`] → [`Receipt`].
 
 mod applications;
 mod digest;
@@ -14,14 +14,12 @@ mod report;
 mod retention;
 mod search;
 mod search_index;
+mod stored_application;
 mod submit;
 mod unlinked;
 pub mod wording;
 
-pub use applications::{
-    Filter, Receipt, Record, State, can_store, count, find, history, lock, prepare_search, receipt, receipt_of_key,
-    records, release,
-};
+pub use applications::{Filter, State, can_store, count, find, history, lock, prepare_search, records, release};
 pub use digest::owe_digests;
 pub use doubts::{Doubt, SpamSigns, Typo, with_suggestion};
 pub use emails::{Earlier, MailIdentity, NewApplication, emails, in_utc};
@@ -33,5 +31,8 @@ pub use retention::{
 };
 pub use search::Search;
 pub use search_index::{index_all, index_for_search};
-pub use submit::{Hold, Intake, Place, Submission, submission_key};
+pub use stored_application::StoredApplication;
+pub use submit::{
+    Hold, Receipt, SenderNetwork, Submission, Submissions, SubmitPermit, receipt, receipt_of_key, submission_key,
+};
 pub use wording::AnswerInWords;

@@ -2,7 +2,7 @@
 //! what was stored. An index of short runs of characters finds the few that may be meant, and [`Search::matches`] says which
 //! are.
 
-use super::applications::Record;
+use super::stored_application::StoredApplication;
 use crate::values::{DomainName, EmailAddress, folded};
 
 /// A phone number has at least this number of digits.
@@ -49,7 +49,7 @@ impl Search {
 
     /// Returns whether this application is one of those.
     #[must_use]
-    pub fn matches(&self, record: &Record) -> bool {
+    pub fn matches(&self, record: &StoredApplication) -> bool {
         let is_domain = |name: &DomainName| name.ascii() == record.domain_name_ascii;
         let is_said = |line: String| self.phrases().any(|phrase| line.contains(phrase));
         self.reference == reference(&record.reference)
@@ -103,7 +103,7 @@ fn digits(words: &str) -> String {
 ///
 /// A release that changes any of it, such as the words of a choice or the name of a country, sets
 /// `applications.search_grams` to NULL in a migration.
-fn lines(record: &Record) -> impl Iterator<Item = String> {
+fn lines(record: &StoredApplication) -> impl Iterator<Item = String> {
     let said: Vec<_> = record.answers().in_words().collect();
     let said = said.into_iter().map(|answer| folded(&answer.lines.join(" ")));
     let phone = record.representative_phone.iter().map(|phone| digits(&folded(phone)));
@@ -112,7 +112,7 @@ fn lines(record: &Record) -> impl Iterator<Item = String> {
 }
 
 /// What the index holds of an application: every run of one, two and three characters of each line.
-pub(super) fn grams(record: &Record) -> Vec<i32> {
+pub(super) fn grams(record: &StoredApplication) -> Vec<i32> {
     let mut grams = Vec::new();
     for line in lines(record) {
         let letters: Vec<char> = line.chars().collect();

@@ -1,6 +1,6 @@
 //! The queue of emails, and their delivery: at least once, visibly once. Knows nothing of membership.
 //!
-//! An email is queued by the statement that stores what it is about (`membership::Intake`) or by [`queue`]. Delivery
+//! An email is queued by the statement that stores what it is about (`membership::Submissions`) or by [`queue`]. Delivery
 //! claims it by moving its due time forward, talks to the relay with no transaction open, and records the outcome. If
 //! the process dies in between, the email becomes due again by itself and goes out with the same Message-ID.
 //!
@@ -15,6 +15,7 @@ mod delivery;
 mod places;
 mod record;
 mod relay_state;
+mod row;
 mod schedule;
 mod status;
 mod undelivered;
@@ -31,6 +32,7 @@ use crate::mailer::{Email, Mailer};
 pub use bounces::{BounceOutcome, bounce_reports, bounced_between, record_bounce};
 pub use places::MOST_CONNECTIONS;
 pub use relay_state::{RelayState, relay_state};
+pub use row::{EmailRow, as_json};
 pub use status::{
     Confirmation, EmailFilter, EmailStatus, QueueStats, about, confirmation, mailed, oldest_wait, retry, standing,
     unsent, with_state,

@@ -1,10 +1,11 @@
-//! Applications into the database, with the mails that they cause: all that came together in one statement.
+//! Stores a batch of applications with their history and emails, in one statement.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use serde::Serialize;
 use sqlx::PgConnection;
 use sqlx::error::DatabaseError;
 use thiserror::Error;
@@ -12,71 +13,50 @@ use time::OffsetDateTime;
 use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Uuid;
 
-use super::super::applications::Receipt;
 use super::super::doubts::SpamSigns;
 use super::super::emails::{MailIdentity, NewApplication, emails};
-use super::super::form::Application;
-use super::super::form::Field as F;
-use super::counted_as::CountedAs;
-use super::facts::{Known, known};
-use super::limits::Hold;
-use super::reference;
+use super::super::stored_application::StoredApplication;
+use super::facts::{Facts, facts};
+use super::limits::{Hold, SINGLE_MAILS};
+use super::receipts::{Receipt, stored_before};
+use super::{Submission, reference};
 use crate::database::{Reserved, confirm, is_away, is_full};
-use crate::mailer::Email;
-use crate::outbox::Columns;
+use crate::outbox::{EmailRow, as_json};
 
-/// How long to wait before a database that was away is tried again.
+/// The pause before a retry after the database was unavailable.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What a wait ends with that took too long (PostgreSQL, appendix A).
+/// The SQLSTATE of a lock that took too long (PostgreSQL, appendix A).
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
-/// Why a mail to staff is held.
-const FOR_DIGEST: &str = "more than 20 applications came within an hour, so it comes to staff in a digest";
-
-/// What is to be stored.
-#[derive(Clone, Debug)]
-pub struct Submission {
-    /// The answers, checked.
-    pub application: Application,
-    /// Whatever is sent with the same key is the same application.
-    pub key: Uuid,
-    /// How long after its form was opened it was sent, where that is known.
-    pub filled_in: Option<Duration>,
-    /// When it arrived.
-    pub received_at: OffsetDateTime,
-    /// Whether its network has sent as many as are confirmed within a day.
-    pub is_network_full: bool,
-}
-
-/// Why none of those that came together is known to be stored.
+/// Why a batch is not known to be stored.
 #[derive(Debug, Error)]
 pub(super) enum NotStored {
-    /// It may be that they are stored.
+    /// The batch may be stored all the same.
     #[error("the database did not answer in time")]
-    Hung,
+    TimedOut,
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }
 
 impl NotStored {
-    /// Whether it is for all that came together, so that none of them would do better alone.
-    pub(super) fn is_for_all(&self) -> bool {
+    /// Returns whether the cause affects every application, so that storing one alone would fail too.
+    pub(super) fn affects_all(&self) -> bool {
         match self {
-            Self::Hung => true,
+            Self::TimedOut => true,
             Self::Database(error) => is_away(error),
         }
     }
 
-    /// Whether the server has no connection left.
-    pub(super) fn is_of_full_server(&self) -> bool {
+    /// Returns whether the server has no connection left.
+    pub(super) fn is_server_full(&self) -> bool {
         matches!(self, Self::Database(error) if is_full(error))
     }
 
-    /// Whether another transaction holds what it needs.
-    pub(super) fn is_held(&self) -> bool {
+    /// Returns whether another transaction held a lock for too long.
+    pub(super) fn is_lock_timeout(&self) -> bool {
         match self {
-            Self::Hung => false,
+            Self::TimedOut => false,
             Self::Database(error) => {
                 error.as_database_error().and_then(DatabaseError::code).as_deref() == Some(LOCK_NOT_AVAILABLE)
             }
@@ -84,105 +64,97 @@ impl NotStored {
     }
 }
 
-/// The columns of mails that only those about an application have, beside the others.
-#[derive(Default)]
-struct Besides {
-    mailbox_keys: Vec<Option<String>>,
-    domain_keys: Vec<Option<String>>,
-    /// Why each is held.
-    reasons: Vec<Option<&'static str>>,
+/// A row of the table `applications`. As JSON its fields have the names of the columns.
+#[derive(Serialize)]
+struct ApplicationRow {
+    submission_key: String,
+    receipt_secret: String,
+    #[serde(flatten)]
+    application: StoredApplication,
 }
 
-/// An application with all that is stored with it, but for its mails.
-struct Prepared<'a> {
-    submission: &'a Submission,
+/// An application as rows, with its receipt.
+struct Prepared {
+    key: Uuid,
     receipt: Receipt,
-    suspicions: SpamSigns,
+    row: ApplicationRow,
+    emails: [EmailRow; 2],
 }
 
-/// Stores applications and owes both mails of each: of one whose key has stored an application before, nothing.
-/// Returns for each, in the same order, its receipt, or why there is none for this one. Where waiting can help it is
-/// tried again while there is time; the keys see to it that nothing is stored twice.
+/// Stores applications and queues both emails of each. Stores nothing for a key that has stored an application before.
+/// Returns for each submission, in the same order, its receipt or the reason for its failure. Retries until the
+/// deadline if waiting can help; the keys prevent that anything is stored twice.
 ///
-/// When a receipt is returned, all of its application is committed.
+/// A returned receipt means that all of its application is committed.
 ///
 /// # Errors
-/// [`NotStored`]: nothing is stored, or nobody knows, and the same keys will find it.
+/// Returns [`NotStored`] if nothing is stored, or if that is unknown. The same keys find what is stored.
 pub(super) async fn insert(
     connection: &mut Reserved,
-    head: &MailIdentity,
+    identity: &MailIdentity,
     submissions: &[&Submission],
-    until: Instant,
+    deadline: Instant,
 ) -> Result<Vec<anyhow::Result<Receipt>>, NotStored> {
     loop {
-        if Instant::now() >= until {
-            return Err(NotStored::Hung);
+        if Instant::now() >= deadline {
+            return Err(NotStored::TimedOut);
         }
-        let inserting = connection.run(async |connection| insert_new(connection, head, submissions).await);
-        match timeout_at(until, inserting).await.map_err(|_| NotStored::Hung)? {
-            Err(error) if waiting_can_help(&error) && Instant::now() + PAUSE < until => sleep(PAUSE).await,
+        let inserting = connection.run(async |connection| insert_new(connection, identity, submissions).await);
+        match timeout_at(deadline, inserting).await.map_err(|_| NotStored::TimedOut)? {
+            Err(error) if waiting_can_help(&error) && Instant::now() + PAUSE < deadline => sleep(PAUSE).await,
             ended => return Ok(ended?),
         }
     }
 }
 
-/// A database that was away may be there again; a reference that is in use is drawn again, which happens once in 10⁵
-/// applications with a million stored.
+/// Returns whether a retry may succeed: the database may return, and a reference that is in use is drawn again. With a
+/// million applications stored, one reference in 10⁵ is in use.
 fn waiting_can_help(error: &sqlx::Error) -> bool {
-    let is_second_use = error.as_database_error().and_then(|error| error.constraint());
-    is_second_use == Some("applications_reference_unique") || is_away(error)
+    let constraint = error.as_database_error().and_then(|error| error.constraint());
+    constraint == Some("applications_reference_unique") || is_away(error)
 }
 
 async fn insert_new(
     connection: &mut PgConnection,
-    head: &MailIdentity,
+    identity: &MailIdentity,
     submissions: &[&Submission],
 ) -> sqlx::Result<Vec<anyhow::Result<Receipt>>> {
-    let known = known(connection, head, submissions).await?;
-    let (mut owed, mut besides) = (Columns::default(), Besides::default());
-    let mut prepared = Vec::with_capacity(submissions.len());
-    for (submission, known) in submissions.iter().zip(known) {
-        prepared.push(prepare(head, submission, &known).map(|(row, emails)| {
-            owed.extend(emails);
-            besides.push(known);
-            row
-        }));
-    }
-    let rows: Vec<_> = prepared.iter().flatten().collect();
-    let stored = insert_rows(connection, &rows, &owed, &besides).await?;
+    let facts = facts(connection, identity, submissions).await?;
+    let both = submissions.iter().zip(facts);
+    let prepared: Vec<_> = both
+        .map(|(submission, facts)| prepare(identity, submission, facts))
+        .collect();
+    let rows: Vec<&Prepared> = prepared.iter().flatten().collect();
+    let stored = insert_rows(connection, &rows).await?;
     if stored.len() < rows.len() {
         confirm(connection).await?;
     }
     receipts(connection, prepared, &stored).await
 }
 
-/// Those that were drawn, where they were stored; else those that the keys have stored before.
+/// Returns the new receipts of what was stored, and the earlier receipts of the other keys.
 async fn receipts(
     connection: &mut PgConnection,
-    prepared: Vec<anyhow::Result<Prepared<'_>>>,
+    prepared: Vec<anyhow::Result<Prepared>>,
     stored: &HashSet<String>,
 ) -> sqlx::Result<Vec<anyhow::Result<Receipt>>> {
-    let is_new = |row: &&Prepared| stored.contains(&row.receipt.reference);
-    let others = prepared.iter().flatten().filter(|row| !is_new(row));
-    let keys: Vec<_> = others.map(|row| row.submission.key).collect();
+    let is_new = |one: &Prepared| stored.contains(&one.receipt.reference);
+    let others = prepared.iter().flatten().filter(|one| !is_new(one));
+    let keys: Vec<_> = others.map(|one| one.key).collect();
     let found = stored_before(connection, &keys).await?;
-    let receipt = |row: Prepared| {
-        if is_new(&&row) {
-            return Ok(row.receipt);
+    let receipt = |one: Prepared| {
+        if is_new(&one) {
+            return Ok(one.receipt);
         }
-        let found = found.get(&row.submission.key).cloned();
-        found.context("the key's application is gone")
+        let found = found.get(&one.key).cloned();
+        found.context("no application is stored under the key")
     };
-    Ok(prepared.into_iter().map(|row| receipt(row?)).collect())
+    Ok(prepared.into_iter().map(|one| receipt(one?)).collect())
 }
 
-/// What is worked out and written of one application. A panic here is the failure of this one alone.
-fn prepare<'a>(
-    head: &MailIdentity,
-    submission: &'a Submission,
-    known: &Known,
-) -> anyhow::Result<(Prepared<'a>, [Email; 2])> {
-    let preparing = || prepare_unguarded(head, submission, known);
+/// Prepares the rows of one application. A panic fails this application alone.
+fn prepare(identity: &MailIdentity, submission: &Submission, facts: Facts) -> anyhow::Result<Prepared> {
+    let preparing = || prepare_unguarded(identity, submission, facts);
     catch_unwind(AssertUnwindSafe(preparing)).unwrap_or_else(|_| Err(anyhow!("preparing an application panicked")))
 }
 
@@ -194,49 +166,48 @@ fn new_receipt(received_at: OffsetDateTime) -> Receipt {
     }
 }
 
-fn prepare_unguarded<'a>(
-    head: &MailIdentity,
-    submission: &'a Submission,
-    known: &Known,
-) -> anyhow::Result<(Prepared<'a>, [Email; 2])> {
-    let suspicions = SpamSigns::of(submission.application.answers(), submission.filled_in);
+fn prepare_unguarded(identity: &MailIdentity, submission: &Submission, facts: Facts) -> anyhow::Result<Prepared> {
+    let application = &submission.application;
+    let spam_signs = SpamSigns::of(application.answers(), submission.filled_in);
     let receipt = new_receipt(submission.received_at);
-    let occasion = NewApplication {
+    let new_application = NewApplication {
         reference: &receipt.reference,
-        receipt_url: format!("{}/membership/received/{}", head.public_url, receipt.secret),
+        receipt_url: format!("{}/membership/received/{}", identity.public_url, receipt.secret),
         received_at: receipt.received_at,
-        earlier: &known.earlier,
-        suspicions: &suspicions,
-        hold: known.hold,
+        earlier: &facts.earlier,
+        suspicions: &spam_signs,
+        hold: facts.hold,
     };
-    let mut emails = emails(head, &submission.application, &occasion)?;
-    emails[0].is_held = known.is_for_digest;
-    let prepared = Prepared {
-        submission,
+    let emails = emails(identity, application, &new_application)?.map(EmailRow::from);
+    let row = ApplicationRow {
+        submission_key: submission.key.to_string(),
+        receipt_secret: receipt.secret.to_string(),
+        application: StoredApplication::of(application, &receipt.reference, receipt.received_at, &spam_signs),
+    };
+    Ok(Prepared {
+        key: submission.key,
         receipt,
-        suspicions,
-    };
-    Ok((prepared, emails))
+        row,
+        emails: complete(emails, facts),
+    })
 }
 
-/// One statement, so there is no transaction to leave half done and one round trip to wait for: the applications,
-/// the first line of the history of each, and both mails of each, or nothing at all. Returns the references of
-/// those that were stored: not of those whose key has stored an application before.
-#[expect(clippy::too_many_lines, reason = "one line for each column")]
-async fn insert_rows(
-    connection: &mut PgConnection,
-    rows: &[&Prepared<'_>],
-    owed: &Columns,
-    besides: &Besides,
-) -> sqlx::Result<HashSet<String>> {
-    let answers = || rows.iter().map(|row| row.submission.application.answers());
-    let texts = |field| -> Vec<Option<&str>> { answers().map(|answers| answers.one(field)).collect() };
-    let are = |field| -> Vec<bool> { answers().map(|answers| answers.is_yes(field)).collect() };
-    // An array of arrays must be a rectangle, so what may be several comes as lines.
-    let not_eligible: Vec<String> = answers()
-        .map(|answers| answers.all(F::NotEligible).join("\n"))
-        .collect();
-    let suspicions: Vec<String> = rows.iter().map(|row| row.suspicions.names().join("\n")).collect();
+/// Adds what is known of the application to its emails, the email to staff first.
+fn complete([mut staff, mut applicant]: [EmailRow; 2], facts: Facts) -> [EmailRow; 2] {
+    let for_digest =
+        format!("more than {SINGLE_MAILS} applications arrived within an hour, so staff get it in a digest");
+    staff.hold(facts.is_for_digest.then_some(&for_digest));
+    applicant.hold(facts.hold.map(Hold::reason));
+    applicant.mailbox_key = Some(facts.counted_as.mailbox);
+    applicant.domain_key = Some(facts.counted_as.domain);
+    [staff, applicant]
+}
+
+/// Stores all rows or none, in one statement: that needs no transaction and one round trip. Returns the references of
+/// the stored applications, without those whose key has stored an application before.
+async fn insert_rows(connection: &mut PgConnection, rows: &[&Prepared]) -> sqlx::Result<HashSet<String>> {
+    let applications: Vec<_> = rows.iter().map(|one| &one.row).collect();
+    let emails: Vec<_> = rows.iter().flat_map(|one| &one.emails).collect();
     let stored = sqlx::query_scalar!(
         r#"WITH application AS (
             INSERT INTO applications (
@@ -250,18 +221,9 @@ async fn insert_rows(
                 organization_name, organization_name_latin, domain_name, domain_name_ascii, website,
                 country, registered, registration_note, kind_of_work, statement,
                 representative_name, representative_role, representative_email, representative_phone,
-                alternate_name, alternate_email, ncsg_status, icann_groups, string_to_array(not_eligible, chr(10)),
-                authorised, authoriser, publish, mailing_list, string_to_array(suspicions, chr(10)), is_suspected
-            FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],
-                $8::text[], $9::text[], $10::text[], $11::boolean[], $12::text[], $13::text[], $14::text[], $15::text[],
-                $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[],
-                $24::boolean[], $25::text[], $26::boolean[], $27::boolean[], $28::text[], $29::boolean[])
-                AS given (reference, submission_key, receipt_secret, received_at,
-                organization_name, organization_name_latin, domain_name, domain_name_ascii, website,
-                country, registered, registration_note, kind_of_work, statement,
-                representative_name, representative_role, representative_email, representative_phone,
                 alternate_name, alternate_email, ncsg_status, icann_groups, not_eligible,
-                authorised, authoriser, publish, mailing_list, suspicions, is_suspected)
+                authorised, authoriser, publish, mailing_list, suspicions, is_suspected
+            FROM jsonb_populate_recordset(NULL::applications, $1::text::jsonb)
             ON CONFLICT ON CONSTRAINT applications_submission_key_unique DO NOTHING
             RETURNING reference
         ), history AS (
@@ -271,109 +233,16 @@ async fn insert_rows(
                 purpose, refusal_is_final, is_held, given_up_at, last_error, mailbox_key, domain_key)
             SELECT message_id, reference, recipient, reply_to, subject, body_text, body_html,
                 purpose, refusal_is_final, is_held, CASE WHEN is_held THEN now() END,
-                'held: ' || reason, mailbox_key, domain_key
-            FROM unnest($30::text[], $31::text[], $32::text[], $33::text[],
-                $34::text[], $35::text[], $36::text[], $37::text[], $38::boolean[], $39::boolean[],
-                $40::text[], $41::text[], $42::text[]) WITH ORDINALITY
-                AS mail (message_id, reference, recipient, reply_to, subject, body_text, body_html,
-                    purpose, refusal_is_final, is_held, reason, mailbox_key, domain_key, turn)
+                last_error, mailbox_key, domain_key
+            FROM jsonb_populate_recordset(NULL::outbox, $2::text::jsonb) WITH ORDINALITY AS mail
             JOIN application USING (reference)
-            ORDER BY turn
+            ORDER BY ordinality
         )
         SELECT reference FROM application"#,
-        &each(rows, |row| row.receipt.reference.as_str()) as &[&str],
-        &each(rows, |row| row.submission.key),
-        &each(rows, |row| row.receipt.secret),
-        &each(rows, |row| row.receipt.received_at),
-        &texts(F::OrganizationName) as &[Option<&str>],
-        &texts(F::OrganizationNameLatin) as &[Option<&str>],
-        &texts(F::DomainName) as &[Option<&str>],
-        &each(rows, |row| row.submission.domain()) as &[&str],
-        &texts(F::Website) as &[Option<&str>],
-        &texts(F::Country) as &[Option<&str>],
-        &are(F::Registered),
-        &texts(F::RegistrationNote) as &[Option<&str>],
-        &texts(F::KindOfWork) as &[Option<&str>],
-        &texts(F::Statement) as &[Option<&str>],
-        &texts(F::RepresentativeName) as &[Option<&str>],
-        &texts(F::RepresentativeRole) as &[Option<&str>],
-        &texts(F::RepresentativeEmail) as &[Option<&str>],
-        &texts(F::RepresentativePhone) as &[Option<&str>],
-        &texts(F::AlternateName) as &[Option<&str>],
-        &texts(F::AlternateEmail) as &[Option<&str>],
-        &texts(F::NcsgStatus) as &[Option<&str>],
-        &texts(F::IcannGroups) as &[Option<&str>],
-        &not_eligible,
-        &are(F::Authorised),
-        &texts(F::Authoriser) as &[Option<&str>],
-        &are(F::Publish),
-        &are(F::MailingList),
-        &suspicions,
-        &each(rows, |row| row.suspicions.is_suspected()),
-        &owed.message_ids,
-        &owed.references as &[Option<String>],
-        &owed.recipients,
-        &owed.replies_to as &[Option<String>],
-        &owed.subjects,
-        &owed.texts,
-        &owed.htmls,
-        &owed.purposes,
-        &owed.refusals_are_final,
-        &owed.are_held,
-        &besides.reasons as &[Option<&str>],
-        &besides.mailbox_keys as &[Option<String>],
-        &besides.domain_keys as &[Option<String>],
+        as_json(&applications)?,
+        as_json(&emails)?
     )
     .fetch_all(connection)
     .await?;
     Ok(stored.into_iter().collect())
-}
-
-/// One column of all rows.
-fn each<'a, T>(rows: &[&'a Prepared<'a>], cell: impl Fn(&'a Prepared<'a>) -> T) -> Vec<T> {
-    rows.iter().map(|row| cell(row)).collect()
-}
-
-/// The receipts of what these keys have stored before.
-async fn stored_before(connection: &mut PgConnection, keys: &[Uuid]) -> sqlx::Result<HashMap<Uuid, Receipt>> {
-    if keys.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let found = sqlx::query!(
-        "SELECT submission_key, reference, receipt_secret, received_at FROM applications WHERE submission_key = ANY($1)",
-        keys
-    )
-    .fetch_all(connection)
-    .await?;
-    let receipts = found.into_iter().map(|row| {
-        let receipt = Receipt {
-            reference: row.reference,
-            secret: row.receipt_secret,
-            received_at: row.received_at,
-        };
-        (row.submission_key, receipt)
-    });
-    Ok(receipts.collect())
-}
-
-impl Besides {
-    /// Adds what is beside both mails of one application, the staff's first.
-    fn push(&mut self, known: Known) {
-        let CountedAs { mailbox, domain, .. } = known.counted_as;
-        self.mailbox_keys.extend([None, Some(mailbox)]);
-        self.domain_keys.extend([None, Some(domain)]);
-        let for_digest = known.is_for_digest.then_some(FOR_DIGEST);
-        self.reasons.extend([for_digest, known.hold.map(Hold::reason)]);
-    }
-}
-
-impl Submission {
-    pub(super) fn domain(&self) -> &str {
-        self.application.domain_name().ascii()
-    }
-
-    /// As the outbox has it.
-    pub(super) fn recipient(&self) -> String {
-        self.application.representative_email().to_wire().to_string()
-    }
 }

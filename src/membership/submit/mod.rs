@@ -1,5 +1,13 @@
-//! Takes applications in: those that come while others are being stored are stored together next, so that the
-//! more come at once, the less each costs. One alone waits for nobody.
+//! Stores submitted applications in batches: those that arrive while a batch is being stored form the next one. The more
+//! arrive at once, the less each costs; a single application waits for no other.
+
+mod counted_as;
+mod facts;
+mod insert;
+mod limits;
+mod receipts;
+mod reference;
+mod submission;
 
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
@@ -13,173 +21,163 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::Span;
 
-mod counted_as;
-mod facts;
-mod insert;
-mod limits;
-mod reference;
-mod submission_key;
-
-use super::applications::Receipt;
 use super::emails::MailIdentity;
 use crate::database::{Opened, Pool, Reserved, STORING};
 use crate::outbox::{Outbox, Precedence};
-pub use insert::Submission;
 use insert::{NotStored, insert};
 pub use limits::Hold;
-pub use submission_key::submission_key;
+pub use receipts::{Receipt, receipt, receipt_of_key};
+pub use submission::{SenderNetwork, Submission, submission_key};
 
-/// Applications in one statement, at most.
-const TOGETHER: usize = 32;
+/// The most applications in one batch.
+const BATCH: usize = 32;
 
-/// How long the database may take over those that came together, so that what hangs keeps others only so long.
+/// The time limit for storing one batch.
 const LIMIT: Duration = Duration::from_secs(4);
 
-/// The way in.
+/// Accepts applications and stores them. At most a fixed number is stored at the same time.
 #[derive(Debug)]
-pub struct Intake {
-    places: Arc<Semaphore>,
-    all: u32,
+pub struct Submissions {
+    permits: Arc<Semaphore>,
+    capacity: u32,
     outbox: Arc<Outbox>,
-    queue: mpsc::UnboundedSender<Waiting>,
+    queue: mpsc::UnboundedSender<Queued>,
     failed_at: FailedAt,
 }
 
-/// When storing failed for all, unless something was stored since.
+/// When storing last failed for every application. `None` if something was stored since.
 type FailedAt = Arc<std::sync::Mutex<Option<Instant>>>;
 
-/// Leave to send one application; the number of places is limited.
+/// A permit to submit one application. The number of permits is limited.
 #[derive(Debug)]
-pub struct Place {
+pub struct SubmitPermit {
     _permit: OwnedSemaphorePermit,
     _precedence: Precedence,
 }
 
-/// An application that was sent. It is stored even where nobody waits for its receipt any more: when a connection breaks, the
-/// applicant has sent it all the same.
-struct Waiting {
+/// A queued application. It is stored even if the client has disconnected, because the applicant has sent it.
+struct Queued {
     submission: Submission,
     answer: oneshot::Sender<anyhow::Result<Receipt>>,
-    /// Of the request, for the log: the task that stores belongs to none.
+    /// The span of the request, for the log: the storing task has no request of its own.
     request: Span,
-    _place: Place,
+    _permit: SubmitPermit,
 }
 
-/// For how long a failure counts if nobody sends another application.
+/// The time for which a failure counts if no other application is submitted.
 const FAILURE_COUNTS: Duration = Duration::from_secs(10);
 
-/// How long a writer waits before it asks a server that is full for a connection again.
+/// The pause before a writer asks a full server for a connection again.
 const FULL_PAUSE: Duration = Duration::from_secs(1);
 
-type Receipts = Result<Vec<anyhow::Result<Receipt>>, NotStored>;
+type BatchResult = Result<Vec<anyhow::Result<Receipt>>, NotStored>;
 
-/// Stores what comes through the queue, by a connection of its own.
-struct Writer {
-    queue: Arc<Mutex<mpsc::UnboundedReceiver<Waiting>>>,
+/// Stores batches from the queue over its own connection.
+struct BatchWriter {
+    queue: Arc<Mutex<mpsc::UnboundedReceiver<Queued>>>,
     connection: Reserved,
-    /// Whether the server may have no connection for this writer.
+    /// Whether the server may have no connection left for this writer.
     may_be_full: bool,
     failed_at: FailedAt,
-    head: MailIdentity,
+    identity: MailIdentity,
     outbox: Arc<Outbox>,
 }
 
-impl Intake {
-    /// Takes at most `places` applications at a time and stores them in this database. Its writers run until it is dropped.
+impl Submissions {
+    /// Starts the writers, which run until this is dropped. At most `capacity` applications are stored at the same time.
     ///
     /// # Panics
-    /// Outside a Tokio runtime.
+    /// Panics outside a Tokio runtime.
     #[must_use]
-    pub fn new(places: u16, pool: &Pool, head: &MailIdentity, outbox: &Arc<Outbox>) -> Self {
+    pub fn new(capacity: u16, pool: &Pool, identity: &MailIdentity, outbox: &Arc<Outbox>) -> Self {
         let (queue, waiting) = mpsc::unbounded_channel();
         let waiting = Arc::new(Mutex::new(waiting));
         let failed_at = FailedAt::default();
         for rank in 0..STORING {
-            let writer = Writer {
+            let writer = BatchWriter {
                 queue: Arc::clone(&waiting),
                 connection: Reserved::beside(pool, rank),
                 may_be_full: true,
                 failed_at: Arc::clone(&failed_at),
-                head: head.clone(),
+                identity: identity.clone(),
                 outbox: Arc::clone(outbox),
             };
             tokio::spawn(writer.work());
         }
         Self {
-            places: Arc::new(Semaphore::new(places.into())),
-            all: places.into(),
+            permits: Arc::new(Semaphore::new(capacity.into())),
+            capacity: capacity.into(),
             outbox: Arc::clone(outbox),
             queue,
             failed_at,
         }
     }
 
-    /// Returns whether storing failed a moment ago, for a reason that holds for every application, and nothing was stored since.
+    /// Returns whether storing failed recently for a reason that affects every application, and none was stored since.
     #[must_use]
-    pub fn fails(&self) -> bool {
+    pub fn is_failing(&self) -> bool {
         let failed_at = *self.failed_at.lock().unwrap_or_else(PoisonError::into_inner);
         failed_at.is_some_and(|at| at.elapsed() < FAILURE_COUNTS)
     }
 
-    /// A place, unless too many are being stored: more would only wait for each other.
+    /// Returns a permit, or `None` if the limit is reached: more applications would only wait for each other.
     #[must_use]
-    pub fn place(&self) -> Option<Place> {
-        let permit = Arc::clone(&self.places).try_acquire_owned().ok()?;
-        Some(Place {
+    pub fn permit(&self) -> Option<SubmitPermit> {
+        let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
+        Some(SubmitPermit {
             _permit: permit,
             _precedence: self.outbox.precedence(),
         })
     }
 
-    /// The time for what arrives now. No clock that is behind makes it look old.
+    /// Returns the time for an application that arrives now. A clock that is behind does not make it look old.
     #[must_use]
     pub fn now(&self) -> OffsetDateTime {
         self.outbox.clock().now()
     }
 
-    /// Stores an application and owes both its mails, or returns the receipt of the one that the same key stored
-    /// before. When this returns a receipt, all of it is committed; when it fails, none of it is, or nobody knows,
-    /// and the same key will find it.
+    /// Stores an application and queues both its emails, or returns the receipt that the same key got before. A receipt
+    /// means that all of it is committed.
     ///
     /// # Errors
-    /// Why there is no receipt: the database's failure, or of this application alone.
-    pub async fn submit(&self, place: Place, submission: Submission) -> anyhow::Result<Receipt> {
+    /// Returns an error if the application is not stored, or if that is unknown. The same key finds what is stored.
+    pub async fn submit(&self, permit: SubmitPermit, submission: Submission) -> anyhow::Result<Receipt> {
         let (answer, receipt) = oneshot::channel();
-        let waiting = Waiting {
+        let queued = Queued {
             submission,
             answer,
             request: Span::current(),
-            _place: place,
+            _permit: permit,
         };
-        self.queue.send(waiting).ok().context("nobody stores applications")?;
+        self.queue.send(queued).ok().context("no writer is running")?;
         receipt.await.context("storing the application failed")?
     }
 
-    /// Waits until all that was sent is stored, as long as that is soon, and takes no more.
+    /// Waits for a limited time until all queued applications are stored, and accepts no more.
     pub async fn close(&self) {
-        let all = tokio::time::timeout(LIMIT, self.places.acquire_many(self.all)).await;
-        self.places.close();
+        let all = tokio::time::timeout(LIMIT, self.permits.acquire_many(self.capacity)).await;
+        self.permits.close();
         if all.is_err() {
-            tracing::error!("the site stops while applications are being stored; they may not be");
+            tracing::error!("stopping while applications are being stored; they may be lost");
         }
     }
 }
 
-impl Writer {
+impl BatchWriter {
     async fn work(mut self) {
         loop {
             self.wait_for_connection().await;
-            let mut together = Vec::with_capacity(TOGETHER);
-            if self.queue.lock().await.recv_many(&mut together, TOGETHER).await == 0 {
+            let mut batch = Vec::with_capacity(BATCH);
+            if self.queue.lock().await.recv_many(&mut batch, BATCH).await == 0 {
                 return;
             }
-            // A panic is the failure of these and not the end of the writer.
-            drop(AssertUnwindSafe(self.settle(together)).catch_unwind().await);
+            // A panic fails this batch and does not end the writer.
+            drop(AssertUnwindSafe(self.store(batch)).catch_unwind().await);
         }
     }
 
-    /// Leaves the applications to the other writer while the server has no connection for this one. Any other failure is
-    /// reported to the applicants at once.
+    /// Waits while the server has no connection left, so that the other writer stores the applications. Applicants get any
+    /// other failure at once.
     async fn wait_for_connection(&mut self) {
         while self.may_be_full && self.connection.open().await == Opened::ServerIsFull {
             tokio::time::sleep(FULL_PAUSE).await;
@@ -187,57 +185,57 @@ impl Writer {
         self.may_be_full = false;
     }
 
-    async fn settle(&mut self, mut together: Vec<Waiting>) {
-        // In one order, so that two statements with the same keys wait for each other and never both.
-        together.sort_by_key(|waiting| waiting.submission.key);
-        let until = Instant::now() + LIMIT;
-        match self.insert(&together, until).await {
-            Err(error) if !error.is_for_all() => self.settle_one_by_one(together, until).await,
-            receipts => self.answer(together, receipts),
+    async fn store(&mut self, mut batch: Vec<Queued>) {
+        // One order of keys for all statements prevents a deadlock.
+        batch.sort_by_key(|queued| queued.submission.key);
+        let deadline = Instant::now() + LIMIT;
+        match self.insert(&batch, deadline).await {
+            Err(error) if !error.affects_all() => self.store_one_by_one(batch, deadline).await,
+            receipts => self.answer(batch, receipts),
         }
     }
 
-    /// Nobody fails for another's sake: one that waits for what another transaction holds goes behind the others.
-    async fn settle_one_by_one(&mut self, together: Vec<Waiting>, until: Instant) {
-        let mut left = VecDeque::from(together);
+    /// Stores each application alone, so that none fails because of another. One that waits for a lock goes last.
+    async fn store_one_by_one(&mut self, batch: Vec<Queued>, deadline: Instant) {
+        let mut left = VecDeque::from(batch);
         while let Some(one) = left.pop_front() {
-            match self.insert(std::slice::from_ref(&one), until).await {
-                Err(error) if error.is_held() && Instant::now() < until => left.push_back(one),
+            match self.insert(std::slice::from_ref(&one), deadline).await {
+                Err(error) if error.is_lock_timeout() && Instant::now() < deadline => left.push_back(one),
                 receipt => self.answer(vec![one], receipt),
             }
         }
     }
 
-    async fn insert(&mut self, together: &[Waiting], until: Instant) -> Receipts {
-        let submissions: Vec<_> = together.iter().map(|waiting| &waiting.submission).collect();
-        insert(&mut self.connection, &self.head, &submissions, until).await
+    async fn insert(&mut self, batch: &[Queued], deadline: Instant) -> BatchResult {
+        let submissions: Vec<_> = batch.iter().map(|queued| &queued.submission).collect();
+        insert(&mut self.connection, &self.identity, &submissions, deadline).await
     }
 
-    /// What could not be stored for any application tells more than a probe can: a full disk has room for that.
-    fn note(&self, receipts: &Receipts) {
+    /// Records a failure that affects every application. A probe may miss it: a full disk still has room for a probe.
+    fn record(&self, receipts: &BatchResult) {
         let failed = match receipts {
             Ok(_) => None,
-            Err(error) if error.is_for_all() => Some(Instant::now()),
+            Err(error) if error.affects_all() => Some(Instant::now()),
             Err(_) => return,
         };
         *self.failed_at.lock().unwrap_or_else(PoisonError::into_inner) = failed;
     }
 
-    fn answer(&mut self, together: Vec<Waiting>, receipts: Receipts) {
-        self.note(&receipts);
-        self.may_be_full = matches!(&receipts, Err(error) if error.is_of_full_server());
-        let nobodys = |error: NotStored| together.iter().map(|_| Err(anyhow!("{error}"))).collect();
+    fn answer(&mut self, batch: Vec<Queued>, receipts: BatchResult) {
+        self.record(&receipts);
+        self.may_be_full = matches!(&receipts, Err(error) if error.is_server_full());
+        let failures = |error: NotStored| batch.iter().map(|_| Err(anyhow!("{error}"))).collect();
         let is_stored = receipts.is_ok();
-        let receipts = receipts.unwrap_or_else(nobodys);
-        for (waiting, receipt) in together.into_iter().zip(receipts) {
-            let _request = waiting.request.enter();
+        let receipts = receipts.unwrap_or_else(failures);
+        for (queued, receipt) in batch.into_iter().zip(receipts) {
+            let _request = queued.request.enter();
             if let Ok(receipt) = &receipt {
                 tracing::info!(reference = receipt.reference, "application stored");
             }
-            if let Err(Err(error)) = waiting.answer.send(receipt) {
+            if let Err(Err(error)) = queued.answer.send(receipt) {
                 tracing::error!(
                     error = format!("{error:#}"),
-                    "an application whose sender has gone was not stored"
+                    "application not stored, and the client has disconnected"
                 );
             }
         }

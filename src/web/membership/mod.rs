@@ -23,8 +23,8 @@ use super::layout::Layout;
 use super::{Page, Site};
 use crate::membership::wording::AskedAgain;
 use crate::membership::{
-    self, Answers, Application, Doubt, Field, Place, Problem, Receipt, Typo, in_utc, submission_key, with_suggestion,
-    wording,
+    self, Answers, Application, Doubt, Field, Problem, Receipt, SenderNetwork, SubmitPermit, Typo, in_utc,
+    submission_key, with_suggestion, wording,
 };
 use crate::outbox::{self, Confirmation};
 pub use form::FormPage;
@@ -139,10 +139,14 @@ async fn take(site: &Site, client: Option<IpAddr>, submission: &Submission<'_>) 
         return put_off(site, submission).await;
     }
     // Early: what would only wait has its answers back at once, and what is taken stays fast.
-    let Some(place) = site.intake.place() else {
+    let Some(permit) = site.submissions.permit() else {
         return give_back(site, submission, Notice::Busy, StatusCode::SERVICE_UNAVAILABLE);
     };
-    send(site, submission, place, verdict == Verdict::Unconfirmed).await
+    let network = match verdict {
+        Verdict::Unconfirmed => SenderNetwork::AtDailyLimit,
+        _ => SenderNetwork::BelowDailyLimit,
+    };
+    send(site, submission, permit, network).await
 }
 
 fn edit(site: &Site, posted: &Posted, change: Option<Field>) -> Result<Response, Failure> {
@@ -224,17 +228,17 @@ async fn put_off(site: &Site, submission: &Submission<'_>) -> Result<Response, F
 async fn send(
     site: &Site,
     submission: &Submission<'_>,
-    place: Place,
-    is_network_full: bool,
+    permit: SubmitPermit,
+    network: SenderNetwork,
 ) -> Result<Response, Failure> {
     let sent = membership::Submission {
         application: submission.application.clone(),
         key: submission.key,
         filled_in: submission.filled_in,
-        received_at: site.intake.now(),
-        is_network_full,
+        received_at: site.submissions.now(),
+        network,
     };
-    match soon(site.intake.submit(place, sent)).await {
+    match soon(site.submissions.submit(permit, sent)).await {
         Ok(receipt) => Ok(see_receipt(&receipt)),
         Err(error) => not_stored(site, submission, &error),
     }
