@@ -2,8 +2,7 @@
 
 use super::DomainName;
 
-/// Where very many people have their mail, in every region. A list of names to be near to, not of
-/// names to be: any other domain is as good.
+/// Mail providers with many users, in every region. A domain that is not in this list is as good as one that is.
 #[rustfmt::skip]
 pub const MAIL_PROVIDERS: &[&str] = &[
     "gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "hotmail.co.uk", "hotmail.fr", "live.com",
@@ -23,8 +22,8 @@ pub const MAIL_PROVIDERS: &[&str] = &[
     "shaw.ca", "btinternet.com", "sky.com", "virginmedia.com", "skynet.be", "telenet.be", "ziggo.nl",
 ];
 
-/// Where organizations without a domain name of their own often have a page, or a name below one.
-/// A list of our own: the Public Suffix List does not tell hosts from those who sell names.
+/// Sites that host pages for organizations without a domain name. The Public Suffix List does not tell hosts from
+/// registries.
 #[rustfmt::skip]
 const HOSTS: &[&str] = &[
     "facebook.com", "fb.com", "fb.me", "instagram.com", "x.com", "twitter.com", "linkedin.com", "youtube.com",
@@ -37,7 +36,7 @@ const HOSTS: &[&str] = &[
     "webflow.io", "framer.website", "business.site", "site123.me", "ucoz.com", "yolasite.com", "mozello.com",
 ];
 
-/// What an organization's name is a part of, where others use that too.
+/// Returns the shared domain that a name is or belongs to, if there is one.
 #[must_use]
 pub fn shared_host(name: &DomainName) -> Option<&str> {
     let unicode = name.unicode();

@@ -1,12 +1,12 @@
-//! What an applicant quotes and staff search for: `NPOC-XXXX-XXXX`.
+//! The reference of an application, which applicants quote and staff search for: `NPOC-XXXX-XXXX`.
 
 use rand::RngExt as _;
 
-/// Letters and digits of which no two look alike, in print or by hand.
+/// Letters and digits that do not look alike, in print or by hand.
 const ALPHABET: &[u8] = b"34679ACDEFGHJKMNPQRTVWXY";
 
-/// A fresh one, drawn at random so that it tells nobody how many applied. 24⁸, about 10¹¹, are
-/// possible; the table refuses the rare second use.
+/// Returns a random reference, which reveals no count of applications. There are 24⁸, about 10¹¹; the table rejects the
+/// rare second use.
 pub fn draw() -> String {
     format!("NPOC-{}-{}", four(), four())
 }
