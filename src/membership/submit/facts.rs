@@ -90,11 +90,8 @@ async fn ask(
     let addresses: Vec<String> = submissions.iter().map(|one| one.recipient()).collect();
     let mailboxes: Vec<&str> = keys.iter().map(|of| &*of.mailbox).collect();
     let mail_domains: Vec<&str> = keys.iter().map(|of| &*of.domain).collect();
-    let (mails, applications) = if identity.has_ceilings {
-        (ALL, SINGLE_MAILS)
-    } else {
-        (0, 0)
-    };
+    // Without limits nothing is counted.
+    let factor = i64::from(identity.has_ceilings);
     sqlx::query_as!(
         Row,
         r#"WITH mailed AS MATERIALIZED (
@@ -133,8 +130,8 @@ async fn ask(
         &mailboxes as &[&str],
         &mail_domains as &[&str],
         EARLIER_NAMED,
-        mails,
-        applications
+        ALL * factor,
+        SINGLE_MAILS * factor
     )
     .fetch_all(connection)
     .await

@@ -42,9 +42,9 @@ impl Hold {
     pub fn reason(self) -> &'static str {
         match self {
             Self::Complaint => "the reader of this address reported an earlier mail as spam",
-            Self::Mailbox => "the daily limit of mails to this mailbox is reached",
-            Self::Domain => "the daily limit of mails to this mail domain is reached",
-            Self::All => "the daily limit of mails to all applicants is reached",
+            Self::Mailbox => "this mailbox was mailed as often as the daily limit allows",
+            Self::Domain => "this mail domain was mailed as often as the daily limit allows",
+            Self::All => "applicants all together were mailed as often as the daily limit allows",
             Self::Network => "the sender's network sent more applications than are confirmed within a day",
         }
     }
