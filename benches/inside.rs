@@ -94,7 +94,7 @@ fn write(settings: &Settings, application: &Application) -> [Email; 2] {
         receipt_url: format!("{}/membership/received/018f0000", settings.public_url),
         received_at: OffsetDateTime::UNIX_EPOCH,
         earlier: &[],
-        suspicions: &Suspicions::of(application.answers(), None),
+        suspicions: &SpamSigns::of(application.answers(), None),
         hold: None,
     };
     emails(&settings.mail_identity(), application, &occasion).expect("templates render")

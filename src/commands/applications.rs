@@ -194,7 +194,7 @@ pub(super) async fn erase(pool: &Pool, reference: &str, yes: bool, out: &mut imp
     let mut session = pool.transaction().await?;
     // Waits until the search index has read the application.
     membership::lock(&mut *session, reference).await?;
-    let erased = membership::erase(&mut *session, Erase::Of(reference)).await?;
+    let erased = membership::erase(&mut *session, Erase::Reference(reference)).await?;
     session.end().await?;
     anyhow::ensure!(
         erased > 0,

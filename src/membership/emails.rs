@@ -189,7 +189,7 @@ impl ApplicationEmail<'_> {
     fn answers(&self) -> impl Iterator<Item = AnswerInWords> {
         let safe = |answer: AnswerInWords| match answer.field.question().rule {
             Rule::DomainName => answer,
-            Rule::Email => answer.with_usable_addresses(),
+            Rule::Email => answer.with_usable_address(self.application),
             _ => answer.unlinked(self.application.domain_name()),
         };
         words::answers_in_words(self.application.answers()).map(safe)

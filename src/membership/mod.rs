@@ -1,55 +1,38 @@
-//! The rules of joining: what is asked, what is taken, what is stored, what is written to whom.
+//! The rules of joining, in the order of an application's life: form, doubts, storing, emails, search and retention.
 //! No HTTP and no pages: `web` shows what is here.
 //!
-//! `Answers::typed` → [`check`] → [`Application`] → [`Submission`] → [`Intake`] → [`Receipt`], one way.
+//! `Answers::typed` → [`check`] → [`Application`] → [`Submission`] → [`Submissions`] → [`Receipt`].
 
-mod answers;
-mod ceiling;
-mod check;
-mod counted_as;
-mod daily_report;
+mod applications;
 mod digest;
 mod doubts;
 mod emails;
-mod erasure;
-mod insert;
-mod intake;
-mod known;
+mod findings;
+mod form;
 mod notices;
-mod own_domain;
-mod question;
-mod record;
-mod reference;
+mod report;
+mod retention;
 mod search;
 mod search_index;
-mod slip;
-mod store;
-mod submission_key;
-mod suspicion;
+mod stored_application;
+mod submit;
 mod unlinked;
 pub mod words;
 
-pub use answers::Answers;
-pub use ceiling::Hold;
-pub use check::{Application, Problem, check};
-pub use daily_report::{queue_daily_report, withdraw_future_reports};
-pub use digest::queue_digests;
-pub use doubts::{Doubt, without_slip};
-pub use emails::{Earlier, MailIdentity, NewApplication, emails};
-pub use erasure::{
+pub use applications::{Filter, State, can_store, count, find, history, lock, prepare_search, records, release};
+pub use digest::owe_digests;
+pub use doubts::{Doubt, SpamSigns, Typo, with_suggestion};
+pub use emails::{Earlier, MailIdentity, NewApplication, emails, in_utc};
+pub use findings::{Finding, findings, verdict};
+pub use form::{Answers, Application, Field, Group, Problem, QUESTIONS, Question, Rule, Value, check};
+pub use report::{owe_report, take_back_reports};
+pub use retention::{
     Announced, Erase, announced, count_older_than, erase, erase_announced, erase_older_than, is_anything_announced,
 };
-pub use insert::Submission;
-pub use intake::{Intake, Place};
-pub use question::{Field, Group, QUESTIONS, Question, Rule};
-pub use record::Record;
 pub use search::Search;
 pub use search_index::{index_all, index_for_search};
-pub use slip::Slip;
-pub use store::{
-    Filter, Receipt, State, can_store, count, find, history, lock, prepare_search, receipt, receipt_of_key, records,
-    release,
+pub use stored_application::StoredApplication;
+pub use submit::{
+    Hold, Receipt, SenderNetwork, Submission, Submissions, SubmitPermit, receipt, receipt_of_key, submission_key,
 };
-pub use submission_key::submission_key;
-pub use suspicion::Suspicions;
-pub use words::{AnswerInWords, Finding, findings, in_utc, verdict};
+pub use wording::AnswerInWords;

@@ -1,28 +1,26 @@
-//! Finding applications again, whatever form of a name, a number or an address was typed: what is looked for is folded as
-//! what was stored. An index of short runs of characters finds the few that may be meant, and [`Search::matches`] says which
-//! are.
+//! Finds stored applications, whatever form of a name, a number or an address is typed: query and answers are folded alike.
+//! An index of short runs of characters (n-grams) selects candidates, and [`Search::matches`] checks each.
 
-use super::record::Record;
-use super::words::answers_in_words;
+use super::stored_application::StoredApplication;
 use crate::values::{DomainName, EmailAddress, folded};
 
-/// A phone number has at least this number of digits.
+/// The fewest digits of a phone number.
 const FEWEST_DIGITS: usize = 5;
 
-/// Runs of characters by which the index is asked, at most. More would hardly narrow what is found.
-const MOST_ASKED: usize = 64;
+/// The most n-grams in an index query. More would hardly narrow the result.
+const MOST_GRAMS: usize = 64;
 
-/// What someone looks for.
+/// A search query.
 #[derive(Clone, Debug)]
 pub struct Search {
     reference: String,
     domain_name: Option<DomainName>,
     words: Option<String>,
-    /// What it reads as besides.
+    /// Another reading of the query: an address, a part of a reference, or a phone number.
     also: Option<String>,
 }
 
-/// What the database is asked for: all that match are among what meets one of these conditions, and what is not indexed.
+/// The conditions of the database query. A match meets one of these conditions, or is not indexed yet.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Preselection {
     pub(super) words: Option<Vec<i32>>,
@@ -32,7 +30,7 @@ pub(super) struct Preselection {
 }
 
 impl Search {
-    /// Reads a reference, a domain name, a mail address, a phone number or a part of any answer.
+    /// Reads a reference, a domain name, an email address, a phone number or a part of any answer.
     #[must_use]
     pub fn of(typed: &str) -> Self {
         let words = folded(typed);
@@ -48,9 +46,9 @@ impl Search {
         }
     }
 
-    /// Returns whether this application is one of those.
+    /// Returns whether this application matches.
     #[must_use]
-    pub fn matches(&self, record: &Record) -> bool {
+    pub fn matches(&self, record: &StoredApplication) -> bool {
         let is_domain = |name: &DomainName| name.ascii() == record.domain_name_ascii;
         let is_said = |line: String| self.phrases().any(|phrase| line.contains(phrase));
         self.reference == reference(&record.reference)
@@ -65,15 +63,15 @@ impl Search {
     pub(super) fn preselection(&self) -> Preselection {
         let whole = Some(&self.reference).filter(|reference| is_whole(reference));
         Preselection {
-            words: self.words.as_deref().map(asked),
-            also: self.also.as_deref().map(asked),
+            words: self.words.as_deref().map(query_grams),
+            also: self.also.as_deref().map(query_grams),
             domain_name: self.domain_name.as_ref().map(|name| name.ascii().to_owned()),
             reference: whole.map(|whole| format!("NPOC-{}-{}", &whole[..4], &whole[4..])),
         }
     }
 }
 
-/// Without what people leave out or add when they read a reference aloud.
+/// Normalizes a reference: people leave out or add the prefix, spaces and hyphens.
 fn reference(typed: &str) -> String {
     let typed = typed.to_uppercase().replace(|c: char| !c.is_alphanumeric(), "");
     typed.strip_prefix("NPOC").unwrap_or(&typed).to_owned()
@@ -83,13 +81,13 @@ fn is_whole(reference: &str) -> bool {
     reference.len() == 8 && reference.is_ascii()
 }
 
-/// The letters of references, without what all of them begin with.
+/// Returns the part after the prefix that all references have.
 fn part_of_reference(words: &str) -> Option<String> {
     let part = words.strip_prefix("npoc-")?;
     (!part.is_empty()).then(|| part.to_owned())
 }
 
-/// The digits of what is a phone number in any spelling.
+/// Returns the digits of a phone number in any spelling.
 fn phone(words: &str) -> Option<String> {
     let digits = digits(words);
     (digits.len() >= FEWEST_DIGITS && !words.contains(char::is_alphabetic)).then_some(digits)
@@ -99,21 +97,21 @@ fn digits(words: &str) -> String {
     words.chars().filter(char::is_ascii_digit).collect()
 }
 
-/// What can be found of an application, folded, each answer a line: the answers as people read them, the reference without
-/// what all begin with, the domain name as the DNS has it, and the digits of the phone number.
+/// Returns the searchable lines of an application, folded: the answers as people read them, the reference without its
+/// prefix, the domain name in ASCII, and the digits of the phone number.
 ///
-/// A release that changes any of it, such as the words of a choice or the name of a country, sets
+/// A release that changes these lines, such as the words of a choice or the name of a country, sets
 /// `applications.search_grams` to NULL in a migration.
-fn lines(record: &Record) -> impl Iterator<Item = String> {
-    let said: Vec<_> = answers_in_words(&record.answers()).collect();
+fn lines(record: &StoredApplication) -> impl Iterator<Item = String> {
+    let said: Vec<_> = record.answers().in_words().collect();
     let said = said.into_iter().map(|answer| folded(&answer.lines.join(" ")));
     let phone = record.representative_phone.iter().map(|phone| digits(&folded(phone)));
     let names = [record.reference.trim_start_matches("NPOC-"), &record.domain_name_ascii];
     said.chain(phone).chain(names.into_iter().map(folded))
 }
 
-/// What the index holds of an application: every run of one, two and three characters of each line.
-pub(super) fn grams(record: &Record) -> Vec<i32> {
+/// Returns the n-grams of an application: every run of one, two and three characters of each line.
+pub(super) fn grams(record: &StoredApplication) -> Vec<i32> {
     let mut grams = Vec::new();
     for line in lines(record) {
         let letters: Vec<char> = line.chars().collect();
@@ -126,18 +124,19 @@ pub(super) fn grams(record: &Record) -> Vec<i32> {
     grams
 }
 
-/// By what the index is asked for a phrase: its runs of three characters, which hold the shorter ones.
-fn asked(phrase: &str) -> Vec<i32> {
+/// Returns the n-grams of a phrase for the index query: its runs of three characters, which contain the shorter ones.
+fn query_grams(phrase: &str) -> Vec<i32> {
     let letters: Vec<char> = phrase.chars().collect();
-    let mut asked: Vec<i32> = letters.windows(letters.len().clamp(1, 3)).map(gram).collect();
-    asked.sort_unstable();
-    asked.dedup();
-    asked.truncate(MOST_ASKED);
-    asked
+    let mut grams: Vec<i32> = letters.windows(letters.len().clamp(1, 3)).map(gram).collect();
+    grams.sort_unstable();
+    grams.dedup();
+    grams.truncate(MOST_GRAMS);
+    grams
 }
 
-/// The number of a run of characters, the same for ever: 21 bits for each, multiplied by 2^64 divided by the golden ratio, of
-/// which the upper 32 bits count. Two runs may share one, which costs a look and no answer.
+/// Returns the number of an n-gram, which must never change, because the database stores it. Packs 21 bits for each
+/// character, multiplies by 2^64 divided by the golden ratio, and takes the upper 32 bits. Two n-grams may share a
+/// number; [`Search::matches`] removes what such a collision adds.
 fn gram(letters: &[char]) -> i32 {
     let packed = letters
         .iter()
@@ -151,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_of_characters_keeps_its_number_for_ever() {
+    fn the_number_of_an_n_gram_never_changes() {
         for (letters, number) in [
             ("a", -217_768_119),
             ("ab", 2_053_373_987),
@@ -164,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_asks_for_what_the_needle_reads_as() {
+    fn a_query_has_another_reading() {
         let also = |typed: &str| Search::of(typed).also;
         assert_eq!(also("NPOC-3333"), Some("3333".into()));
         assert_eq!(also("+254 (20) 123-4567"), Some("254201234567".into()));

@@ -1,5 +1,5 @@
-//! Indexes applications for search, a moment after they are stored: storing one must not wait for that. The same work indexes
-//! what an earlier release stored, and what a migration wants indexed again. Several instances share it.
+//! Indexes applications for search in the background, so that storing does not wait for it. Also indexes applications of an
+//! earlier release, and those whose index a migration has cleared. Several instances share the work.
 
 use std::time::{Duration, Instant};
 
@@ -7,38 +7,40 @@ use futures_util::TryStreamExt as _;
 use sqlx::PgConnection;
 use tokio::sync::watch;
 
+use super::applications::{Filter, records};
 use super::search::grams;
-use super::store::{Filter, records};
 use crate::database::{Pool, within};
 use crate::outbox::Outbox;
 
-/// How often to look for applications that no wake-up announced, such as those of other instances.
-const EVERY: Duration = Duration::from_mins(5);
+/// The time between two runs without a wake-up: other instances store applications too.
+const INTERVAL: Duration = Duration::from_mins(5);
 
-/// How long to wait for others to come after one was stored.
+/// The pause after a wake-up, so that one run indexes several new applications.
 const GATHER: Duration = Duration::from_secs(1);
 
-/// Applications in one transaction, at most, and while others are being stored.
-const AT_ONCE: i64 = 50;
-const FEW: i64 = 10;
+/// The most applications in one transaction.
+const BATCH: i64 = 50;
 
-/// How long one transaction may take.
+/// The most applications in one transaction while others are being stored.
+const SMALL_BATCH: i64 = 10;
+
+/// The time limit for one transaction.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// How many times as long as it works it rests, while applications are being stored.
-const RESTS: u32 = 9;
+/// The factor from working time to pause, while applications are being stored.
+const PAUSE_FACTOR: u32 = 9;
 
-/// Indexes what is not indexed until told to stop. What is under way then is left to the next start.
+/// Indexes applications until told to stop. The next start continues an unfinished batch.
 pub async fn index_for_search(pool: &Pool, outbox: &Outbox, mut stop: watch::Receiver<bool>) {
     let indexing = async {
         loop {
             if let Err(error) = index_all(pool, outbox).await {
-                pool.recheck_server();
-                tracing::warn!(%error, "applications could not be indexed for search, which looks at each of them; trying again");
+                pool.doubt();
+                tracing::warn!(%error, "indexing for search failed, retrying; until then searches are slow");
             }
             tokio::select! {
-                () = outbox.changed() => tokio::time::sleep(GATHER).await,
-                () = tokio::time::sleep(EVERY) => {}
+                () = outbox.news() => tokio::time::sleep(GATHER).await,
+                () = tokio::time::sleep(INTERVAL) => {}
             }
         }
     };
@@ -48,25 +50,25 @@ pub async fn index_for_search(pool: &Pool, outbox: &Outbox, mut stop: watch::Rec
     }
 }
 
-/// Indexes all that is not indexed, giving way to applications that are being stored.
+/// Indexes all applications without an index. Slows down while applications are being stored.
 ///
 /// # Errors
-/// The database's error; what was indexed before stays so.
+/// Returns an error if the database is unavailable. What was indexed before stays indexed.
 pub async fn index_all(pool: &Pool, outbox: &Outbox) -> sqlx::Result<()> {
     loop {
         let began = Instant::now();
-        let most = if outbox.is_storing() { FEW } else { AT_ONCE };
-        if within(LIMIT, index_some(pool, most)).await? == 0 {
+        let most = if outbox.is_giving_way() { SMALL_BATCH } else { BATCH };
+        if within(LIMIT, index_batch(pool, most)).await? == 0 {
             return Ok(());
         }
-        if outbox.is_storing() {
-            tokio::time::sleep(began.elapsed() * RESTS).await;
+        if outbox.is_giving_way() {
+            tokio::time::sleep(began.elapsed() * PAUSE_FACTOR).await;
         }
     }
 }
 
-/// Returns how many were indexed.
-async fn index_some(pool: &Pool, most: i64) -> sqlx::Result<usize> {
+/// Indexes one batch and returns the number of applications in it.
+async fn index_batch(pool: &Pool, most: i64) -> sqlx::Result<usize> {
     let mut transaction = pool.transaction().await?;
     let references = claim(&mut transaction, most).await?;
     if !references.is_empty() {
@@ -82,8 +84,8 @@ async fn index_some(pool: &Pool, most: i64) -> sqlx::Result<usize> {
     Ok(references.len())
 }
 
-/// Takes the oldest that are not indexed and that nobody else holds. No disk and no standby is waited for: what a crash
-/// loses is indexed again.
+/// Locks the oldest applications without an index that no other transaction has locked. The commit waits for no disk and no
+/// standby, because what a crash loses is indexed again.
 async fn claim(connection: &mut PgConnection, most: i64) -> sqlx::Result<Vec<String>> {
     sqlx::query!("SELECT set_config('synchronous_commit', 'off', true)")
         .fetch_one(&mut *connection)
@@ -96,7 +98,7 @@ async fn claim(connection: &mut PgConnection, most: i64) -> sqlx::Result<Vec<Str
     .await
 }
 
-/// What is written of several applications. Arrays of different lengths make no array of arrays, so all grams are one.
+/// The n-grams of several applications. PostgreSQL has no array of arrays of different lengths, so all are in one array.
 #[derive(Default)]
 struct Rows {
     references: Vec<String>,

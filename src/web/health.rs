@@ -88,7 +88,7 @@ async fn live() -> &'static str {
 /// send visitors elsewhere: another instance has the same mail.
 async fn ready(State(site): State<Arc<Site>>) -> (StatusCode, String) {
     // In a task of its own: a client that leaves must not break off a check for which others wait.
-    let (fails, unnamed) = (site.intake.fails(), site.limit.proxies().unnamed());
+    let (fails, unnamed) = (site.submissions.is_failing(), site.limit.proxies().unnamed());
     let checking = tokio::spawn(async move { site.readiness.answer().await });
     match checking.await.unwrap_or(Answer::NotReady) {
         _ if fails => not_ready(),

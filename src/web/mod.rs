@@ -46,7 +46,7 @@ use tower_http::trace::{DefaultOnResponse, TraceLayer};
 use tracing::Level;
 
 use crate::database::Pool;
-use crate::membership::Intake;
+use crate::membership::Submissions;
 use crate::outbox::Outbox;
 use crate::settings::Settings;
 use body::Bodies;
@@ -68,7 +68,7 @@ const PERMISSIONS: &str = "camera=(), microphone=(), geolocation=(), payment=(),
 pub struct Site {
     pool: Pool,
     readiness: Readiness,
-    intake: Intake,
+    submissions: Submissions,
     bodies: Bodies,
     limit: Limit,
     limits: Limits,
@@ -93,7 +93,7 @@ impl Site {
         let metrics = Arc::<Metrics>::default();
         let proxies = Proxies::new(settings.trusted_proxies.clone(), metrics.unnamed_clients());
         Ok(Arc::new(Self {
-            intake: Intake::new(limits.storing, &pool, &settings.mail_identity(), outbox),
+            submissions: Submissions::new(limits.storing, &pool, &settings.mail_identity(), outbox),
             bodies: Bodies::new(settings.trusted_proxies.clone()),
             limits,
             metrics,
@@ -233,7 +233,7 @@ fn router(site: Arc<Site>) -> Router {
 pub async fn serve(site: Arc<Site>, listener: TcpListener, stop: watch::Receiver<bool>) {
     let (places, limits) = (places(&site), site.limits);
     server::run(Service::new(&site), listener, places, limits, stop).await;
-    site.intake.close().await;
+    site.submissions.close().await;
 }
 
 /// Answers a monitor until told to stop.

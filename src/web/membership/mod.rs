@@ -119,7 +119,9 @@ async fn answer(
     match (posted.step, membership::check(&posted.answers)) {
         (Step::Edit(field), _) => edit(site, posted, field),
         (_, Err(problems)) => refuse(site, posted, &problems),
-        (Step::TakeLikelier(field), Ok(application)) => ask_to_check(site, &without_slip(application, field), form_key),
+        (Step::TakeLikelier(field), Ok(application)) => {
+            ask_to_check(site, &with_suggestion(application, field), form_key)
+        }
         (Step::Check | Step::Send(None), Ok(application)) => ask_to_check(site, &application, form_key),
         (Step::Send(Some(key)), Ok(application)) => {
             let submission = Submission::sent(&application, form_key, key);
@@ -137,10 +139,14 @@ async fn take(site: &Site, client: Option<IpAddr>, submission: &Submission<'_>) 
         return put_off(site, submission).await;
     }
     // Early: what would only wait has its answers back at once, and what is taken stays fast.
-    let Some(place) = site.intake.place() else {
+    let Some(permit) = site.submissions.permit() else {
         return give_back(site, submission, Notice::Busy, StatusCode::SERVICE_UNAVAILABLE);
     };
-    send(site, submission, place, verdict == Verdict::Unconfirmed).await
+    let network = match verdict {
+        Verdict::Unconfirmed => SenderNetwork::AtDailyLimit,
+        _ => SenderNetwork::BelowDailyLimit,
+    };
+    send(site, submission, permit, network).await
 }
 
 fn edit(site: &Site, posted: &Posted, change: Option<Field>) -> Result<Response, Failure> {
@@ -187,8 +193,8 @@ impl<'a> Submission<'a> {
 /// The check page, with a key that stores once whatever happened before.
 fn give_back(site: &Site, submission: &Submission, notice: Notice, status: StatusCode) -> Result<Response, Failure> {
     let doubts = Doubt::all(submission.application);
-    let slip = |doubt: &Doubt| match doubt {
-        Doubt::Slip(slip) => Some(slip.clone()),
+    let typo = |doubt: &Doubt| match doubt {
+        Doubt::Typo(typo) => Some(typo.clone()),
         _ => None,
     };
     let page = CheckPage {
@@ -222,17 +228,17 @@ async fn put_off(site: &Site, submission: &Submission<'_>) -> Result<Response, F
 async fn send(
     site: &Site,
     submission: &Submission<'_>,
-    place: Place,
-    is_network_full: bool,
+    permit: SubmitPermit,
+    network: SenderNetwork,
 ) -> Result<Response, Failure> {
     let sent = membership::Submission {
         application: submission.application.clone(),
         key: submission.key,
         filled_in: submission.filled_in,
-        received_at: site.intake.now(),
-        is_network_full,
+        received_at: site.submissions.now(),
+        network,
     };
-    match soon(site.intake.submit(place, sent)).await {
+    match soon(site.submissions.submit(permit, sent)).await {
         Ok(receipt) => Ok(see_receipt(&receipt)),
         Err(error) => not_stored(site, submission, &error),
     }

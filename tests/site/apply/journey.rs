@@ -14,7 +14,7 @@ use crate::support::{GOOD, TestSite, encode, good_with, send_body, stored_key};
 async fn organization_applies_and_gets_a_receipt() {
     let site = TestSite::new().await;
     let form = site.get("/membership").await;
-    for question in &QUESTIONS {
+    for question in QUESTIONS {
         assert!(
             !form.attributes(&format!("[name={}]", question.name), "id").is_empty(),
             "{} is asked",
@@ -212,8 +212,8 @@ async fn submission_key_changes_with_the_answers() {
 async fn change_returns_to_the_field_and_keeps_every_answer() {
     let site = TestSite::new().await;
     let names = site.check(&[]).await.attributes("dd button[name=change]", "value");
-    assert_eq!(names, QUESTIONS.map(|question| question.name));
-    for question in &QUESTIONS {
+    assert!(names.iter().eq(QUESTIONS.iter().map(|question| question.name)));
+    for question in QUESTIONS {
         let form = site.post(&good_with(&[("change", question.name)])).await;
         assert_eq!(form.status, StatusCode::OK);
         assert_eq!(form.attributes("[autofocus]", "name"), [question.name]);

@@ -149,7 +149,7 @@ async fn lost_of_form(
     for paper in SIZES {
         let sheets = printer.print(paper).await;
         lost.extend(has_navigation(&sheets));
-        for question in &QUESTIONS {
+        for question in QUESTIONS {
             let mut said = question_said(question);
             let answer = answers.iter().find(|(name, _)| *name == question.name);
             let answer = answer.map_or("", |(_, answer)| answer);

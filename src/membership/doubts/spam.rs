@@ -1,57 +1,51 @@
-//! Quiet signs of spam, which ask nothing of people. One alone is no sign: a person may paste, or
-//! name many addresses. What is marked is stored and mailed all the same.
+//! Finds signs of spam without asking the applicant anything. One sign alone proves nothing: a person may paste text or
+//! name many addresses. A suspected application is stored and mailed like any other.
 
 use std::time::Duration;
 
-use super::answers::Answers;
-use super::question::{QUESTIONS, Rule};
+use super::super::form::{Answers, QUESTIONS, Rule};
 
-/// An application with at least this number of signs is marked.
-const ENOUGH: usize = 2;
+/// An application with at least this number of signs is suspected.
+const ENOUGH_SIGNS: usize = 2;
 
-/// Nobody fills in this form in less, from opening it to sending it.
-const IN_NO_TIME: Duration = Duration::from_secs(10);
+/// The least time in which a person fills in the form.
+const LEAST_TIME: Duration = Duration::from_secs(10);
 
-/// This number of addresses of websites is more than an organization has.
+/// The number of web addresses that is a sign of spam.
 const MANY_LINKS: usize = 4;
 
-/// What looks like spam in one application, by name.
+/// The signs of spam in one application, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Suspicions(Vec<&'static str>);
+pub struct SpamSigns(Vec<&'static str>);
 
-impl Suspicions {
-    /// Of these answers, sent so long after the form was opened, where that is known.
+impl SpamSigns {
+    /// Finds the signs in these answers. `filled_in` is the time from opening the form to sending it, if it is known.
     #[must_use]
     pub fn of(answers: &Answers, filled_in: Option<Duration>) -> Self {
         let signs = [
-            ("sent in no time", filled_in.is_some_and(|time| time < IN_NO_TIME)),
+            ("sent in no time", filled_in.is_some_and(|time| time < LEAST_TIME)),
             ("many links", links(answers) >= MANY_LINKS),
             ("markup", has_markup(answers)),
             ("the same words everywhere", repeats_itself(answers)),
         ];
-        Self(
-            signs
-                .into_iter()
-                .filter(|(_, is_seen)| *is_seen)
-                .map(|(name, _)| name)
-                .collect(),
-        )
+        let seen = signs.into_iter().filter(|(_, is_seen)| *is_seen);
+        Self(seen.map(|(name, _)| name).collect())
     }
 
-    /// The signs that were seen.
+    /// Returns the names of the signs.
     #[must_use]
     pub fn names(&self) -> &[&'static str] {
         &self.0
     }
 
-    /// Whether they are enough.
+    /// Returns whether there are enough signs to suspect spam.
     #[must_use]
-    pub fn are_enough(&self) -> bool {
-        self.0.len() >= ENOUGH
+    pub fn is_suspected(&self) -> bool {
+        self.0.len() >= ENOUGH_SIGNS
     }
 }
 
-/// What was written freely.
+/// Returns the answers in free text.
 fn texts(answers: &Answers) -> impl Iterator<Item = &str> {
     let is_text = |rule: Rule| matches!(rule, Rule::Line(..) | Rule::Prose(..));
     let of_text = QUESTIONS.iter().filter(move |question| is_text(question.rule));
@@ -70,7 +64,7 @@ fn has_markup(answers: &Answers) -> bool {
     })
 }
 
-/// Three answers alike, as from a program that fills every field.
+/// Returns whether three answers are the same, as from a program that fills every field.
 fn repeats_itself(answers: &Answers) -> bool {
     let texts: Vec<&str> = texts(answers).collect();
     texts
@@ -83,32 +77,32 @@ mod tests {
     use super::*;
     use crate::membership::Field;
 
-    fn seen(given: &[(Field, &str)], seconds: Option<u64>) -> Suspicions {
+    fn signs(given: &[(Field, &str)], seconds: Option<u64>) -> SpamSigns {
         let mut answers = Answers::default();
         for (field, text) in given {
             answers.set_one(*field, Some((*text).to_owned()));
         }
-        Suspicions::of(&answers, seconds.map(Duration::from_secs))
+        SpamSigns::of(&answers, seconds.map(Duration::from_secs))
     }
 
     #[test]
-    fn one_sign_is_no_sign_and_two_are() {
+    fn two_signs_are_suspicious_and_one_is_not() {
         let links = "http://a.example http://b.example http://c.example http://d.example";
         assert_eq!(
-            seen(&[(Field::Statement, "We run health posts.")], Some(1200)).names(),
+            signs(&[(Field::Statement, "We run health posts.")], Some(1200)).names(),
             [""; 0]
         );
-        assert!(!seen(&[(Field::Statement, "We run health posts.")], Some(1)).are_enough());
-        assert!(!seen(&[(Field::Statement, links)], None).are_enough());
-        assert!(seen(&[(Field::Statement, links)], Some(1)).are_enough());
-        assert!(seen(&[(Field::Statement, "<a href=x>[url=y]")], Some(1)).are_enough());
+        assert!(!signs(&[(Field::Statement, "We run health posts.")], Some(1)).is_suspected());
+        assert!(!signs(&[(Field::Statement, links)], None).is_suspected());
+        assert!(signs(&[(Field::Statement, links)], Some(1)).is_suspected());
+        assert!(signs(&[(Field::Statement, "<a href=x>[url=y]")], Some(1)).is_suspected());
         let everywhere = [
             Field::OrganizationName,
             Field::RepresentativeName,
             Field::RepresentativeRole,
         ];
         assert_eq!(
-            seen(&everywhere.map(|field| (field, "test")), None).names(),
+            signs(&everywhere.map(|field| (field, "test")), None).names(),
             ["the same words everywhere"]
         );
     }

@@ -1,5 +1,5 @@
-//! Takes applications out of the database: one whose applicant asks for it, and those whose retention is over. The latter
-//! are announced to staff in the daily report, each by itself, and erased once that mail was sent a day ago.
+//! Erases applications: on request, and when their retention period is over. The daily report announces the latter to
+//! staff, one by one. They are erased a day after that report was sent.
 
 use sqlx::{PgConnection, PgExecutor};
 use time::{Date, OffsetDateTime};
@@ -7,61 +7,61 @@ use time::{Date, OffsetDateTime};
 use crate::clock::{Clock, Trust};
 use crate::database::Pool;
 
-/// Applications erased in one statement, so that none lasts long.
-const AT_ONCE: i64 = 1000;
+/// The most applications erased in one statement, so that it stays short.
+const BATCH: i64 = 1000;
 
-/// How many applications an announcement names; more would be no mail to read.
+/// The most applications that an announcement names, so that the email stays readable.
 const NAMED: i64 = 200;
 
-/// Which applications are erased.
+/// Selects the applications to erase.
 #[derive(Clone, Copy, Debug)]
 pub enum Erase<'a> {
-    /// That of a reference, in either case.
-    Of(&'a str),
-    /// Those that arrived more than this many days ago.
+    /// The application with this reference, in upper or lower case.
+    Reference(&'a str),
+    /// Applications that arrived more than this number of days ago.
     OlderThan(u16),
-    /// Those with these keys.
-    These(&'a [i64]),
+    /// Applications with these ids.
+    Ids(&'a [i64]),
 }
 
-/// What staff read a day before it is erased.
+/// An announcement to staff, at least a day before the applications are erased.
 #[derive(Clone, Debug)]
 pub struct Announcement {
-    /// How many applications.
+    /// The number of applications.
     pub applications: i64,
-    /// The day, in UTC, before which all of them arrived.
+    /// The day, in UTC, before which all arrived.
     pub before: Date,
-    /// The first day, in UTC, on which they are erased.
+    /// The first day, in UTC, on which they may be erased.
     pub on: Date,
-    /// The period that ends.
+    /// The retention period in days.
     pub days: u16,
-    /// The references of the oldest of them.
+    /// The references of the oldest applications.
     pub references: Vec<String>,
-    /// Whether others are due as well, so that they follow on later days.
+    /// Whether more applications are due, which later reports announce.
     pub more_follow: bool,
 }
 
-/// What was announced and is not erased yet.
+/// Applications that were announced and are not erased yet.
 #[derive(Clone, Debug)]
 pub struct Announced {
-    /// How many applications.
+    /// The number of applications.
     pub applications: i64,
-    /// The period of the announcement, in days.
+    /// The retention period of the announcement, in days.
     pub days: u16,
-    /// When the mail was sent, if it was.
+    /// When the announcement was sent, if it was.
     pub sent_at: Option<OffsetDateTime>,
 }
 
-/// Erases applications, oldest first, with the words and addresses of their mails; the history keeps that it
-/// happened. One about which mail is still to be sent is left for the next time. Returns how many were erased.
+/// Erases applications, oldest first, with the texts and addresses of their emails, and records that in the history.
+/// Skips an application with an unsent email. Returns the number of erased applications.
 ///
 /// # Errors
-/// The database's error.
+/// Returns an error if the database is unavailable.
 pub async fn erase(executor: impl PgExecutor<'_>, which: Erase<'_>) -> sqlx::Result<u64> {
     let (reference, days, ids) = match which {
-        Erase::Of(reference) => (Some(reference.trim()), None, None),
+        Erase::Reference(reference) => (Some(reference.trim()), None, None),
         Erase::OlderThan(days) => (None, Some(i32::from(days)), None),
-        Erase::These(ids) => (None, None, Some(ids)),
+        Erase::Ids(ids) => (None, None, Some(ids)),
     };
     let erased = sqlx::query!(
         "WITH due AS (
@@ -85,17 +85,17 @@ pub async fn erase(executor: impl PgExecutor<'_>, which: Erase<'_>) -> sqlx::Res
         reference,
         days,
         ids,
-        AT_ONCE
+        BATCH
     )
     .execute(executor)
     .await?;
     Ok(erased.rows_affected())
 }
 
-/// How many applications arrived more than this many days ago.
+/// Returns the number of applications that arrived more than this number of days ago.
 ///
 /// # Errors
-/// The database's error.
+/// Returns an error if the database is unavailable.
 pub async fn count_older_than(executor: impl PgExecutor<'_>, days: u16) -> sqlx::Result<i64> {
     sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM applications WHERE received_at < now() - make_interval(days => $1)"#,
@@ -105,36 +105,36 @@ pub async fn count_older_than(executor: impl PgExecutor<'_>, days: u16) -> sqlx:
     .await
 }
 
-/// Erases all that arrived more than this many days ago, telling how many after each statement. For a person: nothing is
-/// announced, and no clock is asked. Returns how many in all.
+/// Erases all applications that arrived more than this number of days ago, and reports the number after each statement.
+/// Only a person starts this: it needs no announcement and checks no clock. Returns the total number.
 ///
 /// # Errors
-/// The database's; what was erased before stays so.
-pub async fn erase_older_than(pool: &Pool, days: u16, tell: impl Fn(u64)) -> sqlx::Result<u64> {
+/// Returns an error if the database is unavailable. What was erased before stays erased.
+pub async fn erase_older_than(pool: &Pool, days: u16, report: impl Fn(u64)) -> sqlx::Result<u64> {
     let mut all = 0;
     loop {
         let mut session = pool.session().await?;
         let erased = erase(&mut *session, Erase::OlderThan(days)).await?;
         session.end().await?;
         all += erased;
-        tell(erased);
+        report(erased);
         if erased == 0 {
             return Ok(all);
         }
     }
 }
 
-/// Erases what is older than this many days and was announced under this period by a mail that was sent a day ago: at most
-/// a tenth of all applications within a day, and at least one. Nothing unless the clocks agree and are steady. Returns
-/// how many.
+/// Erases applications older than this number of days whose announcement for this period was sent a day ago. Erases at most
+/// a tenth of all applications within a day, but at least one, and nothing unless the clocks agree and are steady.
+/// Returns the number of erased applications.
 ///
 /// # Errors
-/// The database's; what was erased before stays so.
+/// Returns an error if the database is unavailable. What was erased before stays erased.
 pub async fn erase_announced(pool: &Pool, clock: &Clock, days: u16) -> sqlx::Result<u64> {
     let mut all = 0;
     loop {
         let mut transaction = pool.transaction().await?;
-        let erased = erase_some(&mut transaction, clock, days).await?;
+        let erased = erase_batch(&mut transaction, clock, days).await?;
         transaction.end().await?;
         all += erased;
         if erased == 0 {
@@ -143,8 +143,8 @@ pub async fn erase_announced(pool: &Pool, clock: &Clock, days: u16) -> sqlx::Res
     }
 }
 
-/// One instance at a time, since each counts what the others erased.
-async fn erase_some(connection: &mut PgConnection, clock: &Clock, days: u16) -> sqlx::Result<u64> {
+/// Erases one batch. Only one instance does this at a time, because each counts what the others erased.
+async fn erase_batch(connection: &mut PgConnection, clock: &Clock, days: u16) -> sqlx::Result<u64> {
     sqlx::query!("SELECT is_only_row FROM clock_state FOR UPDATE")
         .fetch_one(&mut *connection)
         .await?;
@@ -154,15 +154,15 @@ async fn erase_some(connection: &mut PgConnection, clock: &Clock, days: u16) -> 
     let Some(left) = left_for_today(connection, days).await? else {
         return Ok(0);
     };
-    let ids = due(connection, days, left.min(AT_ONCE)).await?;
+    let ids = due(connection, days, left.min(BATCH)).await?;
     if ids.is_empty() {
         return Ok(0);
     }
-    count_as_erased(connection, &ids).await?;
-    erase(connection, Erase::These(&ids)).await
+    record_as_erased(connection, &ids).await?;
+    erase(connection, Erase::Ids(&ids)).await
 }
 
-/// How many more may be erased within this day, by the newest announcement that counts.
+/// Returns how many more applications may be erased within this day, by the newest valid announcement.
 async fn left_for_today(connection: &mut PgConnection, days: u16) -> sqlx::Result<Option<i64>> {
     let left = sqlx::query_scalar!(
         r#"SELECT at_most - (SELECT count(*) FROM application_history WHERE event = 'erased'
@@ -198,7 +198,7 @@ async fn due(connection: &mut PgConnection, days: u16, most: i64) -> sqlx::Resul
     .await
 }
 
-async fn count_as_erased(connection: &mut PgConnection, ids: &[i64]) -> sqlx::Result<()> {
+async fn record_as_erased(connection: &mut PgConnection, ids: &[i64]) -> sqlx::Result<()> {
     sqlx::query!(
         "UPDATE erasure_notices SET erased = least(erased + told.count, applications), erased_at = now()
         FROM (SELECT notice_id, count(*) FROM announced_erasures WHERE application_id = ANY($1) GROUP BY notice_id) AS told
@@ -210,18 +210,18 @@ async fn count_as_erased(connection: &mut PgConnection, ids: &[i64]) -> sqlx::Re
     .map(drop)
 }
 
-/// Announces what will be older than this many days by the end of tomorrow, in the report of this day with this
-/// Message-ID: at most a tenth of all applications, and at least one. Returns nothing where there is none.
+/// Announces applications that will be older than this number of days by the end of tomorrow, in the report with this
+/// Message-ID. Announces at most a tenth of all applications, but at least one. Returns `None` if none is due.
 ///
 /// # Errors
-/// The database's error.
+/// Returns an error if the database is unavailable.
 pub(super) async fn announce(
     connection: &mut PgConnection,
     day: Date,
     days: u16,
     message_id: &str,
 ) -> sqlx::Result<Option<Announcement>> {
-    forget_what_does_not_count(connection, days).await?;
+    delete_invalid_announcements(connection, days).await?;
     let notice = sqlx::query!(
         r#"INSERT INTO erasure_notices (day, retention_days, cutoff, applications, at_most, message_id)
         SELECT $1, $2, cutoff, 0, greatest((SELECT count(*) FROM applications) / 10, 1), $3
@@ -235,7 +235,7 @@ pub(super) async fn announce(
     .fetch_optional(&mut *connection)
     .await?;
     let Some(notice) = notice else { return Ok(None) };
-    let applications = mark(connection, notice.id).await?;
+    let applications = fill(connection, notice.id).await?;
     if applications == 0 {
         return Ok(None);
     }
@@ -250,8 +250,8 @@ pub(super) async fn announce(
     }))
 }
 
-/// What was announced under another period, longer than a week ago, or in a mail that came back, is announced again.
-async fn forget_what_does_not_count(connection: &mut PgConnection, days: u16) -> sqlx::Result<()> {
+/// Deletes announcements for another period, older than a week, or that bounced. Their applications are announced again.
+async fn delete_invalid_announcements(connection: &mut PgConnection, days: u16) -> sqlx::Result<()> {
     sqlx::query!(
         "DELETE FROM announced_erasures USING erasure_notices LEFT JOIN outbox USING (message_id)
         WHERE notice_id = erasure_notices.id AND (retention_days <> $1
@@ -263,9 +263,9 @@ async fn forget_what_does_not_count(connection: &mut PgConnection, days: u16) ->
     .map(drop)
 }
 
-/// Marks what a notice is about, oldest first, but nothing that is announced already or about which mail is still to be
-/// sent. Returns how many; a notice of nothing is removed.
-async fn mark(connection: &mut PgConnection, notice: i64) -> sqlx::Result<i64> {
+/// Adds applications to an announcement, oldest first, without those announced already or with an unsent email. Returns
+/// their number, and deletes an empty announcement.
+async fn fill(connection: &mut PgConnection, notice: i64) -> sqlx::Result<i64> {
     sqlx::query!(
         "INSERT INTO announced_erasures (application_id, notice_id)
         SELECT due.id, notice.id FROM erasure_notices AS notice, LATERAL (
@@ -294,7 +294,7 @@ async fn mark(connection: &mut PgConnection, notice: i64) -> sqlx::Result<i64> {
     Ok(marked)
 }
 
-/// The references that a notice is about, and whether others are due beside what is announced.
+/// Returns the first references of an announcement, and whether more applications are due.
 async fn named(connection: &mut PgConnection, notice: i64) -> sqlx::Result<(Vec<String>, bool)> {
     let references = sqlx::query_scalar!(
         "SELECT reference FROM announced_erasures JOIN applications ON id = application_id
@@ -314,20 +314,20 @@ async fn named(connection: &mut PgConnection, notice: i64) -> sqlx::Result<(Vec<
     Ok((references, more_follow))
 }
 
-/// Whether anything was announced that is not erased yet.
+/// Returns whether any announced application is not erased yet.
 ///
 /// # Errors
-/// The database's error.
+/// Returns an error if the database is unavailable.
 pub async fn is_anything_announced(executor: impl PgExecutor<'_>) -> sqlx::Result<bool> {
     sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM announced_erasures) AS "it!""#)
         .fetch_one(executor)
         .await
 }
 
-/// What was announced and is not erased yet, oldest first.
+/// Returns the announced applications that are not erased yet, by announcement, oldest first.
 ///
 /// # Errors
-/// The database's error.
+/// Returns an error if the database is unavailable.
 pub async fn announced(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<Announced>> {
     let rows = sqlx::query!(
         r#"SELECT retention_days, sent_at, count(*) AS "applications!"

@@ -1,14 +1,12 @@
-//! The form as a table: every question once, in form order, with its field name and its rule.
-//! The page, the check, the letters, the commands and the tests read it; words for people stand
-//! in [`super::words`]. To change a question, change its row here, its words there, and its
-//! column in a migration.
+//! The form as a table: one row for each question, in form order, with its field name and its rule. The page, the
+//! check, the emails, the commands and the tests read this table. `membership::wording` has the words for people.
 
 use crate::values::characters::has_visible_text;
 use crate::values::{Country, DomainName, EmailAddress, Fault, Website, text};
 
-/// A question of the form. The order is the form's.
+/// A question of the form, in form order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "named as the fields of the form, which their labels explain")]
+#[expect(missing_docs, reason = "the names of the form fields, which their labels explain")]
 pub enum Field {
     OrganizationName,
     OrganizationNameLatin,
@@ -34,9 +32,9 @@ pub enum Field {
     MailingList,
 }
 
-/// The four parts of the form.
+/// A part of the form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "their names say it")]
+#[expect(missing_docs, reason = "the names explain themselves")]
 pub enum Group {
     Organization,
     Representative,
@@ -44,43 +42,43 @@ pub enum Group {
     Declarations,
 }
 
-/// What an answer must be.
+/// The rule that an answer must keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
-    /// One line of this many characters.
+    /// One line with at least and at most this number of characters.
     Line(u64, u64),
-    /// Text with line breaks of this many characters.
+    /// Text with line breaks, with at least and at most this number of characters.
     Prose(u64, u64),
-    /// See [`DomainName`].
+    /// A [`DomainName`].
     DomainName,
-    /// See [`Website`].
+    /// A [`Website`].
     Website,
-    /// See [`Country`].
+    /// A [`Country`].
     Country,
-    /// See [`EmailAddress`].
+    /// An [`EmailAddress`].
     Email,
-    /// One of these.
+    /// Exactly one of these values.
     OneOf(&'static [&'static str]),
-    /// Any of these, or none.
+    /// Any number of these values.
     AnyOf(&'static [&'static str]),
-    /// `yes`, or nothing.
+    /// The value `yes`.
     Yes,
 }
 
-/// One row of the form.
+/// A row of the table.
 #[derive(Debug)]
 pub struct Question {
-    /// Which one.
+    /// The question.
     pub field: Field,
-    /// The HTML field name, fixed since others post it, and the column.
+    /// The name of the HTML field and of the column. It is fixed, because other programs post it.
     pub name: &'static str,
-    /// Where it stands.
+    /// The part of the form that shows the question.
     pub group: Group,
-    /// What its answer must be.
+    /// The rule for the answer.
     pub rule: Rule,
-    /// Whether it must be answered.
+    /// Whether an answer is required.
     pub required: bool,
-    /// The autofill token (WCAG 1.3.5), or "" where a browser could only guess wrong.
+    /// The autofill token (WCAG 1.3.5), or "" if a browser could only guess wrong.
     pub autocomplete: &'static str,
 }
 
@@ -107,7 +105,7 @@ use Group::{Declarations, Icann, Organization, Representative};
 
 /// Every question, in form order: `QUESTIONS[field as usize]` is the question of `field`.
 #[rustfmt::skip]
-pub const QUESTIONS: [Question; 22] = [
+pub const QUESTIONS: &[Question] = &[
     ask(F::OrganizationName, "organization_name", Organization, SHORT, true, "organization"),
     ask(F::OrganizationNameLatin, "organization_name_latin", Organization, SHORT, false, ""),
     ask(F::DomainName, "domain_name", Organization, Rule::DomainName, true, ""),
@@ -151,13 +149,13 @@ const fn ask(
 }
 
 impl Field {
-    /// The question's row.
+    /// Returns the row of the question.
     #[must_use]
     pub fn question(self) -> &'static Question {
         &QUESTIONS[self as usize]
     }
 
-    /// The field of this HTML name.
+    /// Returns the question with this HTML field name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         QUESTIONS
@@ -168,29 +166,28 @@ impl Field {
 }
 
 impl Group {
-    /// The four, in form order.
+    /// All parts, in form order.
     pub const ALL: [Self; 4] = [Organization, Representative, Icann, Declarations];
 
-    /// Its questions, in form order.
+    /// Returns the questions of this part, in form order.
     pub fn questions(self) -> impl Iterator<Item = &'static Question> {
         QUESTIONS.iter().filter(move |question| question.group == self)
     }
 }
 
 impl Question {
-    /// What the rule makes of what was typed: the cleaned answer, empty where an optional one was
-    /// left out.
+    /// Parses what was typed. An optional question without an answer gives [`Value::Empty`].
     ///
     /// # Errors
-    /// The [`Fault`] of the rule.
-    pub fn check(&self, typed: &[String]) -> Result<Vec<String>, Fault> {
-        match self.rule.clean(typed) {
-            Err(Fault::Missing) if !self.required => Ok(Vec::new()),
-            checked => checked,
+    /// Returns the [`Fault`] if the answer breaks the rule.
+    pub fn parse(&self, typed: &[String]) -> Result<Value, Fault> {
+        match self.rule.parse(typed) {
+            Err(Fault::Missing) if !self.required => Ok(Value::Empty),
+            parsed => parsed,
         }
     }
 
-    /// The answers on offer, for a question that offers some.
+    /// Returns the values that the question offers, or none if the answer is typed.
     #[must_use]
     pub fn offers(&self) -> &'static [&'static str] {
         match self.rule {
@@ -201,32 +198,93 @@ impl Question {
     }
 }
 
-impl Rule {
-    fn clean(self, typed: &[String]) -> Result<Vec<String>, Fault> {
+/// A parsed answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "named as the types in them")]
+pub enum Value {
+    Empty,
+    Text(String),
+    Choices(Vec<String>),
+    DomainName(DomainName),
+    Website(Website),
+    Country(Country),
+    Email(EmailAddress),
+}
+
+impl Value {
+    /// Returns the answer as it is shown and stored, or nothing for [`Value::Empty`].
+    #[must_use]
+    pub fn texts(&self) -> Vec<String> {
         match self {
-            Self::AnyOf(offered) => any_of(offered, typed),
-            _ => Ok(vec![self.clean_one(only(typed)?)?]),
+            Self::Empty => Vec::new(),
+            Self::Text(text) => vec![text.clone()],
+            Self::Choices(chosen) => chosen.clone(),
+            Self::DomainName(name) => vec![name.unicode().to_owned()],
+            Self::Website(website) => vec![website.as_str().to_owned()],
+            Self::Country(country) => vec![country.code().to_owned()],
+            Self::Email(address) => vec![address.to_string()],
         }
     }
 
-    fn clean_one(self, typed: &str) -> Result<String, Fault> {
-        if !has_visible_text(typed) {
-            return Err(Fault::Missing);
+    pub(super) fn into_domain_name(self) -> Option<DomainName> {
+        if let Self::DomainName(value) = self {
+            Some(value)
+        } else {
+            None
         }
-        match self {
-            Self::Line(min, max) => text::line(typed, min, max),
-            Self::Prose(min, max) => text::prose(typed, min, max),
-            Self::DomainName => DomainName::parse(typed).map(|name| name.unicode().to_owned()),
-            Self::Website => Website::parse(typed).map(|website| website.as_str().to_owned()),
-            Self::Country => Country::parse(typed).map(|country| country.code().to_owned()),
-            Self::Email => EmailAddress::parse(typed).map(|email| email.to_string()),
-            Self::OneOf(offered) | Self::AnyOf(offered) => one_of(offered, typed),
-            Self::Yes => one_of(&["yes"], typed),
+    }
+
+    pub(super) fn into_website(self) -> Option<Website> {
+        if let Self::Website(value) = self {
+            Some(value)
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn into_country(self) -> Option<Country> {
+        if let Self::Country(value) = self {
+            Some(value)
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn into_email(self) -> Option<EmailAddress> {
+        if let Self::Email(value) = self {
+            Some(value)
+        } else {
+            None
         }
     }
 }
 
-/// One field, one answer. The same answer twice is one; two different ones are a question back.
+impl Rule {
+    fn parse(self, typed: &[String]) -> Result<Value, Fault> {
+        match self {
+            Self::AnyOf(offered) => any_of(offered, typed).map(Value::Choices),
+            _ => self.parse_one(only(typed)?),
+        }
+    }
+
+    fn parse_one(self, typed: &str) -> Result<Value, Fault> {
+        if !is_anything_seen(typed) {
+            return Err(Fault::Missing);
+        }
+        match self {
+            Self::Line(min, max) => text::line(typed, min, max).map(Value::Text),
+            Self::Prose(min, max) => text::prose(typed, min, max).map(Value::Text),
+            Self::DomainName => DomainName::parse(typed).map(Value::DomainName),
+            Self::Website => Website::parse(typed).map(Value::Website),
+            Self::Country => Country::parse(typed).map(Value::Country),
+            Self::Email => EmailAddress::parse(typed).map(Value::Email),
+            Self::OneOf(offered) | Self::AnyOf(offered) => one_of(offered, typed).map(Value::Text),
+            Self::Yes => one_of(&["yes"], typed).map(Value::Text),
+        }
+    }
+}
+
+/// Returns the one answer to a field. The same answer twice counts once; two different answers are a fault.
 fn only(typed: &[String]) -> Result<&str, Fault> {
     match typed {
         [] => Ok(""),
@@ -242,21 +300,15 @@ fn one_of(offered: &[&str], typed: &str) -> Result<String, Fault> {
     }
 }
 
-/// In the order in which they are offered, whatever the order in which they came.
+/// Returns the chosen values in the order of the offer, whatever the order in which they came.
 fn any_of(offered: &[&str], typed: &[String]) -> Result<Vec<String>, Fault> {
-    let given: Vec<&str> = typed
-        .iter()
-        .map(|one| one.trim())
-        .filter(|one| has_visible_text(one))
-        .collect();
+    let trimmed = typed.iter().map(|one| one.trim());
+    let given: Vec<&str> = trimmed.filter(|one| is_anything_seen(one)).collect();
     if let Some(unknown) = given.iter().find(|one| !offered.contains(one)) {
         return Err(Fault::not_offered(unknown));
     }
-    Ok(offered
-        .iter()
-        .filter(|one| given.contains(one))
-        .map(|one| (*one).to_owned())
-        .collect())
+    let chosen = offered.iter().filter(|one| given.contains(one));
+    Ok(chosen.map(|one| (*one).to_owned()).collect())
 }
 
 #[cfg(test)]
@@ -276,8 +328,8 @@ mod tests {
         let in_groups: Vec<_> = Group::ALL
             .iter()
             .flat_map(|group| group.questions())
-            .map(|q| q.field)
+            .map(|question| question.field)
             .collect();
-        assert_eq!(in_groups, QUESTIONS.map(|q| q.field));
+        assert!(in_groups.iter().eq(QUESTIONS.iter().map(|question| &question.field)));
     }
 }

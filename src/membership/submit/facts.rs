@@ -1,30 +1,30 @@
-//! What is known of applications before they are stored: those of the same domain, and which ceilings are reached.
+//! Reads what is known of applications before they are stored: earlier ones of the same domain, and reached limits.
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use super::ceiling::{ALL, Counts, Hold, SINGLE_MAILS, Tally, hold_without_limits};
+use super::super::emails::{Earlier, MailIdentity};
+use super::Submission;
 use super::counted_as::CountedAs;
-use super::emails::{Earlier, MailIdentity};
-use super::insert::Submission;
+use super::limits::{ALL, Counts, Hold, SINGLE_MAILS, Tally, hold_without_limits};
 
-/// How many earlier applications of the same domain the staff email names.
+/// The most earlier applications of the same domain that the staff email names.
 const EARLIER_NAMED: i64 = 5;
 
 /// What is known of an application before it is stored.
 #[derive(Debug)]
-pub struct Known {
-    /// The same domain's newest applications, newest first.
+pub struct Facts {
+    /// The newest applications of the same domain, newest first.
     pub earlier: Vec<Earlier>,
-    /// What the mails to its applicant are counted by.
+    /// The keys by which the emails to its applicant are counted.
     pub counted_as: CountedAs,
-    /// Why the mail to its applicant is held, if it is.
+    /// Why the email to its applicant is held, if it is.
     pub hold: Option<Hold>,
-    /// Whether too many came within an hour, so that its mail to staff is held for the digest.
+    /// Whether the email to staff is held for the digest, because too many applications arrived within an hour.
     pub is_for_digest: bool,
 }
 
-/// What the database says of one application: a row for each earlier one of the same domain, and one where there is none.
+/// A row for each earlier application of the same domain, or one row if there is none.
 struct Row {
     turn: i64,
     reference: Option<String>,
@@ -36,25 +36,24 @@ struct Row {
     of_hour: i64,
 }
 
-/// Asks what is known of each, in the same order. Those of this statement do not name each other, since it is not known yet
-/// which of them are new, but they are counted along.
+/// Returns the facts of each submission, in the same order. Submissions of one batch count towards the limits of each
+/// other, but do not name each other as earlier ones: it is not known yet which are new.
 ///
 /// # Errors
-/// The database's error.
-pub async fn known(
+/// Returns an error if the database is unavailable.
+pub async fn facts(
     connection: &mut PgConnection,
-    head: &MailIdentity,
+    identity: &MailIdentity,
     submissions: &[&Submission],
-) -> sqlx::Result<Vec<Known>> {
+) -> sqlx::Result<Vec<Facts>> {
     let counted_as = |one: &&Submission| CountedAs::of(one.application.representative_email());
     let keys: Vec<CountedAs> = submissions.iter().map(counted_as).collect();
-    let rows = ask(connection, head, submissions, &keys).await?;
+    let rows = ask(connection, identity, submissions, &keys).await?;
     let mut tally = Tally::default();
-    // Each turn has a row, and one for each that is named.
     let of_each = rows.chunk_by(|row, next| row.turn == next.turn);
-    let known = of_each.zip(keys).zip(submissions);
-    Ok(known
-        .map(|((rows, key), submission)| of_one(rows, key, submission, head, &mut tally))
+    let each = of_each.zip(keys).zip(submissions);
+    Ok(each
+        .map(|((rows, key), submission)| of_one(rows, key, submission, identity, &mut tally))
         .collect())
 }
 
@@ -62,28 +61,28 @@ fn of_one(
     rows: &[Row],
     counted_as: CountedAs,
     submission: &Submission,
-    head: &MailIdentity,
+    identity: &MailIdentity,
     tally: &mut Tally,
-) -> Known {
+) -> Facts {
     let (counts, before) = rows.first().map(|row| (row.counts(), row.before())).unwrap_or_default();
-    let hold = if head.has_ceilings {
-        tally.hold(&counted_as, counts, submission.is_network_full)
+    let hold = if identity.has_ceilings {
+        tally.hold(&counted_as, counts, submission.network)
     } else {
         hold_without_limits(counts)
     };
-    Known {
+    Facts {
         earlier: rows.iter().filter_map(Row::earlier).collect(),
         counted_as,
         hold,
-        is_for_digest: head.has_ceilings && before >= SINGLE_MAILS,
+        is_for_digest: identity.has_ceilings && before >= SINGLE_MAILS,
     }
 }
 
-/// All mails that count are among the newest of a day, no more than all applicants together get. What an earlier release
-/// wrote has no keys and counts as `mailbox()` spells it.
+/// Counts the newest emails of a day, at most as many as all applicants together get. Emails of an earlier release have no
+/// keys; the SQL function `mailbox()` makes them.
 async fn ask(
     connection: &mut PgConnection,
-    head: &MailIdentity,
+    identity: &MailIdentity,
     submissions: &[&Submission],
     keys: &[CountedAs],
 ) -> sqlx::Result<Vec<Row>> {
@@ -91,7 +90,8 @@ async fn ask(
     let addresses: Vec<String> = submissions.iter().map(|one| one.recipient()).collect();
     let mailboxes: Vec<&str> = keys.iter().map(|of| &*of.mailbox).collect();
     let mail_domains: Vec<&str> = keys.iter().map(|of| &*of.domain).collect();
-    let (mails, applications) = if head.has_ceilings { (ALL, SINGLE_MAILS) } else { (0, 0) };
+    // Without limits nothing is counted.
+    let factor = i64::from(identity.has_ceilings);
     sqlx::query_as!(
         Row,
         r#"WITH mailed AS MATERIALIZED (
@@ -130,8 +130,8 @@ async fn ask(
         &mailboxes as &[&str],
         &mail_domains as &[&str],
         EARLIER_NAMED,
-        mails,
-        applications
+        ALL * factor,
+        SINGLE_MAILS * factor
     )
     .fetch_all(connection)
     .await
@@ -152,7 +152,7 @@ impl Row {
         }
     }
 
-    /// How many applications of this hour were before it.
+    /// Returns how many applications of this hour came before it.
     fn before(&self) -> i64 {
         self.of_hour + self.turn - 1
     }

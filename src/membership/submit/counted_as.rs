@@ -1,12 +1,12 @@
-//! Counts the mails to one person together, whatever the spelling of the address. Two people who share a key only share the
-//! number of their mails.
+//! Counts the emails to one person together, whatever the spelling of the address. Two people with the same key share the
+//! limits and nothing else.
 
 use unicode_normalization::UnicodeNormalization;
 
 use crate::values::shared_domains::MAIL_PROVIDERS;
 use crate::values::{DomainName, EmailAddress};
 
-/// Domains at which a large provider has the same mailboxes.
+/// Domains with the same mailboxes as another domain of the provider.
 const SAME_MAILBOXES: [(&str, &str); 8] = [
     ("googlemail.com", "gmail.com"),
     ("protonmail.com", "proton.me"),
@@ -21,32 +21,32 @@ const SAME_MAILBOXES: [(&str, &str); 8] = [
 /// Providers with a domain in many countries.
 const IN_MANY_COUNTRIES: [&str; 8] = ["yahoo", "hotmail", "outlook", "live", "gmx", "yandex", "msn", "aol"];
 
-/// Providers to which marks within a mailbox's name mean nothing, so a tag cannot be separated from the name.
-const BLIND_TO_MARKS: [&str; 2] = ["proton.me", "yandex.com"];
+/// Providers that ignore marks in the name of a mailbox, so that marks do not separate a tag.
+const IGNORE_MARKS: [&str; 2] = ["proton.me", "yandex.com"];
 
-/// What separates a name from a tag, at one server or another (RFC 5233 leaves it to the server).
+/// Characters that separate a name from a tag. RFC 5233 leaves the choice to the server.
 const BEFORE_A_TAG: [char; 4] = ['+', '-', '=', '_'];
 
-/// The keys of an address.
+/// The keys by which emails to an address are counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CountedAs {
-    /// One for all spellings that lead to the same mailbox nearly everywhere.
+    /// The key of the mailbox: the same for all spellings that nearly every server delivers to it.
     pub mailbox: String,
-    /// The registered domain as the DNS has it.
+    /// The registered domain in ASCII.
     pub domain: String,
-    /// Whether that is a provider with very many users.
+    /// Whether the domain is a large mail provider.
     pub is_large_provider: bool,
 }
 
 impl CountedAs {
-    /// Works out the keys of an address.
+    /// Returns the keys of an address.
     #[must_use]
     pub fn of(address: &EmailAddress) -> Self {
         let (below, domain) = split(address.domain());
         let is_large_provider = is_large_provider(domain);
         let shared = SAME_MAILBOXES.iter().find(|(name, _)| *name == domain);
         let host = shared.map_or(domain, |(_, first)| first);
-        // Below a provider's domain a name is one user's, and what is before the @ is free.
+        // A subdomain of a provider belongs to one user, who chooses any name before the @.
         let user = below
             .filter(|_| is_large_provider)
             .and_then(|below| below.rsplit('.').next());
@@ -59,13 +59,13 @@ impl CountedAs {
     }
 }
 
-/// Whether very many people have their mail there. A provider of many countries has a name under each.
+/// Returns whether the domain is a large mail provider. Some have a domain in many countries.
 fn is_large_provider(domain: &str) -> bool {
     let name = domain.split('.').next().unwrap_or_default();
     MAIL_PROVIDERS.contains(&domain) || IN_MANY_COUNTRIES.contains(&name)
 }
 
-/// The labels below the registered domain, if there are any, and that domain, as the DNS has them.
+/// Splits a domain into the labels below the registered domain, if there are any, and the registered domain, in ASCII.
 fn split(domain: &DomainName) -> (Option<&str>, &str) {
     let labels = domain.registered().split('.').count();
     let dots = domain.ascii().rmatch_indices('.');
@@ -75,11 +75,11 @@ fn split(domain: &DomainName) -> (Option<&str>, &str) {
     }
 }
 
-/// The name of a mailbox: without case, quotes, dots and tag.
+/// Returns the name of a mailbox without case, quotes, dots and tag.
 fn name_of(mailbox: &str, host: &str) -> String {
     let folded: String = mailbox.nfkc().flat_map(char::to_lowercase).collect();
     let bare = folded.replace(['.', '"', '\\'], "");
-    if BLIND_TO_MARKS.contains(&host) {
+    if IGNORE_MARKS.contains(&host) {
         let name = bare.split('+').next().unwrap_or_default();
         return name.replace(['-', '_'], "");
     }
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn all_spellings_of_a_mailbox_are_one() {
+    fn all_spellings_of_a_mailbox_have_one_key() {
         for (spelled, key) in [
             ("bob@example.org", "bob@example.org"),
             ("BOB@example.org", "bob@example.org"),
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_provider_has_ways_of_its_own() {
+    fn large_providers_have_their_own_rules() {
         for (spelled, key) in [
             ("b.ob+x@googlemail.com", "bob@gmail.com"),
             ("anything@bob.fastmail.com", "bob@fastmail.com"),
@@ -145,14 +145,14 @@ mod tests {
     }
 
     #[test]
-    fn every_provider_that_everybody_knows_is_large() {
+    fn every_listed_provider_is_large() {
         for domain in MAIL_PROVIDERS {
             assert!(counted_as(&format!("ann@{domain}")).is_large_provider, "{domain}");
         }
     }
 
     #[test]
-    fn the_registered_domain_counts_whatever_is_below_it() {
+    fn emails_are_counted_by_registered_domain() {
         for (address, domain, is_large) in [
             ("a@b.example.org", "example.org", false),
             ("a@b.c.afyabora.or.ke", "afyabora.or.ke", false),

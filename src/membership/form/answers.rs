@@ -1,17 +1,19 @@
-//! What was answered to each question: as typed, as checked, or as stored. The same shape all the
-//! way, so that the form, the check page, the emails and the terminal show the same thing.
+//! Answers by question: as typed, as checked, or as stored. The form, the check page, the emails and the terminal all
+//! read this one type, so they show the same answers.
 
-use super::question::{Field, QUESTIONS};
+use std::borrow::Cow;
 
-/// Answers by question, each a list, since some questions take several.
+use super::{Field, QUESTIONS};
+
+/// The answers by question. Each is a list, because some questions take several answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answers([Vec<String>; QUESTIONS.len()]);
 
 impl Answers {
-    /// Takes what the form's fields hold and leaves the rest. Never fails: a missing field is an
-    /// empty answer, a repeated one is kept as often as it came.
+    /// Takes the form's fields and ignores others. Never fails: a missing field is an empty answer, and a repeated
+    /// field keeps all its answers.
     #[must_use]
-    pub fn typed<'a>(pairs: impl Iterator<Item = (std::borrow::Cow<'a, str>, std::borrow::Cow<'a, str>)>) -> Self {
+    pub fn typed<'a>(pairs: impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)>) -> Self {
         let mut answers = Self::default();
         for (name, value) in pairs {
             if let Some(field) = Field::named(&name) {
@@ -21,29 +23,29 @@ impl Answers {
         answers
     }
 
-    /// Replaces the answer to one question.
+    /// Replaces all answers to one question.
     pub fn set(&mut self, field: Field, given: Vec<String>) {
         self.0[field as usize] = given;
     }
 
-    /// Replaces the answer to a question that takes one; `None` and "" are no answer.
+    /// Replaces the answer to a question that takes one. `None` and "" remove it.
     pub fn set_one(&mut self, field: Field, given: Option<String>) {
         self.set(field, given.into_iter().filter(|answer| !answer.is_empty()).collect());
     }
 
-    /// All that was given to a question.
+    /// Returns all answers to a question.
     #[must_use]
     pub fn all(&self, field: Field) -> &[String] {
         &self.0[field as usize]
     }
 
-    /// The one answer, if there is one.
+    /// Returns the first answer to a question, if there is one.
     #[must_use]
     pub fn one(&self, field: Field) -> Option<&str> {
         self.all(field).first().map(String::as_str)
     }
 
-    /// Whether the answer is `yes`.
+    /// Returns whether the answer is `yes`.
     #[must_use]
     pub fn is_yes(&self, field: Field) -> bool {
         self.one(field) == Some("yes")

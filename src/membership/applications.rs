@@ -1,4 +1,4 @@
-//! The tables of applications, read: who applied, and what became of it.
+//! Stored applications: finds, lists, counts and releases them, and reads their history.
 
 use std::future::ready;
 
@@ -6,51 +6,17 @@ use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use sqlx::PgExecutor;
 use time::OffsetDateTime;
-use uuid::Uuid;
 
-use super::answers::Answers;
-use super::question::Field as F;
-use super::record::Record;
 use super::search::Search;
-use crate::database::{Pool, confirm};
+use super::stored_application::StoredApplication;
+use crate::database::Pool;
 use crate::values::Country;
 
-/// What an applicant gets back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Receipt {
-    /// The reference to quote.
-    pub reference: String,
-    /// The address of the receipt.
-    pub secret: Uuid,
-    /// When the application arrived.
-    pub received_at: OffsetDateTime,
-}
-
-/// Returns the receipt of what a submission key stored, if it stored anything, once a synchronous standby has it too.
+/// Returns whether an application could be stored now. Commits a message that no table holds: like storing, that waits
+/// for a synchronous standby.
 ///
 /// # Errors
-/// The database's error.
-pub async fn receipt_of_key(pool: &Pool, key: Uuid) -> sqlx::Result<Option<Receipt>> {
-    let mut session = pool.session().await?;
-    let receipt = sqlx::query_as!(
-        Receipt,
-        "SELECT reference, receipt_secret AS secret, received_at FROM applications WHERE submission_key = $1",
-        key
-    )
-    .fetch_optional(&mut *session)
-    .await?;
-    if receipt.is_some() {
-        confirm(&mut session).await?;
-    }
-    session.end().await?;
-    Ok(receipt)
-}
-
-/// Returns whether an application could be stored now: writes a message that no table holds and commits it, which waits for a
-/// synchronous standby as storing does.
-///
-/// # Errors
-/// The database's error.
+/// Returns an error if the database is unavailable.
 pub async fn can_store(pool: &Pool) -> sqlx::Result<bool> {
     pool.end_abandoned().await?;
     let mut session = pool.session().await?;
@@ -67,48 +33,34 @@ pub async fn can_store(pool: &Pool) -> sqlx::Result<bool> {
     Ok(is_written)
 }
 
-/// The receipt at an address, if there is one.
+/// Returns one application by its reference, in upper or lower case.
 ///
 /// # Errors
-/// The database's error.
-pub async fn receipt(executor: impl PgExecutor<'_>, secret: Uuid) -> sqlx::Result<Option<Receipt>> {
-    sqlx::query_as!(
-        Receipt,
-        "SELECT reference, receipt_secret AS secret, received_at FROM applications WHERE receipt_secret = $1",
-        secret
-    )
-    .fetch_optional(executor)
-    .await
-}
-
-/// One application by its reference, in either case.
-///
-/// # Errors
-/// The database's error.
-pub async fn find<'a>(executor: impl PgExecutor<'a> + 'a, reference: &str) -> sqlx::Result<Option<Record>> {
+/// Returns an error if the database is unavailable.
+pub async fn find<'a>(executor: impl PgExecutor<'a> + 'a, reference: &str) -> sqlx::Result<Option<StoredApplication>> {
     records(executor, Filter::of(reference)).try_next().await
 }
 
-/// How an application stands: in one of these states, or in several.
+/// A state of an application. It is in one state or in several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Marked as what may be spam.
+    /// It is suspected to be spam.
     Suspected,
-    /// Its applicant's mail is held.
+    /// The email to its applicant is held.
     Held,
-    /// A mail about it is not tried any more.
+    /// An email about it has failed for good.
     GivenUp,
-    /// A mail about it is still to be sent, by itself or in a digest.
+    /// An email about it is still to be sent, alone or in a digest.
     Waiting,
-    /// None of these: all its mails were sent.
+    /// All its emails were sent.
     Mailed,
 }
 
 impl State {
-    /// Every one, by its weight.
+    /// All states, the most important first.
     pub const ALL: [Self; 5] = [Self::Suspected, Self::Held, Self::GivenUp, Self::Waiting, Self::Mailed];
 
-    /// Its name, in records and for commands.
+    /// Returns the name, for exports and commands.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -121,31 +73,31 @@ impl State {
     }
 }
 
-/// Which applications are read: those that meet every condition that is set.
+/// Selects the applications that meet every condition that is set.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Of one of these references, in upper case.
+    /// These references, in upper case.
     pub references: Option<Vec<String>>,
-    /// Received then or later.
+    /// The earliest time of arrival.
     pub since: Option<OffsetDateTime>,
-    /// Received earlier.
+    /// The time before which they arrived.
     pub before: Option<OffsetDateTime>,
-    /// Of one of these countries.
+    /// These countries.
     pub countries: Option<Vec<Country>>,
-    /// In this state, among others.
+    /// This state; other states do not matter.
     pub state: Option<State>,
-    /// Which a search finds.
+    /// This search.
     pub search: Option<Search>,
 }
 
 impl Filter {
-    /// Selects that of a reference.
+    /// Selects the application with this reference.
     #[must_use]
     pub fn of(reference: &str) -> Self {
         Self::of_references(vec![reference.trim().to_uppercase()])
     }
 
-    /// Selects those of these references, in upper case.
+    /// Selects the applications with these references, in upper case.
     pub(super) fn of_references(references: Vec<String>) -> Self {
         Self {
             references: Some(references),
@@ -153,9 +105,9 @@ impl Filter {
         }
     }
 
-    /// Returns whether it lets every application through.
+    /// Returns whether no condition is set.
     #[must_use]
-    pub fn lets_all_through(&self) -> bool {
+    pub fn is_unfiltered(&self) -> bool {
         let is_any_day = self.since.is_none() && self.before.is_none();
         is_any_day
             && self.references.is_none()
@@ -164,18 +116,21 @@ impl Filter {
             && self.search.is_none()
     }
 
-    fn is_found(&self, record: &Record) -> bool {
+    fn is_found(&self, record: &StoredApplication) -> bool {
         self.search.as_ref().is_none_or(|search| search.matches(record))
     }
 }
 
-/// Applications in the order of arrival, read from the database as they are consumed.
-pub fn records<'a>(executor: impl PgExecutor<'a> + 'a, filter: Filter) -> BoxStream<'a, sqlx::Result<Record>> {
+/// Streams applications in the order of arrival.
+pub fn records<'a>(
+    executor: impl PgExecutor<'a> + 'a,
+    filter: Filter,
+) -> BoxStream<'a, sqlx::Result<StoredApplication>> {
     let codes = |countries: &Vec<Country>| countries.iter().map(|country| country.code().to_owned()).collect();
     let countries: Option<Vec<String>> = filter.countries.as_ref().map(codes);
     let selection = filter.search.as_ref().map(Search::preselection).unwrap_or_default();
     sqlx::query_as!(
-        Record,
+        StoredApplication,
         r#"SELECT applications.reference, received_at, organization_name, organization_name_latin, domain_name,
             domain_name_ascii, website, country, registered, registration_note, kind_of_work, statement,
             representative_name, representative_role, representative_email, representative_phone,
@@ -217,12 +172,11 @@ pub fn records<'a>(executor: impl PgExecutor<'a> + 'a, filter: Filter) -> BoxStr
     .boxed()
 }
 
-/// Has the server look for little among much in this transaction: it plans each search by what is looked for, since a plan
-/// for any of them reads the whole table; it begins no workers and compiles nothing, which would take longer than the search;
-/// and it has room for where it finds much. Comes before [`records`] that somebody looks for.
+/// Prepares this transaction for [`records`] with a search. The server plans each search by its words, because a generic
+/// plan reads the whole table. It starts no workers and compiles nothing, because both take longer than the search.
 ///
 /// # Errors
-/// The database's error.
+/// Returns an error if the database is unavailable.
 pub async fn prepare_search(executor: impl PgExecutor<'_>) -> sqlx::Result<()> {
     sqlx::query!(
         "SELECT set_config(name, value, true)
@@ -234,11 +188,10 @@ pub async fn prepare_search(executor: impl PgExecutor<'_>) -> sqlx::Result<()> {
     .map(drop)
 }
 
-/// Takes the mark from an application that is no spam, and notes that in its history. Returns
-/// whether it was marked.
+/// Clears the suspicion of spam from an application and records that in its history. Returns whether it was suspected.
 ///
 /// # Errors
-/// The database's error.
+/// Returns an error if the database is unavailable.
 pub async fn release(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Result<bool> {
     let done = sqlx::query!(
         "WITH released AS (
@@ -252,10 +205,10 @@ pub async fn release(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Re
     Ok(done.rows_affected() > 0)
 }
 
-/// Locks an application until the transaction ends, once no other changes it.
+/// Locks an application until the transaction ends. Waits for other transactions that change it.
 ///
 /// # Errors
-/// The database's error.
+/// Returns an error if the database is unavailable.
 pub async fn lock(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Result<()> {
     sqlx::query!(
         "SELECT id FROM applications WHERE reference = upper($1) FOR UPDATE",
@@ -266,20 +219,20 @@ pub async fn lock(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Resul
     .map(drop)
 }
 
-/// How many applications are stored.
+/// Returns the number of stored applications.
 ///
 /// # Errors
-/// The database's error.
+/// Returns an error if the database is unavailable.
 pub async fn count(executor: impl PgExecutor<'_>) -> sqlx::Result<i64> {
     sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM applications"#)
         .fetch_one(executor)
         .await
 }
 
-/// What became of an application, in order.
+/// Returns the history of an application, oldest event first.
 ///
 /// # Errors
-/// The database's error.
+/// Returns an error if the database is unavailable.
 pub async fn history(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Result<Vec<(OffsetDateTime, String)>> {
     let lines = sqlx::query!(
         "SELECT happened_at, event FROM application_history WHERE reference = upper($1) ORDER BY id",
@@ -288,40 +241,4 @@ pub async fn history(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Re
     .fetch_all(executor)
     .await?;
     Ok(lines.into_iter().map(|line| (line.happened_at, line.event)).collect())
-}
-
-impl Record {
-    /// The answers, as the check page and the letters have them.
-    #[must_use]
-    pub fn answers(&self) -> Answers {
-        let mut answers = Answers::default();
-        let yes = |is: bool| is.then(|| "yes".to_owned());
-        for (field, answer) in [
-            (F::OrganizationName, Some(self.organization_name.clone())),
-            (F::OrganizationNameLatin, self.organization_name_latin.clone()),
-            (F::DomainName, Some(self.domain_name.clone())),
-            (F::Website, self.website.clone()),
-            (F::Country, Some(self.country.clone())),
-            (F::Registered, yes(self.registered).or_else(|| Some("no".to_owned()))),
-            (F::RegistrationNote, Some(self.registration_note.clone())),
-            (F::KindOfWork, Some(self.kind_of_work.clone())),
-            (F::Statement, Some(self.statement.clone())),
-            (F::RepresentativeName, Some(self.representative_name.clone())),
-            (F::RepresentativeRole, Some(self.representative_role.clone())),
-            (F::RepresentativeEmail, Some(self.representative_email.clone())),
-            (F::RepresentativePhone, self.representative_phone.clone()),
-            (F::AlternateName, self.alternate_name.clone()),
-            (F::AlternateEmail, self.alternate_email.clone()),
-            (F::NcsgStatus, Some(self.ncsg_status.clone())),
-            (F::IcannGroups, self.icann_groups.clone()),
-            (F::Authorised, yes(self.authorised)),
-            (F::Authoriser, self.authoriser.clone()),
-            (F::Publish, yes(self.publish)),
-            (F::MailingList, yes(self.mailing_list)),
-        ] {
-            answers.set_one(field, answer);
-        }
-        answers.set(F::NotEligible, self.not_eligible.clone());
-        answers
-    }
 }

@@ -1,0 +1,79 @@
+//! Receipts: what an applicant gets for a stored application.
+
+use std::collections::HashMap;
+
+use sqlx::{PgConnection, PgExecutor};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::database::{Pool, confirm};
+
+/// The receipt of a stored application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The reference to quote.
+    pub reference: String,
+    /// The secret part of the receipt's address.
+    pub secret: Uuid,
+    /// When the application arrived.
+    pub received_at: OffsetDateTime,
+}
+
+/// Returns the receipt stored under a submission key, after a synchronous standby has the application too.
+///
+/// # Errors
+/// Returns an error if the database is unavailable.
+pub async fn receipt_of_key(pool: &Pool, key: Uuid) -> sqlx::Result<Option<Receipt>> {
+    let mut session = pool.session().await?;
+    let receipt = sqlx::query_as!(
+        Receipt,
+        "SELECT reference, receipt_secret AS secret, received_at FROM applications WHERE submission_key = $1",
+        key
+    )
+    .fetch_optional(&mut *session)
+    .await?;
+    if receipt.is_some() {
+        confirm(&mut session).await?;
+    }
+    session.end().await?;
+    Ok(receipt)
+}
+
+/// Returns the receipt at an address, if there is one.
+///
+/// # Errors
+/// Returns an error if the database is unavailable.
+pub async fn receipt(executor: impl PgExecutor<'_>, secret: Uuid) -> sqlx::Result<Option<Receipt>> {
+    sqlx::query_as!(
+        Receipt,
+        "SELECT reference, receipt_secret AS secret, received_at FROM applications WHERE receipt_secret = $1",
+        secret
+    )
+    .fetch_optional(executor)
+    .await
+}
+
+/// Returns the receipts of what was stored under these keys before.
+pub(super) async fn stored_before(
+    connection: &mut PgConnection,
+    keys: &[Uuid],
+) -> sqlx::Result<HashMap<Uuid, Receipt>> {
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let found = sqlx::query!(
+        "SELECT submission_key, reference, receipt_secret, received_at FROM applications WHERE submission_key = ANY($1)",
+        keys
+    )
+    .fetch_all(connection)
+    .await?;
+    let receipts = found.into_iter().map(|row| {
+        let receipt = Receipt {
+            reference: row.reference,
+            secret: row.receipt_secret,
+            received_at: row.received_at,
+        };
+        (row.submission_key, receipt)
+    });
+    Ok(receipts.collect())
+}
