@@ -24,6 +24,7 @@ pub mod clock;
 pub mod commands;
 pub mod database;
 mod directory;
+mod http;
 pub mod mailer;
 pub mod membership;
 pub mod outbox;

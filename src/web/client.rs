@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use super::forwarded::Proxies;
-use super::rate::Rates;
-pub use super::rate::{Verdict, network};
+use crate::http::client::Proxies;
+use crate::http::rate_limit::Rates;
+pub use crate::http::rate_limit::Verdict;
 
 /// Limits what each client sends.
 #[derive(Debug)]

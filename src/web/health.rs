@@ -11,7 +11,8 @@ use axum::routing::get;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::{Site, message};
+use super::Site;
+use crate::http::message;
 use crate::database::{Pool, within};
 use crate::{membership, outbox};
 

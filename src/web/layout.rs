@@ -5,7 +5,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
-use super::page::Page;
+use super::pages::Page;
 
 /// The one style sheet.
 const STYLE: &str = include_str!("../../static/site.css");

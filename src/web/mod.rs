@@ -1,25 +1,14 @@
 //! HTTP and HTML. Knows everything below it; nothing below knows it.
 
-mod body;
-mod chunk_line;
-mod chunks;
+mod apply;
+mod assets;
 mod client;
-mod coding;
-mod constant;
-mod failure;
-mod forwarded;
+pub(crate) mod error;
 mod health;
 mod layout;
-mod membership;
-mod message;
-mod metrics;
-mod page;
-mod places;
-mod rate;
-mod server;
-mod static_file;
+mod monitoring;
+mod pages;
 mod well_known;
-mod wish;
 
 use std::convert::Infallible;
 use std::future::ready;
@@ -49,17 +38,18 @@ use crate::database::Pool;
 use crate::membership::Intake;
 use crate::outbox::Outbox;
 use crate::settings::Settings;
-use body::Bodies;
+use crate::http::client::Proxies;
+use crate::http::connections::Places;
+use crate::http::prepared::{Constant, Constants};
+use crate::http::request_body::Bodies;
+pub use crate::http::server::Limits;
+use crate::http::{encoding, message, server};
 use client::Limit;
-use constant::{Constant, Constants};
-use failure::Failure;
-use forwarded::Proxies;
+use error::Failure;
 use health::Readiness;
 use layout::Frame;
-use metrics::Metrics;
-pub use page::Page;
-use places::Places;
-pub use server::Limits;
+use monitoring::Metrics;
+pub use pages::Page;
 
 /// What a page might ask of a browser; ours ask nothing.
 const PERMISSIONS: &str = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()";
@@ -109,8 +99,8 @@ impl Site {
 
 /// All pages that are the same for all visitors.
 fn constants(frame: &Frame, every: &HeaderMap) -> anyhow::Result<Constants> {
-    let mut all = page::all(frame, every)?;
-    all.extend(static_file::all(every)?);
+    let mut all = pages::all(frame, every)?;
+    all.extend(assets::all(every)?);
     for (path, content, content_type) in [
         (
             "/robots.txt",
@@ -153,7 +143,7 @@ impl Service {
         Self {
             prepared: Arc::default(),
             metrics: Arc::clone(&site.metrics),
-            router: metrics::router(Arc::clone(&site.metrics), site.pool.clone()),
+            router: monitoring::router(Arc::clone(&site.metrics), site.pool.clone()),
         }
     }
 
@@ -196,8 +186,8 @@ fn router(site: Arc<Site>) -> Router {
     let paths = site.constants.keys();
     paths
         .fold(Router::new(), |router, path| router.route(path, any(only_read)))
-        .route(Page::Membership.path(), get(membership::show).post(membership::post))
-        .route("/membership/received/{secret}", get(membership::receipt))
+        .route(Page::Membership.path(), get(apply::show).post(apply::post))
+        .route("/membership/received/{secret}", get(apply::receipt))
         .route("/.well-known/security.txt", get(well_known::security))
         .fallback(elsewhere)
         .layer(map_request(message::demand))
@@ -209,14 +199,14 @@ fn router(site: Arc<Site>) -> Router {
             StatusCode::REQUEST_TIMEOUT,
             site.limits.request,
         ))
-        .layer(map_response_with_state(Arc::clone(&site), failure::draw))
+        .layer(map_response_with_state(Arc::clone(&site), error::draw))
         // The level from which Brotli is the smallest here too.
         .layer(CompressionLayer::new().quality(CompressionLevel::Precise(5)))
-        .layer(map_request(coding::settle))
+        .layer(map_request(encoding::settle))
         // Health is for machines: no page is drawn over it.
         .merge(health::router())
         .layer(map_response_with_state(Arc::clone(&site), with_security_headers))
-        .layer(from_fn_with_state(Arc::clone(&site.metrics), metrics::count))
+        .layer(from_fn_with_state(Arc::clone(&site.metrics), monitoring::count))
         .layer(
             TraceLayer::new_for_http()
                 .make_span_with(span)

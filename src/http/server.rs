@@ -13,9 +13,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use super::Service;
+use crate::web::Service;
 use super::chunks::{Checked, Next};
-use super::places::{Place, Places};
+use super::connections::{Place, Places};
 
 /// How much of what may go on at once, and for how long.
 #[derive(Clone, Copy, Debug)]

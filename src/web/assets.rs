@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use axum::http::{HeaderMap, HeaderValue};
 
-use super::constant::{Constant, Constants, digest};
+use crate::http::prepared::{Constant, Constants, digest};
 
 /// A picture and where it is.
 #[derive(Debug)]

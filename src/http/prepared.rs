@@ -10,8 +10,8 @@ use axum::response::{IntoResponse as _, Response};
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use sha2::{Digest as _, Sha256};
 
-use super::coding::Coding;
-use super::wish::{Wish, wish};
+use super::encoding::Coding;
+use super::conditions::{Wish, wish};
 
 /// Those of a site, by path.
 pub type Constants = HashMap<Arc<str>, Constant>;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::client::network;
+use super::rate_limit::network;
 
 /// The places of one listener.
 #[derive(Debug)]

@@ -4,7 +4,7 @@
 
 mod form;
 mod origin;
-mod posted;
+mod posted_form;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -17,8 +17,8 @@ use axum::response::{Html, IntoResponse as _, Response};
 use uuid::Uuid;
 
 use super::client::Verdict;
-use super::coding::is_coded;
-use super::failure::Failure;
+use crate::http::encoding::is_coded;
+use super::error::Failure;
 use super::layout::Layout;
 use super::{Page, Site};
 use crate::membership::wording::AskedAgain;
@@ -29,7 +29,7 @@ use crate::membership::{
 use crate::outbox::{self, Confirmation};
 pub use form::FormPage;
 use origin::is_of_another_site;
-use posted::{Posted, Step};
+use posted_form::{Posted, Step};
 
 /// How long an application may take to be stored before its answers are given back: as long as those before it and
 /// it itself may take, and a little.
@@ -93,7 +93,7 @@ pub async fn show(State(site): State<Arc<Site>>) -> Result<Response, Failure> {
 
 /// Takes the form, at whichever step it is.
 pub async fn post(State(site): State<Arc<Site>>, request: Request) -> Result<Response, Failure> {
-    if !posted::is_urlencoded(request.headers()) {
+    if !posted_form::is_urlencoded(request.headers()) {
         return Err(Failure::UnsupportedMediaType);
     }
     if is_coded(request.headers()) {

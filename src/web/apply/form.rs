@@ -5,7 +5,7 @@ use askama::Template;
 use uuid::Uuid;
 
 use super::super::layout::Layout;
-use super::posted::Posted;
+use super::posted_form::Posted;
 use crate::membership::{Answers, Field, Group, Problem, Question, Rule, wording};
 use crate::values::{Country, text};
 use crate::web::Page;

@@ -20,7 +20,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::message;
+use crate::http::message;
 use crate::database::{HostRole, Pool};
 use crate::membership;
 use crate::outbox::{self, QueueStats, RelayState};

@@ -9,7 +9,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
 use super::Site;
-use super::coding::Coding;
+use crate::http::encoding::Coding;
 use super::layout::Layout;
 
 /// Why a handler gives no page of its own. Answers a bare status; [`draw`] makes the page.

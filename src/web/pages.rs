@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use time::Date;
 use time::macros::date;
 
-use super::constant::{Constant, Constants};
+use crate::http::prepared::{Constant, Constants};
 use super::layout::{Frame, Layout};
 
 /// Long enough for a visit, short enough that a correction is soon seen; and when the site is away,

@@ -11,8 +11,8 @@ use axum::response::Response;
 use futures_util::stream::{self, Stream, StreamExt as _};
 use ipnet::IpNet;
 
-use super::failure::Failure;
-use super::places::{Place, Places};
+use crate::web::error::Failure;
+use super::connections::{Place, Places};
 
 /// The largest form that is read, in octets. Thirty times the longest allowed answers in the script that urlencodes
 /// longest, so that too long an answer meets a sentence and not this limit.
