@@ -119,7 +119,7 @@ impl InProcess {
         let mailer = Mailer::new(settings.sender(), settings.transport.clone());
         let outbox = Arc::new(Outbox::new(pool.clone(), mailer, Arc::new(settings.mail_identity())));
         let site = Site::new(settings, pool, &outbox, Limits::default()).expect("templates render");
-        let service = Service::new(&site);
+        let service = site.service();
         Self { runtime, service }
     }
 

@@ -1,5 +1,5 @@
-//! Places for connections: a number in all, and a number for one network, so that nobody takes them
-//! from everybody. A proxy that is trusted, or on this machine, speaks for many.
+//! Limits connections, in all and of one network. A trusted proxy, or one on this machine, serves many clients and has
+//! only the limit for all.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -9,80 +9,80 @@ use std::time::Duration;
 use ipnet::IpNet;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::rate_limit::network;
+use super::client::network;
 
-/// The places of one listener.
+/// The connections of one listener.
 #[derive(Debug)]
-pub struct Places {
+pub struct ConnectionLimit {
     free: Arc<Semaphore>,
-    all: usize,
-    for_one: usize,
+    total: usize,
+    per_network: usize,
     proxies: Vec<IpNet>,
-    taken: Mutex<HashMap<IpAddr, usize>>,
+    open: Mutex<HashMap<IpAddr, usize>>,
 }
 
-/// A place that is taken until it is dropped.
+/// A connection that counts until this is dropped.
 #[derive(Debug)]
-pub struct Place {
-    places: Arc<Places>,
+pub struct ConnectionPermit {
+    limit: Arc<ConnectionLimit>,
     network: IpAddr,
     _permit: OwnedSemaphorePermit,
 }
 
-impl Places {
-    /// This number in all, and this number for one network that is not one of these proxies.
-    pub fn new(all: usize, for_one: usize, proxies: Vec<IpNet>) -> Arc<Self> {
+impl ConnectionLimit {
+    /// Allows `total` connections, and `per_network` of a network that is not a proxy.
+    pub fn new(total: usize, per_network: usize, proxies: Vec<IpNet>) -> Arc<Self> {
         Arc::new(Self {
-            free: Arc::new(Semaphore::new(all)),
-            all,
-            for_one,
+            free: Arc::new(Semaphore::new(total)),
+            total,
+            per_network,
             proxies,
-            taken: Mutex::default(),
+            open: Mutex::default(),
         })
     }
 
-    /// Waits until one is free for somebody. Nothing only if there are no places at all.
+    /// Waits until a connection is free. Returns `None` only if the semaphore is closed.
     pub async fn wait(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.free).acquire_owned().await.ok()
     }
 
-    /// Takes the place that was waited for, unless this client's network has all it may have.
-    pub fn take(self: &Arc<Self>, client: IpAddr, permit: OwnedSemaphorePermit) -> Option<Place> {
+    /// Takes the free connection, unless the client's network has reached its limit.
+    pub fn take(self: &Arc<Self>, client: IpAddr, permit: OwnedSemaphorePermit) -> Option<ConnectionPermit> {
         let network = network(client);
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let its = taken.entry(network).or_default();
-        if *its >= self.for_one && !self.is_proxy(client) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = open.entry(network).or_default();
+        if *count >= self.per_network && !self.is_proxy(client) {
             return None;
         }
-        *its += 1;
-        Some(Place {
-            places: Arc::clone(self),
+        *count += 1;
+        Some(ConnectionPermit {
+            limit: Arc::clone(self),
             network,
             _permit: permit,
         })
     }
 
-    /// Until every place is free again, or for as long at most.
-    pub async fn all_left(&self, limit: Duration) {
-        let all = u32::try_from(self.all).unwrap_or(u32::MAX);
-        drop(tokio::time::timeout(limit, self.free.acquire_many(all)).await);
+    /// Waits until every connection is free, for `limit` at most.
+    pub async fn wait_until_free(&self, limit: Duration) {
+        let total = u32::try_from(self.total).unwrap_or(u32::MAX);
+        drop(tokio::time::timeout(limit, self.free.acquire_many(total)).await);
     }
 
-    /// Whether this address speaks for many: a proxy that is trusted, or on this machine.
+    /// Returns whether this is a proxy: a trusted one, or any client on this machine.
     pub fn is_proxy(&self, client: IpAddr) -> bool {
         let client = client.to_canonical();
         client.is_loopback() || self.proxies.iter().any(|proxies| proxies.contains(&client))
     }
 }
 
-impl Drop for Place {
-    /// Forgets a network that has left, so that memory is bounded by the connections that are open.
+impl Drop for ConnectionPermit {
+    /// Removes a network without connections, so that open connections bound the memory.
     fn drop(&mut self) {
-        let mut taken = self.places.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(its) = taken.get_mut(&self.network) {
-            *its -= 1;
-            if *its == 0 {
-                taken.remove(&self.network);
+        let mut open = self.limit.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = open.get_mut(&self.network) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.network);
             }
         }
     }
@@ -93,24 +93,24 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn one_network_never_has_all_the_places_and_a_proxy_may() {
-        let places = Places::new(20, 2, vec!["10.0.0.0/8".parse().unwrap()]);
+    async fn a_network_never_takes_all_connections_but_a_proxy_may() {
+        let limit = ConnectionLimit::new(20, 2, vec!["10.0.0.0/8".parse().unwrap()]);
         let take = async |client: &str| {
-            let permit = places.wait().await.unwrap();
-            places.take(client.parse().unwrap(), permit)
+            let permit = limit.wait().await.unwrap();
+            limit.take(client.parse().unwrap(), permit)
         };
         let first = take("2001:db8::1").await;
         let second = take("2001:db8::2").await;
         assert!(first.is_some() && second.is_some());
         assert!(take("2001:db8::3").await.is_none(), "the same network");
-        assert!(take("2001:db8:0:1::1").await.is_some(), "another");
+        assert!(take("2001:db8:0:1::1").await.is_some(), "another network");
         drop(first);
-        assert!(take("2001:db8::3").await.is_some(), "a place that was left");
+        assert!(take("2001:db8::3").await.is_some(), "a freed connection");
         drop(second);
         for proxy in ["10.1.2.3", "127.0.0.1", "::ffff:10.1.2.3"] {
             let held = [take(proxy).await, take(proxy).await, take(proxy).await];
             assert!(held.iter().all(Option::is_some), "{proxy}");
         }
-        assert!(places.taken.lock().unwrap().is_empty(), "nobody is remembered");
+        assert!(limit.open.lock().unwrap().is_empty(), "no network is remembered");
     }
 }

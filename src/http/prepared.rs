@@ -1,30 +1,29 @@
-//! Pages that are the same for all visitors: made and compressed once, at start, and answered as it is.
+//! Answers that are the same for every client: encoded once, at start.
 
 use std::collections::HashMap;
-use std::ops::Range;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use sha2::{Digest as _, Sha256};
 
-use super::encoding::Coding;
-use super::conditions::{Wish, wish};
+use super::encoding::Encoding;
 
-/// Those of a site, by path.
-pub type Constants = HashMap<Arc<str>, Constant>;
+/// Prepared answers by path.
+pub type PreparedAnswers = HashMap<Arc<str>, Prepared>;
 
-/// One answer, in every coding that makes it smaller.
+/// One answer, in every encoding that makes it smaller.
 #[derive(Debug)]
-pub struct Constant {
-    representations: Vec<(Coding, Representation)>,
-    /// What every answer says, also that it is not sent again.
+pub struct Prepared {
+    /// The plain one is the last.
+    representations: Vec<(Encoding, Representation)>,
+    /// The headers of every answer, 304 too.
     common: HeaderMap,
 }
 
-/// What goes over the wire (RFC 9110, 3.2).
+/// The content in one encoding (RFC 9110, 3.2).
 #[derive(Debug)]
 struct Representation {
     body: Bytes,
@@ -32,29 +31,28 @@ struct Representation {
     headers: HeaderMap,
 }
 
-impl Constant {
-    /// Content of a type, for caches to keep as `cache_control` says, under the headers that every answer
-    /// of the site has.
+impl Prepared {
+    /// Encodes content. Each answer has `headers`, and `cache_control` for caches.
     ///
     /// # Errors
-    /// None that memory does not cause.
+    /// Returns an error if an encoder fails.
     pub fn new(
         content: &[u8],
         content_type: &'static str,
         cache_control: &'static str,
-        every: &HeaderMap,
+        headers: &HeaderMap,
     ) -> anyhow::Result<Self> {
-        let mut common = every.clone();
+        let mut common = headers.clone();
         common.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control));
         common.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
         let mut representations = Vec::new();
-        for coding in Coding::ALL {
-            if coding != Coding::Identity && content_type == "image/png" {
-                continue; // It is compressed already.
+        for encoding in Encoding::ALL {
+            if encoding != Encoding::Identity && content_type == "image/png" {
+                continue; // PNG is compressed already.
             }
-            let body = coding.encode(content)?;
-            if coding == Coding::Identity || body.len() < content.len() {
-                representations.push((coding, Representation::new(body, coding, content_type, &common)?));
+            let body = encoding.encode(content)?;
+            if encoding == Encoding::Identity || body.len() < content.len() {
+                representations.push((encoding, Representation::new(body, encoding, content_type, &common)?));
             }
         }
         Ok(Self {
@@ -63,47 +61,45 @@ impl Constant {
         })
     }
 
-    /// Answers a GET or a HEAD.
+    /// Answers a GET or HEAD: 304 if the client has the content, otherwise all of it.
     pub fn answer<B>(&self, request: &Request<B>) -> Response {
-        let representation = self.representation(Coding::wanted(request.headers()));
-        match wish(request, &representation.etag, representation.body.len()) {
-            Wish::Whole => representation.whole(request.method()),
-            Wish::Part(part) => representation.part(part),
-            Wish::Nothing => self.without_content(StatusCode::NOT_MODIFIED, representation),
-            Wish::Another => self.without_content(StatusCode::PRECONDITION_FAILED, representation),
-            Wish::Beyond => {
-                let mut response = self.without_content(StatusCode::RANGE_NOT_SATISFIABLE, representation);
-                let length = format!("bytes */{}", representation.body.len());
-                response.headers_mut().extend(content_range(&length));
-                response
-            }
+        let representation = self.representation(Encoding::preferred(request.headers()));
+        if has_current(request.headers(), &representation.etag) {
+            return self.not_modified(representation);
         }
+        let body = if request.method() == Method::HEAD {
+            Bytes::new()
+        } else {
+            representation.body.clone()
+        };
+        let mut response = Response::new(Body::from(body));
+        response.headers_mut().clone_from(&representation.headers);
+        response
     }
 
-    fn without_content(&self, status: StatusCode, representation: &Representation) -> Response {
-        let mut response = status.into_response();
+    fn not_modified(&self, representation: &Representation) -> Response {
+        let mut response = StatusCode::NOT_MODIFIED.into_response();
         response.headers_mut().clone_from(&self.common);
         response.headers_mut().insert(header::ETAG, representation.etag.clone());
         response
     }
 
-    /// The one in this coding; as it is, where that would not make it smaller.
-    fn representation(&self, coding: Coding) -> &Representation {
-        let place = self.representations.iter().position(|(one, _)| *one == coding);
-        &self.representations[place.unwrap_or(self.representations.len() - 1)].1
+    /// Returns the content in this encoding, or plain if the encoding does not make it smaller.
+    fn representation(&self, encoding: Encoding) -> &Representation {
+        let index = self.representations.iter().position(|(one, _)| *one == encoding);
+        &self.representations[index.unwrap_or(self.representations.len() - 1)].1
     }
 }
 
 impl Representation {
-    fn new(body: Vec<u8>, coding: Coding, content_type: &'static str, common: &HeaderMap) -> anyhow::Result<Self> {
+    fn new(body: Vec<u8>, encoding: Encoding, content_type: &'static str, common: &HeaderMap) -> anyhow::Result<Self> {
         let etag = HeaderValue::from_str(&format!("\"{}\"", digest(&body)))?;
         let mut headers = common.clone();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers.insert(header::ETAG, etag.clone());
         headers.insert(header::CONTENT_LENGTH, body.len().into());
-        headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-        if coding != Coding::Identity {
-            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.token()));
+        if encoding != Encoding::Identity {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding.token()));
         }
         Ok(Self {
             body: body.into(),
@@ -111,35 +107,60 @@ impl Representation {
             headers,
         })
     }
-
-    /// To a HEAD its headers alone, with the length that the body would have.
-    fn whole(&self, method: &Method) -> Response {
-        let body = if method == Method::HEAD {
-            Bytes::new()
-        } else {
-            self.body.clone()
-        };
-        let mut response = Response::new(Body::from(body));
-        response.headers_mut().clone_from(&self.headers);
-        response
-    }
-
-    fn part(&self, part: Range<usize>) -> Response {
-        let told = format!("bytes {}-{}/{}", part.start, part.end - 1, self.body.len());
-        let mut response = Response::new(Body::from(self.body.slice(part.clone())));
-        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-        response.headers_mut().clone_from(&self.headers);
-        response.headers_mut().insert(header::CONTENT_LENGTH, part.len().into());
-        response.headers_mut().extend(content_range(&told));
-        response
-    }
 }
 
-fn content_range(told: &str) -> Option<(HeaderName, HeaderValue)> {
-    Some((header::CONTENT_RANGE, told.parse().ok()?))
+/// Returns whether If-None-Match lists this tag, weak or strong (RFC 9110, 13.1.2).
+fn has_current(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+    let values = headers.get_all(header::IF_NONE_MATCH).into_iter();
+    let mut tags = values.flat_map(|value| value.as_bytes().split(|octet| *octet == b','));
+    tags.any(|tag| {
+        let tag = tag.trim_ascii();
+        let strong = tag.strip_prefix(b"W/").unwrap_or(tag);
+        tag == b"*" || strong == etag.as_bytes()
+    })
 }
 
-/// Sixteen characters that tell content apart.
+/// Returns 16 characters that identify content.
 pub fn digest(content: &[u8]) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(content)[..12])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn if_none_match_compares_each_listed_tag_weakly() {
+        let etag = HeaderValue::from_static("\"a\"");
+        for (lines, expected) in [
+            (&["\"a\""][..], true),
+            (&["W/\"a\""], true),
+            (&["*"], true),
+            (&["\"b\" , \"a\""], true),
+            (&["\"b\"", "\"a\""], true),
+            (&["\"b\""], false),
+            (&["a"], false),
+            (&[], false),
+        ] {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(header::IF_NONE_MATCH, HeaderValue::from_static(line));
+            }
+            assert_eq!(has_current(&headers, &etag), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn conditions_that_a_server_may_ignore_get_the_whole_content() {
+        let prepared = Prepared::new(b"content", "text/plain", "no-cache", &HeaderMap::new()).unwrap();
+        for (name, value) in [
+            (header::RANGE, "bytes=0-0"),
+            (header::IF_MATCH, "\"other\""),
+            (header::IF_MODIFIED_SINCE, "Wed, 25 Nov 2099 00:00:00 GMT"),
+        ] {
+            let response = prepared.answer(&Request::get("/").header(&name, value).body(()).unwrap());
+            assert_eq!(response.status(), StatusCode::OK, "{name}");
+            assert_eq!(response.headers()[header::CONTENT_LENGTH], "7", "{name}");
+        }
+    }
 }

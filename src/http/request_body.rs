@@ -1,5 +1,5 @@
-//! Reads what is posted, in memory that is bounded however many post and however slowly: a form of usual size is read
-//! at once, a larger one needs one of a few places, from when it is found to be large until its answer has gone out.
+//! Reads request bodies within bounded memory. A body of usual size is read at once; a larger one needs one of a few
+//! permits, and holds it until its answer is sent.
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -7,116 +7,136 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::response::Response;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, Stream, StreamExt as _};
 use ipnet::IpNet;
 
-use crate::web::error::Failure;
-use super::connections::{Place, Places};
+use super::connections::{ConnectionLimit, ConnectionPermit};
 
-/// The largest form that is read, in octets. Thirty times the longest allowed answers in the script that urlencodes
-/// longest, so that too long an answer meets a sentence and not this limit.
-const LARGEST: usize = 2 * 1024 * 1024;
+/// The largest body, in octets: 30 times the longest valid answers in the script that urlencodes longest. An answer that is
+/// too long therefore gets its own message, and not this limit.
+const MAX_SIZE: usize = 2 * 1024 * 1024;
 
-/// What a form with long answers takes, in octets, in the scripts that urlencode longest too: twice what 2,000
-/// characters of ordinary prose and all else need.
-const USUAL: usize = 64 * 1024;
+/// The usual size, in octets: twice what long answers need in the script that urlencodes longest.
+const USUAL_SIZE: usize = 64 * 1024;
 
-/// How many larger ones are read and answered at a time, in all and of one network. Nearly all of them hold an answer
-/// that is too long.
-const LARGE_AT_A_TIME: (usize, usize) = (8, 2);
+/// Larger bodies at the same time, in all and of one network. Nearly all contain an answer that is too long.
+const LARGE_BODIES: (usize, usize) = (8, 2);
 
-/// How long a larger one waits for its place.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a larger body waits for a permit.
+const PERMIT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How much of a large answer is handed to the connection at a time, in octets.
-const PART: usize = 16 * 1024;
+/// The size of one piece of a large answer, in octets.
+const PIECE: usize = 16 * 1024;
 
-/// Reads bodies, with places for large ones.
+/// Reads bodies, and limits large ones.
 #[derive(Debug)]
-pub struct Bodies {
-    large: Arc<Places>,
+pub struct BodyReader {
+    large: Arc<ConnectionLimit>,
 }
 
-/// A body that was read whole.
+/// A whole body.
 #[derive(Debug, Default)]
-pub struct Posting {
-    /// What came.
+pub struct RequestBody {
+    /// The content.
     pub octets: Vec<u8>,
-    place: Option<Place>,
+    permit: Option<ConnectionPermit>,
 }
 
-impl Bodies {
-    /// With places for everybody; these proxies speak for many.
+/// Why a body was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyError {
+    /// 400: the body broke off or is invalid.
+    Unreadable,
+    /// 413: the body is larger than [`MAX_SIZE`].
+    TooLarge,
+    /// 429: the network has as many large bodies as it may.
+    NetworkLimit,
+    /// 503: all permits are in use.
+    Busy,
+}
+
+impl IntoResponse for BodyError {
+    fn into_response(self) -> Response {
+        let status = match self {
+            Self::Unreadable => StatusCode::BAD_REQUEST,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NetworkLimit => StatusCode::TOO_MANY_REQUESTS,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        status.into_response()
+    }
+}
+
+impl BodyReader {
+    /// Builds a reader. These proxies have no limit of one network.
     pub fn new(proxies: Vec<IpNet>) -> Self {
-        let (all, for_one) = LARGE_AT_A_TIME;
+        let (total, per_network) = LARGE_BODIES;
         Self {
-            large: Places::new(all, for_one, proxies),
+            large: ConnectionLimit::new(total, per_network, proxies),
         }
     }
 
-    /// Reads a client's body to its end. One that is refused is read too, and forgotten on the way: a browser that is
-    /// still sending shows no answer.
+    /// Reads a body to its end, even if it is rejected: a browser that is still sending shows no answer.
     ///
     /// # Errors
-    /// [`Failure::TooLarge`]; [`Failure::TooMany`] or [`Failure::Busy`] where there is no place for a large one;
-    /// [`Failure::Unreadable`] where it breaks off or is no body of HTTP.
-    pub async fn read(&self, body: Body, client: IpAddr) -> Result<Posting, Failure> {
-        let mut posting = Ok(Posting::default());
-        let mut chunks = body.into_data_stream();
+    /// Returns an error if the body is too large, breaks off, or finds no permit.
+    pub async fn read(&self, content: Body, client: IpAddr) -> Result<RequestBody, BodyError> {
+        let mut result = Ok(RequestBody::default());
+        let mut chunks = content.into_data_stream();
         while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|_| Failure::Unreadable)?;
-            posting = match posting {
-                Ok(posting) => self.add(posting, &chunk, client).await,
-                refused => refused,
+            let chunk = chunk.map_err(|_| BodyError::Unreadable)?;
+            result = match result {
+                Ok(body) => self.add(body, &chunk, client).await,
+                rejected => rejected,
             };
         }
-        posting
+        result
     }
 
-    async fn add(&self, mut posting: Posting, chunk: &Bytes, client: IpAddr) -> Result<Posting, Failure> {
-        let size = posting.octets.len() + chunk.len();
-        if size > LARGEST {
-            return Err(Failure::TooLarge);
+    async fn add(&self, mut body: RequestBody, chunk: &Bytes, client: IpAddr) -> Result<RequestBody, BodyError> {
+        let size = body.octets.len() + chunk.len();
+        if size > MAX_SIZE {
+            return Err(BodyError::TooLarge);
         }
-        if size > USUAL && posting.place.is_none() {
-            posting.place = Some(self.place(client).await?);
+        if size > USUAL_SIZE && body.permit.is_none() {
+            body.permit = Some(self.permit(client).await?);
         }
-        // Copied, since a chunk may be one octet and keep a whole buffer.
-        posting.octets.extend_from_slice(chunk);
-        Ok(posting)
+        // Copied: a chunk of one octet may keep a whole buffer in memory.
+        body.octets.extend_from_slice(chunk);
+        Ok(body)
     }
 
-    async fn place(&self, client: IpAddr) -> Result<Place, Failure> {
-        let waiting = tokio::time::timeout(PATIENCE, self.large.wait());
-        let permit = waiting.await.ok().flatten().ok_or(Failure::Busy)?;
-        self.large.take(client, permit).ok_or(Failure::TooMany)
+    async fn permit(&self, client: IpAddr) -> Result<ConnectionPermit, BodyError> {
+        let waiting = tokio::time::timeout(PERMIT_TIMEOUT, self.large.wait());
+        let free = waiting.await.ok().flatten().ok_or(BodyError::Busy)?;
+        self.large.take(client, free).ok_or(BodyError::NetworkLimit)
     }
 }
 
-impl Posting {
-    /// The answer, which keeps the place of what it answers until it has gone out or its reader has left.
+impl RequestBody {
+    /// Keeps the permit with the answer until it is sent or its reader leaves.
     ///
     /// # Errors
-    /// The answer's own body.
-    pub async fn answered(self, response: Response) -> Result<Response, Failure> {
-        let Some(place) = self.place else {
+    /// Returns an error if the answer's body fails.
+    pub async fn answer(self, response: Response) -> Result<Response, axum::Error> {
+        let Some(permit) = self.permit else {
             return Ok(response);
         };
         let (head, body) = response.into_parts();
-        let whole = to_bytes(body, usize::MAX).await;
-        let whole = whole.map_err(|error| Failure::Internal(error.into()))?;
-        // The closure owns the place, and goes with the last part.
-        let parts = parts(whole).inspect(move |_| _ = &place);
-        Ok(Response::from_parts(head, Body::from_stream(parts)))
+        let whole = to_bytes(body, usize::MAX).await?;
+        // The closure owns the permit, and is dropped with the last piece.
+        let pieces = pieces(whole).inspect(move |_| _ = &permit);
+        Ok(Response::from_parts(head, Body::from_stream(pieces)))
     }
 }
 
-/// In parts, since the connection takes a part whole, however slowly it is read.
-fn parts(mut whole: Bytes) -> impl Stream<Item = Result<Bytes, Infallible>> {
+/// Splits an answer, since the connection holds a whole piece until a slow client has read it.
+fn pieces(mut whole: Bytes) -> impl Stream<Item = Result<Bytes, Infallible>> {
     stream::iter(std::iter::from_fn(move || {
-        let part = whole.split_to(whole.len().min(PART));
-        (!part.is_empty()).then_some(Ok(part))
+        let piece = whole.split_to(whole.len().min(PIECE));
+        (!piece.is_empty()).then_some(Ok(piece))
     }))
 }
 
@@ -128,65 +148,65 @@ mod tests {
 
     use super::*;
 
-    async fn read(bodies: &Bodies, client: &str) -> Result<Posting, Failure> {
-        let body = Body::from(vec![b'a'; 2 * USUAL]);
-        bodies.read(body, client.parse().unwrap()).await
+    async fn read(reader: &BodyReader, client: &str) -> Result<RequestBody, BodyError> {
+        let body = Body::from(vec![b'a'; 2 * USUAL_SIZE]);
+        reader.read(body, client.parse().unwrap()).await
     }
 
-    /// Of the most large ones that there may be at a time, each of another network.
-    async fn all_places(bodies: &Bodies) -> Vec<Posting> {
+    /// Reads large bodies of different networks until no permit is free.
+    async fn all_permits(reader: &BodyReader) -> Vec<RequestBody> {
         let mut held = Vec::new();
-        for network in 0..LARGE_AT_A_TIME.0 {
-            held.push(read(bodies, &format!("192.0.2.{network}")).await.unwrap());
+        for network in 0..LARGE_BODIES.0 {
+            held.push(read(reader, &format!("192.0.2.{network}")).await.unwrap());
         }
         held
     }
 
     #[tokio::test]
-    async fn a_large_answer_keeps_its_place_until_it_has_gone_out_or_its_reader_has_left() {
-        let bodies = Bodies::new(Vec::new());
-        let mut held = all_places(&bodies).await;
+    async fn a_large_answer_holds_its_permit_until_sent_or_dropped() {
+        let reader = BodyReader::new(Vec::new());
+        let mut held = all_permits(&reader).await;
         let mut answer = async || {
-            let whole = Response::new(Body::from(vec![b'b'; 3 * PART + 1]));
-            held.pop().unwrap().answered(whole).await.unwrap()
+            let whole = Response::new(Body::from(vec![b'b'; 3 * PIECE + 1]));
+            held.pop().unwrap().answer(whole).await.unwrap()
         };
-        let (gone_out, left) = (answer().await, answer().await);
-        let is_full = || read(&bodies, "198.51.100.1").now_or_never().is_none();
-        assert!(is_full(), "another waits");
-        let octets = to_bytes(gone_out.into_body(), usize::MAX).await.unwrap();
-        assert_eq!(octets.len(), 3 * PART + 1);
-        let next = read(&bodies, "198.51.100.1").now_or_never();
-        assert!(next.is_some() && is_full(), "a place that was given back, and taken");
-        let mut parts = left.into_body().into_data_stream();
-        assert_eq!(parts.next().await.unwrap().unwrap().len(), PART);
-        assert!(is_full(), "it is still going out");
-        drop(parts);
+        let (sent, left) = (answer().await, answer().await);
+        let is_full = || read(&reader, "198.51.100.1").now_or_never().is_none();
+        assert!(is_full(), "another body waits");
+        let octets = to_bytes(sent.into_body(), usize::MAX).await.unwrap();
+        assert_eq!(octets.len(), 3 * PIECE + 1);
+        let next = read(&reader, "198.51.100.1").now_or_never();
+        assert!(next.is_some() && is_full(), "a freed permit is taken again");
+        let mut pieces = left.into_body().into_data_stream();
+        assert_eq!(pieces.next().await.unwrap().unwrap().len(), PIECE);
+        assert!(is_full(), "the answer is not sent yet");
+        drop(pieces);
         assert!(!is_full());
     }
 
     #[tokio::test]
-    async fn one_network_never_has_all_the_places_for_large_forms() {
-        let bodies = Bodies::new(vec!["10.0.0.0/8".parse().unwrap()]);
-        let held = (read(&bodies, "192.0.2.1").await, read(&bodies, "192.0.2.1").await);
-        assert!(matches!(read(&bodies, "192.0.2.1").await, Err(Failure::TooMany)));
-        assert!(read(&bodies, "10.0.0.1").await.is_ok());
+    async fn one_network_never_takes_all_permits() {
+        let reader = BodyReader::new(vec!["10.0.0.0/8".parse().unwrap()]);
+        let held = (read(&reader, "192.0.2.1").await, read(&reader, "192.0.2.1").await);
+        assert!(matches!(read(&reader, "192.0.2.1").await, Err(BodyError::NetworkLimit)));
+        assert!(read(&reader, "10.0.0.1").await.is_ok());
         drop(held);
-        assert!(read(&bodies, "192.0.2.1").await.is_ok());
+        assert!(read(&reader, "192.0.2.1").await.is_ok());
     }
 
     #[tokio::test]
-    async fn a_body_that_is_too_large_is_read_to_its_end_and_refused() {
-        let bodies = Bodies::new(Vec::new());
+    async fn a_body_that_is_too_large_is_read_to_its_end_and_rejected() {
+        let reader = BodyReader::new(Vec::new());
         let read = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&read);
-        let endless = stream::repeat_with(|| Ok::<_, Infallible>(Bytes::from(vec![b'a'; USUAL])));
+        let endless = stream::repeat_with(|| Ok::<_, Infallible>(Bytes::from(vec![b'a'; USUAL_SIZE])));
         let body = Body::from_stream(
             endless
                 .take(100)
                 .inspect(move |_| _ = counted.fetch_add(1, Ordering::Relaxed)),
         );
-        let refused = bodies.read(body, IpAddr::from([192, 0, 2, 1])).await;
-        assert!(matches!(refused, Err(Failure::TooLarge)));
+        let rejected = reader.read(body, IpAddr::from([192, 0, 2, 1])).await;
+        assert!(matches!(rejected, Err(BodyError::TooLarge)));
         assert_eq!(read.load(Ordering::Relaxed), 100);
     }
 }

@@ -1,14 +1,19 @@
-//! Pictures, compiled in. Each but one has a digest of its content in its name, so that caches may keep it for good.
+//! Pictures and the files that programs look for: icons, robots.txt, sitemap.xml, security.txt.
 
-use std::sync::LazyLock;
+use std::fmt::Write as _;
+use std::sync::{Arc, LazyLock};
 
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue};
+use time::format_description::well_known::Rfc3339;
+use time::{Duration, OffsetDateTime};
 
-use crate::http::prepared::{Constant, Constants, digest};
+use super::{Page, Site};
+use crate::http::prepared::{Prepared, PreparedAnswers, digest};
 
-/// A picture and where it is.
+/// A picture, compiled into the program. Its path contains a digest, so that caches may keep it forever.
 #[derive(Debug)]
-pub struct StaticFile {
+pub struct Picture {
     /// Its path.
     pub path: String,
     content: &'static [u8],
@@ -16,73 +21,92 @@ pub struct StaticFile {
     cache_control: &'static str,
 }
 
-/// Never asked for again: other content has another path.
-const FOR_GOOD: &str = "max-age=31536000, immutable";
+const FOREVER: &str = "max-age=31536000, immutable";
+const ONE_DAY: &str = "max-age=86400";
+const ONE_HOUR: &str = "max-age=3600";
 
-/// For the one whose path is known to browsers without us.
-const A_DAY: &str = "max-age=86400";
-
-/// The icon for those who take shapes.
-pub static ICON: LazyLock<StaticFile> = LazyLock::new(|| {
-    StaticFile::named(
-        "icon",
-        "svg",
-        "image/svg+xml; charset=utf-8",
-        include_bytes!("../../static/icon.svg"),
-    )
+/// The icon as SVG.
+pub static ICON: LazyLock<Picture> = LazyLock::new(|| {
+    let content = include_bytes!("../../static/icon.svg");
+    Picture::with_digest("icon", "svg", "image/svg+xml; charset=utf-8", content)
 });
 
 /// The icon on the home screen of a telephone.
-pub static TOUCH_ICON: LazyLock<StaticFile> = LazyLock::new(|| {
-    StaticFile::named(
-        "touch-icon",
-        "png",
-        "image/png",
-        include_bytes!("../../static/touch-icon.png"),
-    )
+pub static TOUCH_ICON: LazyLock<Picture> = LazyLock::new(|| {
+    let content = include_bytes!("../../static/touch-icon.png");
+    Picture::with_digest("touch-icon", "png", "image/png", content)
 });
 
-/// What others show beside a link to us: 1200 by 630 pixels.
-pub static PREVIEW: LazyLock<StaticFile> = LazyLock::new(|| {
-    StaticFile::named(
-        "preview",
-        "png",
-        "image/png",
-        include_bytes!("../../static/preview.png"),
-    )
+/// The preview beside a link to the site, 1200 by 630 pixels.
+pub static PREVIEW: LazyLock<Picture> = LazyLock::new(|| {
+    let content = include_bytes!("../../static/preview.png");
+    Picture::with_digest("preview", "png", "image/png", content)
 });
 
-/// The icon that browsers ask for unasked.
-static FAVICON: LazyLock<StaticFile> = LazyLock::new(|| StaticFile {
+/// The icon at the path that browsers request by default.
+static FAVICON: LazyLock<Picture> = LazyLock::new(|| Picture {
     path: "/favicon.ico".into(),
     content: include_bytes!("../../static/favicon.ico"),
     content_type: "image/x-icon",
-    cache_control: A_DAY,
+    cache_control: ONE_DAY,
 });
 
-impl StaticFile {
-    fn named(stem: &str, extension: &str, content_type: &'static str, content: &'static [u8]) -> Self {
+impl Picture {
+    fn with_digest(stem: &str, extension: &str, content_type: &'static str, content: &'static [u8]) -> Self {
         Self {
             path: format!("/static/{stem}.{}.{extension}", digest(content)),
             content,
             content_type,
-            cache_control: FOR_GOOD,
+            cache_control: FOREVER,
         }
     }
 }
 
-/// All of them, to be answered. Others may show them in their pages, beside a link to us.
+/// Encodes every picture, robots.txt and sitemap.xml.
 ///
 /// # Errors
-/// None that memory does not cause.
-pub fn all(every: &HeaderMap) -> anyhow::Result<Constants> {
-    let mut every = every.clone();
+/// Returns an error if an encoder fails.
+pub fn prepare(public_url: &str, security_headers: &HeaderMap) -> anyhow::Result<PreparedAnswers> {
+    let mut prepared = PreparedAnswers::new();
+    // Other sites may show a picture beside a link.
+    let mut shared = security_headers.clone();
     let anywhere = HeaderValue::from_static("cross-origin");
-    every.insert("cross-origin-resource-policy", anywhere);
-    let mut all = Constants::new();
+    shared.insert("cross-origin-resource-policy", anywhere);
     for file in [&ICON, &TOUCH_ICON, &PREVIEW, &FAVICON] {
-        let constant = Constant::new(file.content, file.content_type, file.cache_control, &every)?;
-        all.insert(file.path.as_str().into(), constant);
+        let answer = Prepared::new(file.content, file.content_type, file.cache_control, &shared)?;
+        prepared.insert(file.path.as_str().into(), answer);
     }
-    Ok(all)
+    for (path, content_type, content) in [
+        ("/robots.txt", "text/plain; charset=utf-8", robots(public_url)),
+        ("/sitemap.xml", "application/xml", sitemap(public_url)),
+    ] {
+        let answer = Prepared::new(content.as_bytes(), content_type, ONE_HOUR, security_headers)?;
+        prepared.insert(path.into(), answer);
+    }
+    Ok(prepared)
+}
+
+/// Allows every path: receipts have a noindex header of their own.
+fn robots(public_url: &str) -> String {
+    format!("User-agent: *\nAllow: /\n\nSitemap: {public_url}/sitemap.xml\n")
+}
+
+fn sitemap(public_url: &str) -> String {
+    let mut urls = String::new();
+    for page in Page::ALL {
+        _ = writeln!(urls, "<url><loc>{public_url}{}</loc></url>", page.path);
+    }
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\">\n{urls}</urlset>\n"
+    )
+}
+
+/// Returns the contact for vulnerability reports (RFC 9116), valid for half a year from now.
+pub async fn security(State(site): State<Arc<Site>>) -> String {
+    let expires = (OffsetDateTime::now_utc() + Duration::days(180)).replace_time(time::Time::MIDNIGHT);
+    let expires = expires.format(&Rfc3339).unwrap_or_default();
+    let url = &site.info.public_url;
+    format!(
+        "Contact: mailto:info@npoc.org\nExpires: {expires}\nPreferred-Languages: en\nCanonical: {url}/.well-known/security.txt\n"
+    )
 }

@@ -1,4 +1,4 @@
-//! What goes wrong on the way to an answer, and the one layer that draws every error page.
+//! Errors of handlers, and the layer that renders every error page.
 
 use std::sync::Arc;
 
@@ -9,63 +9,61 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
 use super::Site;
-use crate::http::encoding::Coding;
 use super::layout::Layout;
+use crate::http::encoding::Encoding;
+use crate::http::request_body::BodyError;
 
-/// Why a handler gives no page of its own. Answers a bare status; [`draw`] makes the page.
+/// Why a handler has no page. Becomes a bare status, which [`render_page`] makes a page.
 #[derive(Debug)]
-pub enum Failure {
-    /// 404.
+pub enum WebError {
+    /// 404: there is no such page.
     NotFound,
-    /// 400: what came is no body of HTTP, or broke off.
-    Unreadable,
-    /// 413: a form that is larger than any answers.
-    TooLarge,
-    /// 415: a form that is not urlencoded, so its answers cannot be read.
+    /// 415: the form is not urlencoded.
     UnsupportedMediaType,
-    /// 415: a form that is compressed. A small one may unpack to more than memory holds, and no browser sends one.
+    /// 415: the form is compressed. A small one could unpack to more than memory holds, and no browser sends one.
     Compressed,
-    /// 429: this network has as many large forms under way as it may.
-    TooMany,
-    /// 503: everybody has.
-    Busy,
-    /// 503: the database is away. No client learns more than that.
+    /// The body was not read.
+    Body(BodyError),
+    /// 503: the database is unavailable. The client learns nothing more.
     Unavailable(anyhow::Error),
-    /// 500: a fault of ours. No client learns more than that.
+    /// 500: the program failed. The client learns nothing more.
     Internal(anyhow::Error),
 }
 
-impl From<askama::Error> for Failure {
+impl From<askama::Error> for WebError {
     fn from(error: askama::Error) -> Self {
         Self::Internal(error.into())
     }
 }
 
-impl From<sqlx::Error> for Failure {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Unavailable(error.into())
+impl From<axum::Error> for WebError {
+    fn from(error: axum::Error) -> Self {
+        Self::Internal(error.into())
     }
 }
 
-impl IntoResponse for Failure {
+impl From<BodyError> for WebError {
+    fn from(error: BodyError) -> Self {
+        Self::Body(error)
+    }
+}
+
+impl IntoResponse for WebError {
     fn into_response(self) -> Response {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND.into_response(),
-            Self::Unreadable => StatusCode::BAD_REQUEST.into_response(),
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response(),
             Self::Compressed => {
-                let accepted = [(header::ACCEPT_ENCODING, Coding::Identity.token())];
+                let accepted = [(header::ACCEPT_ENCODING, Encoding::Identity.token())];
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, accepted).into_response()
             }
-            Self::TooMany => StatusCode::TOO_MANY_REQUESTS.into_response(),
-            Self::Busy => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+            Self::Body(error) => error.into_response(),
             Self::Unavailable(error) => {
-                tracing::error!(error = format!("{error:#}"), "the database cannot answer");
+                tracing::error!(error = format!("{error:#}"), "database unavailable");
                 StatusCode::SERVICE_UNAVAILABLE.into_response()
             }
             Self::Internal(error) => {
-                tracing::error!(error = format!("{error:#}"), "a request failed");
+                tracing::error!(error = format!("{error:#}"), "request failed");
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()
             }
         }
@@ -81,16 +79,19 @@ struct ErrorPage<'a> {
     message: &'static str,
 }
 
-/// Draws the page of every status from 400 that is not yet a page: unknown paths, wrong methods,
-/// time-outs, panics, bodies too large.
-pub async fn draw(State(site): State<Arc<Site>>, response: Response) -> Response {
+/// Renders a page for every status from 400 that has none: unknown paths, wrong methods, timeouts, panics, bodies that are
+/// too large.
+pub async fn render_page(State(site): State<Arc<Site>>, response: Response) -> Response {
     let status = response.status();
-    let is_failure = status.is_client_error() || status.is_server_error();
-    if !is_failure || is_page(&response) {
-        response
-    } else {
-        page(&site, status, response)
+    let is_error = status.is_client_error() || status.is_server_error();
+    if !is_error || is_page(&response) {
+        return response;
     }
+    let mut page = error_page(&site, status);
+    keep_headers(&response, &mut page);
+    *page.extensions_mut() = response.extensions().clone();
+    drop::<Body>(response.into_body());
+    page
 }
 
 fn is_page(response: &Response) -> bool {
@@ -98,37 +99,35 @@ fn is_page(response: &Response) -> bool {
     content_type.is_some_and(|value| value.as_bytes().starts_with(b"text/html"))
 }
 
-fn page(site: &Site, status: StatusCode, response: Response) -> Response {
+fn error_page(site: &Site, status: StatusCode) -> Response {
     let (title, message) = words(status);
     let page = ErrorPage {
-        layout: Layout::apart(&site.frame),
+        layout: Layout::unlisted(&site.info),
         status: status.as_u16(),
         title,
         message,
     };
-    // A template that cannot be rendered must not hide the status.
+    // A template that fails must not hide the status.
     let html = page
         .render()
         .unwrap_or_else(|_| format!("<!doctype html><title>{title}</title><h1>{title}</h1><p>{message}</p>"));
-    // What fails now may work in a moment, and a page may come to be.
-    let mut drawn = (status, [(header::CACHE_CONTROL, "no-store")], Html(html)).into_response();
-    for name in [header::ALLOW, header::RETRY_AFTER, header::ACCEPT_ENCODING] {
-        if let Some(value) = response.headers().get(&name) {
-            drawn.headers_mut().insert(name, value.clone());
-        }
-    }
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        drawn
-            .headers_mut()
-            .entry(header::RETRY_AFTER)
-            .or_insert(HeaderValue::from_static("30"));
-    }
-    *drawn.extensions_mut() = response.extensions().clone();
-    drop::<Body>(response.into_body());
-    drawn
+    // The error may be gone in a moment.
+    (status, [(header::CACHE_CONTROL, "no-store")], Html(html)).into_response()
 }
 
-/// The title and the sentence for a status. What became of an application is always said.
+fn keep_headers(response: &Response, page: &mut Response) {
+    for name in [header::ALLOW, header::RETRY_AFTER, header::ACCEPT_ENCODING] {
+        if let Some(value) = response.headers().get(&name) {
+            page.headers_mut().insert(name, value.clone());
+        }
+    }
+    if page.status() == StatusCode::SERVICE_UNAVAILABLE {
+        let retry_after = page.headers_mut().entry(header::RETRY_AFTER);
+        retry_after.or_insert(HeaderValue::from_static("30"));
+    }
+}
+
+/// Returns the title and the message for a status. Every message says whether an application was stored.
 fn words(status: StatusCode) -> (&'static str, &'static str) {
     match status {
         StatusCode::NOT_FOUND => (

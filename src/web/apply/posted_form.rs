@@ -1,62 +1,65 @@
-//! A posted form, as far as it can be read: never an error, since whatever came is shown again.
+//! Parses a posted form. Never fails: whatever the client sent is shown again.
 
 use axum::http::{HeaderMap, header};
 use uuid::Uuid;
 
 use crate::membership::{Answers, Field};
 
-/// Where in the journey the form was posted.
+/// The button that posted the form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// From the form, or from nobody knows where.
+pub enum Action {
+    /// Check the answers. Also the default.
     Check,
-    /// Back from the check page to the form, at the question whose "Change" was pressed.
+    /// Change an answer on the form, at this question.
     Edit(Option<Field>),
-    /// From the check page, taking the likelier address at this question.
-    TakeLikelier(Field),
-    /// From the check page, with its submission key if that is well-formed.
+    /// Use the suggested address at this question.
+    UseSuggestion(Field),
+    /// Send the application. Contains the submission key of the check page, if it is well-formed.
     Send(Option<Uuid>),
 }
 
-/// What was posted.
+/// A posted form.
 #[derive(Debug)]
-pub struct Posted {
-    /// Where from.
-    pub step: Step,
-    /// As typed.
+pub struct PostedForm {
+    /// The button.
+    pub action: Action,
+    /// The answers as typed.
     pub answers: Answers,
-    /// Which form, as the page that was filled in carries it; a fresh one where none came.
+    /// The key that the form carries, or a new one.
     pub form_key: Uuid,
 }
 
-impl Posted {
-    /// Decodes as the URL standard says. Octets that are no UTF-8 become U+FFFD, which the rules
-    /// refuse as damaged.
-    pub fn read(body: &[u8]) -> Self {
+impl PostedForm {
+    /// Decodes a form as the URL standard says. Octets that are not UTF-8 become U+FFFD, which the rules reject as damaged.
+    pub fn parse(body: &[u8]) -> Self {
         let last = |name: &str| {
             form_urlencoded::parse(body)
                 .filter(|(key, _)| key == name)
                 .last()
                 .map(|(_, value)| value)
         };
-        let pressed = |name| last(name).and_then(|field| Field::named(&field));
-        let step = match (pressed("change"), pressed("take_likelier"), last("step").as_deref()) {
-            (Some(field), ..) => Step::Edit(Some(field)),
-            (_, Some(field), _) => Step::TakeLikelier(field),
-            (.., Some("edit")) => Step::Edit(None),
-            (.., Some("send")) => Step::Send(last("submission_key").and_then(|key| Uuid::try_parse(key.trim()).ok())),
-            _ => Step::Check,
+        let field = |name| last(name).and_then(|name| Field::named(&name));
+        let uuid = |name| last(name).and_then(|key| Uuid::try_parse(key.trim()).ok());
+        let action = if let Some(field) = field("change") {
+            Action::Edit(Some(field))
+        } else if let Some(field) = field("take_likelier") {
+            Action::UseSuggestion(field)
+        } else {
+            match last("step").as_deref() {
+                Some("edit") => Action::Edit(None),
+                Some("send") => Action::Send(uuid("submission_key")),
+                _ => Action::Check,
+            }
         };
-        let form_key = last("form_key").and_then(|key| Uuid::try_parse(key.trim()).ok());
         Self {
-            step,
+            action,
             answers: Answers::typed(form_urlencoded::parse(body)),
-            form_key: form_key.unwrap_or_else(Uuid::now_v7),
+            form_key: uuid("form_key").unwrap_or_else(Uuid::now_v7),
         }
     }
 }
 
-/// Whether the body is what a web form sends.
+/// Returns whether the body has the content type of a web form.
 pub fn is_urlencoded(headers: &HeaderMap) -> bool {
     let content_type = headers
         .get(header::CONTENT_TYPE)

@@ -124,7 +124,7 @@ impl TestSite {
             head: settings.mail_identity(),
             outbox,
             folder,
-            service: web::Service::new(&site),
+            service: site.service(),
             site,
         }
     }
