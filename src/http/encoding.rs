@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_gets_the_smallest_coding_of_those_it_likes_best() {
+    fn a_client_gets_the_smallest_of_its_preferred_encodings() {
         for (accepted, token) in [
             ("", "identity"),
             ("gzip", "gzip"),

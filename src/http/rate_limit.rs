@@ -63,7 +63,7 @@ struct WindowLimit {
     open: Mutex<OpenWindows>,
 }
 
-/// The begin and the count of each open window.
+/// The start and the count of each open window.
 #[derive(Debug)]
 struct OpenWindows {
     windows: HashMap<IpAddr, (Instant, u32)>,

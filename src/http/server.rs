@@ -19,13 +19,13 @@ use super::service::Service;
 /// Time limits of one connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
-    /// Time to send the head of a request, and to stay idle before the next one.
+    /// From accepting a connection, or from the last answer, to the end of a request's head.
     pub head: Duration,
     /// The same for a proxy.
     pub head_of_proxy: Duration,
-    /// Time from the head of a request to the beginning of its answer.
+    /// From the head of a request to the beginning of its answer. The router enforces it.
     pub request: Duration,
-    /// Time that a connection may last. The current request is finished then.
+    /// From accepting a connection to its last request.
     pub connection: Duration,
 }
 

@@ -44,20 +44,20 @@ impl Readiness {
         }
     }
 
-    /// Returns the current state. Queries the database at most once a second.
-    async fn state(&self) -> Health {
+    /// Returns the current health. Queries the database at most once a second.
+    async fn health(&self) -> Health {
         let mut last = self.last.lock().await;
-        if let Some((at, answer)) = *last
+        if let Some((at, health)) = *last
             && at.elapsed() < REUSE
         {
-            return answer;
+            return health;
         }
-        let answer = within(DATABASE_LIMIT, self.check()).await.unwrap_or(Health::NotReady);
-        if matches!(answer, Health::NotReady) {
+        let health = within(DATABASE_LIMIT, self.check()).await.unwrap_or(Health::NotReady);
+        if matches!(health, Health::NotReady) {
             self.pool.doubt();
         }
-        *last = Some((Instant::now(), answer));
-        answer
+        *last = Some((Instant::now(), health));
+        health
     }
 
     async fn check(&self) -> sqlx::Result<Health> {
@@ -76,9 +76,9 @@ pub async fn live() -> &'static str {
 /// Answers 200 if an application can be stored, otherwise 503. Unsent email is reported but does not matter: every instance
 /// has the same outbox.
 pub async fn ready(State(site): State<Arc<Site>>) -> (StatusCode, String) {
-    // In a task of its own, so that a client that leaves does not cancel a check for which others wait.
+    // The check has a task of its own: a client that leaves does not cancel it for the others.
     let (fails, unnamed) = (site.intake.fails(), site.proxies.unnamed());
-    let checking = tokio::spawn(async move { site.readiness.state().await });
+    let checking = tokio::spawn(async move { site.readiness.health().await });
     match checking.await.unwrap_or(Health::NotReady) {
         _ if fails => not_ready(),
         Health::Ready(wait) => {
@@ -100,6 +100,6 @@ fn unnamed_line(posts: u64) -> String {
 }
 
 fn not_ready() -> (StatusCode, String) {
-    let says = "not ready: no application can be stored now\n";
-    (StatusCode::SERVICE_UNAVAILABLE, says.into())
+    let body = "not ready: no application can be stored now\n";
+    (StatusCode::SERVICE_UNAVAILABLE, body.into())
 }

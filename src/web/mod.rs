@@ -1,7 +1,7 @@
 //! The pages and forms of the site. Contains no SQL.
 //!
-//! One request: [`Service`] gives a prepared answer, or passes the request through [`router`] to its handler, in [`apply`],
-//! [`status`], [`assets`] or [`health`]. One page: [`pages`] → [`layout`] → [`crate::http::prepared`].
+//! One request: [`Service`] gives a prepared answer, or passes the request through `router` to its handler, in `apply`,
+//! `status`, `assets` or `health`. One page: `pages` → `layout` → `http::prepared`.
 
 mod apply;
 mod assets;
@@ -73,14 +73,14 @@ pub struct Limits {
     pub connections: usize,
     /// Connections of one network at the same time. Many people may share a network. Proxies have no such limit.
     pub connections_of_one: usize,
-    /// See [`Timeouts::head`].
+    /// Time to send the head of a request, and to stay idle before the next one.
     pub head: Duration,
-    /// See [`Timeouts::head_of_proxy`]. nginx keeps a connection for one minute, Caddy for two. The proxy must be the one that
+    /// The same for a proxy. nginx keeps a connection for one minute, Caddy for two. The proxy must be the one that
     /// closes it: otherwise a form that it is sending is lost.
     pub head_of_proxy: Duration,
-    /// See [`Timeouts::request`].
+    /// Time from the head of a request to the beginning of its answer.
     pub request: Duration,
-    /// See [`Timeouts::connection`].
+    /// Time that a connection may last. The current request is finished then.
     pub connection: Duration,
     /// Applications that are stored at the same time. More would only wait for each other.
     pub storing: u16,

@@ -14,7 +14,6 @@ use askama::Template as _;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use uuid::Uuid;
 
 use super::error::WebError;
 use super::layout::{Layout, private_page};
@@ -59,7 +58,6 @@ async fn answer(
     client: Option<IpAddr>,
     form: &PostedForm,
 ) -> Result<Response, WebError> {
-    let form_key = form.form_key;
     if let Action::Edit(field) = form.action {
         return show_form_again(site, form, field);
     }
@@ -68,15 +66,15 @@ async fn answer(
         Err(problems) => return show_problems(site, form, &problems),
     };
     match form.action {
-        Action::UseSuggestion(field) => ask_to_check(site, &without_slip(application, field), form_key),
+        Action::UseSuggestion(field) => ask_to_check(site, &without_slip(application, field), form),
         Action::Send(Some(key)) => {
-            let checked = CheckedForm::sent(&application, form_key, key);
+            let checked = CheckedForm::sent(&application, form.form_key, key);
             if is_cross_site(headers, &site.info.public_url, checked.submission_key == key) {
-                return ask_to_check(site, &application, form_key);
+                return ask_to_check(site, &application, form);
             }
             submit(site, client, &checked).await
         }
-        Action::Check | Action::Edit(_) | Action::Send(None) => ask_to_check(site, &application, form_key),
+        Action::Check | Action::Edit(_) | Action::Send(None) => ask_to_check(site, &application, form),
     }
 }
 
@@ -96,8 +94,8 @@ fn show_problems(site: &Site, form: &PostedForm, problems: &[Problem]) -> Result
     Ok(private_page(StatusCode::UNPROCESSABLE_ENTITY, page.render()?))
 }
 
-fn ask_to_check(site: &Site, application: &Application, form_key: Uuid) -> Result<Response, WebError> {
-    show_check_page(site, &CheckedForm::new(application, form_key), Notice::NotSentYet)
+fn ask_to_check(site: &Site, application: &Application, form: &PostedForm) -> Result<Response, WebError> {
+    show_check_page(site, &CheckedForm::new(application, form.form_key), Notice::NotSentYet)
 }
 
 /// Shows the check page. Its key stores the application once, whatever happened before.

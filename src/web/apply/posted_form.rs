@@ -33,10 +33,8 @@ impl PostedForm {
     /// Decodes a form as the URL standard says. Octets that are not UTF-8 become U+FFFD, which the rules reject as damaged.
     pub fn parse(body: &[u8]) -> Self {
         let last = |name: &str| {
-            form_urlencoded::parse(body)
-                .filter(|(key, _)| key == name)
-                .last()
-                .map(|(_, value)| value)
+            let values = form_urlencoded::parse(body).filter(|(key, _)| key == name);
+            values.last().map(|(_, value)| value)
         };
         let field = |name| last(name).and_then(|name| Field::named(&name));
         let uuid = |name| last(name).and_then(|key| Uuid::try_parse(key.trim()).ok());
