@@ -76,7 +76,7 @@ async fn doctor_finds_no_problem_on_a_healthy_site() {
         &output,
         "Relay",
         "good",
-        "would take mail from no-reply@npoc.org to info@npoc.org",
+        "would accept mail from no-reply@npoc.org to info@npoc.org",
     );
     finds(&output, "Site", "good", &listen);
     finds(&output, "Disk", "good", "MB left");
@@ -89,8 +89,8 @@ async fn doctor_reports_what_the_relay_rejects() {
     for (part, verdict, words) in [
         (Part::Says(At::Mail, "553 not your address"), "bad", "NPOC_MAIL_FROM"),
         (Part::Says(At::Rcpt, "550 no such mailbox"), "bad", "NPOC_STAFF_EMAIL"),
-        (Part::Says(At::Greeting, "554 go away"), "bad", "does not let us in"),
-        (Part::Cuts(At::Ehlo), "bad", "does not let us in"),
+        (Part::Says(At::Greeting, "554 go away"), "bad", "cannot be used"),
+        (Part::Cuts(At::Ehlo), "bad", "cannot be used"),
         (Part::AcceptsAsciiOnly, "doubtful", "no SMTPUTF8"),
     ] {
         let relay = Relay::playing(part).await;
@@ -115,7 +115,7 @@ async fn doctor_reports_database_problems() {
         "{}&options=-c%20default_transaction_read_only%3Don",
         database::url(&reader)
     );
-    finds(&examined(&read_only, &[]).await, "Database", "bad", "takes no changes");
+    finds(&examined(&read_only, &[]).await, "Database", "bad", "is read-only");
 
     let empty = examined(&database::url(&database::empty_options().await), &[]).await;
     finds(&empty, "Migrations", "doubtful", "empty");
@@ -140,7 +140,7 @@ async fn doctor_reports_database_problems() {
         "UPDATE _sqlx_migrations SET checksum = 'other' WHERE version = (SELECT min(version) FROM _sqlx_migrations)",
     )
     .await;
-    finds(&examined(&url, &[]).await, "Migrations", "bad", "other words");
+    finds(&examined(&url, &[]).await, "Migrations", "bad", "differs");
     site.sql("UPDATE _sqlx_migrations SET version = 99990101000001 WHERE checksum = 'other'")
         .await;
     finds(&examined(&url, &[]).await, "Migrations", "bad", "newer npoc");
@@ -158,7 +158,7 @@ async fn doctor_reports_missing_database_privileges() {
             .replace("user=npoc", &format!("user={name}"))
     };
     let reading = examined(&as_another("may_read"), &[]).await;
-    finds(&reading, "Database", "bad", "may store nothing");
+    finds(&reading, "Database", "bad", "may not write");
     site.sql("REVOKE SELECT ON ALL TABLES IN SCHEMA public FROM may_read")
         .await;
     finds(
@@ -207,7 +207,7 @@ fn doctor_does_not_mistake_another_program_for_the_site() {
         &["doctor", "--json"],
         &[("NPOC_LISTEN", &listen), ("NPOC_DATA_DIR", "/nowhere/npoc")],
     );
-    finds(&output, "Site", "bad", "something else answers");
+    finds(&output, "Site", "bad", "another program answers");
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn doctor_reports_invalid_and_doubtful_settings() {
     let people = run(&["doctor"], &[("NPOC_LISTEN", "x")]);
     let said = String::from_utf8(people.stdout).unwrap();
     assert!(
-        said.starts_with("BAD  Settings: NPOC_LISTEN must be") && said.contains("\n       Repair it first"),
+        said.starts_with("FAIL Settings: NPOC_LISTEN must be") && said.contains("\n       Fix this first"),
         "{said}"
     );
 }
@@ -270,7 +270,7 @@ async fn doctor_reports_clock_problems_and_planned_erasures() {
 
     site.sql("UPDATE clock_state SET mails_brought_back = 7, reports_taken_back = 1")
         .await;
-    let ahead = "made due: 7. Reports of days to come that were taken back: 1.";
+    let ahead = "made due: 7. Reports of future days that were withdrawn: 1.";
     finds(&examined(&url, &days).await, "Clock", "doubtful", ahead);
     site.sql("UPDATE clock_state SET seen_at = now() - interval '8 days', looked_at = now() - interval '8 days'")
         .await;

@@ -219,7 +219,7 @@ async fn erasure_waits_for_indexing() {
             erased.join().unwrap()
         })
     });
-    assert_eq!(erasing, "It is erased.\n");
+    assert_eq!(erasing, "The application is erased.\n");
     assert_eq!(site.count("applications").await, 0);
 }
 

@@ -250,18 +250,18 @@ async fn old_applications_are_erased_after_confirmation() {
     assert!(!asked.status.success());
     assert!(
         String::from_utf8_lossy(&asked.stderr)
-            .contains("This would erase 2 applications that arrived more than 730 days ago for good; say --yes")
+            .contains("This would erase 2 applications that arrived more than 730 days ago for good; add --yes")
     );
     assert_eq!(site.count("applications").await, 3);
     let one = site.command(&["applications", "erase", &egypt]);
     assert!(
-        String::from_utf8_lossy(&one.stderr).contains(&format!("{egypt} of مؤسسة النور الخيرية for good; say --yes"))
+        String::from_utf8_lossy(&one.stderr).contains(&format!("{egypt} of مؤسسة النور الخيرية for good; add --yes"))
     );
     let done = site.command(&[&erase[..], &["--yes"]].concat());
     assert_eq!(done.status.code(), Some(1), "one application is left");
     let done = String::from_utf8([done.stdout, done.stderr].concat()).unwrap();
     assert!(
-        done.contains("Erased: 1 application.") && done.contains("1 application not erased, since mail about it"),
+        done.contains("Erased: 1 application.") && done.contains("1 application not erased, because of unsent mail"),
         "{done}"
     );
     assert_eq!(site.count("applications").await, 2);

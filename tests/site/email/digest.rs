@@ -180,7 +180,7 @@ async fn email_for_a_digest_is_neither_held_nor_failed() {
     assert_eq!(figures().await, (0, 0, 0, 4));
     let listed = stdout_of(site.command(&["mail", "list"]));
     assert!(
-        listed.starts_with("4 unsent mails") && listed.contains("comes to staff in the next digest"),
+        listed.starts_with("4 unsent mails") && listed.contains("waits for the next digest to staff"),
         "{listed}"
     );
     assert!(stdout_of(site.command(&["mail", "list", "--state", "digest"])).starts_with("4 digest mails"));

@@ -284,7 +284,7 @@ fn doctor_reports_newer_postgresql_programs() {
         "{of_old}"
     );
     let of_new = found("98\n");
-    assert!(of_new.contains("PostgreSQL 98 is there for it"), "{of_new}");
+    assert!(of_new.contains("PostgreSQL 98 is installed for it"), "{of_new}");
     assert!(!of_new.contains("the newest programs"), "{of_new}");
 }
 

@@ -226,9 +226,9 @@ async fn receipt_found_by_its_key_waits_for_the_standby() {
     );
     let doctor = String::from_utf8_lossy(&doctor.stdout).into_owned();
     for words in [
-        "takes writes, on timeline 1",
+        "accepts writes, on timeline 1",
         "is a standby",
-        "a commit waits for a standby (*) and none is there",
+        "a commit waits for a standby (*) and none is connected",
     ] {
         assert!(doctor.contains(words), "{words} is missing in {doctor}");
     }

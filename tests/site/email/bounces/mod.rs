@@ -266,7 +266,7 @@ async fn mail_server_retries_a_bounce_only_without_a_database() {
     }
     let listed = process::stdout_of(site.command(&["mail", "list", "--state", "bounced"]));
     assert!(
-        listed.starts_with("1 bounced mail\n") && listed.contains("came back on"),
+        listed.starts_with("1 bounced mail\n") && listed.contains("returned on"),
         "{listed}"
     );
     assert_eq!(
@@ -301,16 +301,16 @@ async fn bounces_are_read_from_mbox_and_maildir() {
     };
     assert_eq!(
         read("mbox"),
-        "1 mail recorded as bounced, delayed or reported as spam; 0 recorded before; 1 other.\n"
+        "1 email recorded as bounce, delay or spam complaint; 0 recorded before; 1 other.\n"
     );
     assert_eq!(
         read("maildir"),
-        "0 mails recorded as bounced, delayed or reported as spam; 1 recorded before; 0 other.\n"
+        "0 emails recorded as bounce, delay or spam complaint; 1 recorded before; 0 other.\n"
     );
     assert!(folder.join("maildir/cur/1:2,S").is_file(), "the file is marked as read");
     assert_eq!(
         read("maildir"),
-        "0 mails recorded as bounced, delayed or reported as spam; 0 recorded before; 0 other.\n"
+        "0 emails recorded as bounce, delay or spam complaint; 0 recorded before; 0 other.\n"
     );
     std::fs::remove_dir_all(folder).unwrap();
 }

@@ -1,18 +1,16 @@
-//! What a registry asks of a label beyond UTS 46 (RFC 5891, 4.2.3.3): letters, digits and marks
-//! alone (RFC 5892, 3), some of which belong to a name only beside certain others (appendix A.3 to
-//! A.9) or never (2.6). The joiners (A.1 and A.2) are judged by UTS 46 itself.
+//! Rules of registries for labels beyond UTS 46 (RFC 5891, 4.2.3.3). A label holds letters, digits and marks (RFC 5892, 3).
+//! Some are valid only next to certain others (appendix A.3 to A.9), and some never (2.6). UTS 46 itself checks the joiners
+//! (A.1 and A.2).
 //!
-//! UTS 46 alone lets symbols pass, which IDNA 2008 took out of names. A few registries sell names of
-//! emoji all the same; such a name is refused here too. ICANN's SSAC advises against them at every
-//! level (SAC095): they look different on every machine and alike to many readers, and much software
-//! refuses them. An organization that has one has another name besides.
+//! UTS 46 allows symbols, which IDNA 2008 removed. A few registries sell emoji names, and these rules reject them. ICANN's
+//! SSAC advises against emoji names at every level (SAC095): machines show them differently, readers confuse them, and much
+//! software rejects them. An organization with such a name also has another.
 
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 use unicode_script::{Script, UnicodeScript};
 
-/// The first character that no name holds: symbols of ASCII (STD3), punctuation of any living script
-/// but what a label may hold beside others, and the slashes that look like the end of a name. Commas
-/// come from a list, quotation marks from a text.
+/// Returns the first character that no name holds: an ASCII symbol (STD3), punctuation of a living script, or a slash that
+/// looks like the end of a name. Punctuation with a rule of its own is excepted.
 pub(super) fn stray_punctuation(name: &str) -> Option<char> {
     name.chars().find(|c| is_stray(*c))
 }
@@ -26,19 +24,19 @@ fn is_stray(c: char) -> bool {
     }
 }
 
-/// The first character of a U-label that may not be in its place.
+/// Returns the first character of a U-label that is invalid in its place.
 pub(super) fn misplaced(label: &str) -> Option<char> {
     let characters: Vec<char> = label.chars().collect();
     let is_in_place = |index: &usize| {
         let before = index.checked_sub(1).map(|index| characters[index]);
-        may_stand(characters[*index], before, characters.get(index + 1).copied(), label)
+        is_in_place(characters[*index], before, characters.get(index + 1).copied(), label)
     };
     (0..characters.len())
         .find(|index| !is_in_place(index))
         .map(|index| characters[index])
 }
 
-fn may_stand(c: char, before: Option<char>, after: Option<char>, label: &str) -> bool {
+fn is_in_place(c: char, before: Option<char>, after: Option<char>, label: &str) -> bool {
     match c {
         '\u{b7}' => (before, after) == (Some('l'), Some('l')),
         '\u{375}' => is_of(after, Script::Greek),
@@ -47,15 +45,14 @@ fn may_stand(c: char, before: Option<char>, after: Option<char>, label: &str) ->
         // Extended Arabic-Indic digits look like the Arabic-Indic ones.
         '\u{6f0}'..='\u{6f9}' => !label.contains(is_arabic_indic_digit),
         '\u{640}' | '\u{7fa}' | '\u{302e}' | '\u{302f}' | '\u{3031}'..='\u{3035}' | '\u{303b}' => false,
-        _ => is_of_a_name(c),
+        _ => is_name_character(c),
     }
 }
 
-/// RFC 5892, 3: the letters, digits and marks of 2.1 (UTS 46 has made capitals small, and the small
-/// letters of Cherokee, which are the newer ones, capitals), the exceptions of 2.6, and the hyphen
-/// and the joiners, which have rules of their own; but no Jamo (2.9) and no marks for symbols or
-/// music (2.4).
-fn is_of_a_name(c: char) -> bool {
+/// Returns whether RFC 5892, 3 allows the character: the letters, digits and marks of 2.1, the exceptions of 2.6, the hyphen
+/// and the joiners. Rejects Jamo (2.9) and marks for symbols and music (2.4). UTS 46 has already mapped capitals to small
+/// letters, and the newer small letters of Cherokee to capitals.
+fn is_name_character(c: char) -> bool {
     use GeneralCategory::{DecimalNumber, LowercaseLetter, ModifierLetter, NonspacingMark, OtherLetter, SpacingMark};
     match c {
         '-' | '\u{200c}' | '\u{200d}' | '\u{6fd}' | '\u{6fe}' | '\u{f0b}' | '\u{3007}' | '\u{13a0}'..='\u{13f5}' => {
@@ -90,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_character_that_needs_its_neighbors_is_taken_beside_them_only() {
+    fn some_characters_are_valid_only_next_to_certain_others() {
         for label in [
             "col·lectiu",
             "α͵β",
@@ -134,8 +131,9 @@ mod tests {
             assert!(misplaced(label).is_some(), "{label}");
         }
     }
+
     #[test]
-    fn a_symbol_is_in_no_name() {
+    fn no_name_holds_a_symbol() {
         for label in [
             "i❤",
             "☃",

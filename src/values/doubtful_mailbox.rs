@@ -1,7 +1,6 @@
-//! What a keyboard, a word processor or an input method puts into a mailbox that was hardly meant:
-//! `o’brien`, `info–kenya`, `ali۱۲۳`, `mаria` with a Cyrillic letter (UTS 39). Such a mailbox may exist, so it
-//! is only asked about, with the likely one where there is one. A mailbox of one script is never
-//! doubtful, whichever the script, nor is one of Chinese, Japanese or Korean beside Latin.
+//! Detects mailboxes with characters that a keyboard, a word processor or an input method probably inserted by mistake:
+//! `o’brien`, `info–kenya`, `ali۱۲۳`, `mаria` with a Cyrillic letter (UTS 39). Such a mailbox may exist, so the site asks,
+//! and suggests a likely spelling. A mailbox in one script is never doubtful, nor is Chinese, Japanese or Korean with Latin.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -13,7 +12,7 @@ use unicode_security::{GeneralSecurityProfile, MixedScript, skeleton};
 
 use super::characters::{SOFT_HYPHEN, ascii_digit, is_digit, is_hyphen, is_shaping};
 
-/// Alphabets with letters that look like those of another among them.
+/// Alphabets whose letters look like letters of each other.
 const ALPHABETS: [Script; 5] = [
     Script::Latin,
     Script::Cyrillic,
@@ -22,22 +21,22 @@ const ALPHABETS: [Script; 5] = [
     Script::Cherokee,
 ];
 
-/// Whether somebody should look at a mailbox again.
+/// Returns whether the applicant should check a mailbox.
 pub(super) fn is_doubtful(mailbox: &str, has_ascii_domain: bool) -> bool {
     let is_plain = || plain(mailbox) == mailbox && !mailbox.contains(is_odd);
-    let is_of_one_kind = || !has_digits_of_others(mailbox, has_ascii_domain) && digit_kinds(mailbox) < 2;
+    let is_of_one_kind = || !has_foreign_digits(mailbox, has_ascii_domain) && count_digit_kinds(mailbox) < 2;
     let is_as_it_seems = || !parts(mailbox).any(|part| is_mixed(part) || is_disguised(part, mailbox));
     let is_as_meant = mailbox.is_ascii() || (is_plain() && is_of_one_kind() && is_as_it_seems());
     !is_as_meant
 }
 
-/// The mailbox that was probably meant, where it is another and nothing about it is doubtful.
+/// Returns the likely spelling of a doubtful mailbox, if that spelling is not doubtful.
 pub(super) fn likely(mailbox: &str, has_ascii_domain: bool) -> Option<String> {
     if mailbox.is_ascii() {
         return None;
     }
     let mut plain = plain(mailbox);
-    if has_digits_of_others(&plain, has_ascii_domain) {
+    if has_foreign_digits(&plain, has_ascii_domain) {
         plain = plain.chars().map(|c| ascii_digit(c).unwrap_or(c)).collect();
     }
     let likely = parts(&plain)
@@ -46,13 +45,13 @@ pub(super) fn likely(mailbox: &str, has_ascii_domain: bool) -> Option<String> {
     (likely != mailbox && !is_doubtful(&likely, has_ascii_domain)).then_some(likely)
 }
 
-/// A mailbox between its dots, hyphens and the like, with them. Each may be in a script of its own.
+/// Splits a mailbox after its dots, hyphens and other punctuation. Each part may have its own script.
 fn parts(mailbox: &str) -> impl Iterator<Item = &str> {
     mailbox.split_inclusive(|c: char| c.is_ascii_punctuation())
 }
 
-/// In the characters that a keyboard has where a word processor or an input method has put others,
-/// and without those that shape nothing.
+/// Replaces the characters of word processors and input methods with those of a keyboard, and removes characters that shape
+/// nothing.
 fn plain(mailbox: &str) -> String {
     let mut before = None;
     let mut plain = String::new();
@@ -73,43 +72,43 @@ fn typed_as(c: char, before: Option<char>, plain: &mut String) {
     match c {
         '\u{2018}' | '\u{2019}' | '\u{201b}' | '\u{2032}' | '\u{b4}' => plain.push('\''),
         '\u{2014}' | '\u{2015}' => plain.push('-'),
-        // The long vowel mark is on the hyphen's key in Japanese.
+        // On Japanese keyboards, the long vowel mark shares the hyphen's key.
         '\u{30fc}' if before.is_some_and(|c| c.is_ascii_alphanumeric()) => plain.push('-'),
         '\u{3002}' | '\u{ff61}' => plain.push('.'),
         _ if is_hyphen(c) => plain.push('-'),
-        _ if is_a_letter_of_a_keyboard(c) || is_folded_to_a_space(c) => plain.push(c),
+        _ if is_keyboard_letter(c) || normalizes_to_space(c) => plain.push(c),
         _ => plain.extend(std::iter::once(c).nfkc()),
     }
 }
 
-/// Letters that NFKC takes apart though people type them: the Armenian ligature, the vowels am of
-/// Thai and Lao and the Lao digraphs, the high hamzas of Kazakh, the letters of a Korean keyboard.
-fn is_a_letter_of_a_keyboard(c: char) -> bool {
+/// Returns whether people type the letter although NFKC decomposes it: the Armenian ligature, the vowels am of Thai and Lao,
+/// the Lao digraphs, the high hamzas of Kazakh, and the letters of a Korean keyboard.
+fn is_keyboard_letter(c: char) -> bool {
     matches!(c, '\u{587}' | '\u{e33}' | '\u{eb3}' | '\u{edc}' | '\u{edd}' | '\u{675}'..='\u{678}' | '\u{3131}'..='\u{318e}')
 }
 
-/// An accent on a space, such as `¨`.
-fn is_folded_to_a_space(c: char) -> bool {
+/// Returns whether the character is an accent on a space, such as `¨`.
+fn normalizes_to_space(c: char) -> bool {
     std::iter::once(c).nfkc().any(char::is_whitespace)
 }
 
-/// What a text has and an identifier has not: quotation marks, bullets, an ellipsis.
+/// Returns whether texts but not identifiers use the character: quotation marks, bullets, an ellipsis.
 fn is_odd(c: char) -> bool {
     let is_punctuation = c.general_category_group() == GeneralCategoryGroup::Punctuation;
-    !c.is_ascii() && (is_folded_to_a_space(c) || (is_punctuation && !c.identifier_allowed()))
+    !c.is_ascii() && (normalizes_to_space(c) || (is_punctuation && !c.identifier_allowed()))
 }
 
-/// Digits that are not ASCII's in a mailbox that is ASCII otherwise. Where it is digits alone, the
-/// domain says which digits its owner writes.
-fn has_digits_of_others(mailbox: &str, has_ascii_domain: bool) -> bool {
+/// Returns whether an otherwise ASCII mailbox has digits of another script. For a mailbox of digits alone, the domain tells
+/// which digits its owner writes.
+fn has_foreign_digits(mailbox: &str, has_ascii_domain: bool) -> bool {
     let mut others = mailbox.chars().filter(|c| !is_digit(*c) || c.is_ascii());
     let is_ascii_else = others.all(|c| c.is_ascii());
     let is_beside_latin = mailbox.contains(|c: char| c.is_ascii_alphabetic()) || has_ascii_domain;
     is_ascii_else && is_beside_latin && !mailbox.is_ascii()
 }
 
-/// How many kinds of digits there are, by their zeros.
-fn digit_kinds(mailbox: &str) -> usize {
+/// Counts the kinds of digits by their zeros.
+fn count_digit_kinds(mailbox: &str) -> usize {
     let zero = |c| Some(u32::from(c) - ascii_digit(c)?.to_digit(10)?);
     let mut zeros: Vec<u32> = mailbox.chars().filter_map(zero).collect();
     zeros.sort_unstable();
@@ -117,8 +116,8 @@ fn digit_kinds(mailbox: &str) -> usize {
     zeros.len()
 }
 
-/// Whether letters of several writing systems are in one word (UTS 39, 5.1). Latin beside Chinese,
-/// Japanese or Korean is one ("highly restrictive", 5.2).
+/// Returns whether a word mixes writing systems (UTS 39, 5.1). Latin with Chinese, Japanese or Korean counts as one system
+/// ("highly restrictive", 5.2).
 fn is_mixed(part: &str) -> bool {
     let others: String = part.chars().filter(|c| c.script() != Script::Latin).collect();
     !part.is_single_script() && !is_east_asian(&others)
@@ -129,7 +128,7 @@ fn is_east_asian(text: &str) -> bool {
     scripts.hanb || scripts.jpan || scripts.kore
 }
 
-/// Whether a word of another script reads as ASCII letters beside a word of such: `а.smith`.
+/// Returns whether a word of another script looks like ASCII letters in a mailbox with a Latin word: `а.smith`.
 fn is_disguised(part: &str, mailbox: &str) -> bool {
     let is_beside_latin = mailbox.contains(|c: char| c.is_ascii_alphabetic());
     let is_of_another = |c: char| c.is_alphabetic() && c.script() != Script::Latin;
@@ -147,7 +146,7 @@ fn respelled(part: &str, mailbox: &str) -> Option<String> {
     }
 }
 
-/// The script of most letters; Latin where another has as many.
+/// Returns the script of most letters; Latin if there is a tie.
 fn main_script(part: &str) -> Option<Script> {
     let letters = part.chars().filter(|c| c.is_alphabetic());
     let scripts: Vec<Script> = letters.map(|c| c.script()).filter(|s| *s != Script::Common).collect();
@@ -168,7 +167,7 @@ fn spelled_in(script: Script, part: &str) -> Option<String> {
     part.chars().map(spelled).collect()
 }
 
-/// The letter of an alphabet that looks like a letter of another, of the same case where it can be.
+/// Returns the letter of an alphabet that looks like a letter of another, in the same case if possible.
 fn look_alike(script: Script, c: char) -> Option<char> {
     let alike = LETTERS
         .get(&skeleton_of(c))
@@ -177,8 +176,8 @@ fn look_alike(script: Script, c: char) -> Option<char> {
     alike.min_by_key(|other| other.is_uppercase() != c.is_uppercase())
 }
 
-/// The letters of the alphabets by what they look like, in the order of the code charts, which have
-/// the commonest first. Those of phonetics between are on no keyboard.
+/// The letters of the alphabets by their look. The order is that of the code charts, where common letters come first.
+/// Phonetic letters are excluded, since no keyboard has them.
 static LETTERS: LazyLock<HashMap<String, Vec<char>>> = LazyLock::new(|| {
     let mut letters = HashMap::<String, Vec<char>>::new();
     for letter in ('A'..='ž').chain('\u{370}'..='\u{58f}').filter(|c| c.is_alphabetic()) {
@@ -196,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_hardly_meant_is_seen_with_what_was_likely_meant() {
+    fn a_doubtful_mailbox_has_a_likely_spelling() {
         for (typed, meant) in [
             ("o’brien", "o'brien"),
             ("o´brien", "o'brien"),
@@ -236,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_hardly_meant_may_have_no_likely_form() {
+    fn a_doubtful_mailbox_may_have_no_likely_spelling() {
         for typed in [
             "мmax",
             "annب",
