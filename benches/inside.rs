@@ -13,7 +13,7 @@ use axum::http::{Request, StatusCode, header};
 use criterion::Criterion;
 use http_body_util::BodyExt as _;
 use npoc::database::Pool;
-use npoc::mailer::{Email, Mailer, Stamp};
+use npoc::mailer::{Email, Mailer, MessageSeed};
 use npoc::membership::{Answers, Application, NewApplication, Suspicions, check, emails};
 use npoc::outbox::Outbox;
 use npoc::settings::{Purpose, Settings};
@@ -98,7 +98,7 @@ fn write(settings: &Settings, application: &Application) -> [Email; 2] {
 }
 
 fn compose(mailer: &Mailer, letter: &Email) {
-    let message = mailer.message(letter, &Stamp::now());
+    let message = mailer.message(letter, &MessageSeed::now());
     drop(black_box(message.expect("a message").formatted()));
 }
 

@@ -75,7 +75,7 @@ async fn look_at_clocks(pool: &Pool, outbox: &Outbox) -> sqlx::Result<(Look, boo
     pool.end_abandoned().await?;
     let mut transaction = pool.transaction().await?;
     let look = outbox.clock().look(&mut transaction).await?;
-    let brought_back = outbox.bring_back(&mut transaction, &look).await?;
+    let brought_back = outbox.reset_future_times(&mut transaction, &look).await?;
     if look.is_plausible {
         take_back_reports(&mut *transaction).await?;
     }
@@ -88,7 +88,7 @@ async fn look_at_clocks(pool: &Pool, outbox: &Outbox) -> sqlx::Result<(Look, boo
 }
 
 async fn tell_what_waits(pool: &Pool) -> sqlx::Result<()> {
-    let standing = outbox::standing(pool).await?;
+    let standing = outbox::queue_stats(pool).await?;
     if standing.oldest_waits > TOO_LONG {
         tracing::warn!(
             waiting = standing.waiting,

@@ -5,7 +5,7 @@ use std::io::Write;
 use super::cli::NotFound;
 use super::terminal::{Output, counted};
 use crate::database::Pool;
-use crate::mailer::{Email, Mailer, Purpose, Stamp};
+use crate::mailer::{Email, Mailer, MessageSeed, Purpose};
 use crate::membership::in_utc;
 use crate::outbox::{self, EmailFilter, EmailStatus, RelayState};
 use crate::settings::Settings;
@@ -21,7 +21,7 @@ pub(super) async fn list(
 ) -> anyhow::Result<()> {
     let state = state.unwrap_or(EmailFilter::Unsent);
     let mut session = pool.session().await?;
-    let listed = outbox::with_state(&mut *session, state).await?;
+    let listed = outbox::list(&mut *session, state).await?;
     let relay = outbox::relay_state(&mut *session).await?;
     session.end().await?;
     if json {
@@ -105,7 +105,7 @@ pub(super) async fn send_test(settings: &Settings, address: &str) -> anyhow::Res
     };
     let email = test_email(recipient, &settings.public_url, settings.mail_from.email.domain());
     let mailer = Mailer::new(settings.sender(), settings.transport.clone());
-    match mailer.send(&email, &Stamp::now()).await {
+    match mailer.send(&email, &MessageSeed::now()).await {
         Ok(()) => Ok(writeln!(
             Output::lock(),
             "The relay accepted the test email: {}",
@@ -127,6 +127,5 @@ fn test_email(recipient: EmailAddress, public_url: &str, domain: &str) -> Email 
         html: format!("<!doctype html><html lang=\"en\"><title>Test mail</title><p>{text}</p></html>"),
         text,
         purpose: Purpose::Test,
-        is_held: false,
     }
 }

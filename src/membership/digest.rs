@@ -149,7 +149,6 @@ impl Digest {
             text: DigestText(self).render()?,
             html: DigestHtml(self).render()?,
             purpose: Purpose::Digest,
-            is_held: false,
         })
     }
 

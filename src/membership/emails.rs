@@ -113,7 +113,6 @@ fn to_staff(head: &MailIdentity, application: &Application, news: &NewApplicatio
         text: StaffText(&email).render()?,
         html: StaffHtml(&email).render()?,
         purpose: Purpose::Application,
-        is_held: false,
     })
 }
 
@@ -130,7 +129,6 @@ fn to_applicant(head: &MailIdentity, application: &Application, news: &NewApplic
         text: ApplicantText(news).render()?,
         html: ApplicantHtml(news).render()?,
         purpose: Purpose::Arrival,
-        is_held: news.hold.is_some(),
     })
 }
 

@@ -209,8 +209,7 @@ fn prepare_unguarded<'a>(
         suspicions: &suspicions,
         hold: known.hold,
     };
-    let mut emails = emails(head, &submission.application, &occasion)?;
-    emails[0].is_held = known.is_for_digest;
+    let emails = emails(head, &submission.application, &occasion)?;
     let prepared = Prepared {
         submission,
         receipt,
@@ -319,7 +318,7 @@ async fn insert_rows(
         &owed.htmls,
         &owed.purposes,
         &owed.refusals_are_final,
-        &owed.are_held,
+        &besides.reasons.iter().map(Option::is_some).collect::<Vec<_>>(),
         &besides.reasons as &[Option<&str>],
         &besides.mailbox_keys as &[Option<String>],
         &besides.domain_keys as &[Option<String>],

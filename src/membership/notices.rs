@@ -5,7 +5,7 @@ use askama::Template;
 use super::emails::MailIdentity;
 use super::unlinked::{mail_address, unlinked};
 use crate::mailer::{Email, Purpose};
-use crate::outbox::{NoticeWriter, Undelivered, Why};
+use crate::outbox::{NoticeWriter, Undelivered, UndeliveredReason};
 
 struct Notice<'a> {
     email: &'a Undelivered,
@@ -21,21 +21,27 @@ struct NoticeHtml<'a>(Notice<'a>);
 
 impl Notice<'_> {
     fn what(&self) -> &'static str {
-        match self.email.why {
-            Why::GivenUp(_) => "A mail from the site could not be delivered, and the site has stopped trying.",
-            Why::Bounced(_) => "A mail from the site came back: the applicant’s mail server did not accept it.",
-            Why::Delayed(_) => "A mail from the site is late: another mail server still tries to deliver it.",
-            Why::Complaint => "The reader of a mail from the site reported it as spam.",
+        match self.email.reason {
+            UndeliveredReason::GivenUp(_) => {
+                "A mail from the site could not be delivered, and the site has stopped trying."
+            }
+            UndeliveredReason::Bounced(_) => {
+                "A mail from the site came back: the applicant’s mail server did not accept it."
+            }
+            UndeliveredReason::Delayed(_) => {
+                "A mail from the site is late: another mail server still tries to deliver it."
+            }
+            UndeliveredReason::Complaint => "The reader of a mail from the site reported it as spam.",
         }
     }
 
     fn so(&self) -> &'static str {
-        match self.email.why {
-            Why::GivenUp(_) | Why::Bounced(_) => {
+        match self.email.reason {
+            UndeliveredReason::GivenUp(_) | UndeliveredReason::Bounced(_) => {
                 "The applicant has not received this mail. Please contact them in another way."
             }
-            Why::Delayed(_) => "There is nothing to do yet. Another mail follows if it comes back.",
-            Why::Complaint => {
+            UndeliveredReason::Delayed(_) => "There is nothing to do yet. Another mail follows if it comes back.",
+            UndeliveredReason::Complaint => {
                 "This person may not have applied: someone may have typed their address. The site sends no more confirmations to it."
             }
         }
@@ -47,22 +53,24 @@ impl Notice<'_> {
 
     /// What a mail server said, which may be anybody's.
     fn reason(&self) -> Option<String> {
-        match &self.email.why {
-            Why::GivenUp(reason) | Why::Bounced(reason) | Why::Delayed(reason) => Some(unlinked(reason, None)),
-            Why::Complaint => None,
+        match &self.email.reason {
+            UndeliveredReason::GivenUp(reason)
+            | UndeliveredReason::Bounced(reason)
+            | UndeliveredReason::Delayed(reason) => Some(unlinked(reason, None)),
+            UndeliveredReason::Complaint => None,
         }
     }
 
     fn can_be_sent_again(&self) -> bool {
-        matches!(self.email.why, Why::GivenUp(_))
+        matches!(self.email.reason, UndeliveredReason::GivenUp(_))
     }
 
     fn subject(&self) -> String {
-        let what = match self.email.why {
-            Why::GivenUp(_) => "A mail could not be delivered",
-            Why::Bounced(_) => "A mail came back",
-            Why::Delayed(_) => "A mail is late",
-            Why::Complaint => "A mail was reported as spam",
+        let what = match self.email.reason {
+            UndeliveredReason::GivenUp(_) => "A mail could not be delivered",
+            UndeliveredReason::Bounced(_) => "A mail came back",
+            UndeliveredReason::Delayed(_) => "A mail is late",
+            UndeliveredReason::Complaint => "A mail was reported as spam",
         };
         let about = self.email.reference.as_deref().unwrap_or_default();
         format!("[NPOC membership] {what}: {about}")
@@ -70,11 +78,11 @@ impl Notice<'_> {
 
     /// One for each kind of news; one that is given up again after an operator's retry is reported again.
     fn message_id(&self) -> String {
-        let news = match self.email.why {
-            Why::GivenUp(_) => format!("given-up-{}", self.email.claims),
-            Why::Bounced(_) => "bounced".to_owned(),
-            Why::Delayed(_) => "delayed".to_owned(),
-            Why::Complaint => "complaint".to_owned(),
+        let news = match self.email.reason {
+            UndeliveredReason::GivenUp(_) => format!("given-up-{}", self.email.claims),
+            UndeliveredReason::Bounced(_) => "bounced".to_owned(),
+            UndeliveredReason::Delayed(_) => "delayed".to_owned(),
+            UndeliveredReason::Complaint => "complaint".to_owned(),
         };
         self.email.message_id.replacen('@', &format!(".{news}@"), 1)
     }
@@ -101,7 +109,6 @@ impl NoticeWriter for MailIdentity {
             text: NoticeText(notice()).render()?,
             html: NoticeHtml(notice()).render()?,
             purpose: Purpose::Undelivered,
-            is_held: false,
         }))
     }
 }

@@ -216,7 +216,7 @@ fn in_words(day: Date) -> String {
 impl Report {
     async fn of(pool: &Pool, period: Period) -> sqlx::Result<Self> {
         // Before another connection is held: all that look at once would wait for each other.
-        let standing = outbox::standing(pool).await?;
+        let standing = outbox::queue_stats(pool).await?;
         let mut session = pool.session().await?;
         let (from, to) = (period.starts_at(), period.ends_at());
         let received = sqlx::query_scalar!(
@@ -239,7 +239,7 @@ impl Report {
             period,
             received,
             references,
-            mailed: outbox::mailed(&mut *session, from, to).await?,
+            mailed: outbox::sent_between(&mut *session, from, to).await?,
             bounced: outbox::bounced_between(&mut session, period.first, period.last + Duration::DAY).await?,
             standing,
             announcement: None,
@@ -260,7 +260,6 @@ impl Report {
             text: ReportText(self).render()?,
             html: ReportHtml(self).render()?,
             purpose: Purpose::DailyReport,
-            is_held: false,
         })
     }
 
@@ -278,7 +277,7 @@ impl Report {
     }
 
     fn oldest(&self) -> Option<String> {
-        self.standing.oldest_owed_at.map(in_utc)
+        self.standing.oldest_queued_at.map(in_utc)
     }
 }
 

@@ -311,5 +311,5 @@ async fn ask(pool: &Pool) -> sqlx::Result<(i64, QueueStats, RelayState, Vec<(Str
     let relay = outbox::relay_state(&mut *session).await?;
     let reports = outbox::bounce_reports(&mut *session).await?;
     session.end().await?;
-    Ok((applications, outbox::standing(pool).await?, relay, reports))
+    Ok((applications, outbox::queue_stats(pool).await?, relay, reports))
 }

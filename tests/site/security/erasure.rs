@@ -80,10 +80,10 @@ async fn erasure_waits_until_emails_about_an_application_are_sent() {
 
     assert_eq!(erase_older_than(&site.connections, 30, |_| ()).await.unwrap(), 1);
     assert_eq!(events(&site, &sent).await, ["received", "erased"]);
-    assert_eq!(outbox::standing(&site.connections).await.unwrap().given_up, 0);
+    assert_eq!(outbox::queue_stats(&site.connections).await.unwrap().given_up, 0);
     assert_eq!(outbox::retry(&site.pool, Some(&sent)).await.unwrap(), 0);
     assert!(
-        outbox::unsent(&site.pool)
+        outbox::list_unsent(&site.pool)
             .await
             .unwrap()
             .iter()

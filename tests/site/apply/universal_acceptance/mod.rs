@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::http::StatusCode;
 use futures_util::future::join_all;
 use npoc::membership::{self, Field, Rule, Search, wording};
-use npoc::outbox::Step;
+use npoc::outbox::DeliveryOutcome;
 use npoc::values::{DomainName, EmailAddress, Fault};
 use serde_json::Value;
 
@@ -213,7 +213,7 @@ async fn accepted_address_is_stored_emailed_and_exported_unchanged() {
         site.apply(&[("representative_email", &row.typed)]).await;
     }
     let steps = join_all((0..8).map(|_| site.deliver_all())).await.concat();
-    assert_eq!(steps, vec![Step::Sent; taken.len() * 2]);
+    assert_eq!(steps, vec![DeliveryOutcome::Sent; taken.len() * 2]);
 
     let stored: Vec<String> = sqlx::query_scalar("SELECT representative_email FROM applications ORDER BY id")
         .fetch_all(&site.pool)

@@ -248,7 +248,7 @@ impl Storm {
                 .await
                 .unwrap();
             tokio::time::sleep(Duration::from_millis(250)).await;
-            unsent = npoc::outbox::unsent(pool).await.unwrap().len();
+            unsent = npoc::outbox::list_unsent(pool).await.unwrap().len();
         }
         assert_eq!(unsent, 0, "unsent emails");
         let given_up = "SELECT count(*) FROM outbox WHERE given_up_at IS NOT NULL";

@@ -1,5 +1,5 @@
-//! Emails that a clock that was ahead put out of sight: they are due in a day or a year, or leased until then. They are
-//! brought back. And when the next email is due, which is where a clock that went back is noticed.
+//! Clock skew: a clock that was ahead leaves emails due, or leased until, far in the future. This module makes them due
+//! now. It also tells when the next email is due, and so notices when the database's clock is set back.
 
 use std::time::{Duration, Instant};
 
@@ -7,24 +7,23 @@ use sqlx::{PgConnection, PgExecutor};
 use time::OffsetDateTime;
 
 use super::claim::LEASE;
-use super::schedule::{JITTER, LONGEST_FOR_US, WAITS};
+use super::schedule::{JITTER, MAX_WAIT_FOR_US, RETRY_WAITS};
 use super::{DATABASE_LIMIT, Outbox};
 use crate::clock::Look;
 use crate::database::{Pool, within};
 
-/// What lies so far in the future was written by another clock, in seconds. Servers that take over from each other may
-/// be apart by a little.
+/// Times that are further in the future come from another clock, in seconds. Allows for small differences between servers.
 const SLACK: f64 = 10.0;
 
 /// How far the database's clock may fall behind ours while neither is set.
-const WENT_BACK: time::Duration = time::Duration::seconds(5);
+const MAX_DRIFT: time::Duration = time::Duration::seconds(5);
 
-/// Makes emails due now whose times lie beyond what can be, and ends such leases, but not of these that are being sent.
-/// Where the time is plausible, an email that was queued in the future is queued now, so that its age is known. Counts
-/// them for the daily report, and returns how many.
-async fn bring_back(executor: impl PgExecutor<'_>, look: &Look, under_way: &[i64]) -> sqlx::Result<i64> {
-    let longest = WAITS.map(|wait| wait.max(LONGEST_FOR_US).mul_f64(1.0 + JITTER).as_secs_f64());
-    let brought_back = sqlx::query_scalar!(
+/// Makes emails due now whose times are too far in the future, and ends such leases. Leaves the emails in `in_flight`
+/// alone. If the clock is plausible, an email queued in the future counts as queued now. Returns how many were changed,
+/// and counts them for the daily report.
+async fn reset_future_times(executor: impl PgExecutor<'_>, look: &Look, in_flight: &[i64]) -> sqlx::Result<i64> {
+    let longest = RETRY_WAITS.map(|wait| wait.max(MAX_WAIT_FOR_US).mul_f64(1.0 + JITTER).as_secs_f64());
+    let reset = sqlx::query_scalar!(
         r#"WITH ahead AS (
             SELECT id FROM outbox
             WHERE sent_at IS NULL AND given_up_at IS NULL AND id <> ALL($1)
@@ -48,7 +47,7 @@ async fn bring_back(executor: impl PgExecutor<'_>, look: &Look, under_way: &[i64
             UPDATE relay_state SET failing_since = now() WHERE failing_since > now() + make_interval(secs => $3)
         )
         SELECT count(*) AS "count!" FROM back"#,
-        under_way,
+        in_flight,
         LEASE.as_secs_f64() + SLACK,
         SLACK,
         &longest,
@@ -56,59 +55,55 @@ async fn bring_back(executor: impl PgExecutor<'_>, look: &Look, under_way: &[i64
     )
     .fetch_one(executor)
     .await?;
-    if brought_back > 0 {
-        tracing::warn!(
-            mails = brought_back,
-            "mails had times in the future, from a clock that was ahead; they are due now"
-        );
+    if reset > 0 {
+        tracing::warn!(mails = reset, "mails had times in the future; they are due now");
     }
-    Ok(brought_back)
+    Ok(reset)
 }
 
-/// Knows when the next email is due, and whether the database's clock went back.
+/// Tells when the next email is due, and notices when the database's clock is set back.
 #[derive(Debug, Default)]
-pub(super) struct Horizon {
-    /// What time it was there at the last question.
+pub(super) struct DueCheck {
+    /// Our clock and the database's at the last check.
     last: Option<(Instant, OffsetDateTime)>,
 }
 
-impl Horizon {
-    /// In how long the next email is due; `None` where no email waits. The first time, and where the database's clock went
-    /// back, brings back what lies in the future.
+impl DueCheck {
+    /// Returns in how long the next email is due, or `None` if no email waits. Resets future times at the first check, and
+    /// when the database's clock was set back.
     ///
     /// # Errors
-    /// The database's error.
+    /// Returns an error if the database is unavailable.
     pub(super) async fn next_due(&mut self, outbox: &Outbox) -> sqlx::Result<Option<Duration>> {
         let before = Instant::now();
-        let (now, due_in) = within(DATABASE_LIMIT, ask(&outbox.pool)).await?;
+        let (now, due_in) = within(DATABASE_LIMIT, now_and_due_in(&outbox.pool)).await?;
         let after = Instant::now();
         let is_first = self.last.is_none();
-        if !is_first && !self.has_gone_back(before, now) {
+        if !is_first && !self.was_set_back(before, now) {
             self.last = Some((after, now));
-            // What is too far away for a duration is as good as never.
             return Ok(due_in.map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)));
         }
         if !is_first {
-            tracing::warn!("the database's clock went back");
+            tracing::warn!("database clock was set back");
         }
-        match outbox.note_that_time_went_back().await {
+        match outbox.handle_clock_set_back().await {
             Ok(()) => self.last = Some((after, now)),
-            // Mail that is due is sent all the same.
-            Err(error) => tracing::warn!(%error, "nobody could look for mails with times in the future; trying again"),
+            // Delivery goes on: emails that are due do not need this.
+            Err(error) => tracing::warn!(%error, "mails with times in the future cannot be read; retrying"),
         }
         Ok(Some(Duration::ZERO))
     }
 
-    /// Between the last answer and this question at least so much has passed, however slow the database is.
-    fn has_gone_back(&self, before: Instant, now: OffsetDateTime) -> bool {
+    /// Compares the time that passed on both clocks. Ours starts at the last answer, so a slow database does not matter.
+    fn was_set_back(&self, before: Instant, now: OffsetDateTime) -> bool {
         self.last.is_some_and(|(at, then)| {
             let passed = before.saturating_duration_since(at).try_into();
-            now - then < passed.unwrap_or(time::Duration::ZERO) - WENT_BACK
+            now - then < passed.unwrap_or(time::Duration::ZERO) - MAX_DRIFT
         })
     }
 }
 
-async fn ask(pool: &Pool) -> sqlx::Result<(OffsetDateTime, Option<f64>)> {
+async fn now_and_due_in(pool: &Pool) -> sqlx::Result<(OffsetDateTime, Option<f64>)> {
     let mut session = pool.session().await?;
     let row = sqlx::query!(
         r#"SELECT now AS "now!", extract(epoch FROM (SELECT min(due_at) FROM outbox
@@ -122,25 +117,24 @@ async fn ask(pool: &Pool) -> sqlx::Result<(OffsetDateTime, Option<f64>)> {
 }
 
 impl Outbox {
-    /// Makes emails due that a clock that was ahead put out of sight, but not those that this process is sending. Returns
-    /// how many.
+    /// Makes emails due now whose times are in the future, except those that this process is sending. Returns how many.
     ///
     /// # Errors
-    /// The database's error.
-    pub async fn bring_back(&self, connection: &mut PgConnection, look: &Look) -> sqlx::Result<i64> {
-        let under_way = self.places().ids();
-        bring_back(connection, look, &under_way).await
+    /// Returns an error if the database is unavailable.
+    pub async fn reset_future_times(&self, connection: &mut PgConnection, look: &Look) -> sqlx::Result<i64> {
+        let in_flight = self.slots().ids();
+        reset_future_times(connection, look, &in_flight).await
     }
 
-    async fn note_that_time_went_back(&self) -> sqlx::Result<()> {
-        self.places().forget_time();
-        let bringing = async {
+    async fn handle_clock_set_back(&self) -> sqlx::Result<()> {
+        self.slots().relay.forget_time();
+        let resetting = async {
             let mut session = self.pool.session().await?;
             let look = self.clock.check(&mut session).await?;
-            self.bring_back(&mut session, &look).await?;
+            self.reset_future_times(&mut session, &look).await?;
             session.end().await
         };
-        within(DATABASE_LIMIT, bringing).await
+        within(DATABASE_LIMIT, resetting).await
     }
 }
 
@@ -149,14 +143,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_that_falls_behind_ours_went_back() {
+    fn a_clock_that_falls_behind_ours_was_set_back() {
         let (began, then) = (Instant::now(), OffsetDateTime::now_utc());
-        let horizon = Horizon {
+        let due_check = DueCheck {
             last: Some((began, then)),
         };
         let after = |ours: u64, theirs: i64| {
             let theirs = then + time::Duration::seconds(theirs);
-            horizon.has_gone_back(began + Duration::from_secs(ours), theirs)
+            due_check.was_set_back(began + Duration::from_secs(ours), theirs)
         };
         for (ours, theirs) in [
             (0, 0),

@@ -1,18 +1,18 @@
-//! The address that mail comes back to, with a token for each mail of ours (VERP).
+//! The bounce address: the envelope sender, with a token for each email (VERP).
 
 use std::collections::HashSet;
 use std::fmt;
 
 use lettre::Address;
 
-/// 16 characters of 32 kinds hold 80 random bits.
+/// 16 characters of 32 kinds make 80 random bits.
 const TOKEN_LENGTH: usize = 16;
 /// RFC 5321, section 4.5.3.1.1.
 const MAX_LOCAL_PART: usize = 64;
 /// RFC 5321, section 4.5.3.1.3: a path of 256 octets with its angle brackets.
 const MAX_ADDRESS: usize = 254;
 
-/// The envelope sender of our mails, with a place for each mail's token: `bounce+*@npoc.org`.
+/// The envelope sender of our emails, such as `bounce+*@npoc.org`, where `*` stands for the token of an email.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BounceAddress {
     before: String,
@@ -21,8 +21,8 @@ pub struct BounceAddress {
 }
 
 impl BounceAddress {
-    /// Reads `bounce+*@npoc.org`: ASCII, one `*` before the `@`, and a valid address of legal length once a token
-    /// takes the place of the `*`. A quoted local part is refused, since servers quote it in different ways.
+    /// Parses `bounce+*@npoc.org`: ASCII with one `*` before the `@`. With a token for `*` it must be a valid address. Rejects
+    /// a quoted local part, because servers quote it in different ways.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (before, after) = text.split_once('*')?;
@@ -40,15 +40,15 @@ impl BounceAddress {
         (is_legal && address.with(&"a".repeat(TOKEN_LENGTH)).is_some()).then_some(address)
     }
 
-    /// Returns the envelope sender of the mail with this token, or `None` if the token has another form.
+    /// Returns the envelope sender of the email with this token, or `None` if the token is malformed.
     #[must_use]
     pub fn with(&self, token: &str) -> Option<Address> {
         let address = format!("{}{token}{}", self.before, self.after);
         is_token(token).then(|| address.parse().ok()).flatten()
     }
 
-    /// Returns every distinct token of an address of this form in the text, in order of appearance. Case is ignored,
-    /// since servers change it. An address that is part of a longer one does not count.
+    /// Finds the tokens of such addresses in a text, each once and in order. Ignores upper and lower case, because servers
+    /// change it. Ignores an address that is part of a longer one.
     #[must_use]
     pub fn tokens_in(&self, text: &str) -> Vec<String> {
         let text = text.to_ascii_lowercase();
@@ -66,7 +66,7 @@ impl BounceAddress {
     }
 }
 
-/// As [`BounceAddress::parse`] reads it.
+/// Calls [`BounceAddress::parse`].
 impl std::str::FromStr for BounceAddress {
     type Err = ();
 
@@ -85,20 +85,20 @@ fn is_token(text: &str) -> bool {
     text.len() == TOKEN_LENGTH && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
 }
 
-/// The token if the text ends with an address up to its token, and no longer local part.
+/// Returns the token if the text ends with an address up to its token, and the local part starts there.
 fn token_at_end<'t>(head: &'t str, before: &str) -> Option<&'t str> {
     let (rest, token) = head.split_at_checked(head.len().checked_sub(TOKEN_LENGTH)?)?;
     let outside = rest.strip_suffix(before)?;
     (is_token(token) && !outside.chars().next_back().is_some_and(continues_local_part)).then_some(token)
 }
 
-/// Whether a local part may go on to the left with this character. An apostrophe, a backtick and `=` may be part of
-/// one, but they come from quotation marks and from `smtp.mailfrom=bounce+…` far more often.
+/// Returns whether a local part may continue to the left with this character. Leaves out apostrophe, backtick and `=`:
+/// they mostly are quotation marks, or part of `smtp.mailfrom=bounce+…`.
 fn continues_local_part(c: char) -> bool {
     c.is_alphanumeric() || "!#$%&*+-./?^_{|}~@".contains(c)
 }
 
-/// Whether a domain goes on to the right. A full stop alone ends a sentence.
+/// Returns whether a domain continues to the right. A full stop alone ends a sentence.
 fn continues_domain(rest: &str) -> bool {
     let part_of_name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '@');
     let next = rest.strip_prefix('.').unwrap_or(rest);
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_address_with_one_place() {
+    fn rejects_malformed_addresses() {
         let long = format!("{}*@npoc.org", "b".repeat(49));
         let longest = format!("*@{}npoc.org", "abcdefghi.".repeat(23));
         for text in [

@@ -1,81 +1,24 @@
-//! What a mail that came to the bounce address says: the mail of ours it is about, and what became of that.
+//! Reads an email that came to the bounce address: which email of ours it is about, and its verdict.
 
-use super::bounce_address::BounceAddress;
+use super::address::BounceAddress;
 use super::delivery_status;
-use super::free_text_bounce;
-use super::mail_parts::{Part, fields, split};
+use super::free_text;
+use super::parts::{Part, fields, split};
+use super::verdict::BounceVerdict;
 
-/// A report is about one mail of ours. More tokens than this come from somebody who wants to keep us busy.
+/// The most tokens of a report. An honest report is about one email.
 const MAX_TOKENS: usize = 16;
 
-/// What a mail that came to the bounce address says about a mail of ours.
+/// The contents of an email that came to the bounce address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BounceReport {
-    /// The tokens of the mails it names, at most 16. Those of the header come first: that is where it was sent to.
+    /// The tokens of the emails that it names, at most 16. Those in the header come first: it was sent to them.
     pub tokens: Vec<String>,
-    /// What became of the mail.
+    /// The verdict about the email.
     pub verdict: BounceVerdict,
 }
 
-/// What became of a mail of ours.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BounceVerdict {
-    /// It did not reach its recipient, and the server has given up.
-    Failed(BounceDetails),
-    /// It did not reach its recipient yet. The server tries again.
-    Delayed(BounceDetails),
-    /// The recipient reported it as spam.
-    Complaint,
-    /// Nothing of the kind: a vacation note, a person's reply, a report of success, spam.
-    Other,
-}
-
-/// Why a mail was not delivered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BounceDetails {
-    /// The kind of reason.
-    pub class: BounceClass,
-    /// The enhanced status code (RFC 3463), such as `5.1.1`.
-    pub status: Option<String>,
-    /// The server's own words: one line of at most 500 characters.
-    pub diagnostic: Option<String>,
-}
-
-/// The kinds of reasons for which a mail is not delivered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BounceClass {
-    /// The address does not exist or is switched off.
-    NoSuchMailbox,
-    /// The mailbox is full.
-    MailboxFull,
-    /// The server refused the mail by its policy, as a rule as spam.
-    RefusedAsSpam,
-    /// Any other reason, or none given.
-    Other,
-}
-
-impl BounceClass {
-    const ALL: [Self; 4] = [Self::NoSuchMailbox, Self::MailboxFull, Self::RefusedAsSpam, Self::Other];
-
-    /// Returns the name in the database and in the log.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::NoSuchMailbox => "no-such-mailbox",
-            Self::MailboxFull => "mailbox-full",
-            Self::RefusedAsSpam => "refused-as-spam",
-            Self::Other => "other",
-        }
-    }
-
-    /// Reads such a name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|class| class.name() == name)
-    }
-}
-
-/// Reads a mail that came to the bounce address. Takes linear time, whatever the mail holds.
+/// Reads an email that came to the bounce address, in linear time.
 #[must_use]
 pub fn read(raw: &[u8], address: &BounceAddress) -> BounceReport {
     let parts = split(raw);
@@ -85,8 +28,7 @@ pub fn read(raw: &[u8], address: &BounceAddress) -> BounceReport {
     }
 }
 
-/// Reports return the original in many ways, so the whole mail is searched from its header on, also where it is
-/// encoded.
+/// Finds the tokens in the whole email and in its encoded parts, because reports return the original in many ways.
 fn tokens(raw: &[u8], parts: &[Part<'_>], address: &BounceAddress) -> Vec<String> {
     let mut tokens: Vec<String> = Vec::new();
     let mut search = |text: &str| {
@@ -103,7 +45,7 @@ fn tokens(raw: &[u8], parts: &[Part<'_>], address: &BounceAddress) -> Vec<String
     tokens
 }
 
-/// Only reports of the mail itself count, not those in a mail that it carries.
+/// Returns the verdict. Ignores reports inside the returned original.
 fn verdict(parts: &[Part<'_>]) -> BounceVerdict {
     if let Some(verdict) = feedback(&reports(parts, &["message/feedback-report"])) {
         return verdict;
@@ -116,7 +58,7 @@ fn verdict(parts: &[Part<'_>]) -> BounceVerdict {
         return BounceVerdict::Other;
     }
     let statuses = reports(parts, &["message/delivery-status", "message/global-delivery-status"]);
-    delivery_status::verdict(&statuses).unwrap_or_else(|| free_text_bounce::verdict(parts))
+    delivery_status::verdict(&statuses).unwrap_or_else(|| free_text::verdict(parts))
 }
 
 fn reports(parts: &[Part<'_>], media_types: &[&str]) -> Vec<String> {
@@ -124,7 +66,7 @@ fn reports(parts: &[Part<'_>], media_types: &[&str]) -> Vec<String> {
     parts.iter().filter(is_report).map(Part::text).collect()
 }
 
-/// Reads feedback reports (RFC 5965). `not-spam` and later types are no complaints.
+/// Reads feedback reports (RFC 5965). `not-spam` and later types are not complaints.
 fn feedback(reports: &[String]) -> Option<BounceVerdict> {
     let is_complaint = reports.iter().flat_map(|report| fields(report)).any(|(name, value)| {
         name == "feedback-type" && ["abuse", "fraud"].iter().any(|kind| kind.eq_ignore_ascii_case(&value))
@@ -144,15 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_back_the_name_of_each_class() {
-        for class in BounceClass::ALL {
-            assert_eq!(BounceClass::parse(class.name()), Some(class));
-        }
-        assert_eq!(BounceClass::parse("Other"), None);
-    }
-
-    #[test]
-    fn an_empty_mail_says_nothing() {
+    fn an_empty_email_has_no_verdict() {
         for raw in ["", "\n", ":", "From x\n\n\n"] {
             assert_eq!(of(raw).tokens, [""; 0]);
             assert_eq!(of(raw).verdict, BounceVerdict::Other);
@@ -167,14 +101,14 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_tokens_is_cut() {
+    fn more_than_16_tokens_are_cut() {
         let tokens: Vec<String> = (0..1000).map(|n| format!("bounce+{n:016}@npoc.org")).collect();
         let flood = tokens.join("\n");
         assert_eq!(of(&flood).tokens.len(), MAX_TOKENS);
     }
 
     #[test]
-    fn a_receipt_is_no_bounce_whatever_it_says() {
+    fn a_read_receipt_is_not_a_bounce() {
         let start = "Return-Path: <>\nSubject: failure notice\nContent-Type: multipart/report; boundary=b\n\n";
         let receipt =
             format!("{start}--b\nContent-Type: message/disposition-notification\n\nDisposition: x; deleted\n");
@@ -186,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_in_a_carried_mail_is_not_ours_to_read() {
+    fn a_report_in_the_returned_original_is_ignored() {
         let carried = "Content-Type: message/rfc822\n\nContent-Type: message/delivery-status\n\nAction: failed\n";
         assert_eq!(of(carried).verdict, BounceVerdict::Other);
     }

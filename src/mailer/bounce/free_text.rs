@@ -1,35 +1,35 @@
-//! Bounces in plain words, without a report: qmail's, old Exim's and Sendmail's, and reports cut too early.
+//! Reads bounces without a report: those of qmail and of old Exim and Sendmail, and reports that were cut.
 //!
-//! Vacation notes, challenges and notices of all kinds use the same words, come with an empty sender too, and hold
-//! dates that look like codes. So who says it counts for as much as what is said.
+//! Vacation notes and other notices use the same words, have an empty sender too, and contain dates that look like codes.
+//! So the sender counts as much as the words.
 
 use mail_parser::HeaderValue;
 use mail_parser::parsers::MessageStream;
 
-use super::bounce_report::{BounceDetails, BounceVerdict};
-use super::delivery_status::{details_with_code, enhanced_code, marked_code, reply_code};
-use super::mail_parts::Part;
+use super::parts::Part;
+use super::status_codes::{details_with_code, enhanced_code, marked_code, reply_code};
+use super::verdict::{BounceDetails, BounceVerdict};
 
-/// The notice comes first. What follows is the original, which may be long.
+/// The most characters of the notice. The original follows it.
 const MAX_NOTICE: usize = 16 * 1024;
-/// RFC 5322 has lines of at most 998 octets.
+/// The longest line of RFC 5322.
 const MAX_SUBJECT: usize = 998;
 
 const DAEMON: &str = "mailer-daemon";
 const POSTMASTER: &str = "postmaster";
 
-/// With these words qmail and Exim begin their notices.
+/// The first words of the notices of qmail and Exim.
 const FIRST_WORDS: [&str; 3] = [
     "hi. this is the qmail-send program",
     "this is the qmail-send program",
     "this message was created automatically by mail delivery software",
 ];
 
-/// How mail systems say what became of a mail.
+/// The phrases by which mail systems report a failure or delay.
 struct Phrases {
-    /// How subjects begin that hardly anybody else writes.
+    /// The start of subjects that almost only mail systems write.
     subjects: &'static [&'static str],
-    /// How subjects begin that a parcel service or a backup program writes too.
+    /// The start of subjects that parcel services and backup programs write too.
     common_subjects: &'static [&'static str],
     words: &'static [&'static str],
 }
@@ -82,7 +82,7 @@ const DELAY: Phrases = Phrases {
     ],
 };
 
-/// Fields that only programs other than mail systems write, as a rule. `list-id` marks what a mailing list sends.
+/// Header fields of automatic replies and mailing lists, which mail systems rarely write.
 const FIELDS_OF_AUTO_REPLIES: [&str; 11] = [
     "x-autoreply",
     "x-autorespond",
@@ -99,7 +99,7 @@ const FIELDS_OF_AUTO_REPLIES: [&str; 11] = [
 
 const PRECEDENCES_OF_AUTO_REPLIES: [&str; 5] = ["auto_reply", "auto-reply", "bulk", "junk", "list"];
 
-/// How the notice announces the original that follows it.
+/// Words that announce the original after the notice.
 const ORIGINAL_FOLLOWS: [&str; 6] = [
     "below this line is a copy",
     "below is a copy",
@@ -109,7 +109,7 @@ const ORIGINAL_FOLLOWS: [&str; 6] = [
     "message header follows",
 ];
 
-/// Returns what a mail without a report says. Anybody may write such words, so only a mail system's count.
+/// Returns the verdict of an email without a report. Only the words of a mail system count.
 pub fn verdict(parts: &[Part<'_>]) -> BounceVerdict {
     let Some(mail) = parts.first().filter(|mail| is_from_mail_system(mail)) else {
         return BounceVerdict::Other;
@@ -118,7 +118,7 @@ pub fn verdict(parts: &[Part<'_>]) -> BounceVerdict {
     if is_auto_reply(mail) && !notice.is_surely_a_report {
         return BounceVerdict::Other;
     }
-    // A warning often quotes the temporary failure, so delay is tested first.
+    // A warning often quotes the temporary failure, so test for a delay first.
     if notice.says(&DELAY) {
         return BounceVerdict::Delayed(notice.details());
     }
@@ -128,7 +128,7 @@ pub fn verdict(parts: &[Part<'_>]) -> BounceVerdict {
     BounceVerdict::Other
 }
 
-/// Nobody can answer a mail system, so it gives no sender. Some give their own address.
+/// Returns whether a mail system sent the email: its sender is empty or an address of the mail system.
 fn is_from_mail_system(mail: &Part<'_>) -> bool {
     let is_named = is_named(mail, &[DAEMON, POSTMASTER]);
     let Some(path) = mail.value("return-path") else {
@@ -143,7 +143,7 @@ fn is_named(mail: &Part<'_>, names: &[&str]) -> bool {
     names.contains(&local_part(&from))
 }
 
-/// The local part of the address in a field.
+/// Returns the local part of the address in a field.
 fn local_part(field: &str) -> &str {
     let address = match field.rsplit_once('<') {
         Some((_, address)) => address,
@@ -153,7 +153,7 @@ fn local_part(field: &str) -> &str {
     local_part.trim_matches('"')
 }
 
-/// Whether the mail bears the marks of an auto-reply or of a list. Some mail systems mark their bounces so too.
+/// Returns whether the email is marked as an automatic reply or list message. Some mail systems mark bounces so too.
 fn is_auto_reply(mail: &Part<'_>) -> bool {
     let first_word = |name| {
         let value = mail.value(name).unwrap_or_default().to_ascii_lowercase();
@@ -161,7 +161,7 @@ fn is_auto_reply(mail: &Part<'_>) -> bool {
         word.unwrap_or_default().to_owned()
     };
     !["", "no"].contains(&first_word("auto-submitted").as_str())
-        || PRECEDENCES_OF_AUTO_REPLIES.contains(&first_word("precedence").as_str())
+        || PRECEDENCES_OF_AUTO_REPLIES.contains(&first_word("storing_guard").as_str())
         || FIELDS_OF_AUTO_REPLIES.iter().any(|name| mail.value(name).is_some())
 }
 
@@ -169,22 +169,22 @@ fn has_failed_recipients(mail: &Part<'_>) -> bool {
     mail.value("x-failed-recipients").is_some()
 }
 
-/// Whether the mail is a report, and one about delivery: not a receipt whose part is lost, nor a complaint.
+/// Returns whether the email is a delivery report, and not a read receipt or complaint.
 fn is_delivery_report(mail: &Part<'_>) -> bool {
     let content_type = mail.value("content-type").unwrap_or_default().to_ascii_lowercase();
     mail.media_type == "multipart/report"
         && (!content_type.contains("report-type") || content_type.contains("delivery-status"))
 }
 
-/// What a mail system says of its own, before the original.
+/// The words of the mail system before the original.
 struct Notice {
     text: String,
     /// The text in one line and in lower case.
     words: String,
     subject: String,
-    /// Whether it comes under the name of a mail system.
+    /// Whether the sender has the name of a mail system.
     is_named: bool,
-    /// Whether there is a sign that only a mail system gives, so that neither words nor marks speak against it.
+    /// Whether it has a sign that only mail systems give. Then marks of an automatic reply do not matter.
     is_surely_a_report: bool,
 }
 
@@ -207,7 +207,7 @@ impl Notice {
         }
     }
 
-    /// Under another name than a mail system's, the subject and the words must both say it.
+    /// Returns whether the notice has such phrases. Without the name of a mail system, both subject and words need them.
     fn says(&self, phrases: &Phrases) -> bool {
         let is_trusted = self.is_named || self.is_surely_a_report;
         let has_subject = phrases.begin(&self.subject, is_trusted);
@@ -215,7 +215,7 @@ impl Notice {
         has_subject && has_words || is_trusted && (has_subject || has_words)
     }
 
-    /// A date such as 5.1.27 is no code, unless the mail is a report anyway.
+    /// Finds the enhanced code. Only in a sure report does a code count that could be a date, such as 5.1.27.
     fn code(&self) -> Option<&str> {
         let any_code = || enhanced_code(&self.words).filter(|_| self.is_surely_a_report);
         marked_code(&self.words).or_else(any_code)
@@ -225,7 +225,7 @@ impl Notice {
         self.code().is_some_and(|code| code.starts_with('5'))
     }
 
-    /// The line with the code is the one that the other server said.
+    /// Returns the details. The line with the code holds the words of the other server.
     fn details(&self) -> BounceDetails {
         let code = self.code();
         let line = |is_wanted: &dyn Fn(&str) -> bool| self.text.lines().find(|line| is_wanted(line));
@@ -241,7 +241,7 @@ impl Phrases {
     }
 }
 
-/// The words before the original: those of the first plain text, or of any text. Quoted lines are somebody else's.
+/// Returns the text before the original, from the first plain text part or else the first text part. Skips quoted lines.
 fn text_before_original(parts: &[Part<'_>]) -> String {
     let first = |kind: &str| {
         let is_kind = |part: &&Part<'_>| !part.is_in_original && part.media_type.starts_with(kind);
@@ -274,7 +274,7 @@ fn subject(mail: &Part<'_>) -> String {
     }
 }
 
-/// In lower case and without line breaks, which fall anywhere.
+/// Returns the text in lower case and on one line.
 fn normalized(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     words.join(" ").to_ascii_lowercase()
@@ -286,7 +286,7 @@ fn starts_with_any(text: &str, starts: &[&str]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::mail_parts::split;
+    use super::super::parts::split;
     use super::*;
 
     fn with(mark: &str) -> BounceVerdict {
@@ -295,12 +295,12 @@ mod tests {
     }
 
     #[test]
-    fn each_mark_makes_an_auto_reply() {
+    fn each_mark_makes_an_automatic_reply() {
         for name in FIELDS_OF_AUTO_REPLIES {
             assert_eq!(with(&format!("{name}: x")), BounceVerdict::Other, "{name}");
         }
         for value in ["auto_reply", "Auto-Reply", "BULK", "junk (away)", "list"] {
-            assert_eq!(with(&format!("Precedence: {value}")), BounceVerdict::Other, "{value}");
+            assert_eq!(with(&format!("StoringGuard: {value}")), BounceVerdict::Other, "{value}");
         }
         for value in ["auto-generated", "Auto-Replied (vacation)", "auto-notified; x=y"] {
             assert_eq!(
@@ -309,7 +309,7 @@ mod tests {
                 "{value}"
             );
         }
-        for mark in ["X-Mark: x", "Auto-Submitted: no (by hand)", "Precedence: first-class"] {
+        for mark in ["X-Mark: x", "Auto-Submitted: no (by hand)", "StoringGuard: first-class"] {
             assert!(matches!(with(mark), BounceVerdict::Failed(_)), "{mark}");
         }
     }

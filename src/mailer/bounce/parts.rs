@@ -1,8 +1,7 @@
-//! The parts of a mail as one flat list, read in linear time.
+//! Splits an email into a flat list of MIME parts, in linear time.
 //!
-//! mail-parser decodes, but its tree is not used: 35,000 nested messages overflow the stack when its tree is dropped,
-//! multipart types with a boundary that never comes take quadratic time (ten seconds a mebibyte), and a
-//! quoted-printable part that holds only `=` panics in debug builds (0.11.9).
+//! Uses the decoders of mail-parser 0.11.9, not its tree. Dropping a tree of 35,000 nested messages overflows the stack.
+//! A multipart type without its boundary takes quadratic time. A quoted-printable part of only `=` panics in debug builds.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -14,13 +13,13 @@ use mail_parser::decoders::quoted_printable::quoted_printable_decode;
 /// A header field or a field of a delivery status: its name in lower case and its unfolded value.
 pub type Field = (String, String);
 
-/// A part of a mail, or the mail itself, which is the first part.
+/// A MIME part. The first part is the email itself.
 pub struct Part<'m> {
     head: &'m [u8],
     body: &'m [u8],
     /// The type in lower case, without parameters: `text/plain` if none is given.
     pub media_type: String,
-    /// Whether the part lies in a mail that this mail carries: the returned original.
+    /// Whether the part belongs to the returned original.
     pub is_in_original: bool,
 }
 
@@ -50,14 +49,14 @@ impl<'m> Part<'m> {
         }
     }
 
-    /// Returns the body as text if it differs from the text of the mail: if it is base64 or quoted-printable.
+    /// Returns the decoded body if it is base64 or quoted-printable.
     pub fn text_if_encoded(&self) -> Option<String> {
         is_encoded(self.head).then(|| self.text())
     }
 
     fn decoded(&self) -> Option<Vec<u8>> {
         match transfer_encoding(self.head).as_str() {
-            // A footer that a list adds, or a cut, ends the base64 and does not spoil it.
+            // A footer of a mailing list ends the base64.
             "base64" => {
                 let alphabet = |b: &&u8| b.is_ascii_alphanumeric() || b"+/= \t\r\n".contains(b);
                 base64_decode_stream(self.body.iter().take_while(alphabet), self.body.len(), u8::MAX)
@@ -68,7 +67,7 @@ impl<'m> Part<'m> {
     }
 }
 
-/// Splits a mail into its parts. The first is the mail itself.
+/// Splits an email into its parts. The first is the email itself.
 pub fn split(raw: &[u8]) -> Vec<Part<'_>> {
     let mut splitter = Splitter::new(raw);
     for line in raw.split_inclusive(|b| *b == b'\n') {
@@ -78,7 +77,7 @@ pub fn split(raw: &[u8]) -> Vec<Part<'_>> {
     splitter.parts
 }
 
-/// Reads header fields from a block of lines. Lines of another form are left out.
+/// Parses header fields from lines. Skips malformed lines.
 pub fn fields(block: &str) -> Vec<Field> {
     let mut fields: Vec<Field> = Vec::new();
     for line in block.lines() {
@@ -101,7 +100,7 @@ enum Delimiter {
 
 struct OpenPart {
     start: usize,
-    /// Where the header ends and where the body begins, once the blank line is read.
+    /// The end of the header and the start of the body, once the blank line was read.
     blank_line: Option<(usize, usize)>,
     is_in_original: bool,
 }
@@ -119,7 +118,7 @@ impl OpenPart {
 struct Splitter<'m> {
     raw: &'m [u8],
     offset: usize,
-    /// Each boundary with whether its parts lie in the returned original. The outermost use of a boundary counts.
+    /// Each boundary, and whether its parts belong to the returned original. The outermost use of a boundary counts.
     boundaries: HashMap<Vec<u8>, bool>,
     open: Option<OpenPart>,
     parts: Vec<Part<'m>>,
@@ -194,7 +193,7 @@ impl<'m> Splitter<'m> {
     }
 }
 
-/// The value of the first field of this name. Reads no other, since a header may hold very many.
+/// Returns the value of the first field with this name. Parses no other, because a header may have very many.
 fn first_value(head: &[u8], name: &str) -> Option<String> {
     let head = String::from_utf8_lossy(head);
     let mut lines = head.lines();
@@ -231,7 +230,7 @@ fn transfer_encoding(head: &[u8]) -> String {
         .to_ascii_lowercase()
 }
 
-/// The value of a parameter of a Content-Type, without its quotation marks.
+/// Returns the value of a parameter of a Content-Type, without quotation marks.
 fn parameter(content_type: &str, wanted: &str) -> Option<String> {
     let mut is_quoted = false;
     content_type
