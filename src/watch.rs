@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use crate::clock::Look;
 use crate::database::Pool;
 use crate::membership::{
-    MailIdentity, erase_announced, is_anything_announced, owe_digests, owe_report, take_back_reports,
+    MailIdentity, erase_announced, is_anything_announced, queue_daily_report, queue_digests, withdraw_future_reports,
 };
 use crate::outbox::{self, Outbox};
 
@@ -57,8 +57,8 @@ pub async fn look(
 ) -> anyhow::Result<()> {
     let (look, is_announced) = look_at_clocks(pool, outbox).await?;
     // Its failure keeps nothing else from being looked after.
-    let digests = owe_digests(pool, outbox, head).await;
-    if owe_report(pool, head, retention_days, &look).await? {
+    let digests = queue_digests(pool, outbox, head).await;
+    if queue_daily_report(pool, head, retention_days, &look).await? {
         outbox.wake();
         tracing::info!("the daily report is owed");
     }
@@ -77,7 +77,7 @@ async fn look_at_clocks(pool: &Pool, outbox: &Outbox) -> sqlx::Result<(Look, boo
     let look = outbox.clock().look(&mut transaction).await?;
     let brought_back = outbox.reset_future_times(&mut transaction, &look).await?;
     if look.is_plausible {
-        take_back_reports(&mut *transaction).await?;
+        withdraw_future_reports(&mut *transaction).await?;
     }
     let is_announced = is_anything_announced(&mut *transaction).await?;
     transaction.end().await?;

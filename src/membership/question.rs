@@ -1,6 +1,6 @@
 //! The form as a table: every question once, in form order, with its field name and its rule.
 //! The page, the check, the letters, the commands and the tests read it; words for people stand
-//! in [`super::wording`]. To change a question, change its row here, its words there, and its
+//! in [`super::words`]. To change a question, change its row here, its words there, and its
 //! column in a migration.
 
 use crate::values::characters::has_visible_text;

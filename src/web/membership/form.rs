@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::super::layout::Layout;
 use super::posted::Posted;
-use crate::membership::{Answers, Field, Group, Problem, Question, Rule, wording};
+use crate::membership::{Answers, Field, Group, Problem, Question, Rule, words};
 use crate::values::{Country, text};
 use crate::web::Page;
 
@@ -81,7 +81,7 @@ impl<'a> FormPage<'a> {
             problem: problems
                 .iter()
                 .find(|problem| problem.field == question.field)
-                .map(wording::sentence),
+                .map(words::problem),
             has_focus: focus == Some(question.field),
         };
         Self {
@@ -90,7 +90,7 @@ impl<'a> FormPage<'a> {
             parts: Group::ALL
                 .into_iter()
                 .map(|group| Part {
-                    heading: wording::heading(group),
+                    heading: words::heading(group),
                     asked: group.questions().map(asked).collect(),
                 })
                 .collect(),
@@ -98,7 +98,7 @@ impl<'a> FormPage<'a> {
                 .iter()
                 .map(|problem| Told {
                     name: problem.field.question().name,
-                    sentence: wording::sentence(problem),
+                    sentence: words::problem(problem),
                 })
                 .collect(),
         }
@@ -117,11 +117,11 @@ impl Asked {
     }
 
     fn label(&self) -> &'static str {
-        wording::label(self.question.field)
+        words::label(self.question.field)
     }
 
     fn hint(&self) -> &'static str {
-        wording::hint(self.question.field)
+        words::hint(self.question.field)
     }
 
     /// What is shown again: all that was typed, even where one answer was asked for. NUL alone goes,
@@ -156,7 +156,7 @@ impl Asked {
                 _ => format!("{}-{value}", self.question.name),
             },
             value,
-            label: wording::choice(self.question.field, value).unwrap_or(value),
+            label: words::choice(self.question.field, value).unwrap_or(value),
             is_given: is_given(value),
             has_focus: self.has_focus && index == at_focus,
         };

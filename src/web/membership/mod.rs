@@ -21,10 +21,10 @@ use super::coding::is_coded;
 use super::failure::Failure;
 use super::layout::Layout;
 use super::{Page, Site};
-use crate::membership::wording::AskedAgain;
+use crate::membership::words::DoubtQuestion;
 use crate::membership::{
     self, Answers, Application, Doubt, Field, Place, Problem, Receipt, Slip, in_utc, submission_key, without_slip,
-    wording,
+    words,
 };
 use crate::outbox::{self, Confirmation};
 pub use form::FormPage;
@@ -54,8 +54,8 @@ struct CheckPage<'a> {
     layout: Layout<'a>,
     answers: &'a Answers,
     slips: Vec<Slip>,
-    asked_again: Vec<AskedAgain>,
-    reservations: Vec<String>,
+    questions: Vec<DoubtQuestion>,
+    eligibility_notes: Vec<String>,
     form_key: Uuid,
     submission_key: Uuid,
     notice: Notice,
@@ -195,8 +195,8 @@ fn give_back(site: &Site, submission: &Submission, notice: Notice, status: Statu
         layout: Layout::of(Page::Membership, &site.frame),
         answers: submission.application.answers(),
         slips: doubts.iter().filter_map(slip).collect(),
-        asked_again: doubts.iter().filter_map(wording::asked_again).collect(),
-        reservations: doubts.iter().filter_map(wording::reservation).collect(),
+        questions: doubts.iter().filter_map(words::question).collect(),
+        eligibility_notes: doubts.iter().filter_map(words::eligibility_note).collect(),
         form_key: submission.form_key,
         submission_key: submission.key,
         notice,

@@ -58,26 +58,26 @@ async fn every_invalid_answer_gets_its_own_sentence() {
             "must be 200 characters or fewer; it has 201",
         ),
         ("domain_name", "", "Enter the domain name of your organization"),
-        ("domain_name", "example", "Enter the whole domain name with its ending"),
-        ("domain_name", "192.0.2.1", "this is the number of a machine"),
-        ("domain_name", "a..org", "one dot at a time"),
+        ("domain_name", "example", "Enter the full domain name with its ending"),
+        ("domain_name", "192.0.2.1", "not an IP address"),
+        ("domain_name", "a..org", "one dot between its parts"),
         ("domain_name", "my org.org", "without spaces"),
         ("domain_name", "my_org.org", "without underscores"),
-        ("domain_name", "co.uk", "an ending under which others register"),
-        ("domain_name", "info@example.org", "this is an e-mail address"),
+        ("domain_name", "co.uk", "this is only an ending"),
+        ("domain_name", "info@example.org", "this is an email address"),
         ("domain_name", "exa<b>mple.org", "without “<”"),
         ("domain_name", "a·l.org", "without “·”"),
         ("domain_name", "i❤.ws", "without “❤”"),
         ("domain_name", "xn--a.org", "a character that domain names do not allow"),
         ("domain_name", "", "if it has none, write to info@npoc.org"),
         ("domain_name", over_500, "Enter"),
-        ("website", "javascript:alert(1)", "whole and without spaces"),
+        ("website", "javascript:alert(1)", "in full and without spaces"),
         ("website", &megabyte, "must be 500 characters or fewer"),
         ("country", "", "Select the country or territory"),
         ("country", "XX", "from the list"),
-        ("registered", "", "Select whether it is a registered organization"),
+        ("registered", "", "Select whether your organization is registered"),
         ("registered", "perhaps", "from the list"),
-        ("registration_note", "", "Enter the authority and the number"),
+        ("registration_note", "", "Enter the registration authority and number"),
         ("registration_note", "A", "must be at least 2 characters long; it has 1"),
         (
             "registration_note",
@@ -103,7 +103,7 @@ async fn every_invalid_answer_gets_its_own_sentence() {
         (
             "representative_email",
             "",
-            "Enter the e-mail address of the representative",
+            "Enter the email address of the representative",
         ),
         ("representative_email", "nobody", "with an @ sign"),
         ("representative_email", "a@b@c.org", "one @ sign"),
@@ -116,7 +116,7 @@ async fn every_invalid_answer_gets_its_own_sentence() {
         (
             "representative_email",
             "a@example.org\r\nBcc: b@example.org",
-            "one address only",
+            "only one address",
         ),
         ("representative_email", "a\0@example.org", "invisible characters"),
         (
@@ -129,7 +129,7 @@ async fn every_invalid_answer_gets_its_own_sentence() {
             &over_64,
             "64 characters before the @ and 254 bytes in all",
         ),
-        ("representative_email", "a@localhost", "the whole Internet knows"),
+        ("representative_email", "a@localhost", "a public domain name"),
         ("representative_email", "<script>@example.org", "without “<”"),
         (
             "representative_phone",
@@ -144,7 +144,7 @@ async fn every_invalid_answer_gets_its_own_sentence() {
         ("ncsg_status", "often", "from the list"),
         ("icann_groups", over_500, "must be 500 characters or fewer"),
         ("not_eligible", "anything", "from the list"),
-        ("authorised", "", "without that NPOC cannot accept the application"),
+        ("authorised", "", "without this, NPOC cannot accept the application"),
         ("authorised", "on", "from the list"),
         ("authoriser", over_200, "must be 200 characters or fewer"),
         ("publish", "maybe", "from the list"),
@@ -289,7 +289,13 @@ async fn repeated_and_unknown_fields_lose_nothing() {
         ("representative_role", "Director"),
         ("representative_role", "Treasurer"),
     ];
-    assert_refused(&site, &twice, "representative_role", "it arrived more than once").await;
+    assert_refused(
+        &site,
+        &twice,
+        "representative_role",
+        "only once: different answers arrived",
+    )
+    .await;
     assert_eq!(
         site.check(&twice).await.kept("representative_role"),
         ["Director / Treasurer"]
@@ -313,7 +319,7 @@ async fn invalid_utf8_is_rejected_and_other_answers_are_kept() {
     let reply = site.post_raw("/membership", alone).await;
     assert_eq!(
         reply.all(".summary li"),
-        ["Enter the name of your organization again: part of it was damaged on the way"]
+        ["Enter the name of your organization again: part of the text was damaged when it was sent"]
     );
     reply.assert_keeps(&good_with(&[("organization_name", "Caf\u{fffd}")]));
 }

@@ -124,7 +124,7 @@ async fn index_finds_every_part_of_every_answer() {
     index_all(&site.connections, &site.outbox).await.unwrap();
     let all: Vec<_> = records(&site.pool, Filter::default()).try_collect().await.unwrap();
     for record in &all {
-        for answer in record.answers().for_people() {
+        for answer in npoc::membership::words::answers_in_words(&record.answers()) {
             let answer: Vec<char> = answer.lines.join("\n").chars().collect();
             for (at, length) in (0..answer.len()).step_by(3).zip([1, 2, 3, 5, 20].into_iter().cycle()) {
                 let part: String = answer[at..].iter().take(length).collect();

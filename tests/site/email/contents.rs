@@ -1,6 +1,6 @@
 //! The contents of the two emails of an application, parsed as email programs parse them.
 
-use npoc::membership::{QUESTIONS, wording};
+use npoc::membership::{QUESTIONS, words};
 
 use crate::support::{GOOD, Mail, TestSite};
 
@@ -12,7 +12,7 @@ async fn staff_email_shows_every_answer_under_its_label() {
     let (staff, _) = site.emails(&reference);
     let mut rest = staff.text.as_str();
     for question in &QUESTIONS {
-        let label = wording::label(question.field);
+        let label = words::label(question.field);
         let (_, after) = rest
             .split_once(&format!("\n{label}\n"))
             .unwrap_or_else(|| panic!("{label} is missing or out of order"));
@@ -21,12 +21,8 @@ async fn staff_email_shows_every_answer_under_its_label() {
             .find(|(name, value)| *name == question.name && !value.is_empty());
         let expected = match (question.name, answer) {
             ("website", _) => "https://afyabora.or.ke/en".to_owned(),
-            (_, Some((_, value))) => wording::answer(question.field, value)
-                .lines()
-                .next()
-                .unwrap()
-                .to_owned(),
-            (_, None) => wording::unticked(question.field).unwrap_or("Not provided").to_owned(),
+            (_, Some((_, value))) => words::answer(question.field, value).lines().next().unwrap().to_owned(),
+            (_, None) => words::unticked(question.field).unwrap_or("Not provided").to_owned(),
         };
         assert!(after.starts_with(&format!("    {expected}\n")), "{label}: {expected}");
         assert!(
@@ -54,13 +50,13 @@ async fn staff_email_begins_with_the_verdict_and_ends_with_findings() {
     assert!(
         first
             .text
-            .starts_with("Complete: every required answer is given. It says that it is a registered")
+            .starts_with("Complete: every required answer is given. The organization says that it is registered.")
     );
     assert!(first.text.contains("The same domain applied before\n    no\n"));
     assert!(
         first
             .text
-            .contains("mail address\n    under the organization’s own domain\n")
+            .contains("email address\n    under the organization’s own domain\n")
     );
     let (staff, _) = site.emails(&reference);
     let verdict = staff.text.lines().next().unwrap();
@@ -77,7 +73,7 @@ async fn staff_email_begins_with_the_verdict_and_ends_with_findings() {
     assert!(
         staff
             .text
-            .contains("mail address\n    NOT under the organization’s own domain\n")
+            .contains("email address\n    NOT under the organization’s own domain\n")
     );
 }
 
@@ -95,7 +91,7 @@ async fn verdict_lists_every_doubt() {
     let verdict = staff.text.lines().next().unwrap();
     assert!(
         verdict.ends_with(
-            "LOOK AT: a domain name that others use too; a mail address that may be mistyped; \
+            "CHECK: a domain name that others use too; an email address that may be mistyped; \
              the same domain applied before."
         ),
         "{verdict}"
@@ -232,7 +228,7 @@ async fn mailbox_outside_ascii_is_named_in_the_body() {
     assert!(
         staff
             .text
-            .contains("A reply to this mail does not reach them:\n    Wanjikũ Kamau\n    用户@例え.テスト\n")
+            .contains("A reply to this email does not reach them:\n    Wanjikũ Kamau\n    用户@例え.テスト\n")
     );
 }
 

@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use npoc::database::Pool;
-use npoc::membership::owe_report;
+use npoc::membership::queue_daily_report;
 use npoc::outbox::Step;
 use sqlx::postgres::PgPoolOptions;
 
@@ -25,7 +25,7 @@ async fn queue_report_through(site: &TestSite, pool: &Pool) -> bool {
     let mut session = pool.session().await.unwrap();
     let look = site.outbox.clock().check(&mut session).await.unwrap();
     session.end().await.unwrap();
-    owe_report(pool, &site.head, None, &look).await.unwrap()
+    queue_daily_report(pool, &site.head, None, &look).await.unwrap()
 }
 
 /// Returns the reports that were sent, oldest first.
@@ -72,8 +72,8 @@ async fn staff_get_one_report_a_day_from_all_instances() {
     assert_eq!(report.header("Auto-Submitted").unwrap(), "auto-generated");
     for said in [
         "Applications received\n    2\n",
-        "Mails sent about applications\n    2\n",
-        "Mails that wait now\n    2, the oldest since ",
+        "Emails sent about applications\n    2\n",
+        "Emails waiting now\n    2, the oldest since ",
     ] {
         assert!(report.text.contains(said), "{said} in {}", report.text);
     }
@@ -108,12 +108,8 @@ async fn empty_and_missed_days_are_reported() {
         "{}",
         nothing.subject
     );
-    assert!(nothing.text.contains("This mail comes every day") && !nothing.text.contains("npoc mail"));
-    assert!(
-        nothing.text.contains("Mails that wait now\n    0\n"),
-        "{}",
-        nothing.text
-    );
+    assert!(nothing.text.contains("This email comes every day") && !nothing.text.contains("npoc mail"));
+    assert!(nothing.text.contains("Emails waiting now\n    0\n"), "{}", nothing.text);
 
     site.sql("DELETE FROM outbox").await;
     site.sql("UPDATE reports SET day = day - 3").await;

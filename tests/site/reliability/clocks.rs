@@ -228,7 +228,7 @@ async fn reports_of_future_days_are_withdrawn_and_mentioned() {
             .await
             .unwrap();
         assert!(
-            text.contains("Reports of days to come, taken back since a clock was ahead: 1."),
+            text.contains("Reports of future days, withdrawn because a clock was ahead: 1."),
             "{text}"
         );
         // The day of the withdrawn report arrives.

@@ -117,14 +117,14 @@ async fn staff_see_why_an_email_is_held_and_can_send_it() {
         staff.text
     );
     assert!(
-        staff.text.contains("HELD: this mailbox was mailed as often"),
+        staff.text.contains("HELD: the daily limit of emails to this mailbox"),
         "{}",
         staff.text
     );
     for command in [&["mail", "list"][..], &["applications", "show", &reference]] {
         let listed = stdout_of(site.command(command));
         assert!(
-            listed.contains("held since") && listed.contains("this mailbox was mailed"),
+            listed.contains("held since") && listed.contains("emails to this mailbox"),
             "{listed}"
         );
     }
@@ -148,8 +148,8 @@ async fn domain_and_subdomains_get_twenty_emails_a_day() {
         assert_sent(&site, &format!("box{number}@victim.example")).await;
         assert_sent(&site, &format!("box@{number}.mail.victim.example")).await;
     }
-    assert_held(&site, "info@victim.example", "mail domain").await;
-    assert_held(&site, "info@new.victim.example", "mail domain").await;
+    assert_held(&site, "info@victim.example", "email domain").await;
+    assert_held(&site, "info@new.victim.example", "email domain").await;
     assert_sent(&site, "info@other.example").await;
 }
 
@@ -166,12 +166,12 @@ async fn large_providers_and_all_recipients_have_a_limit() {
     )
     .await;
     assert_sent(&site, "three.hundredth@gmail.com").await;
-    assert_held(&site, "next@gmail.com", "mail domain").await;
-    assert_held(&site, "info@other.example", "all together").await;
+    assert_held(&site, "next@gmail.com", "email domain").await;
+    assert_held(&site, "info@other.example", "all applicants").await;
     site.sql("UPDATE outbox SET owed_at = owed_at - interval '25 hours' WHERE message_id = 'seeded1'")
         .await;
     assert_sent(&site, "info@other.example").await;
-    assert_held(&site, "info@other.example", "all together").await;
+    assert_held(&site, "info@other.example", "all applicants").await;
 }
 
 #[tokio::test]
@@ -211,7 +211,7 @@ async fn emails_of_an_earlier_release_are_counted() {
     }
     site.sql("UPDATE outbox SET mailbox_key = NULL, domain_key = NULL")
         .await;
-    assert_held(&site, "info@victim.example", "mail domain").await;
+    assert_held(&site, "info@victim.example", "email domain").await;
     assert_held(&site, "a.nn@gmail.com", "this mailbox").await;
     site.sql("UPDATE outbox SET complained_at = now() WHERE recipient = 'box7@victim.example'")
         .await;
@@ -303,7 +303,7 @@ async fn send_from(site: &TestSite, client: &str, address: &str, key: Uuid) -> R
 #[tokio::test]
 async fn network_gets_a_hundred_confirmations_a_day() {
     let site = site().await;
-    let words = "No email confirms this today";
+    let words = "You will get no confirmation email today";
     let receipt = async |client: &'static str, number: usize| {
         let address = format!("info@school{number}.example");
         let sent = send_from(&site, client, &address, Uuid::now_v7()).await;
@@ -314,7 +314,7 @@ async fn network_gets_a_hundred_confirmations_a_day() {
     }
     let beyond = receipt("192.0.2.1", 100).await;
     assert!(beyond.body.contains(words) && beyond.body.contains("Your application is safe"));
-    assert!(!beyond.body.contains("a mail that confirms the arrival") && !beyond.body.contains("spam folder"));
+    assert!(!beyond.body.contains("an email that confirms the arrival") && !beyond.body.contains("spam folder"));
     let why = hold(&site, &beyond.text_of(".reference")).await.unwrap();
     assert!(why.contains("network"), "{why}");
     assert!(

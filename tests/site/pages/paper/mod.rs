@@ -7,7 +7,7 @@ mod printer;
 
 use std::fmt::Write as _;
 
-use npoc::membership::{Field, QUESTIONS, Question, Rule, wording};
+use npoc::membership::{Field, QUESTIONS, Question, Rule, words};
 use serde_json::json;
 
 use self::printer::{Paper, Printer, SIZES, folded};
@@ -175,8 +175,8 @@ async fn kept_of_changed(printer: &mut Printer<'_>) -> Option<String> {
 /// Returns the label, the hint and the choices of a question.
 fn question_said(question: &Question) -> Vec<String> {
     let choices = question.offers().iter();
-    let choices = choices.filter_map(|value| wording::choice(question.field, value));
-    [wording::label(question.field), wording::hint(question.field)]
+    let choices = choices.filter_map(|value| words::choice(question.field, value));
+    [words::label(question.field), words::hint(question.field)]
         .into_iter()
         .chain(choices)
         .map(str::to_owned)
@@ -233,8 +233,8 @@ async fn lost_of_check_page(printer: &mut Printer<'_>) -> Vec<String> {
         lost.extend(has_navigation(&sheets));
         for (name, answer) in answers() {
             let question = question(name);
-            let mut said = vec![wording::label(question.field).to_owned()];
-            match wording::choice(question.field, &answer) {
+            let mut said = vec![words::label(question.field).to_owned()];
+            match words::choice(question.field, &answer) {
                 Some(choice) => said.push(choice.to_owned()),
                 None if question.field == Field::Country => said.push(COUNTRY.to_owned()),
                 None => said.extend(split(&answer)),
@@ -256,7 +256,7 @@ async fn lost_of_receipt(printer: &mut Printer<'_>) -> Vec<String> {
     for paper in SIZES {
         let sheets = printer.print(paper).await;
         assert_eq!(sheets.len(), 1, "a receipt is one sheet of {}", paper.name);
-        let said = [&reference, wording::NCSG_APPLICATION, "info@npoc.org"].map(str::to_owned);
+        let said = [&reference, words::NCSG_APPLICATION, "info@npoc.org"].map(str::to_owned);
         lost.extend(has_navigation(&sheets));
         lost.extend(parted(&sheets, paper, "receipt", &said));
     }

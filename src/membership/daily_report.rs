@@ -1,25 +1,23 @@
-//! Once a day staff get a report of what was received, what was mailed and what waits, also when there was
-//! nothing: people who expect a mail notice when it does not come, and compare it with the mails
-//! that did.
+//! The daily report to staff: applications received, emails sent and emails waiting. It comes on days without applications
+//! too, so that staff notice if it stops, and can compare it with the emails that they got.
 
 use askama::Template;
 use sqlx::{PgConnection, PgExecutor};
-use time::macros::format_description;
 use time::{Date, Duration, OffsetDateTime};
-
 use uuid::Uuid;
 
-use super::emails::{MailIdentity, in_utc};
+use super::emails::MailIdentity;
 use super::erasure::{Announcement, announce};
+use super::words::{self, day, in_utc};
 use crate::clock::{Look, Trust, tell_news};
 use crate::database::Pool;
 use crate::mailer::{Email, Purpose};
 use crate::outbox::{self, QueueStats};
 
-/// How many applications a report names; more would be no mail to read.
+/// At most this number of applications is named in a report.
 const NAMED: i64 = 200;
 
-/// How many applications with a day in the future it names, in one line.
+/// At most this number of applications with a date in the future is named, on one line.
 const NAMED_AHEAD: i64 = 20;
 
 /// The days that have ended since the last report, in UTC by the database's clock.
@@ -29,7 +27,7 @@ struct Period {
     last: Date,
 }
 
-/// What is reported.
+/// The facts of one report.
 #[derive(Debug)]
 struct Report {
     period: Period,
@@ -37,28 +35,32 @@ struct Report {
     references: Vec<String>,
     mailed: i64,
     bounced: i64,
-    standing: QueueStats,
+    stats: QueueStats,
     announcement: Option<Announcement>,
-    /// Sentences about the time.
+    /// Sentences about clocks that were wrong.
     notes: Vec<String>,
 }
 
 #[derive(Template)]
-#[template(path = "emails/report.txt")]
-struct ReportText<'a>(&'a Report);
+#[template(path = "emails/daily_report.txt")]
+struct ReportText<'a> {
+    report: &'a Report,
+}
 
 #[derive(Template)]
-#[template(path = "emails/report.html")]
-struct ReportHtml<'a>(&'a Report);
+#[template(path = "emails/daily_report.html")]
+struct ReportHtml<'a> {
+    report: &'a Report,
+}
 
-/// Owes the report of the days that have ended, if no instance has owed it yet, with the announcement of what is then
-/// older than this many days. Nothing while the clocks are apart. Returns whether this one did.
+/// Queues the report of the days that have ended, unless another instance has queued it. Announces the applications that
+/// are then older than the retention period. Does nothing while the clocks disagree. Returns whether it queued a report.
 ///
 /// # Errors
-/// The database's, or an email that cannot be rendered.
-pub async fn owe_report(
+/// Returns an error if the database is unavailable or the email cannot be rendered.
+pub async fn queue_daily_report(
     pool: &Pool,
-    head: &MailIdentity,
+    identity: &MailIdentity,
     retention_days: Option<u16>,
     look: &Look,
 ) -> anyhow::Result<bool> {
@@ -69,11 +71,11 @@ pub async fn owe_report(
         return Ok(false);
     };
     let report = Report::of(pool, period).await?;
-    queue(pool, report, head, retention_days, look).await
+    queue(pool, report, identity, retention_days, look).await
 }
 
-/// A day is reported ten minutes after its end: an application of its last moment may still be on its
-/// way, and the clock that stamped it may be a little behind. Days in the future do not count: a clock was ahead.
+/// Returns the days to report. A day is reported ten minutes after its end: an application of its last moment may not be
+/// stored yet, and its clock may be slightly behind. Reports of future days do not count, because a clock was ahead.
 async fn due(pool: &Pool) -> sqlx::Result<Option<Period>> {
     let mut session = pool.session().await?;
     let days = sqlx::query!(
@@ -90,12 +92,12 @@ async fn due(pool: &Pool) -> sqlx::Result<Option<Period>> {
     }))
 }
 
-/// In one transaction, so that a day is reported if and only if its email is queued, and that what it announces is what
-/// is erased later.
+/// Queues the report in one transaction: a day counts as reported only if its email is queued, and only announced
+/// applications are erased later.
 async fn queue(
     pool: &Pool,
     mut report: Report,
-    head: &MailIdentity,
+    identity: &MailIdentity,
     retention_days: Option<u16>,
     look: &Look,
 ) -> anyhow::Result<bool> {
@@ -107,44 +109,39 @@ async fn queue(
     if done.rows_affected() == 0 {
         return Ok(false);
     }
-    // A day that was taken back is reported again, by another mail.
-    let message_id = format!("<daily.{day}.{}@{}>", Uuid::new_v4().simple(), head.message_id_domain);
+    // The report of a withdrawn day is another email.
+    let message_id = format!(
+        "<daily.{day}.{}@{}>",
+        Uuid::new_v4().simple(),
+        identity.message_id_domain
+    );
     report.notes = notes(&mut transaction, retention_days, look).await?;
     if let (Some(days), Trust::Steady) = (retention_days, look.trust) {
         report.announcement = announce(&mut transaction, day, days, &message_id).await?;
     }
-    outbox::queue(&mut transaction, [report.email(head, message_id)?]).await?;
+    outbox::queue(&mut transaction, [report.email(identity, message_id)?]).await?;
     transaction.end().await?;
     Ok(true)
 }
 
-/// What is to be said of the time, which is then said.
+/// Returns the sentences about clocks that were wrong. What they report is not reported again.
 async fn notes(connection: &mut PgConnection, retention_days: Option<u16>, look: &Look) -> sqlx::Result<Vec<String>> {
-    let told = tell_news(&mut *connection).await?;
+    let news = tell_news(&mut *connection).await?;
     let mut notes = Vec::new();
-    if told.mails_brought_back > 0 {
-        notes.push(format!(
-            "Mails with times in the future, made due since a clock was ahead: {}.",
-            told.mails_brought_back
-        ));
+    if news.mails_brought_back > 0 {
+        notes.push(words::emails_brought_back(news.mails_brought_back));
     }
-    if told.reports_taken_back > 0 {
-        notes.push(format!(
-            "Reports of days to come, taken back since a clock was ahead: {}.",
-            told.reports_taken_back
-        ));
+    if news.reports_taken_back > 0 {
+        notes.push(words::reports_withdrawn(news.reports_taken_back));
     }
     if let (Some(_), Trust::Jumped { until }) = (retention_days, look.trust) {
-        notes.push(format!(
-            "The clock jumped, so no application is erased by its age before {}.",
-            in_utc(until)
-        ));
+        notes.push(words::erasure_paused(until));
     }
     notes.extend(ahead(connection).await?);
     Ok(notes)
 }
 
-/// Applications that were stored while a clock was ahead are counted in no report before their day.
+/// Names the applications that were stored while a clock was ahead. No report counts them before their date.
 async fn ahead(connection: &mut PgConnection) -> sqlx::Result<Option<String>> {
     let references = sqlx::query_scalar!(
         "SELECT reference FROM applications WHERE received_at > now() + interval '1 day'
@@ -153,17 +150,15 @@ async fn ahead(connection: &mut PgConnection) -> sqlx::Result<Option<String>> {
     )
     .fetch_all(connection)
     .await?;
-    let listed = references.join(", ");
-    Ok((!references.is_empty())
-        .then(|| format!("These applications came while a clock was ahead, and bear a day in the future: {listed}.")))
+    Ok((!references.is_empty()).then(|| words::applications_ahead(&references)))
 }
 
-/// Takes back the reports of days that have not ended, since a clock was ahead, with what they announced. Where no other
-/// is left, yesterday counts as reported. Returns how many days.
+/// Deletes the reports of days that have not ended, and their announcements, because a clock was ahead. If no report
+/// remains, yesterday counts as reported. Returns the number of days.
 ///
 /// # Errors
-/// The database's error.
-pub async fn take_back_reports(executor: impl PgExecutor<'_>) -> sqlx::Result<i64> {
+/// Returns an error if the database is unavailable.
+pub async fn withdraw_future_reports(executor: impl PgExecutor<'_>) -> sqlx::Result<i64> {
     let taken_back = sqlx::query_scalar!(
         r#"WITH yesterday AS (SELECT ((now() + interval '1 hour') AT TIME ZONE 'UTC')::date - 1 AS day),
         gone AS (DELETE FROM reports USING yesterday WHERE reports.day > yesterday.day RETURNING reports.day),
@@ -182,7 +177,7 @@ pub async fn take_back_reports(executor: impl PgExecutor<'_>) -> sqlx::Result<i6
     if taken_back > 0 {
         tracing::warn!(
             days = taken_back,
-            "daily reports of days in the future were taken back; a clock was ahead"
+            "daily reports of future days withdrawn: a clock was ahead"
         );
     }
     Ok(taken_back)
@@ -201,47 +196,52 @@ impl Period {
 impl std::fmt::Display for Period {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.first == self.last {
-            f.write_str(&in_words(self.last))
+            f.write_str(&day(self.last))
         } else {
-            write!(f, "{} to {}", in_words(self.first), in_words(self.last))
+            write!(f, "{} to {}", day(self.first), day(self.last))
         }
     }
 }
 
-fn in_words(day: Date) -> String {
-    let format = format_description!("[day padding:none] [month repr:long] [year]");
-    day.format(format).unwrap_or_default()
+async fn received(connection: &mut PgConnection, from: OffsetDateTime, to: OffsetDateTime) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM applications WHERE received_at >= $1 AND received_at < $2"#,
+        from,
+        to
+    )
+    .fetch_one(connection)
+    .await
+}
+
+async fn references(
+    connection: &mut PgConnection,
+    from: OffsetDateTime,
+    to: OffsetDateTime,
+) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar!(
+        "SELECT reference FROM applications WHERE received_at >= $1 AND received_at < $2
+             ORDER BY received_at, id LIMIT $3",
+        from,
+        to,
+        NAMED
+    )
+    .fetch_all(connection)
+    .await
 }
 
 impl Report {
     async fn of(pool: &Pool, period: Period) -> sqlx::Result<Self> {
-        // Before another connection is held: all that look at once would wait for each other.
-        let standing = outbox::queue_stats(pool).await?;
+        // Asked before this function holds a connection: reports made at the same time would wait for each other.
+        let stats = outbox::standing(pool).await?;
         let mut session = pool.session().await?;
         let (from, to) = (period.starts_at(), period.ends_at());
-        let received = sqlx::query_scalar!(
-            r#"SELECT count(*) AS "count!" FROM applications WHERE received_at >= $1 AND received_at < $2"#,
-            from,
-            to
-        )
-        .fetch_one(&mut *session)
-        .await?;
-        let references = sqlx::query_scalar!(
-            "SELECT reference FROM applications WHERE received_at >= $1 AND received_at < $2
-             ORDER BY received_at, id LIMIT $3",
-            from,
-            to,
-            NAMED
-        )
-        .fetch_all(&mut *session)
-        .await?;
         let report = Self {
             period,
-            received,
-            references,
-            mailed: outbox::sent_between(&mut *session, from, to).await?,
+            received: received(&mut session, from, to).await?,
+            references: references(&mut session, from, to).await?,
+            mailed: outbox::mailed(&mut *session, from, to).await?,
             bounced: outbox::bounced_between(&mut session, period.first, period.last + Duration::DAY).await?,
-            standing,
+            stats,
             announcement: None,
             notes: Vec::new(),
         };
@@ -249,45 +249,50 @@ impl Report {
         Ok(report)
     }
 
-    fn email(&self, head: &MailIdentity, message_id: String) -> askama::Result<Email> {
+    fn email(&self, identity: &MailIdentity, message_id: String) -> askama::Result<Email> {
         Ok(Email {
             in_reply_to: None,
             message_id,
             reference: None,
-            recipient: head.staff.clone(),
+            recipient: identity.staff.clone(),
             reply_to: None,
             subject: format!("[NPOC membership] {}", self.in_short()),
-            text: ReportText(self).render()?,
-            html: ReportHtml(self).render()?,
+            text: ReportText { report: self }.render()?,
+            html: ReportHtml { report: self }.render()?,
             purpose: Purpose::DailyReport,
+            is_held: false,
         })
     }
 
     fn in_short(&self) -> String {
-        let QueueStats { waiting, given_up, .. } = &self.standing;
+        let QueueStats { waiting, given_up, .. } = &self.stats;
         format!(
             "{}: {} received, {} mailed, {waiting} waiting, {given_up} given up",
             self.period, self.received, self.mailed
         )
     }
 
-    /// What cannot be read off the numbers.
+    /// Returns the number of applications that the report does not name.
     fn unnamed(&self) -> i64 {
         self.received - i64::try_from(self.references.len()).unwrap_or(self.received)
     }
 
+    fn has_unsent(&self) -> bool {
+        self.stats.waiting > 0 || self.stats.given_up > 0
+    }
+
     fn oldest(&self) -> Option<String> {
-        self.standing.oldest_queued_at.map(in_utc)
+        self.stats.oldest_owed_at.map(in_utc)
     }
 }
 
 impl Announcement {
     fn on(&self) -> String {
-        in_words(self.on)
+        day(self.on)
     }
 
     fn before(&self) -> String {
-        in_words(self.before)
+        day(self.before)
     }
 
     fn unnamed(&self) -> i64 {
