@@ -1,4 +1,4 @@
--- wrk: sends whole applications, each with a key of its own and an organization of its own.
+-- wrk: sends whole applications, each with its own key and organization.
 local fields = "form_key=018f0000-0000-7000-8000-000000000000&step=send&country=KE&registered=yes"
   .. "&registration_note=NGOs+Co-ordination+Board%2C+OP.218%2F051%2F2014&kind_of_work=health"
   .. "&statement=We+run+health+posts+in+four+counties.+We+wish+to+be+heard+on+how+domains+are+protected."

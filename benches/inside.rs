@@ -1,9 +1,9 @@
-//! What an application costs inside the process, without network, database and relay.
+//! Measures the work for an application inside the process, without network, database and relay.
 //!
-//! `cargo bench` measures times. `cargo bench --bench inside -- count NAME TIMES` does one thing so often and nothing
-//! else: under callgrind, the difference of two counts is instructions, which no noise of the machine changes.
+//! `cargo bench` measures times. `cargo bench --bench inside -- count NAME TIMES` runs one benchmark that many times. Under
+//! callgrind, the difference of two runs is a number of instructions, which does not depend on the machine's load.
 
-#![expect(clippy::expect_used, reason = "a benchmark that cannot begin ends")]
+#![expect(clippy::expect_used, reason = "a benchmark without its setup cannot run")]
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -30,26 +30,29 @@ const FORM: &str = "form_key=018f0000-0000-7000-8000-000000000000&step=check&cou
     &representative_email=wanjiku%40afyabora.or.ke&representative_phone=%2B254+20+123+4567";
 
 fn main() {
-    let works = works();
+    let benchmarks = benchmarks();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let [command, name, times, ..] = &arguments[..]
         && command == "count"
     {
-        let (_, work) = works.iter().find(|(one, _)| one == name).expect("one of the names");
+        let (_, work) = benchmarks
+            .iter()
+            .find(|(one, _)| one == name)
+            .expect("one of the names");
         (0..times.parse::<u32>().expect("a number")).for_each(|_| work());
         return;
     }
     let mut criterion = Criterion::default().configure_from_args();
-    for (name, work) in &works {
+    for (name, work) in &benchmarks {
         criterion.bench_function(name, |bencher| bencher.iter(work));
     }
     criterion.final_summary();
 }
 
-/// What is measured, by name.
-type Works = Vec<(&'static str, Box<dyn Fn()>)>;
+/// The benchmarks, by name.
+type Benchmarks = Vec<(&'static str, Box<dyn Fn()>)>;
 
-fn works() -> Works {
+fn benchmarks() -> Benchmarks {
     let settings = Settings::read(Purpose::Serve, false, |name| {
         (name == "HOME").then(|| "/home".to_owned())
     });
@@ -62,7 +65,7 @@ fn works() -> Works {
     vec![
         ("a_form_checked", Box::new(move || drop(black_box(check(&answers))))),
         (
-            "a_constant_answered",
+            "a_prepared_page_answered",
             Box::new(move || site.ask("GET", "/who-we-are", "")),
         ),
         (
@@ -74,10 +77,10 @@ fn works() -> Works {
             Box::new(move || checked.ask("POST", "/membership", FORM)),
         ),
         (
-            "two_letters_written",
+            "two_emails_rendered",
             Box::new(move || drop(black_box(write(&settings, &application)))),
         ),
-        ("a_letter_composed", Box::new(move || compose(&mailer, &written[0]))),
+        ("an_email_composed", Box::new(move || compose(&mailer, &written[0]))),
     ]
 }
 
@@ -97,12 +100,12 @@ fn write(settings: &Settings, application: &Application) -> [Email; 2] {
     emails(&settings.mail_identity(), application, &occasion).expect("templates render")
 }
 
-fn compose(mailer: &Mailer, letter: &Email) {
-    let message = mailer.message(letter, &Stamp::now());
+fn compose(mailer: &Mailer, email: &Email) {
+    let message = mailer.message(email, &Stamp::now());
     drop(black_box(message.expect("a message").formatted()));
 }
 
-/// A site that nobody reaches by network, whose database is never asked.
+/// A site without a listener, which never uses its database.
 struct InProcess {
     runtime: Runtime,
     service: Service,

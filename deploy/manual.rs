@@ -1,5 +1,5 @@
-//! Writes the manual pages and the completions of shells into the directory given, from the definitions of the command
-//! line and the table of settings.
+//! Writes the manual pages and shell completions into the given directory, from the command line's definitions and the
+//! settings.
 
 use std::fs::{create_dir_all, write};
 use std::path::Path;
@@ -20,12 +20,12 @@ const FILES: [(&str, &str); 4] = [
     ),
     (
         "/var/lib/npoc",
-        "The embedded database and the mail folder, where they are used.",
+        "The embedded database and the mail folder, if the site uses them.",
     ),
-    ("/var/backups/npoc", "What npoc-backup.timer writes."),
+    ("/var/backups/npoc", "The dumps that npoc-backup.timer writes."),
     (
-        "/usr/share/doc/npoc/DEPLOY.md",
-        "How to set a site up, and to look after it.",
+        "/usr/share/doc/npoc/docs/deploying.md",
+        "How to set up and maintain a site.",
     ),
 ];
 
@@ -43,7 +43,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The day of the build, or that of a build that is to be repeated (reproducible-builds.org).
+/// Returns the date of the build, or the one that `SOURCE_DATE_EPOCH` sets for reproducible builds.
 fn date() -> anyhow::Result<String> {
     let now = match std::env::var("SOURCE_DATE_EPOCH") {
         Ok(seconds) => OffsetDateTime::from_unix_timestamp(seconds.parse()?)?,
@@ -52,7 +52,7 @@ fn date() -> anyhow::Result<String> {
     Ok(now.date().to_string())
 }
 
-/// The page of a command and those of the commands below it.
+/// Writes the page of a command and of its subcommands.
 fn write_pages(command: &Command, name: &str, date: &str, directory: &Path) -> anyhow::Result<()> {
     let mut page = Vec::new();
     let source = concat!("npoc ", env!("CARGO_PKG_VERSION"));
@@ -62,11 +62,11 @@ fn write_pages(command: &Command, name: &str, date: &str, directory: &Path) -> a
         .source(source);
     manual.render(&mut page)?;
     if name == "npoc" {
-        page.extend_from_slice(what_other_pages_need_not_repeat().as_bytes());
+        page.extend_from_slice(common_sections().as_bytes());
     }
     write(
         directory.join(format!("{name}.1")),
-        in_short_lines(&String::from_utf8(page)?),
+        wrap_lines(&String::from_utf8(page)?),
     )?;
     for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
         write_pages(below, &format!("{name}-{}", below.get_name()), date, directory)?;
@@ -74,7 +74,8 @@ fn write_pages(command: &Command, name: &str, date: &str, directory: &Path) -> a
     Ok(())
 }
 
-fn what_other_pages_need_not_repeat() -> String {
+/// Returns the sections that only the main page has.
+fn common_sections() -> String {
     let setting = |setting: Setting| {
         (
             setting.name,
@@ -87,9 +88,9 @@ fn what_other_pages_need_not_repeat() -> String {
     section("ENVIRONMENT", SETTINGS.map(setting)) + &section("FILES", files) + &section("EXIT STATUS", statuses)
 }
 
-/// Lines of text of at most 80 octets, and one break at a time, as mandoc asks. A line that begins with a dot or an
-/// apostrophe is a request, unless `\&` is before it.
-fn in_short_lines(page: &str) -> String {
+/// Wraps text at 80 octets and removes repeated breaks, as mandoc asks. `\&` protects a line that begins with a dot or an
+/// apostrophe, since roff would take it for a request.
+fn wrap_lines(page: &str) -> String {
     let mut short = String::with_capacity(page.len());
     for line in page.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
         if line == ".br" && short.ends_with("\n.br\n") {

@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     ended.unwrap_or_else(|error| {
         // Where standard error cannot be written, the status still tells.
         drop(writeln!(io::stderr(), "{}", sentence(&error)));
-        ExitCode::from(npoc::commands::status(&error))
+        ExitCode::from(npoc::commands::exit_status(&error))
     })
 }
 
@@ -62,7 +62,7 @@ fn print(told: &clap::Error) -> anyhow::Result<ExitCode> {
 /// How what was written ends: a reader that leaves is no failure.
 fn written(written: anyhow::Result<()>) -> anyhow::Result<ExitCode> {
     match written {
-        Err(error) if !npoc::commands::is_unread(&error) => Err(error),
+        Err(error) if !npoc::commands::is_broken_pipe(&error) => Err(error),
         _ => Ok(ExitCode::SUCCESS),
     }
 }
@@ -112,7 +112,7 @@ async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log.say(&sentence(error));
-            ExitCode::from(npoc::commands::status(error))
+            ExitCode::from(npoc::commands::exit_status(error))
         }
     };
     log.flush(LAST_WORDS);

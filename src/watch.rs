@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use crate::clock::Look;
 use crate::database::Pool;
 use crate::membership::{
-    MailIdentity, erase_announced, is_anything_announced, owe_digests, owe_report, take_back_reports,
+    MailIdentity, erase_announced, is_anything_announced, queue_daily_report, queue_digests, withdraw_future_reports,
 };
 use crate::outbox::{self, Outbox};
 
@@ -57,8 +57,8 @@ pub async fn look(
 ) -> anyhow::Result<()> {
     let (look, is_announced) = look_at_clocks(pool, outbox).await?;
     // Its failure keeps nothing else from being looked after.
-    let digests = owe_digests(pool, outbox, head).await;
-    if owe_report(pool, head, retention_days, &look).await? {
+    let digests = queue_digests(pool, outbox, head).await;
+    if queue_daily_report(pool, head, retention_days, &look).await? {
         outbox.wake();
         tracing::info!("the daily report is owed");
     }
@@ -75,9 +75,9 @@ async fn look_at_clocks(pool: &Pool, outbox: &Outbox) -> sqlx::Result<(Look, boo
     pool.end_abandoned().await?;
     let mut transaction = pool.transaction().await?;
     let look = outbox.clock().look(&mut transaction).await?;
-    let brought_back = outbox.bring_back(&mut transaction, &look).await?;
+    let brought_back = outbox.reset_future_times(&mut transaction, &look).await?;
     if look.is_plausible {
-        take_back_reports(&mut *transaction).await?;
+        withdraw_future_reports(&mut *transaction).await?;
     }
     let is_announced = is_anything_announced(&mut *transaction).await?;
     transaction.end().await?;
@@ -88,7 +88,7 @@ async fn look_at_clocks(pool: &Pool, outbox: &Outbox) -> sqlx::Result<(Look, boo
 }
 
 async fn tell_what_waits(pool: &Pool) -> sqlx::Result<()> {
-    let standing = outbox::standing(pool).await?;
+    let standing = outbox::queue_stats(pool).await?;
     if standing.oldest_waits > TOO_LONG {
         tracing::warn!(
             waiting = standing.waiting,

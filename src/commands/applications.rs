@@ -1,23 +1,21 @@
-//! What staff do with applications at a terminal.
+//! Commands that show, release and erase applications.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write};
 
-use futures_util::TryStreamExt as _;
 use serde::Serialize;
 use sqlx::PgConnection;
 
-use super::exit::NotFound;
-use super::export::Exported;
-use super::table::{Table, minute};
+use super::cli::NotFound;
 use super::terminal::{Terminal, Tone, bar, counted};
 use super::{mail, write_json};
 use crate::clock::{Clock, Trust};
 use crate::database::{Pool, Session};
 use crate::membership::{self, Doubt, Erase, Filter, Group, QUESTIONS, Record, in_utc, wording};
 use crate::outbox::{self, EmailStatus};
+use crate::values::Country;
 
-/// A connection for reading what a filter lets through.
-pub(super) async fn reading(pool: &Pool, filter: &Filter) -> sqlx::Result<Session> {
+/// Opens a connection for reading applications, prepared for a search if the filter has one.
+pub(super) async fn open_for_reading(pool: &Pool, filter: &Filter) -> sqlx::Result<Session> {
     if filter.search.is_none() {
         return pool.session().await;
     }
@@ -26,42 +24,30 @@ pub(super) async fn reading(pool: &Pool, filter: &Filter) -> sqlx::Result<Sessio
     Ok(session)
 }
 
-/// One line or one object for each.
-pub(super) async fn list(pool: &Pool, filter: Filter, json: bool, out: &mut impl Write) -> anyhow::Result<()> {
-    let terminal = Terminal::of_stdout();
-    let table = terminal.width.map(|width| Table::within(width, terminal));
-    let mut session = reading(pool, &filter).await?;
-    let mut records = membership::records(&mut *session, filter);
-    let mut count = 0_u64;
-    while let Some(record) = records.try_next().await? {
-        match &table {
-            _ if json => write_json(&Exported::of(&record), out)?,
-            Some(table) => table.write(&record, count == 0, out)?,
-            None => write_line(&record, out)?,
+/// Returns the ICANN region of the applicant's country.
+pub(super) fn icann_region(record: &Record) -> String {
+    Country::parse(&record.country).map_or_else(|_| "unknown".into(), |country| country.region().to_string())
+}
+
+/// An application as exports give it.
+#[derive(Serialize)]
+pub(super) struct Exported<'a> {
+    #[serde(flatten)]
+    record: &'a Record,
+    icann_region: String,
+}
+
+impl<'a> Exported<'a> {
+    pub(super) fn of(record: &'a Record) -> Self {
+        Self {
+            record,
+            icann_region: icann_region(record),
         }
-        count += 1;
-    }
-    match table {
-        Some(_) if !json => Ok(writeln!(out, "{}", counted(count, "application"))?),
-        _ => Ok(()),
     }
 }
 
-/// For other programs: a tab is in no answer of one line.
-fn write_line(record: &Record, out: &mut impl Write) -> anyhow::Result<()> {
-    let cells = [
-        &record.reference,
-        &minute(record)?,
-        &record.country,
-        &record.states.join(","),
-        &record.domain_name,
-        &record.organization_name,
-    ];
-    Ok(writeln!(out, "{}", cells.map(String::as_str).join("\t"))?)
-}
-
-/// The application of a reference, or why there is none.
-pub(super) async fn found(connection: &mut PgConnection, reference: &str) -> anyhow::Result<Record> {
+/// Returns the application with a reference, or an error that says whether it was erased.
+pub(super) async fn find_or_explain(connection: &mut PgConnection, reference: &str) -> anyhow::Result<Record> {
     if let Some(record) = membership::find(&mut *connection, reference).await? {
         return Ok(record);
     }
@@ -75,7 +61,7 @@ pub(super) async fn found(connection: &mut PgConnection, reference: &str) -> any
 }
 
 #[derive(Serialize)]
-struct Whole<'a> {
+struct ApplicationWithHistory<'a> {
     #[serde(flatten)]
     application: Exported<'a>,
     mails: &'a [EmailStatus],
@@ -89,17 +75,17 @@ struct Event<'a> {
     event: &'a str,
 }
 
-/// One application with its mails and its history.
+/// Shows one application with its mail and its history.
 pub(super) async fn show(pool: &Pool, reference: &str, json: bool, out: &mut impl Write) -> anyhow::Result<()> {
     let mut session = pool.session().await?;
-    let record = found(&mut session, reference).await?;
+    let record = find_or_explain(&mut session, reference).await?;
     let mails = outbox::about(&mut *session, reference).await?;
     let history = membership::history(&mut *session, reference).await?;
     let history = history.iter().map(|(happened_at, event)| Event {
         happened_at: *happened_at,
         event,
     });
-    let whole = Whole {
+    let whole = ApplicationWithHistory {
         application: Exported::of(&record),
         mails: &mails,
         history: history.collect(),
@@ -110,7 +96,12 @@ pub(super) async fn show(pool: &Pool, reference: &str, json: bool, out: &mut imp
     write_whole(&record, &whole, Terminal::of_stdout(), out)
 }
 
-fn write_whole(record: &Record, whole: &Whole, terminal: Terminal, out: &mut impl Write) -> anyhow::Result<()> {
+fn write_whole(
+    record: &Record,
+    whole: &ApplicationWithHistory,
+    terminal: Terminal,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
     let title = format!("{}, received on {}", record.reference, in_utc(record.received_at));
     writeln!(out, "{}", terminal.toned(Tone::Heading, &title))?;
     write_answers(record, terminal, out)?;
@@ -133,7 +124,7 @@ fn write_whole(record: &Record, whole: &Whole, terminal: Terminal, out: &mut imp
 }
 
 fn write_findings(record: &Record, terminal: Terminal, out: &mut impl Write) -> anyhow::Result<()> {
-    // Answers of an earlier release may break a rule of this one.
+    // Answers of an earlier release may break a newer rule.
     if let Ok(application) = membership::check(&record.answers()) {
         let findings = membership::findings(&application, &Doubt::all(&application));
         write_lines(terminal, &membership::verdict(&application, &findings), "", out)?;
@@ -146,8 +137,8 @@ fn write_findings(record: &Record, terminal: Terminal, out: &mut impl Write) -> 
 
 fn write_mails(mails: &[EmailStatus], terminal: Terminal, out: &mut impl Write) -> anyhow::Result<()> {
     for mail in mails {
-        let standing = format!("{}: {}", mail.message_id, mail::standing(mail));
-        write_lines(terminal, &standing, "", out)?;
+        let line = format!("{}: {}", mail.message_id, mail::status_in_words(mail));
+        write_lines(terminal, &line, "", out)?;
         if let (true, Some(reason)) = (mail.is_held, &mail.last_error) {
             write_lines(terminal, reason, "    ", out)?;
         }
@@ -156,21 +147,18 @@ fn write_mails(mails: &[EmailStatus], terminal: Terminal, out: &mut impl Write) 
 }
 
 fn write_answers(record: &Record, terminal: Terminal, out: &mut impl Write) -> anyhow::Result<()> {
-    let mut above: Option<Group> = None;
+    let mut last_group: Option<Group> = None;
     for (question, answer) in QUESTIONS.iter().zip(record.answers().for_people()) {
-        if above.replace(question.group) != Some(question.group) {
+        if last_group.replace(question.group) != Some(question.group) {
             let heading = wording::heading(question.group);
             writeln!(out, "\n{}", terminal.toned(Tone::Heading, heading))?;
         }
         write_lines(terminal, answer.label, "", out)?;
-        let nothing = [wording::NOT_PROVIDED.to_owned()];
-        let lines = if answer.lines.is_empty() {
-            &nothing[..]
-        } else {
-            &answer.lines
-        };
-        for line in lines {
-            write_lines(terminal, line, "    ", out)?;
+        if answer.lines.is_empty() {
+            write_lines(terminal, wording::NOT_PROVIDED, "    ", out)?;
+        }
+        for line in answer.lines {
+            write_lines(terminal, &line, "    ", out)?;
         }
     }
     Ok(())
@@ -181,42 +169,42 @@ fn write_lines(terminal: Terminal, text: &str, margin: &str, out: &mut impl Writ
     lines.iter().try_for_each(|line| writeln!(out, "{line}"))
 }
 
-/// Takes the mark of spam.
+/// Removes the spam flag.
 pub(super) async fn release(pool: &Pool, reference: &str, out: &mut impl Write) -> anyhow::Result<()> {
     let mut session = pool.session().await?;
     let is_released = membership::release(&mut *session, reference).await?;
     session.end().await?;
     if !is_released {
-        let why = format!("No application that looks like spam has the reference {reference:?}");
+        let why = format!("No application with the spam flag has the reference {reference:?}");
         return Err(NotFound(why).into());
     }
-    Ok(writeln!(out, "It is marked no more.")?)
+    Ok(writeln!(out, "The spam flag is removed.")?)
 }
 
-/// Erases one, once that is confirmed.
+/// Erases one application after confirmation.
 pub(super) async fn erase(pool: &Pool, reference: &str, yes: bool, out: &mut impl Write) -> anyhow::Result<()> {
     let mut session = pool.session().await?;
-    let record = found(&mut session, reference).await?;
-    // Behind a pooler it is a transaction, which must not wait for a person.
+    let record = find_or_explain(&mut session, reference).await?;
+    // Behind a pooler, a session is a transaction. It must not wait for a person.
     session.end().await?;
     let what = format!("{} of {}", record.reference, record.organization_name);
     if !yes && !is_confirmed(&what)? {
-        anyhow::bail!("nothing was erased");
+        anyhow::bail!("Nothing was erased");
     }
     let mut session = pool.transaction().await?;
-    // One that is being indexed for search is not erased before that is done.
+    // Waits until the search index has read the application.
     membership::lock(&mut *session, reference).await?;
     let erased = membership::erase(&mut *session, Erase::Of(reference)).await?;
     session.end().await?;
     anyhow::ensure!(
         erased > 0,
-        "Mail about it is still to be sent, so it was not erased; see npoc mail list"
+        "The application was not erased, because of unsent mail; see npoc mail list"
     );
-    Ok(writeln!(out, "It is erased.")?)
+    Ok(writeln!(out, "The application is erased.")?)
 }
 
-/// Fails where nobody knows what is old.
-pub(super) async fn trust_clock(pool: &Pool) -> anyhow::Result<()> {
+/// Returns an error if the age of applications is uncertain.
+pub(super) async fn require_trusted_clock(pool: &Pool) -> anyhow::Result<()> {
     let mut session = pool.session().await?;
     let look = Clock::default().check(&mut session).await?;
     session.end().await?;
@@ -226,15 +214,15 @@ pub(super) async fn trust_clock(pool: &Pool) -> anyhow::Result<()> {
             let minutes = by.whole_minutes();
             format!("The clocks of this machine and of the database are {minutes} minutes apart")
         }
-        Trust::Jumped { until } => format!("The clock jumped and is not believed before {}", in_utc(until)),
+        Trust::Jumped { until } => format!("The clock jumped and is not trusted before {}", in_utc(until)),
     };
     let now = in_utc(look.now);
     anyhow::bail!(
-        "{why}, so nothing is erased by its age. If it is {now} now, as the database has it, say --despite-clock --yes"
+        "{why}, so nothing is erased by age. If the database's time, {now}, is right, add --despite-clock --yes"
     )
 }
 
-/// Erases what is old, once that is confirmed.
+/// Erases old applications after confirmation.
 pub(super) async fn erase_older_than(pool: &Pool, days: u16, yes: bool, out: &mut impl Write) -> anyhow::Result<()> {
     let count = u64::try_from(membership::count_older_than(&mut *pool.session().await?, days).await?)?;
     let what = format!(
@@ -242,7 +230,7 @@ pub(super) async fn erase_older_than(pool: &Pool, days: u16, yes: bool, out: &mu
         counted(count, "application")
     );
     if count > 0 && !yes && !is_confirmed(&what)? {
-        anyhow::bail!("nothing was erased");
+        anyhow::bail!("Nothing was erased");
     }
     let bar = bar(count, "applications erased");
     let erased = membership::erase_older_than(pool, days, |more| bar.inc(more)).await?;
@@ -251,15 +239,15 @@ pub(super) async fn erase_older_than(pool: &Pool, days: u16, yes: bool, out: &mu
     let left = count.saturating_sub(erased);
     anyhow::ensure!(
         left == 0,
-        "{} not erased, since mail about it is still to be sent; see npoc mail list",
+        "{} not erased, because of unsent mail; see npoc mail list",
         counted(left, "application")
     );
     Ok(())
 }
 
-/// By a person: a script says `--yes`.
+/// Asks a person on the terminal. Scripts use `--yes` instead.
 fn is_confirmed(what: &str) -> anyhow::Result<bool> {
-    anyhow::ensure!(io::stdin().is_terminal(), "This would erase {what} for good; say --yes");
+    anyhow::ensure!(io::stdin().is_terminal(), "This would erase {what} for good; add --yes");
     write!(io::stderr(), "Erase {what} for good? Type yes: ")?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;

@@ -1,111 +1,111 @@
-//! Mail that came to the bounce address, handed over by a mail server or collected from where it was put.
+//! The command that reads mail to the bounce address, from a mail server's pipe, an mbox file or a Maildir.
 
 use std::io::{self, Read, Write as _};
 use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::exit::NotNow;
+use super::cli::TryAgainLater;
 use super::terminal::{Output, counted};
 use crate::database::{Database, Pool};
 use crate::mailer::{BounceAddress, read_bounce};
 use crate::outbox::{self, BounceOutcome, NoticeWriter};
 use crate::settings::Settings;
 
-/// Octets of one mail that are read. A report is at its beginning.
+/// How many octets of an email are read. A report is at the beginning.
 const MAIL_LIMIT: u64 = 1_024 * 1_024;
 
-/// How many mails led to what.
+/// The number of emails by outcome.
 #[derive(Default)]
-struct Sum {
+struct Counts {
     marked: u64,
     known_before: u64,
     other: u64,
 }
 
-/// Reads one mail from standard input, or those of an mbox file or a Maildir, and records what came back.
+/// Reads one email from standard input, or the emails of an mbox file or a Maildir, and records bounces.
 pub(super) async fn run(settings: &Settings, path: Option<&Path>) -> anyhow::Result<()> {
     let Some(address) = &settings.bounce_address else {
-        // With another status the mail server would return the mail, a bounce for a bounce.
+        // On another exit status, the mail server would answer the bounce with a bounce.
         drop(writeln!(
             io::stderr(),
-            "NPOC_BOUNCE_ADDRESS is not set: the mail was ignored"
+            "NPOC_BOUNCE_ADDRESS is not set: the email was ignored"
         ));
         return Ok(());
     };
     let read = read_all(settings, address, path).await;
-    let sum = match path {
-        // A mail that was handed over must not be lost.
-        None => read.map_err(|error| error.context(NotNow))?,
+    let counts = match path {
+        // The mail server must keep the email.
+        None => read.map_err(|error| error.context(TryAgainLater))?,
         Some(_) => read?,
     };
-    let written = writeln!(Output::lock(), "{}", sum.in_words());
+    let written = writeln!(Output::lock(), "{}", counts.in_words());
     match path {
-        // The mail server would return the mail for it, and what was recorded stays.
+        // The bounce is recorded. On a failure, the mail server would answer it with a bounce.
         None => Ok(()),
         Some(_) => Ok(written?),
     }
 }
 
-fn at_most(mut reader: impl Read) -> anyhow::Result<Vec<u8>> {
+fn read_limited(mut reader: impl Read) -> anyhow::Result<Vec<u8>> {
     let mut mail = Vec::new();
     reader
         .by_ref()
         .take(MAIL_LIMIT)
         .read_to_end(&mut mail)
-        .context(NotNow)?;
-    // A mail server whose pipe breaks would take that for a failure.
+        .context(TryAgainLater)?;
+    // A mail server treats a broken pipe as a failure.
     io::copy(&mut reader, &mut io::sink())?;
     Ok(mail)
 }
 
-async fn read_all(settings: &Settings, address: &BounceAddress, path: Option<&Path>) -> anyhow::Result<Sum> {
+async fn read_all(settings: &Settings, address: &BounceAddress, path: Option<&Path>) -> anyhow::Result<Counts> {
     let database = Database::open(&settings.database).await?;
     let identity = settings.mail_identity();
     let mut reader = Reader {
         pool: &database.pool,
         address,
         notices: &identity,
-        sum: Sum::default(),
+        counts: Counts::default(),
     };
     let read = match path {
-        None => reader.read_one(&at_most(io::stdin().lock())?).await,
+        None => reader.read_one(&read_limited(io::stdin().lock())?).await,
         Some(path) if path.is_dir() => reader.read_maildir(path).await,
         Some(path) => reader.read_mbox(path).await,
     };
-    let sum = reader.sum;
+    let counts = reader.counts;
     database.close().await;
-    read.map(|()| sum)
+    read.map(|()| counts)
 }
 
 struct Reader<'a> {
     pool: &'a Pool,
     address: &'a BounceAddress,
     notices: &'a dyn NoticeWriter,
-    sum: Sum,
+    counts: Counts,
 }
 
 impl Reader<'_> {
     async fn read_one(&mut self, mail: &[u8]) -> anyhow::Result<()> {
         let report = read_bounce(mail, self.address);
         match outbox::record_bounce(self.pool, self.notices, &report).await? {
-            BounceOutcome::Marked => self.sum.marked += 1,
-            BounceOutcome::KnownBefore => self.sum.known_before += 1,
-            BounceOutcome::SaysNothing | BounceOutcome::Unknown => self.sum.other += 1,
+            BounceOutcome::Marked => self.counts.marked += 1,
+            BounceOutcome::KnownBefore => self.counts.known_before += 1,
+            BounceOutcome::SaysNothing | BounceOutcome::Unknown => self.counts.other += 1,
         }
         Ok(())
     }
 
-    /// Leaves the file as it is: a mail that is read again changes nothing.
+    /// Reads the file and leaves it as it is. Reading an email twice changes nothing.
     async fn read_mbox(&mut self, file: &Path) -> anyhow::Result<()> {
         let mails = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
-        for mail in in_mbox(&mails) {
+        for mail in split_mbox(&mails) {
             self.read_one(mail).await?;
         }
         Ok(())
     }
 
-    /// Moves each mail from `new` to `cur`, as mail programs do with what was read.
+    /// Reads each email in `new` and moves it to `cur`, as mail programs do.
     async fn read_maildir(&mut self, folder: &Path) -> anyhow::Result<()> {
         let new = folder.join("new");
         let entries = std::fs::read_dir(&new).with_context(|| format!("{} cannot be read", new.display()))?;
@@ -114,7 +114,7 @@ impl Reader<'_> {
             if !entry.file_type()?.is_file() {
                 continue;
             }
-            let mail = at_most(std::fs::File::open(entry.path())?)?;
+            let mail = read_limited(std::fs::File::open(entry.path())?)?;
             self.read_one(&mail).await?;
             let mut name = entry.file_name();
             name.push(":2,S");
@@ -124,8 +124,9 @@ impl Reader<'_> {
     }
 }
 
-/// The mails of an mbox file: each begins after a line that begins with `From `. A file without any is one mail.
-fn in_mbox(octets: &[u8]) -> Vec<&[u8]> {
+/// Returns the emails of an mbox file. Each begins after a line that begins with `From `. A file without such a line is
+/// one email.
+fn split_mbox(octets: &[u8]) -> Vec<&[u8]> {
     let mut begins = Vec::new();
     let mut at = 0;
     for line in octets.split_inclusive(|octet| *octet == b'\n') {
@@ -146,11 +147,11 @@ fn in_mbox(octets: &[u8]) -> Vec<&[u8]> {
     mails.map(|mail| mail.get(..limit).unwrap_or(mail)).collect()
 }
 
-impl Sum {
+impl Counts {
     fn in_words(&self) -> String {
         format!(
-            "{} recorded as bounced, delayed or reported as spam; {} recorded before; {} other.",
-            counted(self.marked, "mail"),
+            "{} recorded as bounce, delay or spam complaint; {} recorded before; {} other.",
+            counted(self.marked, "email"),
             self.known_before,
             self.other
         )
@@ -162,11 +163,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_mbox_is_read_mail_by_mail() {
-        assert_eq!(in_mbox(b"Subject: one\n\nmail"), [b"Subject: one\n\nmail"]);
+    fn an_mbox_is_split_into_emails() {
+        assert_eq!(split_mbox(b"Subject: one\n\nmail"), [b"Subject: one\n\nmail"]);
         let two = b"From a Thu\nSubject: a\n\n>From here\n\nFrom b Thu\r\nSubject: b\r\n\r\nend";
         assert_eq!(
-            in_mbox(two),
+            split_mbox(two),
             [&b"Subject: a\n\n>From here\n\n"[..], b"Subject: b\r\n\r\nend"]
         );
     }

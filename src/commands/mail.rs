@@ -1,18 +1,18 @@
-//! What an operator does about mail.
+//! Commands that list, retry and test mail.
 
 use std::io::Write;
 
-use super::exit::NotFound;
+use super::cli::NotFound;
 use super::terminal::{Output, counted};
 use crate::database::Pool;
-use crate::mailer::{Email, Mailer, Purpose, Stamp};
+use crate::mailer::{Email, Mailer, MessageSeed, Purpose};
 use crate::membership::in_utc;
 use crate::outbox::{self, EmailFilter, EmailStatus, RelayState};
 use crate::settings::Settings;
 use crate::values::EmailAddress;
 use crate::without_controls;
 
-/// Lists emails in a state, or what was not sent.
+/// Lists the emails in a state, by default the unsent ones.
 pub(super) async fn list(
     pool: &Pool,
     state: Option<EmailFilter>,
@@ -21,7 +21,7 @@ pub(super) async fn list(
 ) -> anyhow::Result<()> {
     let state = state.unwrap_or(EmailFilter::Unsent);
     let mut session = pool.session().await?;
-    let listed = outbox::with_state(&mut *session, state).await?;
+    let listed = outbox::list(&mut *session, state).await?;
     let relay = outbox::relay_state(&mut *session).await?;
     session.end().await?;
     if json {
@@ -36,10 +36,10 @@ pub(super) async fn list(
 fn write_relay(relay: &RelayState, out: &mut impl Write) -> anyhow::Result<()> {
     if let Some(since) = relay.failing_since {
         let next = relay.retry_at.map_or_else(|| "now".to_owned(), in_utc);
-        let why = relay.last_error.as_deref().unwrap_or("no reason is known");
+        let why = relay.last_error.as_deref().unwrap_or("reason unknown");
         writeln!(
             out,
-            "The relay has failed since {}. Next attempt: {next}. Mail waits and keeps all its tries.",
+            "The relay has failed since {}. Next attempt: {next}. Mail waits, and no email loses a try.",
             in_utc(since)
         )?;
         writeln!(out, "    {}", without_controls(why))?;
@@ -52,33 +52,29 @@ fn write_mail(mail: &EmailStatus, out: &mut impl Write) -> anyhow::Result<()> {
         1 => "1 try".to_owned(),
         tries => format!("{tries} tries"),
     };
-    let owed = in_utc(mail.owed_at);
-    writeln!(
-        out,
-        "{}  owed since {owed}, {tries}, {}",
-        mail.message_id,
-        standing(mail)
-    )?;
-    let whose = match mail.blame.as_deref() {
+    let queued_at = in_utc(mail.owed_at);
+    let status = status_in_words(mail);
+    writeln!(out, "{}  queued on {queued_at}, {tries}, {status}", mail.message_id)?;
+    let cause = match mail.blame.as_deref() {
         Some("us") => "our side must be repaired: ",
         Some("slow") => "slow: ",
         _ => "",
     };
     let reason = mail.bounce_reason.as_ref().or(mail.last_error.as_ref());
     if let Some(reason) = reason {
-        writeln!(out, "    {whose}{}", without_controls(reason))?;
+        writeln!(out, "    {cause}{}", without_controls(reason))?;
     }
     Ok(())
 }
 
-/// What became of a mail, or will.
-pub(super) fn standing(mail: &EmailStatus) -> String {
+/// Returns what happened to an email, or when it is tried next.
+pub(super) fn status_in_words(mail: &EmailStatus) -> String {
     if let Some(at) = mail.bounced_at {
         let class = mail.bounce_class.as_deref().unwrap_or("other");
-        return format!("came back on {} ({class})", in_utc(at));
+        return format!("returned on {} ({class})", in_utc(at));
     }
     if mail.is_for_digest {
-        return "comes to staff in the next digest".to_owned();
+        return "waits for the next digest to staff".to_owned();
     }
     if let (None, Some(digest)) = (mail.sent_at, &mail.digest) {
         return format!("in the digest {digest}");
@@ -91,7 +87,7 @@ pub(super) fn standing(mail: &EmailStatus) -> String {
     }
 }
 
-/// Makes mail due.
+/// Makes unsent mail due now.
 pub(super) async fn retry(pool: &Pool, reference: Option<&str>, out: &mut impl Write) -> anyhow::Result<()> {
     let mut session = pool.session().await?;
     let mails = outbox::retry(&mut *session, reference).await?;
@@ -102,20 +98,20 @@ pub(super) async fn retry(pool: &Pool, reference: Option<&str>, out: &mut impl W
     Ok(writeln!(out, "Due now: {}.", counted(mails, "unsent mail"))?)
 }
 
-/// Sends a mail past the outbox, since somebody waits for what comes of it.
+/// Sends a test email without the outbox, so that the operator sees the result at once.
 pub(super) async fn send_test(settings: &Settings, address: &str) -> anyhow::Result<()> {
     let Ok(recipient) = EmailAddress::parse(address) else {
-        anyhow::bail!("{address:?} is no e-mail address");
+        anyhow::bail!("{address:?} is not an email address");
     };
     let email = test_email(recipient, &settings.public_url, settings.mail_from.email.domain());
     let mailer = Mailer::new(settings.sender(), settings.transport.clone());
-    match mailer.send(&email, &Stamp::now()).await {
+    match mailer.send(&email, &MessageSeed::now()).await {
         Ok(()) => Ok(writeln!(
             Output::lock(),
-            "The test mail was taken: {}",
+            "The relay accepted the test email: {}",
             email.message_id
         )?),
-        Err(failure) => anyhow::bail!("The test mail was not taken: {}", failure.reason),
+        Err(failure) => anyhow::bail!("The test email was not accepted: {}", failure.reason),
     }
 }
 
@@ -131,6 +127,5 @@ fn test_email(recipient: EmailAddress, public_url: &str, domain: &str) -> Email 
         html: format!("<!doctype html><html lang=\"en\"><title>Test mail</title><p>{text}</p></html>"),
         text,
         purpose: Purpose::Test,
-        is_held: false,
     }
 }

@@ -1,35 +1,33 @@
-//! What an operator can do from a terminal, beside a running site or without one.
+//! The operator's commands. They work with a running site and without one.
 
+mod application_list;
 mod applications;
 mod bounced;
-mod command_line;
-mod csv;
+mod cli;
 mod doctor;
-mod exit;
 mod export;
 mod mail;
 mod spreadsheet;
-mod table;
 mod terminal;
 
+use std::error::Error;
 use std::io::{self, Write};
 
 use serde::Serialize;
 
-pub use command_line::{
-    ApplicationsCommand, Command, CommandLine, Conditions, EXIT_STATUS, Format, MailCommand, StoredCommand,
+pub use cli::{
+    ApplicationsCommand, Command, CommandLine, Conditions, EXIT_STATUS, Format, MailCommand, StoredCommand, exit_status,
 };
 pub use doctor::doctor;
-pub use exit::status;
-use terminal::{Output, waited_for};
+use terminal::{Output, with_spinner};
 
 use crate::database::{Database, Pool};
 use crate::settings::Settings;
 
-/// Runs one command, with its output on standard output.
+/// Runs a command, and prints its result on standard output.
 ///
 /// # Errors
-/// A sentence for the operator; [`status`] is how the process ends with it.
+/// Returns a sentence for the operator if the command fails. [`exit_status`] returns the exit status for it.
 pub async fn run(command: StoredCommand, settings: &Settings) -> anyhow::Result<()> {
     match &command {
         StoredCommand::Mail(MailCommand::Test { address }) => return mail::send_test(settings, address).await,
@@ -42,28 +40,28 @@ pub async fn run(command: StoredCommand, settings: &Settings) -> anyhow::Result<
             _ => Database::open(&settings.database).await,
         }
     };
-    let database = waited_for("The database is brought up to date", opening).await?;
+    let database = with_spinner("Opening the database", opening).await?;
     let mut out = Output::lock();
-    let done = with_database(command, &database.pool, &mut out).await;
+    let result = run_with_database(command, &database.pool, &mut out).await;
     database.close().await;
-    // What does not end with a line would be lost unseen.
-    done.and_then(|()| Ok(out.flush()?))
+    // Standard output buffers the last line if no line break ends it.
+    result.and_then(|()| Ok(out.flush()?))
 }
 
-async fn with_database(command: StoredCommand, pool: &Pool, out: &mut impl Write) -> anyhow::Result<()> {
+async fn run_with_database(command: StoredCommand, pool: &Pool, out: &mut impl Write) -> anyhow::Result<()> {
     match command {
         StoredCommand::Migrate => Ok(writeln!(out, "The database is up to date.")?),
         StoredCommand::Mail(MailCommand::Test { .. } | MailCommand::Bounced { .. }) => Ok(()),
         StoredCommand::Mail(MailCommand::List { json, state }) => mail::list(pool, state, json, out).await,
         StoredCommand::Mail(MailCommand::Retry { reference }) => mail::retry(pool, reference.as_deref(), out).await,
-        StoredCommand::Applications(command) => with_applications(command, pool, out).await,
+        StoredCommand::Applications(command) => run_applications(command, pool, out).await,
     }
 }
 
-async fn with_applications(command: ApplicationsCommand, pool: &Pool, out: &mut impl Write) -> anyhow::Result<()> {
+async fn run_applications(command: ApplicationsCommand, pool: &Pool, out: &mut impl Write) -> anyhow::Result<()> {
     use ApplicationsCommand::{Erase, Export, List, Release, Show};
     match command {
-        List { conditions, json } => applications::list(pool, conditions.into(), json, out).await,
+        List { conditions, json } => application_list::list(pool, conditions.into(), json, out).await,
         Show { reference, json } => applications::show(pool, &reference, json, out).await,
         Release { reference } => applications::release(pool, &reference, out).await,
         Erase {
@@ -73,7 +71,7 @@ async fn with_applications(command: ApplicationsCommand, pool: &Pool, out: &mut 
             ..
         } => {
             if !despite_clock {
-                applications::trust_clock(pool).await?;
+                applications::require_trusted_clock(pool).await?;
             }
             applications::erase_older_than(pool, days, yes, out).await
         }
@@ -86,25 +84,28 @@ async fn with_applications(command: ApplicationsCommand, pool: &Pool, out: &mut 
     }
 }
 
-/// One line of JSON.
+/// Writes one line of JSON.
 fn write_json(value: &impl Serialize, out: &mut impl Write) -> anyhow::Result<()> {
     serde_json::to_writer(&mut *out, value)?;
     Ok(writeln!(out)?)
 }
 
-/// Whether it is that nobody reads on: `npoc applications list | head` is no failure.
+/// Returns whether the reader of standard output has closed it, as in `npoc applications list | head`.
 #[must_use]
-pub fn is_unread(error: &anyhow::Error) -> bool {
-    let kind = |cause: &(dyn std::error::Error + 'static)| {
-        let of_csv = |error: &::csv::Error| match error.kind() {
-            ::csv::ErrorKind::Io(error) => Some(error.kind()),
-            _ => None,
-        };
-        let json = cause.downcast_ref().and_then(serde_json::Error::io_error_kind);
-        let csv = cause.downcast_ref().and_then(of_csv);
-        cause.downcast_ref().map(io::Error::kind).or(json).or(csv)
+pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let is_database_error = error.chain().any(<dyn Error>::is::<sqlx::Error>);
+    !is_database_error
+        && error
+            .chain()
+            .any(|cause| io_error_kind(cause) == Some(io::ErrorKind::BrokenPipe))
+}
+
+fn io_error_kind(cause: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
+    let in_csv = |error: &csv::Error| match error.kind() {
+        csv::ErrorKind::Io(error) => Some(error.kind()),
+        _ => None,
     };
-    let is_of_database = error.chain().any(<dyn std::error::Error>::is::<sqlx::Error>);
-    let mut causes = error.chain();
-    !is_of_database && causes.any(|cause| kind(cause) == Some(io::ErrorKind::BrokenPipe))
+    let in_json = cause.downcast_ref().and_then(serde_json::Error::io_error_kind);
+    let direct = cause.downcast_ref().map(io::Error::kind);
+    direct.or(in_json).or(cause.downcast_ref().and_then(in_csv))
 }

@@ -1,13 +1,13 @@
-//! Keeps a cell of a CSV file as typed when a spreadsheet opens the file.
+//! Keeps a cell of a CSV file as text when a spreadsheet opens the file.
 //!
-//! A spreadsheet converts what looks like a number, a date, a sum of money or a truth value, and runs what looks like a
-//! formula. CSV cannot say that a cell is text: quotation marks count for nothing, and `="…"` is itself a formula, which
-//! other programs would read as one. What is left is an apostrophe before the cell. It stays visible.
+//! A spreadsheet converts text that looks like a number, a date, a sum of money or a truth value, and runs text that looks
+//! like a formula. CSV cannot mark a cell as text: spreadsheets ignore quotation marks, and `="…"` is a formula for other
+//! programs too. So an apostrophe precedes the cell, and stays visible.
 //!
-//! `LibreOffice` converts by the locale in which the file is opened: its digits, separators, currency, names of months and
-//! days, and words for true and false; `.ci/spreadsheet` tries it. Excel does the same by the locale of Windows, and takes
-//! English names in any. It makes a date of `3-4`, `MAR1` or `1/2`, zeros of the digits after the fifteenth, a time of
-//! `5 p`, and an error of `#N/A`. Nobody knows the reader's locale, so that what any would convert counts.
+//! `LibreOffice` converts by the locale of the import: its digits, separators, currency, names of months and days, and words
+//! for true and false; `.ci/spreadsheet` tests it. Excel converts by the locale of Windows, and knows English names in every
+//! locale. It turns `3-4`, `MAR1` and `1/2` into dates, digits after the fifteenth into zeros, `5 p` into a time, and `#N/A`
+//! into an error. The reader's locale is unknown, so this module protects every cell that any locale would convert.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -17,33 +17,33 @@ use unicode_normalization::char::is_combining_mark;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 
 use crate::values::Country;
-use crate::values::characters::{halved, is_digit};
+use crate::values::characters::{is_digit, to_half_width};
 
-/// What a word says about the cell that it is in.
+/// The meaning of a word in a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Meaning {
-    /// Any number makes a date of it.
+    /// Forms a date with any number.
     Date,
-    /// Two numbers make a date or a number with it: `H 20.1.1` in Hungary, `1E5` anywhere.
+    /// Forms a date or a number with two numbers: `H 20.1.1` in Hungary, `1E5` everywhere.
     Day,
-    /// Before or after noon. It comes after a number.
+    /// Before or after noon. Follows a number.
     Half,
-    /// Any number makes a sum of it.
+    /// Forms a sum with any number.
     Money,
-    /// Means nothing by itself.
+    /// Has no meaning by itself.
     Joiner,
-    /// The whole cell.
+    /// Is a truth value if it is the whole cell.
     Truth,
 }
 
-/// By their comparable form.
+/// The words in their comparable form.
 static WORDS: LazyLock<HashMap<String, Meaning>> = LazyLock::new(|| {
     let mut words = HashMap::new();
     let mut meaning = Meaning::Joiner;
     let lines = include_str!("spreadsheet_words.txt").lines();
     for line in lines.filter(|line| !line.starts_with('#')) {
         match section(line) {
-            Some(begun) => meaning = begun,
+            Some(next) => meaning = next,
             None => words.extend(listed(line).map(|word| (comparable(word), meaning))),
         }
     }
@@ -65,9 +65,9 @@ fn listed(line: &str) -> impl Iterator<Item = &str> {
     line.split(',').map(str::trim).filter(|word| !word.is_empty())
 }
 
-/// Puts an apostrophe before the cell where a spreadsheet would take it for anything but text. Where commas are for
-/// decimals, it takes a semicolon for the end of a cell and a line break for that of a row, so that each piece counts. The
-/// first and the last piece then share a cell with the neighbours' text and are never numbers; they may be formulas.
+/// Puts an apostrophe before each piece of a cell that a spreadsheet would convert. In locales with a decimal comma, a
+/// semicolon ends a cell and a line break ends a row, so each piece counts. The first and the last piece share a cell with
+/// the neighbors' text: they may be formulas, but never numbers.
 pub(super) fn keep_text(cell: &str) -> String {
     let pieces: Vec<&str> = cell.split_inclusive([';', '\n']).collect();
     let last = pieces.len().saturating_sub(1);
@@ -84,24 +84,24 @@ pub(super) fn keep_text(cell: &str) -> String {
     kept
 }
 
-/// A hyphen alone is the usual sign for nothing, and no formula.
+/// Returns whether a spreadsheet runs the text as a formula. A hyphen alone is a common sign for "nothing", and no formula.
 fn is_formula(text: &str) -> bool {
     text.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']) && text.trim_end() != "-"
 }
 
-/// Whether a spreadsheet makes anything but text of it: an error, a truth value, or a number with words that belong to one.
+/// Returns whether a spreadsheet converts the text: to an error, a truth value, or a number, alone or with words.
 fn is_converted(text: &str) -> bool {
     let comparable = comparable(text.trim());
     comparable.starts_with('#')
         || WORDS.get(&comparable) == Some(&Meaning::Truth)
-        || Parts::of(&comparable).is_some_and(|parts| parts.make_a_value())
+        || Parts::of(&comparable).is_some_and(|parts| parts.form_a_value())
 }
 
-/// A text as spreadsheets compare words: half-width, in lower case, without accents, in which they differ, and without marks of
-/// direction. [`crate::values::folded`] would go too far: it takes the signs of a number for each other.
+/// Returns a text as spreadsheets compare words: half-width, in lower case, without accents and without direction marks.
+/// [`crate::values::folded`] would go too far, since it also unifies the signs of numbers.
 fn comparable(text: &str) -> String {
-    let halved: String = text.chars().map(halved).collect();
-    let lower = halved.to_lowercase();
+    let half_width: String = text.chars().map(to_half_width).collect();
+    let lower = half_width.to_lowercase();
     let bare = lower
         .nfd()
         .filter(|c| !matches!(c, '\u{300}'..='\u{36f}' | '\u{200e}' | '\u{200f}'));
@@ -113,18 +113,18 @@ fn comparable(text: &str) -> String {
     .collect()
 }
 
-/// What a comparable cell consists of.
+/// The parts of a comparable cell.
 #[derive(Default)]
 struct Parts {
     numbers: usize,
     has_words: bool,
-    /// One number is enough with such a word or sign.
+    /// Whether a word or sign forms a value with one number.
     has_strong_word: bool,
     has_day: bool,
 }
 
 impl Parts {
-    /// None if a part of it is nothing that a number, a date, a time or a sum has.
+    /// Splits a cell. Returns `None` if a part belongs to no number, date, time or sum.
     fn of(cell: &str) -> Option<Self> {
         let mut parts = Self::default();
         let mut rest = cell;
@@ -138,7 +138,7 @@ impl Parts {
                 parts.take(&rest[..length], before.chars().next_back())?;
                 length
             } else {
-                parts.has_strong_word |= is_currency(c) || (c == '/' && is_slashed(before));
+                parts.has_strong_word |= is_currency(c) || (c == '/' && is_currency_before_slash(before));
                 c.len_utf8()
             };
             if !(is_digit(c) || is_letter(c) || is_sign(c)) {
@@ -154,17 +154,17 @@ impl Parts {
         let meaning = *WORDS.get(&word)?;
         self.has_words = true;
         match meaning {
-            Meaning::Money | Meaning::Half if before == Some('.') && is_ending(&word) => return None,
+            Meaning::Money | Meaning::Half if before == Some('.') && is_domain_ending(&word) => return None,
             Meaning::Half if self.numbers == 0 => return None,
             Meaning::Date | Meaning::Money | Meaning::Half => self.has_strong_word = true,
-            Meaning::Day if self.numbers > 0 && is_half_alone(&word, before) => self.has_strong_word = true,
+            Meaning::Day if self.numbers > 0 && is_also_half(&word, before) => self.has_strong_word = true,
             Meaning::Day => self.has_day = true,
             Meaning::Joiner | Meaning::Truth => {}
         }
         Some(())
     }
 
-    fn make_a_value(&self) -> bool {
+    fn form_a_value(&self) -> bool {
         match self.numbers {
             0 => false,
             1 => !self.has_words || self.has_strong_word,
@@ -173,13 +173,14 @@ impl Parts {
     }
 }
 
-/// The code of a country after a full stop ends a domain name, such as `163.kr`; but `5.am` is a time.
-fn is_ending(word: &str) -> bool {
+/// Returns whether a word after a full stop is the ending of a domain name, such as `163.kr`. But `5.am` is a time.
+fn is_domain_ending(word: &str) -> bool {
     word != "am" && Country::parse(word).is_ok()
 }
 
-/// `5 a` is a time in Excel, and `5a` is none; `5 de.` is one in Hungary and `5 ma` in Friesland, and `5.de` is none.
-fn is_half_alone(word: &str, before: Option<char>) -> bool {
+/// Returns whether a [`Meaning::Day`] word also marks a half of the day: `5 a` is a time in Excel, and `5a` is not. `5 de.` is a
+/// time in Hungary and `5 ma` in Friesland, and `5.de` is not.
+fn is_also_half(word: &str, before: Option<char>) -> bool {
     match word {
         "a" => before.is_some_and(char::is_whitespace),
         "de" | "ma" | "mi" => before != Some('.'),
@@ -187,7 +188,8 @@ fn is_half_alone(word: &str, before: Option<char>) -> bool {
     }
 }
 
-/// `a.m.`, `p. m.` and `พ.ย.` are one word: a full stop after a single letter belongs to it where another letter follows.
+/// Returns the length of the first word. `a.m.`, `p. m.` and `พ.ย.` are one word: a full stop after a single letter belongs
+/// to the word if another letter follows.
 fn word_length(rest: &str) -> usize {
     let mut length = 0;
     loop {
@@ -203,8 +205,8 @@ fn word_length(rest: &str) -> usize {
     }
 }
 
-/// `S/` and `B/.` are the currencies of Peru and Panama.
-fn is_slashed(before: &str) -> bool {
+/// Returns whether a slash belongs to a currency: `S/` is Peru's, and `B/.` Panama's.
+fn is_currency_before_slash(before: &str) -> bool {
     matches!(before.rsplit(|c| !is_letter(c)).next(), Some("s" | "b"))
 }
 
@@ -216,7 +218,7 @@ fn is_currency(c: char) -> bool {
     c.general_category() == GeneralCategory::CurrencySymbol
 }
 
-/// Of ASCII those that numbers have; of the rest whatever some script writes between its digits.
+/// Returns whether a sign may be between digits: in ASCII, the signs of numbers; otherwise, the signs of any script.
 fn is_sign(c: char) -> bool {
     use GeneralCategory::{DashPunctuation, FinalPunctuation, MathSymbol, OtherPunctuation};
     if c.is_ascii() {
@@ -256,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn every_section_of_words_is_known_and_has_some() {
+    fn every_section_of_words_is_known_and_not_empty() {
         use Meaning::{Date, Day, Half, Joiner, Money, Truth};
         for meaning in [Date, Day, Half, Money, Joiner, Truth] {
             assert!(WORDS.values().any(|of| *of == meaning), "{meaning:?}");

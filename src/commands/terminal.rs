@@ -1,5 +1,5 @@
-//! What standard output leads to: a terminal, where a person reads lines that fit, or another program, which gets
-//! everything. Widths are columns of a terminal: an ideograph has two, a combining mark none.
+//! Standard output: a terminal, where lines fit its width, or another program, which gets whole lines. Widths are columns
+//! of a terminal: an ideograph has two, a combining mark none.
 
 use std::io::{self, IsTerminal as _, StdoutLock, Write};
 use std::pin::pin;
@@ -13,26 +13,26 @@ use unicode_width::UnicodeWidthStr as _;
 
 use crate::without_controls;
 
-/// Where a terminal does not tell.
-const USUAL_WIDTH: usize = 80;
+/// The width of a terminal that does not report one.
+const DEFAULT_WIDTH: usize = 80;
 
-/// Work that is done sooner shows no progress.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long work takes before it shows a spinner.
+const SPINNER_DELAY: Duration = Duration::from_secs(1);
 
-/// Standard output, as far as it matters to what is written.
+/// The properties of standard output that affect the text.
 #[derive(Clone, Copy, Debug)]
 pub struct Terminal {
-    /// Columns; none where it is no terminal.
+    /// The number of columns; `None` without a terminal.
     pub width: Option<usize>,
-    has_colours: bool,
+    has_colors: bool,
 }
 
-/// Standard output, whose errors say where they happened.
+/// Standard output, with errors that name it.
 #[derive(Debug)]
 pub struct Output(StdoutLock<'static>);
 
 impl Output {
-    /// That of this process.
+    /// Locks the standard output of this process.
     #[must_use]
     pub fn lock() -> Self {
         Self(io::stdout().lock())
@@ -49,38 +49,38 @@ impl Write for Output {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "as map_err hands it over")]
+#[expect(clippy::needless_pass_by_value, reason = "the signature of map_err")]
 fn unwritable(error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("Standard output cannot be written: {error}"))
 }
 
-/// What a word is about.
+/// The meaning of a word, shown as a color.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
-    /// As it should be.
+    /// In order.
     Good,
-    /// Worth a look.
+    /// A warning.
     Doubtful,
-    /// To be repaired.
+    /// A failure.
     Bad,
-    /// Above others.
+    /// A heading.
     Heading,
 }
 
 impl Terminal {
-    /// Of this process.
+    /// Returns the properties of this process's standard output.
     #[must_use]
     pub fn of_stdout() -> Self {
         let stdout = io::stdout();
         let size = terminal_size::terminal_size_of(&stdout).map(|(width, _)| usize::from(width.0));
-        let width = size.filter(|width| *width > 0).unwrap_or(USUAL_WIDTH);
+        let width = size.filter(|width| *width > 0).unwrap_or(DEFAULT_WIDTH);
         Self {
             width: stdout.is_terminal().then_some(width),
-            has_colours: AutoStream::choice(&stdout) != ColorChoice::Never,
+            has_colors: AutoStream::choice(&stdout) != ColorChoice::Never,
         }
     }
 
-    /// The text in the colour of its tone, where colours are wanted.
+    /// Colors the text by its tone, if colors are enabled.
     #[must_use]
     pub fn toned(&self, tone: Tone, text: &str) -> String {
         let style = match tone {
@@ -89,14 +89,14 @@ impl Terminal {
             Tone::Bad => AnsiColor::Red.on_default().bold(),
             Tone::Heading => Style::new().bold(),
         };
-        if self.has_colours {
+        if self.has_colors {
             format!("{style}{text}{style:#}")
         } else {
             text.to_owned()
         }
     }
 
-    /// The lines of a text behind this margin: on a terminal broken where words end, else as they are.
+    /// Returns the lines of a text after a margin: wrapped at words on a terminal, otherwise whole.
     #[must_use]
     pub fn lines(&self, text: &str, margin: &str) -> Vec<String> {
         let text = &without_controls(text);
@@ -110,80 +110,79 @@ impl Terminal {
     }
 }
 
-/// A number of something.
+/// Returns a number with its noun, in the plural if needed.
 #[must_use]
-pub fn counted(count: u64, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+pub fn counted(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-/// Exactly this number of columns: cut with an ellipsis, or filled up.
+/// Returns a text of exactly this number of columns: truncated with an ellipsis, or padded.
 #[must_use]
 pub fn fit(text: &str, columns: usize) -> String {
     let text = &without_controls(text);
     let mut fitted = if text.width() <= columns {
         text.clone()
     } else {
-        cut(text, columns)
+        truncate(text, columns)
     };
     let missing = columns - fitted.width();
     if text.chars().any(is_right_to_left) {
-        // The rest of its line stays in its place (Unicode Standard Annex 9).
+        // Keeps the rest of the line in its place (Unicode Standard Annex 9).
         fitted.push('\u{200e}');
     }
     fitted.extend(std::iter::repeat_n(' ', missing));
     fitted
 }
 
-fn cut(text: &str, columns: usize) -> String {
-    let mut cut = String::new();
+fn truncate(text: &str, columns: usize) -> String {
+    let mut kept = String::new();
     for cluster in text.graphemes(true) {
-        if cut.width() + cluster.width() + 1 > columns {
+        if kept.width() + cluster.width() + 1 > columns {
             break;
         }
-        cut.push_str(cluster);
+        kept.push_str(cluster);
     }
-    cut + if columns > 0 { "…" } else { "" }
+    kept + if columns > 0 { "…" } else { "" }
 }
 
-/// The blocks that Unicode keeps for scripts written so.
+/// Returns whether the character is in a Unicode block for right-to-left scripts.
 fn is_right_to_left(c: char) -> bool {
     matches!(c, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}' | '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}')
 }
 
-/// Shows on standard error how far something is, if that is a terminal and standard output is none: on one, they
-/// would write over each other.
+/// Shows progress on standard error, unless standard output is a terminal: both would write over each other.
 #[must_use]
-pub fn progress(of: u64, what: &'static str) -> ProgressBar {
+pub fn progress(total: u64, what: &'static str) -> ProgressBar {
     if io::stdout().is_terminal() {
         return ProgressBar::hidden();
     }
-    bar(of, what)
+    bar(total, what)
 }
 
-/// As [`progress`], for a command that writes nothing meanwhile.
+/// Shows progress on standard error, for a command that prints nothing meanwhile.
 #[must_use]
-pub fn bar(of: u64, what: &'static str) -> ProgressBar {
+pub fn bar(total: u64, what: &'static str) -> ProgressBar {
     let template = "{bar:30} {human_pos} of {human_len} {msg}, {eta} left";
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::with_draw_target(Some(of), ProgressDrawTarget::stderr())
+    ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr())
         .with_style(style)
         .with_message(what)
 }
 
-/// Shows on a terminal that something is going on, and for how long, once it takes more than a moment.
-pub async fn waited_for<T>(what: &'static str, doing: impl Future<Output = T>) -> T {
-    let mut doing = pin!(doing);
-    if let Ok(done) = tokio::time::timeout(PATIENCE, doing.as_mut()).await {
-        return done;
+/// Waits for a task, and shows a spinner with the elapsed time on a terminal if the task takes long.
+pub async fn with_spinner<T>(what: &'static str, task: impl Future<Output = T>) -> T {
+    let mut task = pin!(task);
+    if let Ok(result) = tokio::time::timeout(SPINNER_DELAY, task.as_mut()).await {
+        return result;
     }
     let spinner = ProgressBar::new_spinner().with_message(what);
     if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
         spinner.set_style(style);
     }
     spinner.enable_steady_tick(Duration::from_millis(200));
-    let done = doing.await;
+    let result = task.await;
     spinner.finish_and_clear();
-    done
+    result
 }
 
 #[cfg(test)]
@@ -191,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cell_has_its_columns_in_any_script() {
+    fn a_cell_has_its_width_in_any_script() {
         for text in [
             "",
             "Afya",
@@ -211,11 +210,11 @@ mod tests {
     }
 
     #[test]
-    fn lines_break_on_a_terminal_alone() {
+    fn only_a_terminal_gets_wrapped_lines() {
         let text = "one two three four five six seven";
         let terminal = |width| Terminal {
             width,
-            has_colours: false,
+            has_colors: false,
         };
         assert_eq!(terminal(None).lines(text, "  "), [format!("  {text}")]);
         assert_eq!(

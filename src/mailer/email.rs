@@ -1,23 +1,23 @@
-//! An email before it becomes a message.
+//! Emails, before they become messages.
 
 use time::OffsetDateTime;
 
 use crate::values::EmailAddress;
 
-/// What an email is for. Decides what a refusal means, and where the email counts.
+/// The purpose of an email. Decides what a refusal means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// Brings an application to staff.
     Application,
-    /// Tells an applicant that the application has arrived.
+    /// Tells an applicant that the application arrived.
     Arrival,
-    /// Tells staff once a day what came and went.
+    /// Reports to staff once a day.
     DailyReport,
-    /// Tells staff that an email did not reach its reader.
+    /// Tells staff that an email did not reach its recipient.
     Undelivered,
-    /// Brings many applications to staff at once.
+    /// Brings many applications to staff in one email.
     Digest,
-    /// Shows an operator that the relay takes mail.
+    /// Shows an operator that the relay takes email.
     Test,
 }
 
@@ -31,7 +31,7 @@ impl Purpose {
         Self::Test,
     ];
 
-    /// Its name in the database.
+    /// Returns the name in the database.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -44,31 +44,31 @@ impl Purpose {
         }
     }
 
-    /// The purpose of this name.
+    /// Parses such a name.
     #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
+    pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|purpose| purpose.name() == name)
     }
 
-    /// Whether it goes to staff. A refusal there is our own mistake: the email is tried until somebody repairs it.
+    /// Returns whether the email goes to staff. It is tried without end, because a refusal there is our mistake.
     #[must_use]
     pub fn is_to_staff(self) -> bool {
         !matches!(self, Self::Arrival | Self::Test)
     }
 }
 
-/// An email to be sent.
+/// An email to send.
 #[derive(Clone, Debug)]
 pub struct Email {
-    /// `<…@…>`, the same on every try.
+    /// The Message-ID, `<…@…>`, the same on every try.
     pub message_id: String,
-    /// The Message-ID of the email in whose thread this one belongs.
+    /// The Message-ID of the email that this one follows in a thread.
     pub in_reply_to: Option<String>,
-    /// The application it is about, for the `X-NPOC-Reference` header.
+    /// The reference of the application, for the header `X-NPOC-Reference`.
     pub reference: Option<String>,
-    /// To whom.
+    /// The recipient.
     pub recipient: EmailAddress,
-    /// Where a reply goes, if not to the sender. Left out of the message where only SMTPUTF8 could carry it.
+    /// The address for replies, if it is not the sender's. The message omits an address that needs SMTPUTF8.
     pub reply_to: Option<EmailAddress>,
     /// The subject, without line breaks.
     pub subject: String,
@@ -76,24 +76,21 @@ pub struct Email {
     pub text: String,
     /// The HTML part.
     pub html: String,
-    /// What it is for.
+    /// The purpose.
     pub purpose: Purpose,
-    /// Whether it is not sent unless somebody asks for it.
-    pub is_held: bool,
 }
 
-/// What makes every try of an email the same octets.
+/// The parts of a message that are drawn once, so that every try has the same octets.
 #[derive(Clone, Debug)]
-pub struct Stamp {
-    /// The date of the message: when it was queued.
+pub struct MessageSeed {
+    /// The date of the message: the time when it was queued.
     pub date: OffsetDateTime,
-    /// 16 random letters and digits that nobody else knows: the part of the envelope sender by which a bounce is
-    /// known, and the boundary of the parts.
+    /// 16 secret random letters and digits, part of the MIME boundary and of the envelope sender, which identifies a bounce.
     pub token: String,
 }
 
-impl Stamp {
-    /// For an email outside the queue.
+impl MessageSeed {
+    /// Draws a seed for an email outside the queue.
     #[must_use]
     pub fn now() -> Self {
         let token = uuid::Uuid::new_v4().simple().to_string();

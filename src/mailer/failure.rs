@@ -1,44 +1,59 @@
-//! A try that failed, and whom the failure speaks of: this recipient, us, or the relay as a whole. Only what speaks of
-//! the recipient may end the trying.
+//! Failures to send, and whose failure each is: the recipient's, ours or the relay's. Only a failure of the recipient can
+//! end the tries.
 
 use super::smtp::{Cause, Enhanced, Reply, SmtpError, Stage};
 use crate::{error_chain, single_line};
 
-/// Whom a failure speaks of.
+/// Whose failure it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blame {
-    /// The relay serves nobody at present: no mail is charged with a try, and all wait together.
+    /// The relay serves no email now. No try is charged, and every email waits.
     Relay,
-    /// The relay does not take this mail from us: our login, sender, policy, quota. Somebody has to repair it; until
-    /// then the mail waits and is not charged.
+    /// The relay refuses this email from us, for example because of the login, the sender or a quota. An operator has to
+    /// repair it. Until then the email waits, and no try is charged.
     Us,
-    /// The conversation broke within this mail. Whether the mail or the relay was the reason shows later.
+    /// The conversation broke during this email. Later emails show whether the email or the relay was the cause.
     Unclear,
-    /// The relay takes long over this recipient. The mail waits and is not charged, so that others can go.
+    /// The relay is slow for this recipient. The email waits so that others can go, and no try is charged.
     Slow,
-    /// The recipient's mail system does not take this mail now: a try is charged.
+    /// The recipient's server refuses this email for now. A try is charged.
     RecipientForNow,
-    /// The recipient's mail system does not take this mail at all.
+    /// The recipient's server refuses this email for good.
     Recipient,
 }
 
-/// A try that failed.
+impl Blame {
+    /// Returns the name in the database.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Relay => "relay",
+            Self::Us => "us",
+            Self::Unclear => "unclear",
+            Self::Slow => "slow",
+            Self::RecipientForNow => "recipient-for-now",
+            Self::Recipient => "recipient",
+        }
+    }
+}
+
+/// A failure to send an email.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// Whom it speaks of.
+pub struct SendFailure {
+    /// Whose failure it is.
     pub blame: Blame,
-    /// Where in the conversation it happened, if there was one.
+    /// The stage of the conversation, if there was one.
     pub stage: Option<Stage>,
-    /// The SMTP reply code, if there was one. Fit for a log, unlike the reason.
+    /// The SMTP reply code, if there was one. Safe to log, unlike the reason.
     pub code: Option<u16>,
     /// The enhanced code (RFC 3463), if there was one.
     pub enhanced: Option<Enhanced>,
-    /// What happened, as one line for the operator. May quote the relay, so it is kept out of the log.
+    /// The reason, as one line for the operator. May quote the relay, so it is not logged.
     pub reason: String,
 }
 
-/// Words by which servers say, without an enhanced code, that the mailbox is the reason.
-const SPEAKS_OF_MAILBOX: [&str; 25] = [
+/// Words of replies without an enhanced code that blame the mailbox.
+const MAILBOX_WORDS: [&str; 25] = [
     "no such",
     "user unknown",
     "unknown user",
@@ -66,11 +81,11 @@ const SPEAKS_OF_MAILBOX: [&str; 25] = [
     "has moved",
 ];
 
-/// Words by which they say the same of us.
-const SPEAKS_OF_US: [&str; 4] = ["sender", "from address", "client", "helo"];
+/// Words of replies that blame us.
+const OUR_WORDS: [&str; 4] = ["sender", "from address", "client", "helo"];
 
-impl Failure {
-    /// A failure outside any conversation.
+impl SendFailure {
+    /// Returns a failure outside a conversation.
     #[must_use]
     pub fn new(blame: Blame, reason: &str) -> Self {
         Self {
@@ -82,8 +97,8 @@ impl Failure {
         }
     }
 
-    /// A failure of a conversation. A mail that `needs_utf8` asks the relay for more than others do, so what is refused
-    /// at its sender need not hold for the others.
+    /// Returns the failure for an SMTP error. An email that `needs_utf8` asks more of the relay, so a refusal of its sender
+    /// says nothing about other emails.
     #[must_use]
     pub fn of_smtp(error: &SmtpError, needs_utf8: bool) -> Self {
         let is_of_this_mail = needs_utf8 && error.stage == Stage::Sender;
@@ -100,21 +115,21 @@ impl Failure {
         }
     }
 
-    /// Whether the relay asks for fewer connections: it answered 421 before it heard of a
-    /// recipient, or ended this one before any mail.
+    /// Returns whether the relay asks for fewer connections: it answered 421 before RCPT TO, or ended the connection before
+    /// any email.
     #[must_use]
     pub fn asks_for_fewer_connections(&self) -> bool {
         let is_within = |last: Stage| self.stage.is_some_and(|stage| stage <= last);
         self.blame == Blame::Relay && (is_within(Stage::Hello) || self.code == Some(421) && is_within(Stage::Sender))
     }
 
-    /// Whether one recipient may have brought the relay to this: it ended the conversation after it heard of them.
+    /// Returns whether the recipient may be the cause, because the conversation ended after RCPT TO.
     #[must_use]
     pub fn may_be_of_recipient(&self) -> bool {
         self.stage.is_some_and(|stage| stage >= Stage::Recipient)
     }
 
-    /// The reason without a word that may quote a recipient, for what is shown of the relay.
+    /// Returns the reason without words that may quote a recipient.
     #[must_use]
     pub fn reason_without_recipient(&self) -> String {
         match (self.stage, self.code) {
@@ -141,20 +156,20 @@ fn blame(error: &SmtpError) -> Blame {
     }
 }
 
-/// From the recipient on a refusal may speak of anybody. The enhanced code says of whom (RFC 3463); without one, the
-/// reply code has its meaning at RCPT alone, and with words that say the same. What is not known speaks of us: such a mail waits.
+/// Returns whose failure a refusal is at RCPT TO or later. The enhanced code decides (RFC 3463). Without one, the reply
+/// code counts only at RCPT TO and with fitting words. An unknown refusal counts as ours, so the email waits.
 fn of_refusal(reply: &Reply, stage: Stage) -> Blame {
     let is_of_recipient = match &reply.enhanced {
         Some(enhanced) if reply.code.is_permanent() => matches!(
             (enhanced.subject, enhanced.detail),
-            // 6.7: this address is outside ASCII, and the way to it is not (RFC 6531, 3.5).
+            // 6.7: the address is not ASCII, and a server on the way cannot carry it (RFC 6531, 3.5).
             (1, 1..=6 | 10) | (2, 1 | 2) | (4, 1) | (6, 7)
         ),
-        // For now: the address, its mailbox, the way to it, the content.
+        // A refusal for now may blame the address, the mailbox, the network or the content.
         Some(enhanced) => {
             matches!(enhanced.subject, 1 | 2 | 4 | 6) && !matches!((enhanced.subject, enhanced.detail), (1, 7 | 8))
         }
-        None => stage == Stage::Recipient && speaks_of_mailbox(reply),
+        None => stage == Stage::Recipient && blames_mailbox(reply),
     };
     match (is_of_recipient, reply.code.is_permanent()) {
         (false, _) => Blame::Us,
@@ -163,9 +178,9 @@ fn of_refusal(reply: &Reply, stage: Stage) -> Blame {
     }
 }
 
-/// A code has its meaning only with words that say the same: 550 is also the answer to a client that is blocked.
-fn speaks_of_mailbox(reply: &Reply) -> bool {
+/// Returns whether code and words both blame the mailbox. The code is not enough: 550 also answers a blocked client.
+fn blames_mailbox(reply: &Reply) -> bool {
     let text = reply.text.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|words| text.contains(words));
-    matches!(reply.code.value(), 450 | 550..=553) && says(&SPEAKS_OF_MAILBOX) && !says(&SPEAKS_OF_US)
+    matches!(reply.code.value(), 450 | 550..=553) && says(&MAILBOX_WORDS) && !says(&OUR_WORDS)
 }

@@ -1,4 +1,4 @@
-//! An email → a message (RFC 5322) → SMTP, or a folder. Knows no database.
+//! Makes a message (RFC 5322) of an email, and sends it over SMTP or saves it in a folder. Knows no database.
 
 mod bounce;
 mod email;
@@ -15,37 +15,37 @@ use lettre::message::{Mailbox, MessageBuilder, MultiPart, MultiPartKind, SingleP
 use lettre::{Address, AsyncTransport as _, Message};
 
 pub use bounce::{BounceAddress, BounceClass, BounceDetails, BounceReport, BounceVerdict, read_bounce};
-pub use email::{Email, Purpose, Stamp};
-pub use failure::{Blame, Failure};
+pub use email::{Email, MessageSeed, Purpose};
+pub use failure::{Blame, SendFailure};
 pub use smtp::{Cause, Conversation, Enhanced, Relay, SmtpError, SmtpLimits, Stage};
 
-/// Who sends.
+/// The sender of every email.
 #[derive(Clone, Debug)]
 pub struct Sender {
-    /// The sender that readers see.
+    /// The address in the From header.
     pub from: Mailbox,
-    /// The envelope sender, to which other servers return mail; [`Self::from`] where there is none.
+    /// The envelope sender, to which other servers send bounces. The default is [`Self::from`].
     pub bounces: Option<BounceAddress>,
 }
 
-/// Sends emails from one address by one way.
+/// Sends emails from one sender over one transport.
 #[derive(Clone, Debug)]
 pub struct Mailer {
     sender: Sender,
     transport: Transport,
 }
 
-/// The way that mail takes.
+/// How emails are sent.
 #[derive(Clone, Debug)]
 pub enum Transport {
-    /// A relay.
+    /// A relay, over SMTP.
     Smtp(Box<Relay>),
-    /// A folder of `.eml` files, for a site at home.
+    /// A folder of `.eml` files, for a site in development.
     Folder(PathBuf),
 }
 
 impl Sender {
-    /// The envelope sender of the email with this token.
+    /// Returns the envelope sender of the email with this token.
     #[must_use]
     pub fn envelope(&self, token: &str) -> Address {
         let own = self.bounces.as_ref().and_then(|address| address.with(token));
@@ -54,17 +54,17 @@ impl Sender {
 }
 
 impl Mailer {
-    /// A mailer that sends everything from one sender.
+    /// Returns a mailer.
     #[must_use]
     pub fn new(sender: Sender, transport: Transport) -> Self {
         Self { sender, transport }
     }
 
-    /// The same, with at most so much time for the recipient's part of a conversation.
+    /// Returns the same mailer with another time limit for the recipient.
     #[must_use]
     pub fn with_recipient_limit(&self, recipient: Duration) -> Self {
         let transport = match &self.transport {
-            Transport::Smtp(relay) => Transport::Smtp(Box::new(relay.within(SmtpLimits {
+            Transport::Smtp(relay) => Transport::Smtp(Box::new(relay.with_limits(SmtpLimits {
                 recipient,
                 ..relay.limits()
             }))),
@@ -76,76 +76,76 @@ impl Mailer {
         }
     }
 
-    /// Sends one email. The stamp makes every try the same octets.
+    /// Sends one email. The same seed gives the same octets on every try.
     ///
     /// # Errors
-    /// A [`Failure`], which says whether trying again can help.
-    pub async fn send(&self, email: &Email, stamp: &Stamp) -> Result<(), Failure> {
-        let message = self.message(email, stamp)?;
+    /// Returns a [`SendFailure`], which says whether trying again can help.
+    pub async fn send(&self, email: &Email, seed: &MessageSeed) -> Result<(), SendFailure> {
+        let message = self.message(email, seed)?;
         match &self.transport {
             Transport::Smtp(relay) => {
                 let needs_utf8 = email.recipient.needs_smtputf8();
                 let sent = relay.send(message).await;
-                sent.map_err(|error| Failure::of_smtp(&error, needs_utf8))
+                sent.map_err(|error| SendFailure::of_smtp(&error, needs_utf8))
             }
             Transport::Folder(folder) => save(folder, email, &message).await,
         }
     }
 
-    /// Ends connections that wait for a next email.
-    pub fn rest(&self) {
+    /// Closes connections that wait for a next email.
+    pub fn close_idle_connections(&self) {
         if let Transport::Smtp(relay) = &self.transport {
             relay.close_idle();
         }
     }
 
-    /// Removes what a killed process left unfinished in the folder.
-    pub fn tidy(&self) {
+    /// Removes the unfinished files of a killed process from the folder.
+    pub fn remove_unfinished_files(&self) {
         if let Transport::Folder(folder) = &self.transport
             && folder.is_dir()
-            && let Err(error) = folder::sweep(folder)
+            && let Err(error) = folder::remove_unfinished(folder)
         {
-            tracing::warn!(%error, "unfinished files stay in the mail folder");
+            tracing::warn!(%error, "unfinished files cannot be removed from the mail folder");
         }
     }
 
-    /// The email as its reader's program gets it. Nothing in it depends on the relay, and only a recipient outside ASCII
-    /// puts anything outside ASCII into its headers: whichever server is behind the relay can take all others.
+    /// Returns the message for an email. It does not depend on the relay. Its headers are ASCII unless the recipient's
+    /// address is not, so any server can take it.
     ///
     /// # Errors
-    /// A [`Failure`], if the email cannot be a message.
-    pub fn message(&self, email: &Email, stamp: &Stamp) -> Result<Message, Failure> {
-        self.compose(email, stamp)
-            .map_err(|error| Failure::new(Blame::Us, &error.to_string()))
+    /// Returns a [`SendFailure`] if the email cannot be a message.
+    pub fn message(&self, email: &Email, seed: &MessageSeed) -> Result<Message, SendFailure> {
+        self.compose(email, seed)
+            .map_err(|error| SendFailure::new(Blame::Us, &error.to_string()))
     }
 
-    fn compose(&self, email: &Email, stamp: &Stamp) -> Result<Message, lettre::error::Error> {
+    fn compose(&self, email: &Email, seed: &MessageSeed) -> Result<Message, lettre::error::Error> {
         let recipient = email.recipient.to_wire();
-        let sender = self.sender.envelope(&stamp.token);
+        let sender = self.sender.envelope(&seed.token);
         let builder = Message::builder()
             .envelope(Envelope::new(Some(sender), vec![recipient.clone()])?)
             .from(self.sender.from.clone())
             .to(Mailbox::new(None, recipient))
             .subject(email.subject.as_str())
-            .date(stamp.date.into())
+            .date(seed.date.into())
             .message_id(Some(email.message_id.clone()))
             .raw_header(header("Auto-Submitted", "auto-generated"))
             .raw_header(header("X-Auto-Response-Suppress", "All"));
         with_optional_headers(builder, email).multipart(
             MultiPart::builder()
                 .kind(MultiPartKind::Alternative)
-                .boundary(format!("npoc-{}", stamp.token))
+                .boundary(format!("npoc-{}", seed.token))
                 .singlepart(plain(&email.text))
                 .singlepart(html(&email.html)),
         )
     }
 }
 
-async fn save(folder: &Path, email: &Email, message: &Message) -> Result<(), Failure> {
+async fn save(folder: &Path, email: &Email, message: &Message) -> Result<(), SendFailure> {
     let (folder, message_id, octets) = (folder.to_owned(), email.message_id.clone(), message.formatted());
     let saving = tokio::task::spawn_blocking(move || folder::save(&folder, &message_id, &octets));
-    // The folder is as the relay: what it cannot keep now costs no email a try.
-    let failed = |reason: &str| Failure::new(Blame::Relay, &format!("the mail folder: {reason}"));
+    // A full or read-only folder costs no email a try, as with a relay.
+    let failed = |reason: &str| SendFailure::new(Blame::Relay, &format!("the mail folder: {reason}"));
     match saving.await {
         Ok(saved) => saved.map_err(|error| failed(&error.to_string())),
         Err(panic) => Err(failed(&panic.to_string())),

@@ -2,9 +2,6 @@
 //! way, so that the form, the check page, the emails and the terminal show the same thing.
 
 use super::question::{Field, QUESTIONS};
-use super::unlinked::{mail_address, unlinked};
-use super::wording;
-use crate::values::{DomainName, EmailAddress, text};
 
 /// Answers by question, each a list, since some questions take several.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,61 +47,5 @@ impl Answers {
     #[must_use]
     pub fn is_yes(&self, field: Field) -> bool {
         self.one(field) == Some("yes")
-    }
-
-    /// Each question with its answer in the words of the form, in form order.
-    pub fn for_people(&self) -> impl Iterator<Item = ForPeople> {
-        QUESTIONS.iter().map(|question| ForPeople {
-            field: question.field,
-            label: wording::label(question.field),
-            lines: self.in_words(question.field),
-        })
-    }
-
-    /// A box that was left unticked is an answer too.
-    fn in_words(&self, field: Field) -> Vec<String> {
-        if let Some(unticked) = wording::unticked(field).filter(|_| self.all(field).is_empty()) {
-            return vec![unticked.to_owned()];
-        }
-        let words = self.all(field).iter().map(|given| wording::answer(field, given));
-        words
-            .flat_map(|answer| answer.lines().map(str::to_owned).collect::<Vec<_>>())
-            .collect()
-    }
-}
-
-/// A question and its answer as a person reads them.
-pub struct ForPeople {
-    /// Which question.
-    pub field: Field,
-    /// Its label.
-    pub label: &'static str,
-    /// The answer by lines; none where it was not provided.
-    pub lines: Vec<String>,
-}
-
-impl ForPeople {
-    /// The same without anything of which a mail program makes a link, but for this domain.
-    #[must_use]
-    pub fn unlinked(mut self, own: &DomainName) -> Self {
-        for line in &mut self.lines {
-            *line = unlinked(line, Some(own));
-        }
-        self
-    }
-
-    /// The same with mail addresses that staff can use, unless a program could take one for a page.
-    #[must_use]
-    pub fn with_usable_addresses(mut self) -> Self {
-        for line in &mut self.lines {
-            *line = EmailAddress::parse(line).map_or_else(|_| unlinked(line, None), |address| mail_address(&address));
-        }
-        self
-    }
-
-    /// Whether it is a phone number without words.
-    #[must_use]
-    pub fn is_number(&self) -> bool {
-        self.field == Field::RepresentativePhone && self.lines.iter().all(|line| text::is_number(line))
     }
 }

@@ -35,20 +35,6 @@ pub enum Hold {
     Network,
 }
 
-impl Hold {
-    /// Returns a clause for staff and operators, without a full stop. It names nobody.
-    #[must_use]
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::Complaint => "the reader of this address reported an earlier mail as spam",
-            Self::Mailbox => "this mailbox was mailed as often as it may be within a day",
-            Self::Domain => "this mail domain was mailed as often as it may be within a day",
-            Self::All => "applicants were mailed as often as all together may be within a day",
-            Self::Network => "the sender's network sent more applications than are confirmed within a day",
-        }
-    }
-}
-
 /// What the database has counted for one application, before any that came with it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counts {

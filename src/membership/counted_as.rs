@@ -3,7 +3,7 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::slip::WELL_KNOWN;
+use crate::values::shared_domains::MAIL_PROVIDERS;
 use crate::values::{DomainName, EmailAddress};
 
 /// Domains at which a large provider has the same mailboxes.
@@ -62,7 +62,7 @@ impl CountedAs {
 /// Whether very many people have their mail there. A provider of many countries has a name under each.
 fn is_large_provider(domain: &str) -> bool {
     let name = domain.split('.').next().unwrap_or_default();
-    WELL_KNOWN.contains(&domain) || IN_MANY_COUNTRIES.contains(&name)
+    MAIL_PROVIDERS.contains(&domain) || IN_MANY_COUNTRIES.contains(&name)
 }
 
 /// The labels below the registered domain, if there are any, and that domain, as the DNS has them.
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn every_provider_that_everybody_knows_is_large() {
-        for domain in WELL_KNOWN {
+        for domain in MAIL_PROVIDERS {
             assert!(counted_as(&format!("ann@{domain}")).is_large_provider, "{domain}");
         }
     }

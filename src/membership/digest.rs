@@ -1,78 +1,82 @@
-//! Where many applications come within an hour, staff get one mail with them and not one for each. Their mails are written
-//! when they are stored, like any other, and held until a digest takes them in: each is in exactly one.
+//! The digest: one email to staff instead of one for each application, if many applications arrive within an hour. The
+//! single emails are written when the applications are stored, and held until a digest contains them. Each application is
+//! in exactly one digest.
 
 use askama::Template;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::emails::{BY_REPLY, MailIdentity, shortened};
+use super::ceiling::SINGLE_MAILS;
+use super::emails::{MailIdentity, shortened};
 use super::unlinked::unlinked;
+use super::words::without_reply_line;
 use crate::database::Pool;
 use crate::mailer::{Email, Purpose};
 use crate::outbox::{self, Outbox};
 use crate::values::Country;
 
-/// Applications that one digest names. Those beyond are in another, made at once.
+/// At most this number of applications is in one digest. The rest is in another, queued at the same time.
 const NAMED: i64 = 2000;
 
-/// Applications whose whole mail is in the digest; the others are there by reference.
+/// At most this number of applications is in a digest in full. The rest is listed by reference.
 const WHOLE: i64 = 100;
 
-/// Octets of these mails together, so that relays take the digest.
+/// At most this number of octets of full applications is in a digest, so that relays accept it.
 const WHOLE_OCTETS: i64 = 500_000;
 
 /// An application in a digest.
-struct Member {
+struct Listed {
     reference: String,
     country: Option<String>,
     name: Option<String>,
-    /// The text of its mail, where it is in the digest.
+    /// The text of its own email, if the digest contains it in full.
     text: Option<String>,
 }
 
 struct Digest {
-    members: Vec<Member>,
+    applications: Vec<Listed>,
 }
 
 #[derive(Template)]
 #[template(path = "emails/digest.txt")]
-struct DigestText<'a>(&'a Digest);
+struct DigestText<'a> {
+    digest: &'a Digest,
+}
 
 #[derive(Template)]
 #[template(path = "emails/digest.html")]
-struct DigestHtml<'a>(&'a Digest);
+struct DigestHtml<'a> {
+    digest: &'a Digest,
+}
 
-/// Queues a digest of the applications whose mails are held for one, unless the last is less than an hour old. In one
-/// transaction, and one instance at a time: what fails leaves all of them for the next look. Returns how many
-/// applications.
+/// Queues digests of the applications whose emails are held for one, unless the last digest is less than an hour old.
+/// Returns the number of applications. One transaction stores everything, and one instance works at a time, so an error
+/// leaves all applications for the next run.
 ///
 /// # Errors
-/// The database's, or an email that cannot be rendered.
-pub async fn owe_digests(pool: &Pool, outbox: &Outbox, head: &MailIdentity) -> anyhow::Result<usize> {
+/// Returns an error if the database is unavailable or an email cannot be rendered.
+pub async fn queue_digests(pool: &Pool, outbox: &Outbox, identity: &MailIdentity) -> anyhow::Result<usize> {
     if !is_due(pool).await? {
         return Ok(0);
     }
     let mut transaction = pool.transaction().await?;
     lock(&mut transaction).await?;
     let mut taken = 0;
-    // Another instance may have been faster.
+    // Another instance may have queued it meanwhile.
     if is_due_in(&mut transaction).await? {
-        while let more @ 1.. = owe_one(&mut transaction, head).await? {
+        while let more @ 1.. = queue_one(&mut transaction, identity).await? {
             taken += more;
         }
     }
     transaction.end().await?;
     if taken > 0 {
         outbox.wake();
-        tracing::info!(
-            applications = taken,
-            "many applications came; staff get them in a digest"
-        );
+        tracing::info!(applications = taken, "digest queued");
     }
     Ok(taken)
 }
 
-/// Without a transaction, since an idle site asks for little.
+/// Asks without a transaction, which costs an idle site less.
 async fn is_due(pool: &Pool) -> sqlx::Result<bool> {
     let mut session = pool.session().await?;
     let is_due = is_due_in(&mut session).await?;
@@ -90,7 +94,7 @@ async fn is_due_in(connection: &mut PgConnection) -> sqlx::Result<bool> {
     .await
 }
 
-/// The row that those who erase lock too, so that nothing is taken into a digest while it is being erased by its age.
+/// Locks the row that erasure locks too, so that no application enters a digest while it is being erased.
 async fn lock(connection: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::query!("SELECT is_only_row FROM clock_state FOR UPDATE")
         .fetch_one(connection)
@@ -98,22 +102,22 @@ async fn lock(connection: &mut PgConnection) -> sqlx::Result<()> {
         .map(drop)
 }
 
-/// Queues one digest of the oldest. Returns how many applications are in it.
-async fn owe_one(connection: &mut PgConnection, head: &MailIdentity) -> anyhow::Result<usize> {
-    let message_id = format!("<digest.{}@{}>", Uuid::new_v4().simple(), head.message_id_domain);
-    let members = take(connection, &message_id).await?;
-    if members.is_empty() {
+/// Queues one digest of the oldest applications. Returns their number.
+async fn queue_one(connection: &mut PgConnection, identity: &MailIdentity) -> anyhow::Result<usize> {
+    let message_id = format!("<digest.{}@{}>", Uuid::new_v4().simple(), identity.message_id_domain);
+    let applications = take(connection, &message_id).await?;
+    if applications.is_empty() {
         return Ok(0);
     }
-    let digest = Digest { members };
-    outbox::queue(connection, [digest.email(head, message_id)?]).await?;
-    Ok(digest.members.len())
+    let digest = Digest { applications };
+    outbox::queue(connection, [digest.email(identity, message_id)?]).await?;
+    Ok(digest.applications.len())
 }
 
-/// Marks what is held with this digest and returns it, oldest first.
-async fn take(connection: &mut PgConnection, message_id: &str) -> sqlx::Result<Vec<Member>> {
+/// Marks held emails with this digest and returns their applications, oldest first.
+async fn take(connection: &mut PgConnection, message_id: &str) -> sqlx::Result<Vec<Listed>> {
     sqlx::query_as!(
-        Member,
+        Listed,
         r#"WITH held AS (
             SELECT id FROM outbox
             WHERE is_held AND NOT refusal_is_final AND digest IS NULL AND erased_at IS NULL
@@ -138,44 +142,41 @@ async fn take(connection: &mut PgConnection, message_id: &str) -> sqlx::Result<V
 }
 
 impl Digest {
-    fn email(&self, head: &MailIdentity, message_id: String) -> askama::Result<Email> {
+    fn email(&self, identity: &MailIdentity, message_id: String) -> askama::Result<Email> {
         Ok(Email {
             message_id,
             in_reply_to: None,
             reference: None,
-            recipient: head.staff.clone(),
+            recipient: identity.staff.clone(),
             reply_to: None,
             subject: format!("[NPOC membership] {}", self.in_short()),
-            text: DigestText(self).render()?,
-            html: DigestHtml(self).render()?,
+            text: DigestText { digest: self }.render()?,
+            html: DigestHtml { digest: self }.render()?,
             purpose: Purpose::Digest,
-            is_held: false,
         })
     }
 
     fn in_short(&self) -> String {
-        match self.members.len() {
+        match self.applications.len() {
             1 => "1 more application".to_owned(),
             count => format!("{count} more applications"),
         }
     }
 
-    /// Those whose mail is here whole. A reply to the digest reaches none of them, so their words about it are left out;
-    /// nothing that was answered comes before these.
-    fn whole(&self) -> impl Iterator<Item = (&Member, String)> {
-        let here = |text: &String| text.replacen(BY_REPLY, "The representative:", 1);
-        self.members
+    /// Returns the applications that the digest contains in full, with their text.
+    fn in_full(&self) -> impl Iterator<Item = (&Listed, String)> {
+        self.applications
             .iter()
-            .filter_map(move |one| Some((one, one.text.as_ref().map(here)?)))
+            .filter_map(|one| Some((one, without_reply_line(one.text.as_deref()?))))
     }
 
-    /// How many are here by reference only.
-    fn unwritten(&self) -> usize {
-        self.members.len() - self.whole().count()
+    /// Returns the number of applications that are listed by reference only.
+    fn by_reference_only(&self) -> usize {
+        self.applications.len() - self.in_full().count()
     }
 }
 
-impl Member {
+impl Listed {
     fn name(&self) -> String {
         unlinked(&shortened(self.name.as_deref().unwrap_or_default()), None)
     }

@@ -4,9 +4,9 @@
 use std::collections::HashSet;
 
 use super::check::{Application, check, emails};
-use super::own_domain::shared_host;
 use super::question::Field;
 use super::slip::{Slip, slips};
+use crate::values::shared_domains::shared_host;
 use crate::values::{DomainName, EmailAddress};
 
 /// One thing that somebody should look at.

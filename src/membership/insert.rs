@@ -12,7 +12,6 @@ use time::OffsetDateTime;
 use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Uuid;
 
-use super::ceiling::Hold;
 use super::check::Application;
 use super::counted_as::CountedAs;
 use super::emails::{MailIdentity, NewApplication, emails};
@@ -21,6 +20,7 @@ use super::question::Field as F;
 use super::reference;
 use super::store::Receipt;
 use super::suspicion::Suspicions;
+use super::words::hold_reason;
 use crate::database::{Reserved, confirm, is_away, is_full};
 use crate::mailer::Email;
 use crate::outbox::Columns;
@@ -209,8 +209,7 @@ fn prepare_unguarded<'a>(
         suspicions: &suspicions,
         hold: known.hold,
     };
-    let mut emails = emails(head, &submission.application, &occasion)?;
-    emails[0].is_held = known.is_for_digest;
+    let emails = emails(head, &submission.application, &occasion)?;
     let prepared = Prepared {
         submission,
         receipt,
@@ -319,7 +318,7 @@ async fn insert_rows(
         &owed.htmls,
         &owed.purposes,
         &owed.refusals_are_final,
-        &owed.are_held,
+        &besides.reasons.iter().map(Option::is_some).collect::<Vec<_>>(),
         &besides.reasons as &[Option<&str>],
         &besides.mailbox_keys as &[Option<String>],
         &besides.domain_keys as &[Option<String>],
@@ -363,7 +362,7 @@ impl Besides {
         self.mailbox_keys.extend([None, Some(mailbox)]);
         self.domain_keys.extend([None, Some(domain)]);
         let for_digest = known.is_for_digest.then_some(FOR_DIGEST);
-        self.reasons.extend([for_digest, known.hold.map(Hold::reason)]);
+        self.reasons.extend([for_digest, known.hold.map(hold_reason)]);
     }
 }
 

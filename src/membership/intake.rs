@@ -17,7 +17,7 @@ use super::emails::MailIdentity;
 use super::insert::{NotStored, Submission, insert};
 use super::store::Receipt;
 use crate::database::{Opened, Pool, Reserved, STORING};
-use crate::outbox::{Outbox, Precedence};
+use crate::outbox::{Outbox, StoringGuard};
 
 /// Applications in one statement, at most.
 const TOGETHER: usize = 32;
@@ -42,7 +42,7 @@ type FailedAt = Arc<std::sync::Mutex<Option<Instant>>>;
 #[derive(Debug)]
 pub struct Place {
     _permit: OwnedSemaphorePermit,
-    _precedence: Precedence,
+    _guard: StoringGuard,
 }
 
 /// An application that was sent. It is stored even where nobody waits for its receipt any more: when a connection breaks, the
@@ -117,7 +117,7 @@ impl Intake {
         let permit = Arc::clone(&self.places).try_acquire_owned().ok()?;
         Some(Place {
             _permit: permit,
-            _precedence: self.outbox.precedence(),
+            _guard: self.outbox.storing_guard(),
         })
     }
 

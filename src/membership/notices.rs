@@ -1,107 +1,87 @@
-//! The emails that tell staff that an applicant's email did not arrive, in the thread of the application.
+//! The emails that tell staff about an undelivered email to an applicant, in the thread of the application.
 
 use askama::Template;
 
 use super::emails::MailIdentity;
 use super::unlinked::{mail_address, unlinked};
+use super::words;
 use crate::mailer::{Email, Purpose};
 use crate::outbox::{NoticeWriter, Undelivered, Why};
 
-struct Notice<'a> {
+#[derive(Template)]
+#[template(path = "emails/undelivered.txt")]
+struct NoticeText<'a> {
     email: &'a Undelivered,
 }
 
 #[derive(Template)]
-#[template(path = "emails/undelivered.txt")]
-struct NoticeText<'a>(Notice<'a>);
-
-#[derive(Template)]
 #[template(path = "emails/undelivered.html")]
-struct NoticeHtml<'a>(Notice<'a>);
+struct NoticeHtml<'a> {
+    email: &'a Undelivered,
+}
 
-impl Notice<'_> {
-    fn what(&self) -> &'static str {
-        match self.email.why {
-            Why::GivenUp(_) => "A mail from the site could not be delivered, and the site has stopped trying.",
-            Why::Bounced(_) => "A mail from the site came back: the applicant’s mail server did not accept it.",
-            Why::Delayed(_) => "A mail from the site is late: another mail server still tries to deliver it.",
-            Why::Complaint => "The reader of a mail from the site reported it as spam.",
+impl NoticeWriter for MailIdentity {
+    /// Writes nothing about an email to staff, whatever its purpose: the notice would go to the address that fails.
+    fn notice(&self, undelivered: &Undelivered) -> anyhow::Result<Option<Email>> {
+        if undelivered.purpose.is_to_staff() || self.is_staff(&undelivered.recipient) {
+            return Ok(None);
         }
+        let reference = undelivered.reference.as_deref();
+        let what = words::undelivered_subject(&undelivered.why);
+        Ok(Some(Email {
+            message_id: message_id(undelivered),
+            in_reply_to: reference.map(|reference| self.message_id(reference, "staff")),
+            reference: undelivered.reference.clone(),
+            recipient: self.staff.clone(),
+            reply_to: None,
+            subject: format!("[NPOC membership] {what}: {}", reference.unwrap_or_default()),
+            text: NoticeText { email: undelivered }.render()?,
+            html: NoticeHtml { email: undelivered }.render()?,
+            purpose: Purpose::Undelivered,
+            is_held: false,
+        }))
+    }
+}
+
+/// Returns one Message-ID for each kind of news. An email that is given up again after an operator's retry is reported
+/// again.
+fn message_id(email: &Undelivered) -> String {
+    let news = match email.why {
+        Why::GivenUp(_) => format!("given-up-{}", email.claims),
+        Why::Bounced(_) => "bounced".to_owned(),
+        Why::Delayed(_) => "delayed".to_owned(),
+        Why::Complaint => "complaint".to_owned(),
+    };
+    email.message_id.replacen('@', &format!(".{news}@"), 1)
+}
+
+impl Undelivered {
+    /// Returns the words for the template.
+    fn fact(&self) -> &'static str {
+        words::undelivered_fact(&self.why)
     }
 
-    fn so(&self) -> &'static str {
-        match self.email.why {
-            Why::GivenUp(_) | Why::Bounced(_) => {
-                "The applicant has not received this mail. Please contact them in another way."
-            }
-            Why::Delayed(_) => "There is nothing to do yet. Another mail follows if it comes back.",
-            Why::Complaint => {
-                "This person may not have applied: someone may have typed their address. The site sends no more confirmations to it."
-            }
-        }
+    fn advice(&self) -> &'static str {
+        words::undelivered_advice(&self.why)
     }
 
-    fn recipient(&self) -> String {
-        mail_address(&self.email.recipient)
+    fn shown_recipient(&self) -> String {
+        mail_address(&self.recipient)
     }
 
-    /// What a mail server said, which may be anybody's.
+    fn shown_reference(&self) -> &str {
+        self.reference.as_deref().unwrap_or("none")
+    }
+
+    /// Returns what an email server said, without links: the server may belong to anyone.
     fn reason(&self) -> Option<String> {
-        match &self.email.why {
+        match &self.why {
             Why::GivenUp(reason) | Why::Bounced(reason) | Why::Delayed(reason) => Some(unlinked(reason, None)),
             Why::Complaint => None,
         }
     }
 
     fn can_be_sent_again(&self) -> bool {
-        matches!(self.email.why, Why::GivenUp(_))
-    }
-
-    fn subject(&self) -> String {
-        let what = match self.email.why {
-            Why::GivenUp(_) => "A mail could not be delivered",
-            Why::Bounced(_) => "A mail came back",
-            Why::Delayed(_) => "A mail is late",
-            Why::Complaint => "A mail was reported as spam",
-        };
-        let about = self.email.reference.as_deref().unwrap_or_default();
-        format!("[NPOC membership] {what}: {about}")
-    }
-
-    /// One for each kind of news; one that is given up again after an operator's retry is reported again.
-    fn message_id(&self) -> String {
-        let news = match self.email.why {
-            Why::GivenUp(_) => format!("given-up-{}", self.email.claims),
-            Why::Bounced(_) => "bounced".to_owned(),
-            Why::Delayed(_) => "delayed".to_owned(),
-            Why::Complaint => "complaint".to_owned(),
-        };
-        self.email.message_id.replacen('@', &format!(".{news}@"), 1)
-    }
-}
-
-impl NoticeWriter for MailIdentity {
-    /// None about mail to staff, whatever it was for: the notice would go to the address that fails.
-    fn notice(&self, undelivered: &Undelivered) -> anyhow::Result<Option<Email>> {
-        if undelivered.purpose.is_to_staff() || self.is_staff(&undelivered.recipient) {
-            return Ok(None);
-        }
-        let notice = || Notice { email: undelivered };
-        let thread = undelivered
-            .reference
-            .as_deref()
-            .map(|reference| self.message_id(reference, "staff"));
-        Ok(Some(Email {
-            message_id: notice().message_id(),
-            in_reply_to: thread,
-            reference: undelivered.reference.clone(),
-            recipient: self.staff.clone(),
-            reply_to: None,
-            subject: notice().subject(),
-            text: NoticeText(notice()).render()?,
-            html: NoticeHtml(notice()).render()?,
-            purpose: Purpose::Undelivered,
-            is_held: false,
-        }))
+        matches!(self.why, Why::GivenUp(_))
     }
 }

@@ -1,9 +1,9 @@
 //! The form as a table: every question once, in form order, with its field name and its rule.
 //! The page, the check, the letters, the commands and the tests read it; words for people stand
-//! in [`super::wording`]. To change a question, change its row here, its words there, and its
+//! in [`super::words`]. To change a question, change its row here, its words there, and its
 //! column in a migration.
 
-use crate::values::characters::is_anything_seen;
+use crate::values::characters::has_visible_text;
 use crate::values::{Country, DomainName, EmailAddress, Fault, Website, text};
 
 /// A question of the form. The order is the form's.
@@ -210,7 +210,7 @@ impl Rule {
     }
 
     fn clean_one(self, typed: &str) -> Result<String, Fault> {
-        if !is_anything_seen(typed) {
+        if !has_visible_text(typed) {
             return Err(Fault::Missing);
         }
         match self {
@@ -247,7 +247,7 @@ fn any_of(offered: &[&str], typed: &[String]) -> Result<Vec<String>, Fault> {
     let given: Vec<&str> = typed
         .iter()
         .map(|one| one.trim())
-        .filter(|one| is_anything_seen(one))
+        .filter(|one| has_visible_text(one))
         .collect();
     if let Some(unknown) = given.iter().find(|one| !offered.contains(one)) {
         return Err(Fault::not_offered(unknown));

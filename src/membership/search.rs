@@ -3,6 +3,7 @@
 //! are.
 
 use super::record::Record;
+use super::words::answers_in_words;
 use crate::values::{DomainName, EmailAddress, folded};
 
 /// A phone number has at least this number of digits.
@@ -104,7 +105,7 @@ fn digits(words: &str) -> String {
 /// A release that changes any of it, such as the words of a choice or the name of a country, sets
 /// `applications.search_grams` to NULL in a migration.
 fn lines(record: &Record) -> impl Iterator<Item = String> {
-    let said: Vec<_> = record.answers().for_people().collect();
+    let said: Vec<_> = answers_in_words(&record.answers()).collect();
     let said = said.into_iter().map(|answer| folded(&answer.lines.join(" ")));
     let phone = record.representative_phone.iter().map(|phone| digits(&folded(phone)));
     let names = [record.reference.trim_start_matches("NPOC-"), &record.domain_name_ascii];

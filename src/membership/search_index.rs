@@ -37,7 +37,7 @@ pub async fn index_for_search(pool: &Pool, outbox: &Outbox, mut stop: watch::Rec
                 tracing::warn!(%error, "applications could not be indexed for search, which looks at each of them; trying again");
             }
             tokio::select! {
-                () = outbox.news() => tokio::time::sleep(GATHER).await,
+                () = outbox.changed() => tokio::time::sleep(GATHER).await,
                 () = tokio::time::sleep(EVERY) => {}
             }
         }
@@ -55,11 +55,11 @@ pub async fn index_for_search(pool: &Pool, outbox: &Outbox, mut stop: watch::Rec
 pub async fn index_all(pool: &Pool, outbox: &Outbox) -> sqlx::Result<()> {
     loop {
         let began = Instant::now();
-        let most = if outbox.is_giving_way() { FEW } else { AT_ONCE };
+        let most = if outbox.is_storing() { FEW } else { AT_ONCE };
         if within(LIMIT, index_some(pool, most)).await? == 0 {
             return Ok(());
         }
-        if outbox.is_giving_way() {
+        if outbox.is_storing() {
             tokio::time::sleep(began.elapsed() * RESTS).await;
         }
     }

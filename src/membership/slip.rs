@@ -3,30 +3,9 @@
 
 use super::answers::Answers;
 use super::check::emails;
-use super::own_domain::shared_host;
 use super::question::Field;
+use crate::values::shared_domains::{MAIL_PROVIDERS, shared_host};
 use crate::values::{DomainName, EmailAddress};
-
-/// Where very many people have their mail, in every region. A list of names to be near to, not of
-/// names to be: any other domain is as good.
-#[rustfmt::skip]
-pub(super) const WELL_KNOWN: &[&str] = &[
-    "gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "hotmail.co.uk", "hotmail.fr", "live.com",
-    "live.co.uk", "live.fr", "msn.com", "yahoo.com", "yahoo.co.uk", "yahoo.co.in", "yahoo.co.jp", "yahoo.co.id",
-    "yahoo.com.ar", "yahoo.com.br", "yahoo.com.mx", "yahoo.com.ph", "yahoo.ca", "yahoo.de", "yahoo.es", "yahoo.fr",
-    "yahoo.in", "yahoo.it", "ymail.com", "rocketmail.com", "icloud.com", "me.com", "mac.com", "aol.com",
-    "proton.me", "protonmail.com", "pm.me", "tutanota.com", "fastmail.com", "zoho.com", "zohomail.com",
-    "mail.com", "email.com", "gmx.com", "gmx.net", "gmx.de", "gmx.at", "gmx.ch", "web.de", "t-online.de",
-    "freenet.de", "bluewin.ch", "orange.fr", "wanadoo.fr", "laposte.net", "free.fr", "sfr.fr", "libero.it",
-    "virgilio.it", "alice.it", "telefonica.net", "sapo.pt", "wp.pl", "onet.pl", "interia.pl", "seznam.cz",
-    "abv.bg", "mail.ru", "inbox.ru", "list.ru", "bk.ru", "yandex.ru", "yandex.com", "rambler.ru", "ukr.net",
-    "i.ua", "mynet.com", "walla.co.il", "maktoob.com", "rediffmail.com", "qq.com", "foxmail.com", "163.com",
-    "126.com", "yeah.net", "sina.com", "sohu.com", "aliyun.com", "139.com", "naver.com", "daum.net",
-    "hanmail.net", "kakao.com", "docomo.ne.jp", "ezweb.ne.jp", "softbank.ne.jp", "hinet.net", "bigpond.com",
-    "xtra.co.nz", "webmail.co.za", "mweb.co.za", "uol.com.br", "bol.com.br", "terra.com.br", "comcast.net",
-    "verizon.net", "att.net", "sbcglobal.net", "cox.net", "charter.net", "bellsouth.net", "rogers.com",
-    "shaw.ca", "btinternet.com", "sky.com", "virginmedia.com", "skynet.be", "telenet.be", "ziggo.nl",
-];
 
 /// An address that is one slip away from another that is likelier.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +32,7 @@ pub(super) fn slips(answers: &Answers, own_domain: &DomainName) -> Vec<Slip> {
 fn slip(field: Field, given: EmailAddress, own_domain: &DomainName) -> Option<Slip> {
     let likelier = likelier(given.domain(), own_domain);
     let domain = likelier.unwrap_or(given.domain().unicode());
-    let respelled = given.likely();
+    let respelled = given.likely_spelling();
     let mailbox = respelled.as_ref().unwrap_or(&given).mailbox();
     let meant = EmailAddress::parse(&format!("{mailbox}@{domain}")).ok()?;
     let is_near_own = likelier == Some(own_domain.registered());
@@ -71,7 +50,7 @@ fn slip(field: Field, given: EmailAddress, own_domain: &DomainName) -> Option<Sl
 /// then the nearest of the well-known ones.
 fn likelier<'a>(given: &DomainName, own: &'a DomainName) -> Option<&'a str> {
     let is_own = given.is_within(own) || own.is_within(given);
-    if is_own || WELL_KNOWN.contains(&given.unicode()) {
+    if is_own || MAIL_PROVIDERS.contains(&given.unicode()) {
         return None;
     }
     let registered = own.registered();
@@ -79,7 +58,7 @@ fn likelier<'a>(given: &DomainName, own: &'a DomainName) -> Option<&'a str> {
     let may_be_meant = shared_host(own).is_none() && !own.mixes_scripts();
     let is_near_own = may_be_meant && (near(given.unicode(), registered).is_some() || is_twin(given, own));
     is_near_own.then_some(registered).or_else(|| {
-        let near = WELL_KNOWN
+        let near = MAIL_PROVIDERS
             .iter()
             .filter_map(|known| Some((near(given.unicode(), known)?, *known)));
         near.min_by_key(|(slips, _)| *slips).map(|(_, known)| known)
@@ -200,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_real_neighbor_is_not_asked_about() {
-        for given in WELL_KNOWN.iter().copied().chain([
+        for given in MAIL_PROVIDERS.iter().copied().chain([
             "afyabora.or.ke",
             "mail.afyabora.or.ke",
             "or.ke",

@@ -1,131 +1,123 @@
-//! One try of one email: sends it, finds out whom a failure speaks of, and records what follows.
+//! One attempt to send one email: sends it, decides whose failure a failure is, and records the outcome.
 
 use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::claim::{ClaimedEmail, Request, claim};
-use super::schedule::{Next, next};
-use super::undelivered::{Undelivered, Why};
-use super::{DATABASE_LIMIT, Outbox, SENDING_LIMIT, Step, record, relay_state};
+use super::claim::{ClaimRequest, ClaimedEmail, claim};
+use super::schedule::{Decision, decide};
+use super::slots::RecipientTimeout;
+use super::undelivered::{Undelivered, UndeliveredReason};
+use super::{DATABASE_LIMIT, DeliveryOutcome, Outbox, SENDING_LIMIT, record, relay_state};
 use crate::database::within;
-use crate::mailer::{Blame, Failure, Stage};
+use crate::mailer::{Blame, SendFailure, Stage};
 
-/// How long a recipient may keep the relay from answering before others go first.
+/// How long the relay may take over a recipient before other emails go first.
 const RECIPIENT_LIMIT: Duration = Duration::from_secs(10);
 
-/// How often it is tried again to record that an email was sent, and how long after.
+/// How often, and after which pause, it is tried again to record that an email was sent.
 const RECORD_TRIES: u32 = 10;
 const RECORD_PAUSE: Duration = Duration::from_secs(1);
 
-/// When a refused connection is made up for.
-const REFUSED_WAIT: f64 = 1.0;
+/// Seconds until an email is tried again whose connection the relay refused while it served others.
+const REFUSED_CONNECTION_WAIT: f64 = 1.0;
 
-/// What became of an email, and when it is tried again.
+/// The outcome of an attempt.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Delivered {
-    pub(super) step: Step,
-    pub(super) again_in: Option<Duration>,
-}
-
-/// How long the relay may take over the recipient of an email.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Patience {
-    /// As long as over the whole email.
-    Full,
-    /// [`RECIPIENT_LIMIT`].
-    Little,
+pub(super) struct AttemptResult {
+    pub(super) outcome: DeliveryOutcome,
+    pub(super) retry_in: Option<Duration>,
 }
 
 impl Outbox {
-    /// Claims the email that has been due longest, whatever the relay is like, sends it and records the outcome.
+    /// Claims the email that has been due longest, even while the relay fails, sends it and records the outcome.
     ///
     /// # Errors
-    /// The database's. An email that was claimed becomes due again by itself.
-    pub async fn deliver_next(&self) -> sqlx::Result<Step> {
-        let Some(claimed) = within(DATABASE_LIMIT, claim(&self.pool, &Request::oldest())).await? else {
-            return Ok(Step::Nothing);
+    /// Returns an error if the database is unavailable. A claimed email becomes due again when its lease ends.
+    pub async fn deliver_next(&self) -> sqlx::Result<DeliveryOutcome> {
+        let Some(claimed) = within(DATABASE_LIMIT, claim(&self.pool, &ClaimRequest::oldest())).await? else {
+            return Ok(DeliveryOutcome::Nothing);
         };
-        let delivered = self.deliver(&claimed, Patience::Full).await?;
-        Ok(delivered.step)
+        let result = self.deliver(&claimed, RecipientTimeout::Full).await?;
+        Ok(result.outcome)
     }
 
-    /// Takes a place. The recipients of a domain that is not known to be slow have little time each.
-    pub(super) fn begin(&self, claimed: &ClaimedEmail) -> Patience {
-        let mut places = self.places();
-        places.enter(claimed.id, claimed.domain(), claimed.email.purpose.is_to_staff());
+    /// Takes a slot for an email. Returns how long the relay may take over its recipient.
+    pub(super) fn take_slot(&self, claimed: &ClaimedEmail) -> RecipientTimeout {
+        let mut slots = self.slots();
+        slots.take(claimed.id, claimed.domain(), claimed.email.purpose.is_to_staff());
         if claimed.relay_failures > 0 {
-            places.note_failing();
+            slots.relay.record_failing();
         }
-        // Where the relay is slow for everybody, nobody would go before.
-        if places.is_slow(claimed.domain()) || !places.is_quick() {
-            Patience::Full
-        } else {
-            Patience::Little
-        }
+        slots.recipient_timeout(claimed.domain())
     }
 
-    pub(super) async fn deliver(&self, claimed: &ClaimedEmail, patience: Patience) -> sqlx::Result<Delivered> {
-        let outcome = self.send(claimed, patience).await;
-        if outcome.is_ok() {
+    pub(super) async fn deliver(
+        &self,
+        claimed: &ClaimedEmail,
+        timeout: RecipientTimeout,
+    ) -> sqlx::Result<AttemptResult> {
+        let sent = self.send(claimed, timeout).await;
+        if sent.is_ok() {
             // The next email need not wait until this one is recorded.
-            self.places().leave(claimed.id);
-            self.freed.notify_one();
+            self.slots().release(claimed.id);
+            self.slot_freed.notify_one();
         }
-        within(DATABASE_LIMIT, self.record(claimed, outcome)).await
+        within(DATABASE_LIMIT, self.record(claimed, sent)).await
     }
 
-    /// In a task of its own, so that a panic is a failed try and not the end of delivery.
-    async fn send(&self, claimed: &ClaimedEmail, patience: Patience) -> Result<(), Failure> {
-        let mailer = match patience {
-            Patience::Full => self.mailer.clone(),
-            Patience::Little => self.mailer.with_recipient_limit(RECIPIENT_LIMIT),
+    /// Sends an email in its own task, so that a panic fails this attempt and does not end delivery.
+    async fn send(&self, claimed: &ClaimedEmail, timeout: RecipientTimeout) -> Result<(), SendFailure> {
+        let mailer = match timeout {
+            RecipientTimeout::Full => self.mailer.clone(),
+            RecipientTimeout::Short => self.mailer.with_recipient_limit(RECIPIENT_LIMIT),
         };
-        let (email, stamp) = (claimed.email.clone(), claimed.stamp.clone());
-        let sending = tokio::spawn(async move { mailer.send(&email, &stamp).await });
+        let (email, seed) = (claimed.email.clone(), claimed.seed.clone());
+        let sending = tokio::spawn(async move { mailer.send(&email, &seed).await });
         let abort = sending.abort_handle();
         match tokio::time::timeout(SENDING_LIMIT, sending).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(Failure::new(Blame::Unclear, "sending panicked")),
+            Ok(Ok(sent)) => sent,
+            Ok(Err(_)) => Err(SendFailure::new(Blame::Unclear, "sending panicked")),
             Err(_) => {
                 abort.abort();
-                Err(Failure::new(Blame::Unclear, "sending took too long"))
+                Err(SendFailure::new(Blame::Unclear, "sending took too long"))
             }
         }
     }
 
-    async fn record(&self, claimed: &ClaimedEmail, outcome: Result<(), Failure>) -> sqlx::Result<Delivered> {
-        let Err(failure) = outcome else {
+    async fn record(&self, claimed: &ClaimedEmail, sent: Result<(), SendFailure>) -> sqlx::Result<AttemptResult> {
+        let Err(failure) = sent else {
             return self.record_sent(claimed).await;
         };
-        let delivered = self.record_failure(claimed, &failure).await?;
-        log(claimed, &failure, delivered);
-        Ok(delivered)
+        let result = self.record_failure(claimed, &failure).await?;
+        log_failure(claimed, &failure, result);
+        alert_operator(claimed, &failure);
+        Ok(result)
     }
 
-    async fn record_sent(&self, claimed: &ClaimedEmail) -> sqlx::Result<Delivered> {
-        let sent_at = self.record_sent_for_certain(claimed).await?;
+    async fn record_sent(&self, claimed: &ClaimedEmail) -> sqlx::Result<AttemptResult> {
+        let sent_at = self.record_sent_with_retries(claimed).await?;
         tracing::info!(
             message_id = claimed.email.message_id,
             attempt = claimed.claims,
             "mail sent"
         );
-        self.relay_answered(claimed).await?;
-        let limit = self.places().note_taken(sent_at);
-        self.publish(limit).await?;
-        Ok(Delivered {
-            step: Step::Sent,
-            again_in: None,
+        self.record_answer(claimed).await?;
+        let limit = self.slots().record_taken(sent_at);
+        self.publish_limit(limit).await?;
+        Ok(AttemptResult {
+            outcome: DeliveryOutcome::Sent,
+            retry_in: None,
         })
     }
 
-    /// Tries again while there is time: what is not recorded is sent again.
-    async fn record_sent_for_certain(&self, claimed: &ClaimedEmail) -> sqlx::Result<Option<OffsetDateTime>> {
+    /// Tries more than once, because an email is sent again if its sending is not recorded.
+    async fn record_sent_with_retries(&self, claimed: &ClaimedEmail) -> sqlx::Result<Option<OffsetDateTime>> {
         let mut tries = 0;
         loop {
             match record::record_sent(&self.pool, claimed).await {
                 Err(error) if tries < RECORD_TRIES => {
-                    tracing::warn!(%error, "that a mail was sent cannot be recorded; trying again");
+                    tracing::warn!(%error, "sent mail cannot be recorded; retrying");
                     tries += 1;
                     tokio::time::sleep(RECORD_PAUSE).await;
                 }
@@ -134,80 +126,76 @@ impl Outbox {
         }
     }
 
-    async fn record_failure(&self, claimed: &ClaimedEmail, failure: &Failure) -> sqlx::Result<Delivered> {
-        if !self.is_of_the_relay(claimed, failure) {
-            return self.record_own_failure(claimed, failure).await;
+    async fn record_failure(&self, claimed: &ClaimedEmail, failure: &SendFailure) -> sqlx::Result<AttemptResult> {
+        if !self.is_relay_failure(claimed, failure) {
+            return self.record_email_failure(claimed, failure).await;
         }
         if failure.asks_for_fewer_connections() {
-            let fewer = self.places().note_refused();
-            if fewer.is_some() {
-                self.publish(fewer).await?;
-                return self.retry(claimed, failure, REFUSED_WAIT, false).await;
+            let limit = self.slots().record_refused_connection();
+            if limit.is_some() {
+                self.publish_limit(limit).await?;
+                return self.retry(claimed, failure, REFUSED_CONNECTION_WAIT, false).await;
             }
         }
-        self.places().note_failing();
+        self.slots().relay.record_failing();
         let wait = record::record_relay_failure(&self.pool, claimed, failure).await?;
-        Ok(Delivered::again(wait))
+        Ok(AttemptResult::retry_in(wait))
     }
 
-    /// Whether a failure is the relay's as a whole, so that all wait for it.
-    fn is_of_the_relay(&self, claimed: &ClaimedEmail, failure: &Failure) -> bool {
-        let mut places = self.places();
+    /// Returns whether the relay as a whole fails, so that every email waits for it.
+    fn is_relay_failure(&self, claimed: &ClaimedEmail, failure: &SendFailure) -> bool {
+        let relay = &mut self.slots().relay;
         match failure.blame {
-            Blame::Relay => !(failure.may_be_of_recipient() && places.serves()),
-            Blame::Unclear => places.note_broken(claimed.id),
-            Blame::Us => places.note_refused_email(claimed.id, (failure.code, failure.enhanced)),
+            Blame::Relay => !(failure.may_be_of_recipient() && relay.serves()),
+            Blame::Unclear => relay.record_broken(claimed.id),
+            Blame::Us => relay.record_refused_email(claimed.id, (failure.code, failure.enhanced)),
             Blame::Slow | Blame::RecipientForNow | Blame::Recipient => false,
         }
     }
 
-    /// The relay answered for an email, yes or no, so waiting emails can go.
-    async fn relay_answered(&self, claimed: &ClaimedEmail) -> sqlx::Result<()> {
-        let was_failing = self.places().note_answered() || claimed.relay_failures > 0;
+    /// Records that the relay answered for an email, yes or no. If it failed before, waiting emails can go now.
+    async fn record_answer(&self, claimed: &ClaimedEmail) -> sqlx::Result<()> {
+        let was_failing = self.slots().relay.record_answer() || claimed.relay_failures > 0;
         if was_failing {
             let mut session = self.pool.session().await?;
             relay_state::record_success(&mut *session).await?;
             session.end().await?;
-            tracing::info!("the relay serves again");
+            tracing::info!("relay available again");
             self.wake();
         }
         Ok(())
     }
 
-    /// A failure that speaks of this email alone.
-    async fn record_own_failure(&self, claimed: &ClaimedEmail, failure: &Failure) -> sqlx::Result<Delivered> {
+    /// Records a failure of this email alone.
+    async fn record_email_failure(&self, claimed: &ClaimedEmail, failure: &SendFailure) -> sqlx::Result<AttemptResult> {
         if failure.blame == Blame::Slow {
-            self.places().remember_slow(claimed.domain());
+            self.slots().remember_slow(claimed.domain());
         }
         if failure.blame != Blame::Unclear {
-            self.relay_answered(claimed).await?;
+            self.record_answer(claimed).await?;
         }
-        let is_proved = self.places().took_any_since(claimed.failed_at);
-        match next(
-            claimed.tries,
-            failure.blame,
-            claimed.email.purpose.is_to_staff(),
-            is_proved,
-        ) {
-            Next::Again { wait, is_charged } => self.retry(claimed, failure, wait.as_secs_f64(), is_charged).await,
-            Next::GiveUp => self.give_up(claimed, failure).await,
+        let took_others = self.slots().relay.took_any_since(claimed.failed_at);
+        let is_to_staff = claimed.email.purpose.is_to_staff();
+        match decide(claimed.tries, failure.blame, is_to_staff, took_others) {
+            Decision::Retry { wait, is_charged } => self.retry(claimed, failure, wait.as_secs_f64(), is_charged).await,
+            Decision::GiveUp => self.give_up(claimed, failure).await,
         }
     }
 
     async fn retry(
         &self,
         claimed: &ClaimedEmail,
-        failure: &Failure,
+        failure: &SendFailure,
         wait: f64,
         is_charged: bool,
-    ) -> sqlx::Result<Delivered> {
+    ) -> sqlx::Result<AttemptResult> {
         let mut session = self.pool.session().await?;
         record::record_retry(&mut *session, claimed, failure, wait, is_charged).await?;
         session.end().await?;
-        Ok(Delivered::again(wait))
+        Ok(AttemptResult::retry_in(wait))
     }
 
-    async fn give_up(&self, claimed: &ClaimedEmail, failure: &Failure) -> sqlx::Result<Delivered> {
+    async fn give_up(&self, claimed: &ClaimedEmail, failure: &SendFailure) -> sqlx::Result<AttemptResult> {
         let notice = self.notices.notice(&Undelivered {
             message_id: claimed.email.message_id.clone(),
             reference: claimed.email.reference.clone(),
@@ -215,70 +203,76 @@ impl Outbox {
             purpose: claimed.email.purpose,
             subject: claimed.email.subject.clone(),
             claims: claimed.claims,
-            why: Why::GivenUp(failure.reason.clone()),
+            reason: UndeliveredReason::GivenUp(failure.reason.clone()),
         });
         let notice = notice.map_err(|error| sqlx::Error::Encode(error.into()))?;
         record::record_given_up(&self.pool, claimed, failure, notice).await?;
         self.wake();
-        Ok(Delivered {
-            step: Step::GivenUp,
-            again_in: None,
+        Ok(AttemptResult {
+            outcome: DeliveryOutcome::GivenUp,
+            retry_in: None,
         })
     }
 
-    /// Begins with as many connections as the relay bore before; with the usual number where nobody knows.
-    pub(super) async fn remember_connections(&self) {
-        let asking = async {
+    /// Begins with the connection limit that the relay accepted before, or with the default if the database is unavailable.
+    pub(super) async fn restore_limit(&self) {
+        let reading = async {
             let mut session = self.pool.session().await?;
             let state = relay_state::relay_state(&mut *session).await?;
             session.end().await?;
             Ok(state)
         };
-        if let Ok(state) = within(DATABASE_LIMIT, asking).await {
+        if let Ok(state) = within(DATABASE_LIMIT, reading).await {
             let connections = usize::try_from(state.connections).unwrap_or_default();
-            self.places().begin_with(connections);
+            self.slots().restore_limit(connections);
         }
     }
 
-    async fn publish(&self, limit: Option<usize>) -> sqlx::Result<()> {
+    async fn publish_limit(&self, limit: Option<usize>) -> sqlx::Result<()> {
         let Some(limit) = limit else { return Ok(()) };
-        tracing::info!(connections = limit, "the relay gets another number of connections");
+        tracing::info!(connections = limit, "relay connection limit changed");
         let mut session = self.pool.session().await?;
         relay_state::record_connections(&mut *session, i32::try_from(limit).unwrap_or(i32::MAX)).await?;
         session.end().await
     }
 }
 
-impl Delivered {
-    fn again(seconds: f64) -> Self {
+impl AttemptResult {
+    fn retry_in(seconds: f64) -> Self {
         Self {
-            step: Step::Later,
-            again_in: Some(Duration::try_from_secs_f64(seconds).unwrap_or_default()),
+            outcome: DeliveryOutcome::Later,
+            retry_in: Some(Duration::try_from_secs_f64(seconds).unwrap_or_default()),
         }
     }
 }
 
-/// The log names no address and quotes no server.
-fn log(claimed: &ClaimedEmail, failure: &Failure, delivered: Delivered) {
+/// Logs a failure without an address and without a server's words.
+fn log_failure(claimed: &ClaimedEmail, failure: &SendFailure, result: AttemptResult) {
     tracing::warn!(
         message_id = claimed.email.message_id,
         attempt = claimed.claims,
         code = failure.code,
         blame = ?failure.blame,
         stage = failure.stage.map(Stage::name),
-        again_in_seconds = delivered.again_in.map(|wait| wait.as_secs()),
+        again_in_seconds = result.retry_in.map(|wait| wait.as_secs()),
         "mail not sent"
     );
+}
+
+/// Logs an error if the failure needs an operator.
+fn alert_operator(claimed: &ClaimedEmail, failure: &SendFailure) {
+    let message_id = &claimed.email.message_id;
+    let code = failure.code;
     if failure.blame == Blame::Recipient && claimed.email.purpose.is_to_staff() {
         tracing::error!(
-            message_id = claimed.email.message_id,
-            code = failure.code,
+            message_id,
+            code,
             "mail to staff is refused; see NPOC_STAFF_EMAIL and the relay"
         );
     } else if failure.blame == Blame::Us && claimed.relay_failures == 0 {
         tracing::error!(
-            message_id = claimed.email.message_id,
-            code = failure.code,
+            message_id,
+            code,
             "the relay refuses mail from us; see npoc mail list and npoc doctor"
         );
     }

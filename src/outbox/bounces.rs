@@ -1,42 +1,42 @@
-//! Emails that were sent and came back later.
+//! Records bounces: emails that were sent and came back.
 
 use sqlx::{PgConnection, PgExecutor};
 use time::Date;
 
 use super::claim::{address, purpose};
-use super::undelivered::{NoticeWriter, Undelivered, Why};
+use super::undelivered::{NoticeWriter, Undelivered, UndeliveredReason};
 use crate::database::Pool;
 use crate::mailer::{BounceDetails, BounceReport, BounceVerdict};
 
-/// What a report led to.
+/// The effect of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BounceOutcome {
-    /// The email is marked, and staff get a mail where that helps.
-    Marked,
-    /// The report says nothing about the arrival of an email: a vacation note, say.
-    SaysNothing,
-    /// No email of ours has the token, or the report has none.
-    Unknown,
-    /// The email has this mark already.
-    KnownBefore,
+    /// The email has the bounce now, and a notice to staff is queued unless it would fail in the same way.
+    Recorded,
+    /// The report says nothing about delivery: a vacation note, for example.
+    Irrelevant,
+    /// The report has no token of an email in the outbox.
+    UnknownToken,
+    /// The email had this bounce before.
+    Duplicate,
 }
 
-/// Records what a report says of the email whose token it holds, and queues the email to staff about it, in one
-/// transaction. The same report twice has the effect of one.
+/// Records a report for the email whose token it contains, and queues the notice to staff in the same transaction. The same
+/// report has its effect once.
 ///
 /// # Errors
-/// The database's, or a notice that cannot be rendered.
+/// Returns an error if the database is unavailable or the notice cannot be rendered.
 pub async fn record_bounce(
     pool: &Pool,
     notices: &dyn NoticeWriter,
     report: &BounceReport,
 ) -> anyhow::Result<BounceOutcome> {
     let mut transaction = pool.transaction().await?;
-    count(&mut transaction, &report.verdict).await?;
-    let mut outcome = BounceOutcome::Unknown;
+    count_report(&mut transaction, &report.verdict).await?;
+    let mut outcome = BounceOutcome::UnknownToken;
     for token in &report.tokens {
-        outcome = mark(&mut transaction, notices, token, &report.verdict).await?;
-        if outcome != BounceOutcome::Unknown {
+        outcome = record_verdict(&mut transaction, notices, token, &report.verdict).await?;
+        if outcome != BounceOutcome::UnknownToken {
             break;
         }
     }
@@ -44,10 +44,10 @@ pub async fn record_bounce(
     Ok(outcome)
 }
 
-/// Returns how many emails bounced from one day to another (UTC), the second excluded.
+/// Counts the emails that bounced on the days (UTC) from `from` to the day before `to`.
 ///
 /// # Errors
-/// The database's error.
+/// Returns an error if the database is unavailable.
 pub async fn bounced_between(connection: &mut PgConnection, from: Date, to: Date) -> sqlx::Result<i64> {
     sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM outbox
@@ -59,10 +59,10 @@ pub async fn bounced_between(connection: &mut PgConnection, from: Date, to: Date
     .await
 }
 
-/// Returns how many mails came to the bounce address since it is there, by what they said.
+/// Counts all emails that came to the bounce address, by verdict.
 ///
 /// # Errors
-/// [`sqlx::Error`] if the database fails.
+/// Returns an error if the database is unavailable.
 pub async fn bounce_reports(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<(String, i64)>> {
     let rows =
         sqlx::query!(r#"SELECT verdict, sum(reports)::bigint AS "reports!" FROM bounce_reports GROUP BY verdict"#)
@@ -71,7 +71,7 @@ pub async fn bounce_reports(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<(
     Ok(rows.into_iter().map(|row| (row.verdict, row.reports)).collect())
 }
 
-async fn count(connection: &mut PgConnection, verdict: &BounceVerdict) -> sqlx::Result<()> {
+async fn count_report(connection: &mut PgConnection, verdict: &BounceVerdict) -> sqlx::Result<()> {
     let verdict = match verdict {
         BounceVerdict::Failed(_) => "failed",
         BounceVerdict::Delayed(_) => "delayed",
@@ -88,40 +88,32 @@ async fn count(connection: &mut PgConnection, verdict: &BounceVerdict) -> sqlx::
     .map(drop)
 }
 
-/// Marks the email with this token, once for each kind of news, and queues the email about it.
-async fn mark(
+/// Records the verdict for the email with this token, once for each kind of verdict, and queues the notice.
+async fn record_verdict(
     connection: &mut PgConnection,
     notices: &dyn NoticeWriter,
     token: &str,
     verdict: &BounceVerdict,
 ) -> anyhow::Result<BounceOutcome> {
-    let Some(row) = mark_row(connection, token, verdict).await? else {
-        return Ok(BounceOutcome::Unknown);
+    let Some(row) = record_row(connection, token, verdict).await? else {
+        return Ok(BounceOutcome::UnknownToken);
     };
-    let Some(why) = why(verdict) else {
-        return Ok(BounceOutcome::SaysNothing);
+    let Some(reason) = reason(verdict) else {
+        return Ok(BounceOutcome::Irrelevant);
     };
-    if !row.is_marked {
-        return Ok(BounceOutcome::KnownBefore);
+    if !row.is_new {
+        return Ok(BounceOutcome::Duplicate);
     }
     if !row.is_erased {
-        let undelivered = Undelivered {
-            message_id: row.message_id,
-            reference: row.reference,
-            recipient: address(&row.recipient)?,
-            purpose: purpose(&row.purpose)?,
-            subject: row.subject,
-            claims: row.claims,
-            why,
-        };
+        let undelivered = row.undelivered(reason)?;
         log(&undelivered);
         super::queue(connection, notices.notice(&undelivered)?).await?;
     }
-    Ok(BounceOutcome::Marked)
+    Ok(BounceOutcome::Recorded)
 }
 
-/// The email of a token, after it was marked or not.
-struct MarkedRow {
+/// The email of a token. `is_new`: the verdict was recorded now.
+struct BouncedRow {
     message_id: String,
     reference: Option<String>,
     recipient: String,
@@ -129,21 +121,35 @@ struct MarkedRow {
     claims: i32,
     purpose: String,
     is_erased: bool,
-    is_marked: bool,
+    is_new: bool,
 }
 
-/// A mark that is there already stays. Of an erased application no words are kept: they may hold the address.
-async fn mark_row(
+impl BouncedRow {
+    fn undelivered(self, reason: UndeliveredReason) -> sqlx::Result<Undelivered> {
+        Ok(Undelivered {
+            message_id: self.message_id,
+            reference: self.reference,
+            recipient: address(&self.recipient)?,
+            purpose: purpose(&self.purpose)?,
+            subject: self.subject,
+            claims: self.claims,
+            reason,
+        })
+    }
+}
+
+/// Keeps what was recorded before. For an erased application no reason is stored, because it may contain the address.
+async fn record_row(
     connection: &mut PgConnection,
     token: &str,
     verdict: &BounceVerdict,
-) -> sqlx::Result<Option<MarkedRow>> {
+) -> sqlx::Result<Option<BouncedRow>> {
     let bounced = match verdict {
         BounceVerdict::Failed(details) => Some(details),
         _ => None,
     };
     sqlx::query_as!(
-        MarkedRow,
+        BouncedRow,
         r#"WITH email AS (SELECT * FROM outbox WHERE token = $1 FOR UPDATE), marked AS (
             UPDATE outbox SET
                 bounced_at = CASE WHEN $2 THEN now() ELSE outbox.bounced_at END,
@@ -158,12 +164,12 @@ async fn mark_row(
         )
         SELECT message_id, reference, recipient, subject, claims, erased_at IS NOT NULL AS "is_erased!",
             coalesce(purpose, CASE WHEN refusal_is_final THEN 'arrival' ELSE 'application' END) AS "purpose!",
-            EXISTS (SELECT FROM marked) AS "is_marked!"
+            EXISTS (SELECT FROM marked) AS "is_new!"
         FROM email"#,
         token,
         bounced.is_some(),
         bounced.map(|details| details.class.name()),
-        bounced.map(in_words),
+        bounced.map(reason_text),
         matches!(verdict, BounceVerdict::Delayed(_)),
         matches!(verdict, BounceVerdict::Complaint)
     )
@@ -171,17 +177,17 @@ async fn mark_row(
     .await
 }
 
-fn why(verdict: &BounceVerdict) -> Option<Why> {
+fn reason(verdict: &BounceVerdict) -> Option<UndeliveredReason> {
     match verdict {
-        BounceVerdict::Failed(details) => Some(Why::Bounced(in_words(details))),
-        BounceVerdict::Delayed(details) => Some(Why::Delayed(in_words(details))),
-        BounceVerdict::Complaint => Some(Why::Complaint),
+        BounceVerdict::Failed(details) => Some(UndeliveredReason::Bounced(reason_text(details))),
+        BounceVerdict::Delayed(details) => Some(UndeliveredReason::Delayed(reason_text(details))),
+        BounceVerdict::Complaint => Some(UndeliveredReason::Complaint),
         BounceVerdict::Other => None,
     }
 }
 
-/// What the server said, with the code where the words do not hold it.
-fn in_words(details: &BounceDetails) -> String {
+/// Returns the server's words, with the code if they do not contain it.
+fn reason_text(details: &BounceDetails) -> String {
     match (&details.status, &details.diagnostic) {
         (Some(status), Some(words)) if !words.contains(status) => format!("{status} {words}"),
         (_, Some(words)) => words.clone(),
@@ -190,16 +196,16 @@ fn in_words(details: &BounceDetails) -> String {
     }
 }
 
-/// The log names no address and quotes no server.
+/// Logs a bounce without an address and without a server's words.
 fn log(undelivered: &Undelivered) {
     let message_id = &undelivered.message_id;
-    match undelivered.why {
-        Why::Bounced(_) if undelivered.purpose.is_to_staff() => tracing::error!(
+    match undelivered.reason {
+        UndeliveredReason::Bounced(_) if undelivered.purpose.is_to_staff() => tracing::error!(
             message_id,
             "mail to staff bounced; see NPOC_STAFF_EMAIL and npoc mail list --state bounced"
         ),
-        Why::Bounced(_) | Why::GivenUp(_) => tracing::warn!(message_id, "mail bounced"),
-        Why::Delayed(_) => tracing::info!(message_id, "mail delayed"),
-        Why::Complaint => tracing::warn!(message_id, "mail reported as spam"),
+        UndeliveredReason::Bounced(_) | UndeliveredReason::GivenUp(_) => tracing::warn!(message_id, "mail bounced"),
+        UndeliveredReason::Delayed(_) => tracing::info!(message_id, "mail delayed"),
+        UndeliveredReason::Complaint => tracing::warn!(message_id, "mail reported as spam"),
     }
 }

@@ -1,4 +1,4 @@
-//! Which email is sent next. The claim moves its due time forward: that is the lease of the one who sends it.
+//! Claims the next email. A claim moves the due time forward, which is the lease of the process that sends the email.
 
 use std::time::Duration;
 
@@ -6,56 +6,56 @@ use time::OffsetDateTime;
 
 use super::schedule::Tries;
 use crate::database::Pool;
-use crate::mailer::{Email, Purpose, Stamp};
+use crate::mailer::{Email, MessageSeed, Purpose};
 use crate::values::EmailAddress;
 
-/// How long an email may be held before another may take it. Longer than a try may last.
+/// How long a claim lasts. Longer than an attempt.
 pub const LEASE: Duration = Duration::from_mins(3);
 
 /// An email that is being sent.
 #[derive(Clone, Debug)]
 pub struct ClaimedEmail {
     pub id: i64,
-    /// Counts every claim and never goes back: proves that the lease is still one's own.
+    /// Counts every claim and never decreases. Proves that the lease still belongs to this claim.
     pub claims: i32,
     pub tries: Tries,
     /// When the last try failed, by the database's clock.
     pub failed_at: Option<OffsetDateTime>,
-    /// How often the relay had failed in a row before this claim.
+    /// Failures of the relay in a row before this claim.
     pub relay_failures: i32,
-    pub stamp: Stamp,
+    pub seed: MessageSeed,
     pub email: Email,
 }
 
 /// Which emails may be claimed.
 #[derive(Clone, Debug)]
-pub struct Request {
-    /// Which one goes before all others.
-    pub first: First,
-    /// The one that has been due longest.
+pub struct ClaimRequest {
+    /// Which email goes before all others.
+    pub priority: Priority,
+    /// Whether the email that has been due longest is next.
     pub then_oldest: bool,
-    /// Domains that get no more at present, with the names below them. Those of staff are not asked for.
+    /// Domains that get no further email now, nor do their subdomains. Emails to staff ignore them.
     pub busy_domains: Vec<String>,
-    /// Whether the relay's wait counts.
+    /// Whether emails wait while the relay fails.
     pub waits_for_relay: bool,
 }
 
-/// Which email goes before those that have been due longest.
+/// Which email goes before the one that has been due longest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum First {
+pub enum Priority {
     /// None.
-    Oldest,
+    None,
     /// The newest that was never tried.
     New,
-    /// The newest that was never tried or that goes to staff, whatever the domain of staff.
-    NewOrToStaff,
+    /// The newest that was never tried or goes to staff.
+    NewOrStaff,
 }
 
-impl Request {
-    /// The one that has been due longest, whatever the relay is like.
+impl ClaimRequest {
+    /// Requests the email that has been due longest, even while the relay fails.
     pub fn oldest() -> Self {
         Self {
-            first: First::Oldest,
+            priority: Priority::None,
             then_oldest: true,
             busy_domains: Vec::new(),
             waits_for_relay: false,
@@ -64,37 +64,37 @@ impl Request {
 }
 
 impl ClaimedEmail {
-    /// The recipient's domain as the DNS has it.
+    /// Returns the recipient's domain in ASCII.
     pub fn domain(&self) -> &str {
         self.email.recipient.domain().ascii()
     }
 
-    /// Whether it was never tried before, or goes to staff: such an email always finds a place.
+    /// Returns whether it was never tried before or goes to staff. A slot is kept for such emails.
     pub fn is_urgent(&self) -> bool {
         self.claims == 1 || self.email.purpose.is_to_staff()
     }
 }
 
-/// Claims one email. While the relay waits, an email that was never tried may ask every five seconds, so that a new
-/// application's mail goes out soon after the relay is back.
+/// Claims one email. While the relay fails, an email that was never tried may test it every five seconds, so that a new
+/// application's emails go out soon after the relay is back.
 ///
-/// An email whose row cannot be read is put off, so that it holds no other.
+/// Postpones an email whose row cannot be read, so that it blocks no other.
 ///
 /// # Errors
-/// [`sqlx::Error`] if the database fails.
-pub async fn claim(pool: &Pool, request: &Request) -> sqlx::Result<Option<ClaimedEmail>> {
+/// Returns an error if the database is unavailable.
+pub async fn claim(pool: &Pool, request: &ClaimRequest) -> sqlx::Result<Option<ClaimedEmail>> {
     while let Some(row) = claim_row(pool, request).await? {
         let id = row.id;
         match ClaimedEmail::try_from(row) {
             Ok(claimed) => return Ok(Some(claimed)),
-            Err(error) => put_off(pool, id, &error).await?,
+            Err(error) => postpone(pool, id, &error).await?,
         }
     }
     Ok(None)
 }
 
-async fn put_off(pool: &Pool, id: i64, error: &sqlx::Error) -> sqlx::Result<()> {
-    tracing::error!(id, %error, "a mail cannot be read from the outbox");
+async fn postpone(pool: &Pool, id: i64, error: &sqlx::Error) -> sqlx::Result<()> {
+    tracing::error!(id, %error, "mail cannot be read from the outbox");
     let mut session = pool.session().await?;
     sqlx::query!(
         "UPDATE outbox SET due_at = now() + interval '1 hour', leased_until = NULL, failed_at = now(), blame = 'us',
@@ -106,10 +106,10 @@ async fn put_off(pool: &Pool, id: i64, error: &sqlx::Error) -> sqlx::Result<()> 
     session.end().await
 }
 
-async fn claim_row(pool: &Pool, request: &Request) -> sqlx::Result<Option<Row>> {
+async fn claim_row(pool: &Pool, request: &ClaimRequest) -> sqlx::Result<Option<ClaimedRow>> {
     let mut session = pool.session().await?;
     let row = sqlx::query_as!(
-        Row,
+        ClaimedRow,
         r#"WITH relay AS (
             SELECT $4 AND retry_at > now() AND retry_at < now() + interval '10 minutes' AS waits,
                 failed_at < now() - interval '5 seconds' OR failed_at > now() AS may_ask
@@ -137,11 +137,11 @@ async fn claim_row(pool: &Pool, request: &Request) -> sqlx::Result<Option<Row>> 
             coalesce(purpose, CASE WHEN refusal_is_final THEN 'arrival' ELSE 'application' END) AS "purpose!",
             coalesce((SELECT failures FROM relay_state), 0) AS "relay_failures!""#,
         LEASE.as_secs_f64(),
-        request.first != First::Oldest,
+        request.priority != Priority::None,
         request.then_oldest,
         request.waits_for_relay,
         &request.busy_domains,
-        request.first == First::NewOrToStaff
+        request.priority == Priority::NewOrStaff
     )
     .fetch_optional(&mut *session)
     .await?;
@@ -149,8 +149,8 @@ async fn claim_row(pool: &Pool, request: &Request) -> sqlx::Result<Option<Row>> 
     Ok(row)
 }
 
-/// The row of an email that was claimed.
-struct Row {
+/// The row of a claimed email.
+struct ClaimedRow {
     id: i64,
     attempts: i32,
     postponements: i32,
@@ -170,23 +170,19 @@ struct Row {
     relay_failures: i32,
 }
 
-impl TryFrom<Row> for ClaimedEmail {
+impl TryFrom<ClaimedRow> for ClaimedEmail {
     type Error = sqlx::Error;
 
-    fn try_from(row: Row) -> sqlx::Result<Self> {
+    fn try_from(row: ClaimedRow) -> sqlx::Result<Self> {
+        let (charged, postponed) = (row.attempts, row.postponements);
+        let (date, token) = (row.owed_at, row.token);
         Ok(Self {
             id: row.id,
             claims: row.claims,
-            tries: Tries {
-                charged: row.attempts,
-                postponed: row.postponements,
-            },
+            tries: Tries { charged, postponed },
             failed_at: row.failed_at,
             relay_failures: row.relay_failures,
-            stamp: Stamp {
-                date: row.owed_at,
-                token: row.token,
-            },
+            seed: MessageSeed { date, token },
             email: Email {
                 message_id: row.message_id,
                 in_reply_to: row.in_reply_to,
@@ -197,18 +193,17 @@ impl TryFrom<Row> for ClaimedEmail {
                 text: row.body_text,
                 html: row.body_html,
                 purpose: purpose(&row.purpose)?,
-                is_held: false,
             },
         })
     }
 }
 
-/// An address as the database has it.
+/// Parses an address from the database.
 pub fn address(text: &str) -> sqlx::Result<EmailAddress> {
     EmailAddress::parse(text).map_err(|fault| sqlx::Error::Decode(format!("{fault:?}").into()))
 }
 
-/// A purpose as the database has it.
+/// Parses a purpose from the database.
 pub fn purpose(name: &str) -> sqlx::Result<Purpose> {
-    Purpose::named(name).ok_or_else(|| sqlx::Error::Decode(format!("no purpose: {name}").into()))
+    Purpose::parse(name).ok_or_else(|| sqlx::Error::Decode(format!("unknown purpose: {name}").into()))
 }

@@ -1,4 +1,4 @@
-//! What became of an email that was being sent, written down under its lease.
+//! Records the outcome of an attempt. Except for "sent", the record needs the lease of the claim.
 
 use sqlx::PgExecutor;
 use time::OffsetDateTime;
@@ -6,13 +6,13 @@ use time::OffsetDateTime;
 use super::claim::ClaimedEmail;
 use super::relay_state;
 use crate::database::Pool;
-use crate::mailer::{Blame, Email, Failure};
+use crate::mailer::{Blame, Email, SendFailure};
 
-/// Records that an email was sent, even if the lease has gone to another. Returns when, by the database's clock. A digest
-/// repeats the words of other emails: once it is sent they are kept there alone, where an erased application takes them along.
+/// Records that an email was sent, even if another process holds the lease. Returns the time by the database's clock.
+/// Deletes the body of a sent digest: the other emails keep the same words, and erasing an application erases them there.
 ///
 /// # Errors
-/// The database's error.
+/// Returns an error if the database is unavailable.
 pub async fn record_sent(pool: &Pool, claimed: &ClaimedEmail) -> sqlx::Result<Option<OffsetDateTime>> {
     let mut session = pool.session().await?;
     let sent_at = sqlx::query_scalar!(
@@ -29,14 +29,14 @@ pub async fn record_sent(pool: &Pool, claimed: &ClaimedEmail) -> sqlx::Result<Op
     Ok(sent_at)
 }
 
-/// Records that an email is tried again after this many seconds.
+/// Records that an email is tried again after `wait` seconds. `is_charged`: the try counts.
 ///
 /// # Errors
-/// The database's error.
+/// Returns an error if the database is unavailable.
 pub async fn record_retry(
     executor: impl PgExecutor<'_>,
     claimed: &ClaimedEmail,
-    failure: &Failure,
+    failure: &SendFailure,
     wait: f64,
     is_charged: bool,
 ) -> sqlx::Result<()> {
@@ -49,7 +49,7 @@ pub async fn record_retry(
         claimed.claims,
         wait,
         failure.reason,
-        blame_name(failure.blame),
+        failure.blame.name(),
         is_charged
     )
     .execute(executor)
@@ -57,12 +57,11 @@ pub async fn record_retry(
     .map(drop)
 }
 
-/// Records that the relay failed: this email waits until the relay is asked again, and has all its tries. Returns the
-/// wait in seconds.
+/// Records that the relay failed. The email waits for the relay, and the try does not count. Returns the wait in seconds.
 ///
 /// # Errors
-/// The database's error.
-pub async fn record_relay_failure(pool: &Pool, claimed: &ClaimedEmail, failure: &Failure) -> sqlx::Result<f64> {
+/// Returns an error if the database is unavailable.
+pub async fn record_relay_failure(pool: &Pool, claimed: &ClaimedEmail, failure: &SendFailure) -> sqlx::Result<f64> {
     let mut transaction = pool.transaction().await?;
     relay_state::record_failure(&mut *transaction, &failure.reason_without_recipient()).await?;
     let wait = sqlx::query_scalar!(
@@ -73,11 +72,7 @@ pub async fn record_relay_failure(pool: &Pool, claimed: &ClaimedEmail, failure: 
         claimed.id,
         claimed.claims,
         failure.reason,
-        blame_name(if failure.blame == Blame::Us {
-            Blame::Us
-        } else {
-            Blame::Relay
-        })
+        relay_blame(failure.blame).name()
     )
     .fetch_optional(&mut *transaction)
     .await?;
@@ -85,14 +80,14 @@ pub async fn record_relay_failure(pool: &Pool, claimed: &ClaimedEmail, failure: 
     Ok(wait.unwrap_or_default())
 }
 
-/// Records that an email is not tried any more, together with the email that says so: none is given up in silence.
+/// Records that an email is not tried any more, and queues the notice about it in the same transaction.
 ///
 /// # Errors
-/// The database's error.
+/// Returns an error if the database is unavailable.
 pub async fn record_given_up(
     pool: &Pool,
     claimed: &ClaimedEmail,
-    failure: &Failure,
+    failure: &SendFailure,
     notice: Option<Email>,
 ) -> sqlx::Result<()> {
     let mut transaction = pool.transaction().await?;
@@ -103,7 +98,7 @@ pub async fn record_given_up(
         claimed.id,
         claimed.claims,
         failure.reason,
-        blame_name(failure.blame)
+        failure.blame.name()
     )
     .execute(&mut *transaction)
     .await?;
@@ -113,14 +108,7 @@ pub async fn record_given_up(
     transaction.end().await
 }
 
-/// Its name in the database.
-fn blame_name(blame: Blame) -> &'static str {
-    match blame {
-        Blame::Relay => "relay",
-        Blame::Us => "us",
-        Blame::Unclear => "unclear",
-        Blame::Slow => "slow",
-        Blame::RecipientForNow => "recipient-for-now",
-        Blame::Recipient => "recipient",
-    }
+/// Returns the blame of a failure that counts against the relay.
+fn relay_blame(blame: Blame) -> Blame {
+    if blame == Blame::Us { Blame::Us } else { Blame::Relay }
 }

@@ -1,4 +1,4 @@
-//! How the relay is, in the database: all instances wait together, and operators see it.
+//! The state of the relay in the database. All instances share it, and operators see it.
 
 use serde::Serialize;
 use sqlx::PgExecutor;
@@ -6,27 +6,27 @@ use time::OffsetDateTime;
 
 use super::schedule::{RELAY_WAITS, with_jitter};
 
-/// How the relay is, for those who look after it.
+/// The state of the relay, for operators.
 #[derive(Clone, Debug, Serialize)]
 pub struct RelayState {
-    /// Failures since it last answered for a mail; 0 while it serves.
+    /// Failures in a row since it last answered for an email.
     pub failures: i32,
-    /// Since when it fails.
+    /// When the first of these failures happened.
     #[serde(with = "time::serde::rfc3339::option")]
     pub failing_since: Option<OffsetDateTime>,
-    /// When it is asked next.
+    /// When the relay is tried again.
     #[serde(with = "time::serde::rfc3339::option")]
     pub retry_at: Option<OffsetDateTime>,
-    /// What the last failure was.
+    /// The last failure.
     pub last_error: Option<String>,
-    /// How many connections at a time it bears, as far as it has said.
+    /// The most connections at a time that the relay accepts, as far as known.
     pub connections: i32,
 }
 
-/// How the relay is now.
+/// Returns the state of the relay.
 ///
 /// # Errors
-/// The database's error.
+/// Returns an error if the database is unavailable.
 pub async fn relay_state(executor: impl PgExecutor<'_>) -> sqlx::Result<RelayState> {
     sqlx::query_as!(
         RelayState,
@@ -36,8 +36,8 @@ pub async fn relay_state(executor: impl PgExecutor<'_>) -> sqlx::Result<RelaySta
     .await
 }
 
-/// Records that the relay failed, and the wait until it is asked again: longer after each failure in a row. Failures
-/// while it already waits come from conversations that began before, and lengthen nothing.
+/// Records that the relay failed. Each failure in a row lengthens the wait until the next try. A failure during the wait
+/// comes from an older conversation, and does not lengthen it.
 pub async fn record_failure(executor: impl PgExecutor<'_>, reason: &str) -> sqlx::Result<()> {
     sqlx::query!(
         "UPDATE relay_state SET failed_at = now(), last_error = $1, failing_since = coalesce(failing_since, now()),
@@ -53,7 +53,7 @@ pub async fn record_failure(executor: impl PgExecutor<'_>, reason: &str) -> sqlx
     .map(drop)
 }
 
-/// Records that the relay took a mail again.
+/// Records that the relay took an email again.
 pub async fn record_success(executor: impl PgExecutor<'_>) -> sqlx::Result<()> {
     sqlx::query!(
         "UPDATE relay_state SET failures = 0, failing_since = NULL, failed_at = NULL, retry_at = NULL, last_error = NULL
@@ -64,7 +64,7 @@ pub async fn record_success(executor: impl PgExecutor<'_>) -> sqlx::Result<()> {
     .map(drop)
 }
 
-/// Records how many connections the relay bears.
+/// Records how many connections the relay accepts.
 pub async fn record_connections(executor: impl PgExecutor<'_>, connections: i32) -> sqlx::Result<()> {
     sqlx::query!("UPDATE relay_state SET connections = $1", connections)
         .execute(executor)

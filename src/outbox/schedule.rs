@@ -1,4 +1,4 @@
-//! When an email that failed is tried again, and when no more.
+//! The retry schedule: when an email that failed is tried again, and when it is given up.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use rand::RngExt as _;
 
 use crate::mailer::Blame;
 
-/// The wait after each try that was charged, before jitter: 82 hours in all, so at least 74 with the shortest jitter.
-/// Then an email to an applicant is given up, and one to staff is tried on at the last pace.
-pub const WAITS: [Duration; 14] = [
+/// The wait after each charged try, before jitter: 82 hours in all, and at least 74 with jitter. Then an email to an
+/// applicant is given up. An email to staff is tried on with the last wait.
+pub const RETRY_WAITS: [Duration; 14] = [
     Duration::from_secs(5),
     Duration::from_secs(10),
     Duration::from_mins(1),
@@ -25,37 +25,36 @@ pub const WAITS: [Duration; 14] = [
     Duration::from_hours(12),
 ];
 
-/// The longest wait for what somebody has to repair, so that the repair shows within the hour.
-pub const LONGEST_FOR_US: Duration = Duration::from_hours(1);
+/// The longest wait if an operator has to repair something. The repair takes effect within the hour.
+pub const MAX_WAIT_FOR_US: Duration = Duration::from_hours(1);
 
-/// The longest wait while nobody knows whether the email or the relay is the reason.
-const LONGEST_UNCLEAR: Duration = Duration::from_mins(5);
+/// The longest wait while the cause may be the email or the relay.
+const MAX_WAIT_UNCLEAR: Duration = Duration::from_mins(5);
 
-/// The wait of an email whose recipient is slow, so that others can go first.
-const SLOW: Duration = Duration::from_mins(1);
+/// The shortest wait of an email whose recipient is slow, so that others can go first.
+const MIN_WAIT_SLOW: Duration = Duration::from_mins(1);
 
-/// The waits of the relay, in seconds, after each failure in a row. All emails wait together, and one of them asks.
+/// The wait after each failure of the relay in a row, in seconds. Every email waits, and then one tests the relay.
 pub const RELAY_WAITS: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 60.0, 120.0, 300.0];
 
-/// Each wait is lengthened or shortened by up to this part, so that emails that failed together do not come back
-/// together.
+/// The largest jitter, as a fraction of the wait: emails that failed together are not retried together.
 pub const JITTER: f64 = 0.1;
 
 /// An email's tries so far.
 #[derive(Clone, Copy, Debug)]
 pub struct Tries {
-    /// Tries that count.
+    /// Tries that counted.
     pub charged: i32,
-    /// Tries that cost nothing.
+    /// Tries that did not count.
     pub postponed: i32,
 }
 
-/// What follows a failed try.
+/// The decision after a failed try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// The email is tried again after this wait; the try counts or not.
-    Again {
-        /// How long to wait.
+pub enum Decision {
+    /// The email is tried again.
+    Retry {
+        /// How long it waits.
         wait: Duration,
         /// Whether the try counts.
         is_charged: bool,
@@ -64,10 +63,10 @@ pub enum Next {
     GiveUp,
 }
 
-impl Next {
+impl Decision {
     fn at_least(self, shortest: Duration) -> Self {
         match self {
-            Self::Again { wait, is_charged } => Self::Again {
+            Self::Retry { wait, is_charged } => Self::Retry {
                 wait: wait.max(shortest),
                 is_charged,
             },
@@ -76,48 +75,50 @@ impl Next {
     }
 }
 
-/// What follows a failure of this email. `is_proved`: the relay took other emails since this one's last failure, so a
-/// conversation that breaks, or that is slow again, is this email's own fault.
-pub fn next(tries: Tries, blame: Blame, is_to_staff: bool, is_proved: bool) -> Next {
+/// Decides what follows a failure of this email. `took_others`: the relay took other emails since this email failed last.
+/// Then a conversation that breaks, or is slow again, counts against this email.
+pub fn decide(tries: Tries, blame: Blame, is_to_staff: bool, took_others: bool) -> Decision {
     match blame {
-        Blame::Slow if is_proved && tries.postponed > 0 => charged(tries, is_to_staff),
-        Blame::Slow => uncharged(tries, LONGEST_UNCLEAR).at_least(SLOW),
-        Blame::Relay | Blame::Us => uncharged(tries, LONGEST_FOR_US),
-        Blame::Unclear if !is_proved => uncharged(tries, LONGEST_UNCLEAR),
-        Blame::Recipient if is_to_staff => uncharged(tries, LONGEST_FOR_US),
-        Blame::Recipient => Next::GiveUp,
+        Blame::Slow if took_others && tries.postponed > 0 => charged(tries, is_to_staff),
+        Blame::Slow => uncharged(tries, MAX_WAIT_UNCLEAR).at_least(MIN_WAIT_SLOW),
+        Blame::Relay | Blame::Us => uncharged(tries, MAX_WAIT_FOR_US),
+        Blame::Unclear if !took_others => uncharged(tries, MAX_WAIT_UNCLEAR),
+        Blame::Recipient if is_to_staff => uncharged(tries, MAX_WAIT_FOR_US),
+        Blame::Recipient => Decision::GiveUp,
         Blame::Unclear | Blame::RecipientForNow => charged(tries, is_to_staff),
     }
 }
 
-fn uncharged(tries: Tries, longest: Duration) -> Next {
+fn uncharged(tries: Tries, longest: Duration) -> Decision {
     let wait = nth_wait(tries.charged.saturating_add(tries.postponed)).unwrap_or(longest);
     postponed(wait.min(longest))
 }
 
-fn postponed(wait: Duration) -> Next {
-    Next::Again {
+fn postponed(wait: Duration) -> Decision {
+    Decision::Retry {
         wait: with_jitter(wait),
         is_charged: false,
     }
 }
 
-fn charged(tries: Tries, is_to_staff: bool) -> Next {
-    let last = WAITS.last().copied().filter(|_| is_to_staff);
+fn charged(tries: Tries, is_to_staff: bool) -> Decision {
+    let last = RETRY_WAITS.last().copied().filter(|_| is_to_staff);
     match nth_wait(tries.charged).or(last) {
-        Some(wait) => Next::Again {
+        Some(wait) => Decision::Retry {
             wait: with_jitter(wait),
             is_charged: true,
         },
-        None => Next::GiveUp,
+        None => Decision::GiveUp,
     }
 }
 
 fn nth_wait(tries_before: i32) -> Option<Duration> {
-    WAITS.get(usize::try_from(tries_before).unwrap_or_default()).copied()
+    RETRY_WAITS
+        .get(usize::try_from(tries_before).unwrap_or_default())
+        .copied()
 }
 
-/// A little more or less.
+/// Returns the wait, longer or shorter by up to [`JITTER`].
 pub fn with_jitter(wait: Duration) -> Duration {
     wait.mul_f64(rand::rng().random_range(1.0 - JITTER..=1.0 + JITTER))
 }
@@ -135,16 +136,16 @@ mod tests {
         Tries { charged, postponed }
     }
 
-    fn wait(next: Next) -> Option<(Duration, bool)> {
-        match next {
-            Next::Again { wait, is_charged } => Some((wait, is_charged)),
-            Next::GiveUp => None,
+    fn wait(decision: Decision) -> Option<(Duration, bool)> {
+        match decision {
+            Decision::Retry { wait, is_charged } => Some((wait, is_charged)),
+            Decision::GiveUp => None,
         }
     }
 
     #[test]
     fn an_email_is_tried_for_at_least_72_hours() {
-        let hours: f64 = WAITS
+        let hours: f64 = RETRY_WAITS
             .iter()
             .map(|wait| wait.as_secs_f64() * (1.0 - JITTER) / 3600.0)
             .sum();
@@ -152,22 +153,25 @@ mod tests {
     }
 
     #[test]
-    fn only_a_recipient_ends_the_tries_and_never_those_to_staff() {
-        assert_eq!(next(NEW, Blame::Recipient, false, true), Next::GiveUp);
-        assert_eq!(next(after(14, 0), Blame::RecipientForNow, false, true), Next::GiveUp);
-        assert_eq!(next(after(14, 0), Blame::Unclear, false, true), Next::GiveUp);
+    fn only_a_recipient_ends_the_tries_and_never_for_staff() {
+        assert_eq!(decide(NEW, Blame::Recipient, false, true), Decision::GiveUp);
+        assert_eq!(
+            decide(after(14, 0), Blame::RecipientForNow, false, true),
+            Decision::GiveUp
+        );
+        assert_eq!(decide(after(14, 0), Blame::Unclear, false, true), Decision::GiveUp);
         for blame in [Blame::Recipient, Blame::RecipientForNow, Blame::Unclear] {
-            assert!(wait(next(after(1000, 0), blame, true, true)).is_some(), "{blame:?}");
+            assert!(wait(decide(after(1000, 0), blame, true, true)).is_some(), "{blame:?}");
         }
-        let (slowly, _) = wait(next(after(1000, 0), Blame::RecipientForNow, true, true)).unwrap();
+        let (slowly, _) = wait(decide(after(1000, 0), Blame::RecipientForNow, true, true)).unwrap();
         assert!(slowly >= Duration::from_hours(10));
     }
 
     #[test]
-    fn what_speaks_of_us_or_of_the_relay_costs_no_try() {
+    fn our_failures_and_the_relays_cost_no_try() {
         for blame in [Blame::Relay, Blame::Us] {
             for tries in [NEW, after(14, 0), after(3, 1_000_000), after(i32::MAX, i32::MAX)] {
-                let (wait, is_charged) = wait(next(tries, blame, false, true)).unwrap();
+                let (wait, is_charged) = wait(decide(tries, blame, false, true)).unwrap();
                 assert!(
                     !is_charged && wait <= Duration::from_mins(66),
                     "{blame:?} {tries:?} {wait:?}"
@@ -177,22 +181,22 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_recipient_is_charged_when_slow_again_while_others_go() {
-        let first = wait(next(NEW, Blame::Slow, false, true)).unwrap();
+    fn a_recipient_that_is_slow_again_is_charged_a_try() {
+        let first = wait(decide(NEW, Blame::Slow, false, true)).unwrap();
         assert!(!first.1 && first.0 >= Duration::from_mins(1), "{first:?}");
-        assert!(wait(next(after(0, 1), Blame::Slow, false, true)).unwrap().1);
+        assert!(wait(decide(after(0, 1), Blame::Slow, false, true)).unwrap().1);
         assert!(
-            !wait(next(after(0, 1), Blame::Slow, false, false)).unwrap().1,
-            "nobody knows"
+            !wait(decide(after(0, 1), Blame::Slow, false, false)).unwrap().1,
+            "the cause is unknown"
         );
-        assert_eq!(next(after(14, 1), Blame::Slow, false, true), Next::GiveUp);
+        assert_eq!(decide(after(14, 1), Blame::Slow, false, true), Decision::GiveUp);
     }
 
     #[test]
     fn an_unclear_failure_is_charged_once_the_relay_took_others() {
-        let (_, is_charged) = wait(next(NEW, Blame::Unclear, false, true)).unwrap();
+        let (_, is_charged) = wait(decide(NEW, Blame::Unclear, false, true)).unwrap();
         assert!(is_charged);
-        let (wait, is_charged) = wait(next(after(2, 500), Blame::Unclear, false, false)).unwrap();
+        let (wait, is_charged) = wait(decide(after(2, 500), Blame::Unclear, false, false)).unwrap();
         assert!(!is_charged && wait <= Duration::from_secs(330), "{wait:?}");
     }
 }

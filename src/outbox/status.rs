@@ -1,4 +1,4 @@
-//! How emails are, and having them sent again: for those who look after them.
+//! The state of emails and of the queue, for operators, and the command to send emails again.
 
 use serde::Serialize;
 use sqlx::PgExecutor;
@@ -6,14 +6,14 @@ use time::OffsetDateTime;
 
 use crate::database::Pool;
 
-/// An email as it is, for those who look after it. Holds no address of an applicant, unless a server quoted it.
+/// The state of an email, for operators. Contains no address of an applicant, unless a server quoted it.
 #[derive(Debug, Serialize)]
 pub struct EmailStatus {
-    /// What it is about.
+    /// The reference of the application that it is about.
     pub reference: Option<String>,
-    /// Its Message-ID.
+    /// The Message-ID.
     pub message_id: String,
-    /// Since when it is queued.
+    /// When it was queued.
     #[serde(with = "time::serde::rfc3339")]
     pub owed_at: OffsetDateTime,
     /// When it is tried next, unless it was sent or given up.
@@ -21,9 +21,9 @@ pub struct EmailStatus {
     pub due_at: OffsetDateTime,
     /// Tries that counted.
     pub attempts: i32,
-    /// Tries that cost nothing, since they spoke of us or of the relay.
+    /// Tries that did not count, because the failure was ours or the relay's.
     pub postponements: i32,
-    /// Whom the last failure speaks of.
+    /// Whose failure the last failure was.
     pub blame: Option<String>,
     /// When it was sent, if it was.
     #[serde(with = "time::serde::rfc3339::option")]
@@ -31,44 +31,44 @@ pub struct EmailStatus {
     /// When it was given up, if it was.
     #[serde(with = "time::serde::rfc3339::option")]
     pub given_up_at: Option<OffsetDateTime>,
-    /// Whether it goes to an applicant and is not tried unless somebody asks for it: a ceiling was reached.
+    /// Whether it goes to an applicant and is held, because a limit was reached.
     pub is_held: bool,
-    /// Whether it goes to staff in the next digest.
+    /// Whether staff get it in the next digest.
     pub is_for_digest: bool,
-    /// The Message-ID of the digest that it is in.
+    /// The Message-ID of the digest that contains it.
     pub digest: Option<String>,
-    /// What the last try ended with.
+    /// The last error.
     pub last_error: Option<String>,
-    /// When it came back, if it did.
+    /// When it bounced, if it did.
     #[serde(with = "time::serde::rfc3339::option")]
     pub bounced_at: Option<OffsetDateTime>,
-    /// Why it came back, as one of few words.
+    /// The class of the bounce.
     pub bounce_class: Option<String>,
-    /// Why it came back, in a server's words.
+    /// The reason of the bounce, in the server's words.
     pub bounce_reason: Option<String>,
 }
 
 /// Which emails are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EmailFilter {
-    /// Those that wait, are held, are for the next digest or were given up.
+    /// Emails that wait, are held, are for the next digest or were given up.
     Unsent,
-    /// Those that wait to be sent or sent again.
+    /// Emails that wait to be sent or sent again.
     Waiting,
-    /// Those that wait because the relay does not take mail from us.
+    /// Emails that wait because the relay refuses them from us.
     Refused,
-    /// Those to applicants that are not tried unless somebody asks for them: a ceiling was reached.
+    /// Emails to applicants that are held, because a limit was reached.
     Held,
-    /// Those to staff that go out in the next digest.
+    /// Emails to staff that go out in the next digest.
     Digest,
-    /// Those that are not tried any more.
+    /// Emails that are not tried any more.
     GivenUp,
-    /// Those that were sent and came back.
+    /// Emails that were sent and bounced.
     Bounced,
 }
 
 impl EmailFilter {
-    /// Every one.
+    /// Every filter.
     pub const ALL: [Self; 7] = [
         Self::Unsent,
         Self::Waiting,
@@ -79,7 +79,7 @@ impl EmailFilter {
         Self::Bounced,
     ];
 
-    /// Its name, for commands.
+    /// Returns the name that commands use.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -94,19 +94,35 @@ impl EmailFilter {
     }
 }
 
-/// Every email that waits or was given up, oldest first.
+/// Lists the emails that were not sent, oldest first.
 ///
 /// # Errors
-/// The database's error.
-pub async fn unsent(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<EmailStatus>> {
-    with_state(executor, EmailFilter::Unsent).await
+/// Returns an error if the database is unavailable.
+pub async fn list_unsent(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<EmailStatus>> {
+    list(executor, EmailFilter::Unsent).await
 }
 
-/// The emails in a state, oldest first.
+/// Lists the emails that match a filter, oldest first.
 ///
 /// # Errors
-/// The database's error.
-pub async fn with_state(executor: impl PgExecutor<'_>, filter: EmailFilter) -> sqlx::Result<Vec<EmailStatus>> {
+/// Returns an error if the database is unavailable.
+pub async fn list(executor: impl PgExecutor<'_>, filter: EmailFilter) -> sqlx::Result<Vec<EmailStatus>> {
+    select(executor, filter.name(), None).await
+}
+
+/// Lists the emails about an application. Upper and lower case do not matter.
+///
+/// # Errors
+/// Returns an error if the database is unavailable.
+pub async fn list_about(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Result<Vec<EmailStatus>> {
+    select(executor, "all", Some(reference.trim())).await
+}
+
+async fn select(
+    executor: impl PgExecutor<'_>,
+    filter: &str,
+    reference: Option<&str>,
+) -> sqlx::Result<Vec<EmailStatus>> {
     sqlx::query_as!(
         EmailStatus,
         r#"SELECT reference, message_id, owed_at, due_at, attempts, postponements, blame, sent_at,
@@ -116,7 +132,8 @@ pub async fn with_state(executor: impl PgExecutor<'_>, filter: EmailFilter) -> s
             CASE WHEN is_held THEN digest END AS digest,
             last_error, bounced_at, bounce_class, bounce_reason
          FROM outbox
-         WHERE CASE $1
+         WHERE ($2::text IS NULL OR reference = upper($2)) AND CASE $1
+            WHEN 'all' THEN true
             WHEN 'bounced' THEN bounced_at IS NOT NULL
             WHEN 'waiting' THEN sent_at IS NULL AND given_up_at IS NULL
             WHEN 'refused' THEN sent_at IS NULL AND given_up_at IS NULL AND blame = 'us'
@@ -125,66 +142,47 @@ pub async fn with_state(executor: impl PgExecutor<'_>, filter: EmailFilter) -> s
             WHEN 'given-up' THEN given_up_at IS NOT NULL AND NOT is_held AND erased_at IS NULL
             ELSE sent_at IS NULL AND erased_at IS NULL AND NOT (is_held AND digest IS NOT NULL) END
          ORDER BY id"#,
-        filter.name()
+        filter,
+        reference
     )
     .fetch_all(executor)
     .await
 }
 
-/// Every email about a reference, in either case.
-///
-/// # Errors
-/// The database's error.
-pub async fn about(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Result<Vec<EmailStatus>> {
-    sqlx::query_as!(
-        EmailStatus,
-        r#"SELECT reference, message_id, owed_at, due_at, attempts, postponements, blame, sent_at,
-            CASE WHEN NOT is_held OR refusal_is_final THEN given_up_at END AS given_up_at,
-            is_held AND refusal_is_final AS "is_held!",
-            is_held AND NOT refusal_is_final AND digest IS NULL AS "is_for_digest!",
-            CASE WHEN is_held THEN digest END AS digest,
-            last_error, bounced_at, bounce_class, bounce_reason
-         FROM outbox WHERE reference = upper($1) ORDER BY id"#,
-        reference.trim()
-    )
-    .fetch_all(executor)
-    .await
-}
-
-/// How the queue is now.
+/// The state of the queue.
 #[derive(Clone, Copy, Debug)]
 pub struct QueueStats {
-    /// Emails that are to be sent, or sent again.
+    /// Emails that wait to be sent or sent again.
     pub waiting: i64,
-    /// Of these, emails that the relay does not take from us.
+    /// Waiting emails that the relay refuses from us.
     pub refused: i64,
     /// Emails that are not tried any more.
     pub given_up: i64,
-    /// Emails to applicants that are not tried unless somebody asks for them: a ceiling was reached.
+    /// Emails to applicants that are held, because a limit was reached.
     pub held: i64,
     /// Emails to staff that go out in the next digest.
     pub for_digest: i64,
-    /// Emails that were sent and came back within the last 30 days.
+    /// Emails that bounced within the last 30 days.
     pub bounced: i64,
-    /// Of these, emails to staff.
+    /// Emails to staff among the bounced ones.
     pub staff_bounced: i64,
-    /// Since when the oldest of those that wait is queued; now, where that is later.
-    pub oldest_owed_at: Option<OffsetDateTime>,
-    /// For how long, by the database's clock; zero where none waits.
+    /// When the oldest waiting email was queued, or now if that is earlier.
+    pub oldest_queued_at: Option<OffsetDateTime>,
+    /// The age of that email by the database's clock, or zero if none waits.
     pub oldest_waits: time::Duration,
 }
 
-/// How the queue is now. Costs what waits, not what was sent. A digest comes once an hour: what waits for one much longer
-/// waits like any other.
+/// Returns the state of the queue. The cost does not grow with the emails that were sent. A digest goes out every hour, so
+/// an email that waits for one for 90 minutes counts as waiting.
 ///
 /// # Errors
-/// The database's error.
-pub async fn standing(pool: &Pool) -> sqlx::Result<QueueStats> {
+/// Returns an error if the database is unavailable.
+pub async fn queue_stats(pool: &Pool) -> sqlx::Result<QueueStats> {
     let mut session = pool.session().await?;
     let row = sqlx::query!(
         r#"SELECT waiting.count AS "waiting!", waiting.refused AS "refused!", given_up.count AS "given_up!",
             given_up.held AS "held!", given_up.for_digest AS "for_digest!", bounced.count AS "bounced!", bounced.staff AS "staff_bounced!",
-            least(waiting.oldest, given_up.overdue) AS oldest_owed_at, greatest(coalesce(extract(
+            least(waiting.oldest, given_up.overdue) AS oldest_queued_at, greatest(coalesce(extract(
                 epoch FROM now() - least(waiting.oldest, given_up.overdue)), 0), 0)::double precision AS "oldest_waits!"
         FROM (SELECT count(*), count(*) FILTER (WHERE blame = 'us') AS refused, min(least(owed_at, now())) AS oldest
                 FROM outbox WHERE sent_at IS NULL AND given_up_at IS NULL) waiting,
@@ -208,15 +206,15 @@ pub async fn standing(pool: &Pool) -> sqlx::Result<QueueStats> {
         for_digest: row.for_digest,
         bounced: row.bounced,
         staff_bounced: row.staff_bounced,
-        oldest_owed_at: row.oldest_owed_at,
+        oldest_queued_at: row.oldest_queued_at,
         oldest_waits: time::Duration::seconds_f64(row.oldest_waits),
     })
 }
 
-/// Returns for how long the oldest email that is to be sent has waited.
+/// Returns how long the oldest unsent email has waited.
 ///
 /// # Errors
-/// The database's error.
+/// Returns an error if the database is unavailable.
 pub async fn oldest_wait(pool: &Pool) -> sqlx::Result<time::Duration> {
     let mut session = pool.session().await?;
     let seconds = sqlx::query_scalar!(
@@ -229,11 +227,15 @@ pub async fn oldest_wait(pool: &Pool) -> sqlx::Result<time::Duration> {
     Ok(time::Duration::seconds_f64(seconds))
 }
 
-/// How many emails about applications were sent in a span of time, its end not included.
+/// Counts the emails about applications that were sent from `from` until before `to`.
 ///
 /// # Errors
-/// The database's error.
-pub async fn mailed(executor: impl PgExecutor<'_>, from: OffsetDateTime, to: OffsetDateTime) -> sqlx::Result<i64> {
+/// Returns an error if the database is unavailable.
+pub async fn sent_between(
+    executor: impl PgExecutor<'_>,
+    from: OffsetDateTime,
+    to: OffsetDateTime,
+) -> sqlx::Result<i64> {
     sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM outbox WHERE sent_at >= $1 AND sent_at < $2
             AND (purpose IN ('application', 'arrival', 'digest')
@@ -245,19 +247,19 @@ pub async fn mailed(executor: impl PgExecutor<'_>, from: OffsetDateTime, to: Off
     .await
 }
 
-/// What became of the email that confirms an application.
+/// The state of the email that confirms an application.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Confirmation {
-    /// Whether an email to the applicant came back.
+    /// Whether an email to the applicant bounced.
     pub has_bounced: bool,
-    /// Whether it is held.
+    /// Whether one is held.
     pub is_held: bool,
 }
 
-/// What became of the email to the applicant of this reference.
+/// Returns the state of the email to the applicant with this reference.
 ///
 /// # Errors
-/// The database's error.
+/// Returns an error if the database is unavailable.
 pub async fn confirmation(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Result<Confirmation> {
     sqlx::query_as!(
         Confirmation,
@@ -270,12 +272,11 @@ pub async fn confirmation(executor: impl PgExecutor<'_>, reference: &str) -> sql
     .await
 }
 
-/// Makes unsent emails due now, given up or not, with all their tries: those of one reference, or all but what is held.
-/// The relay may be asked at once. What was erased stays so, and what is being sent at this moment is left alone.
-/// Returns how many.
+/// Makes unsent emails due now with all their tries, also those that were given up: those about one application, or all but
+/// the held ones. The relay is tried at once. Leaves erased emails and emails in flight alone. Returns how many are due.
 ///
 /// # Errors
-/// The database's error.
+/// Returns an error if the database is unavailable.
 pub async fn retry(executor: impl PgExecutor<'_>, reference: Option<&str>) -> sqlx::Result<u64> {
     let done = sqlx::query!(
         "WITH relay AS (UPDATE relay_state SET retry_at = NULL)

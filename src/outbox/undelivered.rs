@@ -1,47 +1,47 @@
-//! Emails that did not reach their reader. What is written about them is membership's to say.
+//! Emails that did not reach their recipient. The module `membership` writes the notices about them.
 
 use std::fmt::Debug;
 
 use crate::mailer::{Email, Purpose};
 use crate::values::EmailAddress;
 
-/// Why an email did not reach its reader, each with the words of a server or relay.
+/// Why an email did not reach its recipient, with the words of the server or relay.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Why {
+pub enum UndeliveredReason {
     /// It is not tried any more.
     GivenUp(String),
-    /// It was sent and came back.
+    /// It was sent and bounced.
     Bounced(String),
-    /// It was sent and waits somewhere.
+    /// It was sent, and another server still tries to deliver it.
     Delayed(String),
-    /// Its reader complained of it as spam.
+    /// The recipient reported it as spam.
     Complaint,
 }
 
-/// An email that did not reach its reader.
+/// An email that did not reach its recipient.
 #[derive(Clone, Debug)]
 pub struct Undelivered {
-    /// Its Message-ID.
+    /// The Message-ID.
     pub message_id: String,
-    /// What it is about.
+    /// The reference of the application that it is about.
     pub reference: Option<String>,
-    /// To whom it went.
+    /// The recipient.
     pub recipient: EmailAddress,
-    /// What it was for.
+    /// The purpose.
     pub purpose: Purpose,
-    /// Its subject.
+    /// The subject.
     pub subject: String,
     /// How often it was claimed. Makes the Message-ID of a second notice differ.
     pub claims: i32,
-    /// Why.
-    pub why: Why,
+    /// Why it did not arrive.
+    pub reason: UndeliveredReason,
 }
 
-/// Writes the emails about emails that did not reach their reader.
+/// Writes the notices about emails that did not reach their recipient.
 pub trait NoticeWriter: Debug + Send + Sync {
-    /// The email that tells somebody; `None` where an email could not help, since it would go the same way.
+    /// Returns the notice, or `None` if it would fail in the same way as the email.
     ///
     /// # Errors
-    /// A template that cannot be rendered.
+    /// Returns an error if a template cannot be rendered.
     fn notice(&self, undelivered: &Undelivered) -> anyhow::Result<Option<Email>>;
 }

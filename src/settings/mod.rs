@@ -272,7 +272,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         }
         match self.value("SMTP_URL") {
             Some(_) if wants_folder => self.fault("NPOC_MAIL", "left out where SMTP_URL is set: mail goes one way"),
-            Some(url) => match Relay::at(&url) {
+            Some(url) => match Relay::parse(&url) {
                 Some(relay) => Some(Transport::Smtp(Box::new(relay))),
                 None => self.fault("SMTP_URL", "an SMTP address, like smtp://user:password@mail.example.org:587?tls=required"),
             },

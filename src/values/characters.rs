@@ -1,33 +1,32 @@
-//! What a character is to the person who reads it. Names, prose, mailboxes and domain names share
-//! these rules; each follows from a property of Unicode, so that a new script needs no new line.
+//! Rules about characters for names, prose, mailboxes and domain names. Each rule follows from a property of Unicode, so a
+//! new script needs no new rule.
 
 use unicode_normalization::char::canonical_combining_class;
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 
-/// What word processors put where a line may be broken.
+/// The character with which word processors mark a possible line break.
 pub(super) const SOFT_HYPHEN: char = '\u{ad}';
 
-/// NEL of ISO 6429, and the ellipsis of Windows-1252.
+/// The next-line control (NEL) of ISO 6429, and the ellipsis of Windows-1252.
 const NEXT_LINE: char = '\u{85}';
 
-/// Windows-1252 from 0x80 to 0x9F, as the Encoding Standard has it: the five that are not assigned
-/// stay controls.
+/// Windows-1252 from 0x80 to 0x9F, as in the Encoding Standard: the five unassigned octets stay controls.
 #[rustfmt::skip]
 const WINDOWS_1252: [char; 32] = [
     '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}',
     '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
 ];
 
-/// Whether a reader sees anything in a text. An answer in which nobody sees anything is missing.
+/// Returns whether a text has a visible character. An answer without one is missing.
 #[must_use]
-pub fn is_anything_seen(text: &str) -> bool {
-    text.contains(is_seen)
+pub fn has_visible_text(text: &str) -> bool {
+    text.contains(is_visible)
 }
 
-/// Letters, numbers, punctuation and symbols that a font shows. A mark needs one of them to stand
-/// on, so marks alone are no answer. A private-use character shows on the machine that typed it
-/// alone. A code point that is not assigned yet may be a letter of a newer Unicode, so it counts.
-pub(super) fn is_seen(c: char) -> bool {
+/// Returns whether a font shows the character: a letter, number, punctuation mark or symbol. Combining marks need a base
+/// character, and private-use characters show only on the machine that typed them. An unassigned code point may be a letter
+/// of a newer Unicode, so it counts as visible.
+pub(super) fn is_visible(c: char) -> bool {
     use GeneralCategoryGroup::{Letter, Number, Punctuation, Symbol};
     let may_show = match c.general_category() {
         GeneralCategory::Unassigned => !is_noncharacter(c),
@@ -36,23 +35,23 @@ pub(super) fn is_seen(c: char) -> bool {
     may_show && !is_blank(c) && !is_ignorable(c)
 }
 
-/// What an address may hold: what is seen, and the marks on it. Controls, white space, format
-/// characters and what has a private meaning would only mislead.
-pub(super) fn is_seen_in_an_address(c: char) -> bool {
+/// Returns whether an address may hold the character: visible characters and their marks. Controls, white space, format
+/// characters and private-use characters would mislead.
+pub(super) fn is_allowed_in_address(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_graphic();
     }
     let is_mark = c.general_category_group() == GeneralCategoryGroup::Mark && !is_ignorable(c);
-    is_mark || (is_seen(c) && c.general_category() != GeneralCategory::Unassigned)
+    is_mark || (is_visible(c) && c.general_category() != GeneralCategory::Unassigned)
 }
 
-/// Symbols by their category that show nothing: the blank of Braille, the null notehead of music,
-/// and the place of an object that was not copied.
+/// Returns whether a symbol shows nothing: the Braille blank, the musical null notehead, and the object replacement character.
 fn is_blank(c: char) -> bool {
     matches!(c, '\u{2800}' | '\u{1d159}' | '\u{fffc}')
 }
 
-/// `Default_Ignorable_Code_Point`: no font shows it. The property holds code points for the future too, so this list stays.
+/// Returns the property `Default_Ignorable_Code_Point`: no font shows the character. The property includes reserved code
+/// points, so the list is stable.
 pub(super) fn is_ignorable(c: char) -> bool {
     matches!(
         c,
@@ -63,31 +62,30 @@ pub(super) fn is_ignorable(c: char) -> bool {
     )
 }
 
-/// Changes the shape of the character before it: the joiners and the variation selectors.
+/// Returns whether the character changes the shape of the previous one: joiners and variation selectors.
 pub(super) fn is_shaping(c: char) -> bool {
     is_joiner(c) || is_variation_selector(c)
 }
 
-/// The joiners that Persian, Indic words and emoji need inside.
+/// Returns whether the character is a joiner, which Persian and Indic words and emoji need.
 pub(super) fn is_joiner(c: char) -> bool {
     matches!(c, '\u{200c}' | '\u{200d}')
 }
 
-/// `Variation_Selector`, with those of Mongolian.
+/// Returns the property `Variation_Selector`, which includes the selectors of Mongolian.
 fn is_variation_selector(c: char) -> bool {
     matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{180b}'..='\u{180d}' | '\u{180f}' | '\u{e0100}'..='\u{e01ef}')
 }
 
-/// Whether a shaping character has something to shape: a character outside ASCII, which may be an
-/// emoji that a selector has shaped already.
-pub(super) fn has_what_it_shapes(c: char, before: Option<char>) -> bool {
+/// Returns whether a shaping character follows one that it can shape: a character outside ASCII, or an emoji with a
+/// selector.
+pub(super) fn has_base(c: char, before: Option<char>) -> bool {
     let is_emoji_joined = |before| is_variation_selector(before) && c == '\u{200d}';
     before.is_some_and(|before| !before.is_ascii() && (!is_shaping(before) || is_emoji_joined(before)))
 }
 
-/// Never belongs to an answer, whatever is around it: bidirectional controls (UAX 9) turn what is
-/// read, and the byte order mark comes from a file. Tags hide text from a reader unless they name a
-/// flag, and so does a selector behind a selector.
+/// Returns whether the character never belongs in an answer. Bidirectional controls (UAX 9) reorder the text, and a byte
+/// order mark comes from a file. Tags outside of flags, and repeated selectors, hide text from readers.
 pub(super) fn misleads(c: char, before: Option<char>) -> bool {
     let names_a_flag = || before.is_some_and(|before| before == '\u{1f3f4}' || is_tag(before));
     match c {
@@ -101,9 +99,9 @@ fn is_tag(c: char) -> bool {
     matches!(c, '\u{e0001}' | '\u{e0020}'..='\u{e007f}')
 }
 
-/// Separates words and says nothing: a control of any kind, or a code point that is kept for the
-/// inside of programs. PostgreSQL refuses NUL; terminals and headers obey the others.
-pub(super) fn is_damage(c: char) -> bool {
+/// Returns whether the character is a control or a noncharacter. PostgreSQL rejects NUL; terminals and headers obey other
+/// controls.
+pub(super) fn is_control_or_noncharacter(c: char) -> bool {
     c.is_control() || is_noncharacter(c)
 }
 
@@ -111,17 +109,16 @@ fn is_noncharacter(c: char) -> bool {
     matches!(c, '\u{fdd0}'..='\u{fdef}') || u32::from(c) & 0xfffe == 0xfffe
 }
 
-/// A word without the invisible characters at its ends that shape nothing there. Selectors shape
-/// what is before them, so do the fillers of Hangul and the tags of a flag; a joiner at the end does
-/// so behind a virama, as in Malayalam and Bengali.
-pub(super) fn without_loose_ends(word: &str) -> &str {
+/// Trims the invisible characters at the ends of a word that shape nothing. Selectors, Hangul fillers and the tags of a flag
+/// shape the character before them. A final joiner shapes a virama, as in Malayalam and Bengali.
+pub(super) fn trim_invisible(word: &str) -> &str {
     let mut word = word.trim_start_matches(|c| c != '\u{115f}' && is_ignorable(c));
     if !word.contains(|c| !is_ignorable(c)) {
         return "";
     }
     while let Some((rest, last)) = last_of(word)
         && is_ignorable(last)
-        && !is_at_home_at_an_end(last, rest)
+        && !may_end_word(last, rest)
     {
         word = rest;
     }
@@ -134,44 +131,44 @@ fn last_of(word: &str) -> Option<(&str, char)> {
     Some((characters.as_str(), last))
 }
 
-fn is_at_home_at_an_end(last: char, rest: &str) -> bool {
+fn may_end_word(last: char, rest: &str) -> bool {
     let is_virama = |c: char| canonical_combining_class(c) == 9;
     let shapes_a_virama = is_joiner(last) && rest.ends_with(is_virama);
     shapes_a_virama || is_variation_selector(last) || is_tag(last) || last == '\u{1160}'
 }
 
-/// The characters that were meant by octets of Windows-1252 that arrived as controls: no person types
-/// a C1 control, and a text that was taken for Latin-1 on its way is full of them.
-pub(super) fn restored(text: &str) -> String {
-    let mut restored = String::with_capacity(text.len());
+/// Decodes Windows-1252 octets that arrived as C1 controls, because a program took the text for Latin-1. People never type
+/// C1 controls.
+pub(super) fn decode_windows_1252(text: &str) -> String {
+    let mut decoded = String::with_capacity(text.len());
     let mut before = None;
     let mut typed = text.chars().peekable();
     while let Some(c) = typed.next() {
-        restored.push(match c {
+        decoded.push(match c {
             NEXT_LINE if ends_a_line(before, typed.peek().copied()) => '\n',
             '\u{80}'..='\u{9f}' => WINDOWS_1252[(u32::from(c) - 0x80) as usize],
             _ => c,
         });
         before = Some(c);
     }
-    restored
+    decoded
 }
 
-/// Whether 0x85 is NEL. Browsers send line ends as CR LF, so it is the ellipsis of Windows-1252 but
-/// where none would be written: behind punctuation, at a line end, and beside another.
+/// Returns whether 0x85 is a line end. Browsers send CR LF, so elsewhere it is the ellipsis of Windows-1252. No ellipsis
+/// follows punctuation, a line end or another 0x85.
 fn ends_a_line(before: Option<char>, after: Option<char>) -> bool {
     let is_end =
         |c: char| matches!(c, NEXT_LINE | '\n' | '\r') || c.general_category() == GeneralCategory::OtherPunctuation;
     before.is_some_and(is_end) || after == Some(NEXT_LINE)
 }
 
-/// A decimal digit of any script.
+/// Returns whether the character is a decimal digit of any script.
 pub(crate) fn is_digit(c: char) -> bool {
     c.general_category() == GeneralCategory::DecimalNumber
 }
 
-/// The ASCII digit of the same value; `None` for what is no digit. In every script digits are in runs of ten that begin with
-/// zero.
+/// Returns the ASCII digit of the same value, or `None` for another character. Every script has its digits in runs of ten
+/// that begin with zero.
 pub(super) fn ascii_digit(c: char) -> Option<char> {
     if !is_digit(c) {
         return None;
@@ -181,14 +178,14 @@ pub(super) fn ascii_digit(c: char) -> Option<char> {
     char::from_digit(u32::try_from(value).ok()?, 10)
 }
 
-/// What word processors make of a hyphen.
+/// Returns whether the character is a dash that word processors substitute for a hyphen.
 pub(super) fn is_hyphen(c: char) -> bool {
     matches!(c, '\u{2010}'..='\u{2013}' | '\u{2212}')
 }
 
-/// The ASCII character that a full-width one of an East Asian keyboard stands for (UAX 11).
+/// Returns the ASCII character for a full-width one of an East Asian keyboard (UAX 11).
 #[must_use]
-pub fn halved(c: char) -> char {
+pub fn to_half_width(c: char) -> char {
     match c {
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
         _ => c,
@@ -202,15 +199,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ignorable_is_what_a_skeleton_leaves_out() {
+    fn ignorable_characters_are_those_that_skeletons_omit() {
         for c in (0..=0x0010_ffff).filter_map(char::from_u32) {
-            let is_left_out = skeleton(c.encode_utf8(&mut [0; 4])).next().is_none();
-            assert_eq!(is_ignorable(c), is_left_out, "{:x}", u32::from(c));
+            let is_dropped = skeleton(c.encode_utf8(&mut [0; 4])).next().is_none();
+            assert_eq!(is_ignorable(c), is_dropped, "{:x}", u32::from(c));
         }
     }
 
     #[test]
-    fn what_no_reader_sees_is_no_answer() {
+    fn invisible_characters_are_not_visible_text() {
         let unseen = [
             " \t\r\n\u{85}\u{a0}\u{3000}\u{1680}\u{2028}",
             "\0\u{1e}\u{7f}\u{96}",
@@ -225,15 +222,15 @@ mod tests {
             "\u{fdd0}\u{fffe}\u{ffff}\u{10ffff}",
         ];
         for c in unseen.iter().flat_map(|kind| kind.chars()) {
-            assert!(!is_seen(c), "{c:?} {:x}", u32::from(c));
+            assert!(!is_visible(c), "{c:?} {:x}", u32::from(c));
         }
         for c in "a0.-_李Ö王نक❤🦊€\u{fffd}\u{378}\u{1f3f4}ʻ".chars() {
-            assert!(is_seen(c), "{c:?}");
+            assert!(is_visible(c), "{c:?}");
         }
     }
 
     #[test]
-    fn the_ends_of_a_word_keep_only_what_shapes_it() {
+    fn the_ends_of_a_word_keep_only_shaping_characters() {
         for (word, kept) in [
             ("\u{200d}\u{200b}Ann\u{200d}\u{ad}", "Ann"),
             ("അവന്\u{200d}", "അവന്\u{200d}"),
@@ -243,12 +240,12 @@ mod tests {
             ("\u{115f}\u{1160}", ""),
             ("🏴\u{e0067}\u{e0062}\u{e007f}", "🏴\u{e0067}\u{e0062}\u{e007f}"),
         ] {
-            assert_eq!(without_loose_ends(word), kept, "{word:?}");
+            assert_eq!(trim_invisible(word), kept, "{word:?}");
         }
     }
 
     #[test]
-    fn octets_of_windows_1252_are_what_they_were_meant_to_be() {
+    fn octets_of_windows_1252_are_decoded() {
         for (typed, meant) in [
             ("1990\u{96}1995", "1990–1995"),
             ("society\u{92}s", "society’s"),
@@ -259,7 +256,7 @@ mod tests {
             ("First.\u{85}Second.\u{85}", "First.\nSecond.\n"),
             ("Title\u{85}\u{85}Text", "Title\n\nText"),
         ] {
-            assert_eq!(restored(typed), meant, "{typed:?}");
+            assert_eq!(decode_windows_1252(typed), meant, "{typed:?}");
         }
     }
 }

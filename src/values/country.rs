@@ -1,24 +1,23 @@
-//! Where an organization is registered: ISO 3166-1, and the region that ICANN counts it to.
+//! The country of an organization: ISO 3166-1, with ICANN's regions.
 
 use Region::{Africa as Af, AsiaPacific as Ap, Europe as Eu, LatinAmerica as La, NorthAmerica as Na};
 
 use super::{Fault, Region};
 
-/// A country or territory of ISO 3166-1; and Kosovo, by the user-assigned code XK that is in wide use, since ISO has none
-/// for it.
+/// A country or territory of ISO 3166-1. Kosovo has the widely used user-assigned code XK, since ISO has no code for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Country(&'static (&'static str, &'static str, Region));
 
 impl Country {
-    /// Every country, in the order of its English name.
+    /// Returns every country, sorted by English name.
     pub fn all() -> impl Iterator<Item = Self> {
         COUNTRIES.iter().map(Self)
     }
 
-    /// Takes an alpha-2 code in either case.
+    /// Parses an alpha-2 code in either case.
     ///
     /// # Errors
-    /// [`Fault::Missing`] and [`Fault::NotOffered`].
+    /// Returns [`Fault::Missing`] or [`Fault::NotOffered`].
     pub fn parse(typed: &str) -> Result<Self, Fault> {
         let code = typed.trim();
         if code.is_empty() {
@@ -29,19 +28,19 @@ impl Country {
             .ok_or_else(|| Fault::not_offered(typed))
     }
 
-    /// The alpha-2 code.
+    /// Returns the alpha-2 code.
     #[must_use]
     pub fn code(self) -> &'static str {
         self.0.0
     }
 
-    /// The name as readers of English know it.
+    /// Returns the common English name.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.0.1
     }
 
-    /// The ICANN region.
+    /// Returns the ICANN region.
     #[must_use]
     pub fn region(self) -> Region {
         self.0.2
@@ -307,7 +306,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_country_stands_once() {
+    fn every_country_is_listed_once() {
         let mut codes: Vec<_> = Country::all().map(Country::code).collect();
         codes.sort_unstable();
         codes.dedup();
@@ -315,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn regions_are_those_of_icann_where_they_surprise() {
+    fn surprising_regions_are_those_of_icann() {
         for (code, region) in [
             ("MX", La),
             ("TR", Ap),
@@ -338,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_taken_in_either_case_and_nothing_else() {
+    fn only_a_code_is_accepted_in_either_case() {
         assert_eq!(Country::parse(" ke ").map(Country::name), Ok("Kenya"));
         assert_eq!(Country::parse(""), Err(Fault::Missing));
         for typed in ["XX", "Kenya", "K", "KEN"] {

@@ -1,8 +1,8 @@
-//! By which other names people know countries and territories: common ones, former ones, and official long ones, in English
-//! and a few in their own language. The name of the list itself is in [`super::country`].
+//! Other names of countries and territories: common, former and official ones, in English and some in their own language.
+//! [`super::country`] has the main names.
 
-/// The alpha-2 code, the alpha-3 code (XKX is user-assigned, as XK is), and other names. A name of several countries leads to
-/// none of them and names them all.
+/// The alpha-2 code, the alpha-3 code (XKX and XK are user-assigned), and other names. A name that several countries share
+/// finds none of them, and suggests all.
 #[rustfmt::skip]
 pub(super) const NAMES: &[(&str, &str, &[&str])] = &[
     ("AD", "AND", &[]),

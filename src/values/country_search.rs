@@ -1,4 +1,4 @@
-//! Finds a country by what people call it, in any spelling.
+//! Finds a country by its common names, in any spelling.
 
 use std::sync::LazyLock;
 
@@ -6,10 +6,10 @@ use super::Country;
 use super::country_names::NAMES;
 use super::fold::folded;
 
-/// Words that a name may have or lack.
+/// Optional words of names.
 const SMALL: [&str; 3] = ["the", "of", "and"];
 
-/// Words of official names that common names lack.
+/// Words that official names have and common names lack.
 #[rustfmt::skip]
 const OFFICIAL: [&str; 27] = [
     "arab", "bolivarian", "commonwealth", "democratic", "duchy", "federal", "federation", "federative", "former",
@@ -17,11 +17,10 @@ const OFFICIAL: [&str; 27] = [
     "republic", "socialist", "sovereign", "state", "sultanate", "territory", "union", "united", "eastern",
 ];
 
-/// How many countries are named where none was found.
-const MOST_NEAR: usize = 5;
+/// The greatest number of suggestions.
+const MAX_SUGGESTIONS: usize = 5;
 
-/// The other names under which the form offers a country as well, where someone who types the first letters of a list would
-/// look for it.
+/// The other names under which the form also lists a country, for people who type its first letters.
 #[rustfmt::skip]
 const OFFERED: [&str; 42] = [
     "America", "Bosnia", "Britain", "British Virgin Islands", "Brunei", "Burma", "Cape Verde",
@@ -38,20 +37,20 @@ const OFFERED: [&str; 42] = [
 pub struct Offer {
     /// The country.
     pub country: Country,
-    /// Another name with its own, such as "Ivory Coast (Côte d’Ivoire)"; its own alone.
+    /// The name; another name has the main one in brackets, as in "Ivory Coast (Côte d’Ivoire)".
     pub label: String,
-    /// Whether this is its own name.
+    /// Whether this is the main name.
     pub is_own: bool,
 }
 
-/// What each country is called, for comparing.
-struct Called {
+/// The names of a country, prepared for comparison.
+struct NameIndex {
     country: Country,
-    /// The words of each name, in the order of the alphabet.
+    /// The sorted words of each name.
     names: Vec<Vec<String>>,
 }
 
-static CALLED: LazyLock<Vec<Called>> = LazyLock::new(|| Country::all().map(called).collect());
+static INDEX: LazyLock<Vec<NameIndex>> = LazyLock::new(|| Country::all().map(index_names).collect());
 
 static OFFERS: LazyLock<Vec<Offer>> = LazyLock::new(|| {
     let others = OFFERED
@@ -68,21 +67,21 @@ static OFFERS: LazyLock<Vec<Offer>> = LazyLock::new(|| {
 });
 
 impl Country {
-    /// Finds a country by its code of two or three letters, or by a name that people know it by, now or formerly, in any
-    /// spelling and order of words. A name that several countries have finds none.
+    /// Finds a country by its code of two or three letters, or by a common or former name, in any spelling and order of words.
+    /// A name that several countries share finds none.
     #[must_use]
     pub fn find(typed: &str) -> Option<Self> {
         Self::parse(typed)
             .ok()
-            .or_else(|| of_alpha_3(typed))
+            .or_else(|| find_alpha_3(typed))
             .or_else(|| match named(typed)[..] {
                 [country] => Some(country),
                 _ => None,
             })
     }
 
-    /// Returns the countries that may be meant where none is found: those that share the name or a word of it, else those whose names
-    /// differ by a slip of the hand. At most five, the likeliest first.
+    /// Returns at most five suggestions for a text that finds no country, the likeliest first: countries that share the name
+    /// or its words, or whose names differ by a typo.
     #[must_use]
     pub fn near(typed: &str) -> Vec<Self> {
         let same = named(typed);
@@ -90,28 +89,31 @@ impl Country {
             return same;
         }
         let typed = words(typed);
-        let mut near: Vec<_> = CALLED
+        let mut near: Vec<_> = INDEX
             .iter()
             .filter_map(|one| Some((one.distance(&typed)?, one.country)))
             .collect();
         near.sort_by_key(|(distance, _)| *distance);
-        near.into_iter().map(|(_, country)| country).take(MOST_NEAR).collect()
+        near.into_iter()
+            .map(|(_, country)| country)
+            .take(MAX_SUGGESTIONS)
+            .collect()
     }
 
-    /// Returns every country under its own name, and some under others as well, in the order of the alphabet.
+    /// Returns every country under its main name, and some also under other names, sorted by name.
     #[must_use]
     pub fn offers() -> &'static [Offer] {
         &OFFERS
     }
 }
 
-/// A name in brackets would look odd behind another in brackets.
+/// Returns an entry for another name. The main name follows in brackets, unless it has brackets itself.
 fn other_offer(name: &str, country: Country) -> Offer {
     let own = country.name();
-    let says_it = own.contains('(') || name.starts_with("St ");
+    let is_clear = own.contains('(') || name.starts_with("St ");
     Offer {
         country,
-        label: if says_it {
+        label: if is_clear {
             name.to_owned()
         } else {
             format!("{name} ({own})")
@@ -120,7 +122,7 @@ fn other_offer(name: &str, country: Country) -> Offer {
     }
 }
 
-fn of_alpha_3(typed: &str) -> Option<Country> {
+fn find_alpha_3(typed: &str) -> Option<Country> {
     let is_it = |(_, alpha_3, _): &&(&str, &str, &[&str])| alpha_3.eq_ignore_ascii_case(typed.trim());
     NAMES
         .iter()
@@ -128,7 +130,7 @@ fn of_alpha_3(typed: &str) -> Option<Country> {
         .and_then(|(code, ..)| Country::parse(code).ok())
 }
 
-/// Returns the countries of this name; without words of official names, where none has it with them.
+/// Returns the countries with this name. If there is none, ignores the words of official names.
 fn named(typed: &str) -> Vec<Country> {
     let typed = words(typed);
     let short: Vec<String> = typed
@@ -136,43 +138,42 @@ fn named(typed: &str) -> Vec<Country> {
         .filter(|word| !OFFICIAL.contains(&word.as_str()))
         .cloned()
         .collect();
-    let found = of_name(&typed);
+    let found = find_by_name(&typed);
     if found.is_empty() && short != typed {
-        of_name(&short)
+        find_by_name(&short)
     } else {
         found
     }
 }
 
-fn of_name(words: &[String]) -> Vec<Country> {
-    let is_called = |one: &&Called| !words.is_empty() && one.names.iter().any(|name| name == words);
-    CALLED.iter().filter(is_called).map(|one| one.country).collect()
+fn find_by_name(words: &[String]) -> Vec<Country> {
+    let is_called = |one: &&NameIndex| !words.is_empty() && one.names.iter().any(|name| name == words);
+    INDEX.iter().filter(is_called).map(|one| one.country).collect()
 }
 
-fn called(country: Country) -> Called {
+fn index_names(country: Country) -> NameIndex {
     let others = NAMES.iter().filter(|(code, ..)| *code == country.code());
     let others = others.flat_map(|(_, _, names)| *names);
     let names = std::iter::once(&country.name())
         .chain(others)
         .map(|name| words(name))
         .collect();
-    Called { country, names }
+    NameIndex { country, names }
 }
 
-/// The words of a name, folded, without small ones and in the order of the alphabet, so that "Korea, South" is
-/// "South Korea".
+/// Returns the words of a name, folded and sorted, without optional ones, so that "Korea, South" equals "South Korea".
 fn words(name: &str) -> Vec<String> {
     let name: String = folded(name).replace('&', " and ").replace('.', "");
     let split = name.split(|c: char| !c.is_alphanumeric());
     let mut words: Vec<String> = split
         .filter(|word| !word.is_empty() && !SMALL.contains(word))
-        .map(spelt_out)
+        .map(spell_out)
         .collect();
     words.sort_unstable();
     words
 }
 
-fn spelt_out(word: &str) -> String {
+fn spell_out(word: &str) -> String {
     let whole = match word {
         "st" | "ste" => "saint",
         "is" | "isl" => "islands",
@@ -183,8 +184,8 @@ fn spelt_out(word: &str) -> String {
     whole.to_owned()
 }
 
-impl Called {
-    /// How far this country is from what was typed, if it may be meant at all.
+impl NameIndex {
+    /// Returns the distance of this country from the typed words, if it is a plausible match.
     fn distance(&self, typed: &[String]) -> Option<usize> {
         let shares_words = |name: &&Vec<String>| {
             let is_in =
@@ -192,14 +193,14 @@ impl Called {
             is_in(typed, name) || is_in(name, typed)
         };
         let typed_whole = typed.concat();
-        let slips = |name: &Vec<String>| {
+        let typo_distance = |name: &Vec<String>| {
             let name = name.concat();
             let distance = strsim::osa_distance(&name, &typed_whole);
-            // Of a short name each letter counts more.
+            // In a short name, each letter counts more.
             (name.len() > 3 && distance <= 1 + typed_whole.len() / 5).then_some(distance)
         };
-        let fewest = self.names.iter().filter_map(slips).min();
-        fewest.or_else(|| self.names.iter().find(shares_words).map(|_| typed_whole.len()))
+        let nearest = self.names.iter().filter_map(typo_distance).min();
+        nearest.or_else(|| self.names.iter().find(shares_words).map(|_| typed_whole.len()))
     }
 }
 
@@ -291,9 +292,9 @@ mod tests {
     }
 
     #[test]
-    fn no_name_of_one_country_is_taken_for_another() {
+    fn no_name_finds_another_country() {
         let mut of_words: HashMap<&[String], Vec<&str>> = HashMap::new();
-        for one in CALLED.iter() {
+        for one in INDEX.iter() {
             for name in &one.names {
                 assert!(!name.is_empty());
                 of_words.entry(name).or_default().push(one.country.code());
@@ -311,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn near_countries_are_named_where_none_is_found() {
+    fn near_countries_are_suggested_if_none_is_found() {
         for (typed, expected) in [
             ("Korea", &["KP", "KR"][..]),
             ("Virgin Islands", &["VG", "VI"]),
@@ -325,7 +326,7 @@ mod tests {
             assert_eq!(code(typed), None, "{typed}");
             let near: Vec<_> = Country::near(typed).into_iter().map(Country::code).collect();
             let is_first = near.starts_with(expected) || near.first() == expected.first();
-            assert!(is_first && near.len() <= MOST_NEAR, "{typed}: {near:?}");
+            assert!(is_first && near.len() <= MAX_SUGGESTIONS, "{typed}: {near:?}");
         }
         for nothing in ["", "Atlantis", "United", "Republic of", "???", "the"] {
             assert_eq!(code(nothing), None, "{nothing}");
@@ -334,13 +335,13 @@ mod tests {
     }
 
     #[test]
-    fn every_country_is_offered_once_by_its_own_name() {
+    fn every_country_is_offered_once_by_its_main_name() {
         let own: Vec<_> = Country::offers()
             .iter()
             .filter(|offer| offer.is_own)
             .map(|offer| offer.country)
             .collect();
-        assert_eq!(own, Country::all().collect::<Vec<_>>(), "in the order of the alphabet");
+        assert_eq!(own, Country::all().collect::<Vec<_>>(), "sorted by name");
         assert_eq!(Country::offers().len(), own.len() + OFFERED.len());
         let labels: Vec<_> = Country::offers().iter().map(|offer| offer.label.as_str()).collect();
         for label in [

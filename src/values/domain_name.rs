@@ -1,19 +1,19 @@
-//! A registered domain name, understood from what people paste and kept both as people read it
-//! (U-labels) and as the DNS has it (A-labels): RFC 5890, UTS 46 strict, RFC 5892.
+//! A registered domain name, parsed from pasted text. It has a Unicode form (U-labels) and an ASCII form for the DNS
+//! (A-labels): RFC 5890, UTS 46 strict, RFC 5892.
 
 use std::net::IpAddr;
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_security::MixedScript;
 
-use super::characters::{halved, is_anything_seen, is_hyphen, is_ignorable, is_joiner, is_shaping};
-use super::context::{misplaced, stray_punctuation};
+use super::characters::{has_visible_text, is_hyphen, is_ignorable, is_joiner, is_shaping, to_half_width};
+use super::label_rules::{misplaced, stray_punctuation};
 use super::{DomainFault, Fault};
 
-/// More octets of UTF-8 than any domain name can have.
-const LONGEST: usize = 4 * 253;
+/// The greatest number of UTF-8 octets of a domain name.
+const MAX_OCTETS: usize = 4 * 253;
 
-/// A domain name under which an organization can be found, such as `例え.テスト`.
+/// The domain name of an organization, such as `例え.テスト`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DomainName {
     unicode: String,
@@ -21,33 +21,32 @@ pub struct DomainName {
 }
 
 impl DomainName {
-    /// Takes the host out of an address, folds every script's dot and letter forms, and judges.
-    /// A leading `www.` goes: the name registered is the one behind it.
+    /// Parses the host of a pasted address. Folds the dots and letter forms of every script, and drops a leading `www.`.
     ///
     /// # Errors
-    /// [`Fault::Missing`], [`Fault::Damaged`] or a [`DomainFault`].
+    /// Returns [`Fault::Missing`], [`Fault::Damaged`] or a [`DomainFault`].
     pub fn parse(typed: &str) -> Result<Self, Fault> {
         let host = host_of(typed)?;
-        let name = Self::of_host(&host).map_err(Fault::Domain)?;
+        let name = Self::parse_host(&host).map_err(Fault::Domain)?;
         if psl::domain_str(&name.unicode).is_none() {
             return Err(Fault::Domain(DomainFault::PublicSuffix));
         }
         Ok(name.without_www())
     }
 
-    /// A bare host name with at least one dot, as it comes after the `@` of an address too.
-    pub(super) fn of_host(host: &str) -> Result<Self, DomainFault> {
-        // 253 octets of A-labels hold fewer than 253 characters; folding more than that costs time.
-        if host.len() > LONGEST {
+    /// Parses a bare host name with at least one dot, such as the part after the `@` of an email address.
+    pub(super) fn parse_host(host: &str) -> Result<Self, DomainFault> {
+        // 253 octets of A-labels encode fewer than 253 characters. Folding a longer text would take long.
+        if host.len() > MAX_OCTETS {
             return Err(DomainFault::TooLong);
         }
-        refuse_what_no_name_holds(host)?;
+        reject_invalid_characters(host)?;
         let (unicode, valid) = idna::domain_to_unicode(host);
-        // What an A-label encodes is seen only now.
-        refuse_what_no_name_holds(&unicode)?;
-        refuse_common_slips(&unicode)?;
+        // A-labels are decoded now.
+        reject_invalid_characters(&unicode)?;
+        reject_common_mistakes(&unicode)?;
         valid.map_err(|_| DomainFault::NotAllowed)?;
-        let ascii = idna::domain_to_ascii_strict(host).map_err(|_| refusal(&unicode))?;
+        let ascii = idna::domain_to_ascii_strict(host).map_err(|_| strict_fault(&unicode))?;
         if !ascii.contains('.') {
             return Err(DomainFault::NoDot);
         }
@@ -57,40 +56,38 @@ impl DomainName {
         Ok(Self { unicode, ascii })
     }
 
-    /// As people read it: U-labels.
+    /// Returns the Unicode form (U-labels).
     #[must_use]
     pub fn unicode(&self) -> &str {
         &self.unicode
     }
 
-    /// As the DNS has it: A-labels.
+    /// Returns the ASCII form for the DNS (A-labels).
     #[must_use]
     pub fn ascii(&self) -> &str {
         &self.ascii
     }
 
-    /// Whether one label mixes scripts, which may be a look-alike of another name (UTS 39).
-    /// Chinese, Japanese and Korean mix scripts as a matter of course and are not meant.
+    /// Returns whether a label mixes scripts and may look like another name (UTS 39). The usual mixtures of Chinese, Japanese
+    /// and Korean do not count.
     #[must_use]
     pub fn mixes_scripts(&self) -> bool {
         !self.unicode.split('.').all(MixedScript::is_single_script)
     }
 
-    /// The name that was registered, which this one may be below: `example.org` of
-    /// `mail.example.org`.
+    /// Returns the registered name that contains this one: `example.org` for `mail.example.org`.
     #[must_use]
     pub fn registered(&self) -> &str {
         psl::domain_str(&self.unicode).unwrap_or(&self.unicode)
     }
 
-    /// Whether the Public Suffix List knows the ending. New ones appear, so an unknown one is only
-    /// asked about.
+    /// Returns whether the Public Suffix List knows the ending. An unknown ending may be new, so it only raises a doubt.
     #[must_use]
     pub fn has_known_ending(&self) -> bool {
         psl::suffix(self.unicode.as_bytes()).is_some_and(|suffix| suffix.is_known())
     }
 
-    /// Whether `self` is `parent` or a name below it.
+    /// Returns whether `self` is `parent` or a name below it.
     #[must_use]
     pub fn is_within(&self, parent: &Self) -> bool {
         self.ascii
@@ -110,14 +107,14 @@ impl DomainName {
     }
 }
 
-/// What a person means by `https://www.example.org:443/about?x`, or why it cannot be meant.
+/// Returns the host of an address such as `https://www.example.org:443/about?x`.
 fn host_of(typed: &str) -> Result<String, Fault> {
     let pasted = pasted(typed);
     if pasted.contains(char::REPLACEMENT_CHARACTER) {
         return Err(Fault::Damaged);
     }
     let authority = pasted.split(['/', '?', '#', '\\']).next().unwrap_or_default();
-    if !is_anything_seen(authority) {
+    if !has_visible_text(authority) {
         return Err(Fault::Missing);
     }
     if authority.contains('@') {
@@ -133,13 +130,13 @@ fn host_of(typed: &str) -> Result<String, Fault> {
     Ok(host.strip_suffix(is_dot).unwrap_or(host).to_owned())
 }
 
-/// What was pasted from the host on: without what is invisible, without quotation marks around it
-/// and a scheme before it, in the characters of an ASCII keyboard where others stand for them.
+/// Cleans a pasted address: removes invisible characters, quotation marks around it and the scheme, and replaces look-alikes
+/// of ASCII characters.
 pub fn pasted(typed: &str) -> String {
     let visible: String = typed
         .chars()
         .filter(|c| is_shaping(*c) || !is_ignorable(*c))
-        .map(halved)
+        .map(to_half_width)
         .map(|c| if is_hyphen(c) { '-' } else { c })
         .nfc()
         .collect();
@@ -150,7 +147,7 @@ pub fn pasted(typed: &str) -> String {
     without_scheme(pasted).to_owned()
 }
 
-/// Without `https://` or `//`, however often; a path may hold another address.
+/// Removes `https://` and `//`, repeated ones too. A path may hold another address.
 fn without_scheme(mut pasted: &str) -> &str {
     while let Some((before, rest)) = pasted.split_once(":/")
         && is_scheme(before)
@@ -160,7 +157,7 @@ fn without_scheme(mut pasted: &str) -> &str {
     pasted.trim_start_matches("//")
 }
 
-/// `https`, also behind a `www.` or a word. A name with a dot before `:/` may have an empty port.
+/// Returns whether the text before `:/` is a scheme, also after `www.` or a word. A name with a dot may have an empty port.
 fn is_scheme(before: &str) -> bool {
     let lower = before.to_ascii_lowercase();
     !before.contains(['/', '?', '#']) && (!before.contains('.') || lower.ends_with("http") || lower.ends_with("https"))
@@ -170,13 +167,13 @@ fn is_port(text: &str) -> bool {
     text.len() <= 5 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The dots of UTS 46: full stop, ideographic and half-width ideographic.
+/// Returns whether the character is a dot of UTS 46: full stop, ideographic or half-width ideographic.
 fn is_dot(c: char) -> bool {
     matches!(c, '.' | '\u{3002}' | '\u{ff61}')
 }
 
-/// Looked for before IDNA folds the name too, which tells that something is wrong and not what.
-fn refuse_what_no_name_holds(host: &str) -> Result<(), DomainFault> {
+/// Rejects characters that no name holds. Also runs before IDNA folds the name, since IDNA does not name the character.
+fn reject_invalid_characters(host: &str) -> Result<(), DomainFault> {
     let host: String = host.nfkc().collect();
     if host.contains(char::is_whitespace) {
         Err(DomainFault::Space)
@@ -189,7 +186,7 @@ fn refuse_what_no_name_holds(host: &str) -> Result<(), DomainFault> {
     }
 }
 
-fn refuse_common_slips(unicode: &str) -> Result<(), DomainFault> {
+fn reject_common_mistakes(unicode: &str) -> Result<(), DomainFault> {
     if unicode.split('.').any(str::is_empty) {
         Err(DomainFault::EmptyLabel)
     } else if has_numeric_top_label(unicode) {
@@ -199,7 +196,7 @@ fn refuse_common_slips(unicode: &str) -> Result<(), DomainFault> {
     }
 }
 
-/// No top-level domain is a number (RFC 3696, 2), so such a name is an address in disguise.
+/// Returns whether the top-level label is a number. No such domain exists (RFC 3696, 2), so the name is an IP address.
 fn has_numeric_top_label(unicode: &str) -> bool {
     let top = unicode.rsplit('.').next().unwrap_or_default();
     let is_hex = top
@@ -208,8 +205,8 @@ fn has_numeric_top_label(unicode: &str) -> bool {
     is_hex || top.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Why the strict rules refuse a name that the plain ones let pass.
-fn refusal(unicode: &str) -> DomainFault {
+/// Returns the fault of a name that only the strict rules reject.
+fn strict_fault(unicode: &str) -> DomainFault {
     let lax = idna::domain_to_ascii(unicode).unwrap_or_default();
     if lax.len() > 253 || lax.split('.').any(|label| label.len() > 63) {
         DomainFault::TooLong
@@ -223,7 +220,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_people_paste_is_understood() {
+    fn pasted_addresses_are_parsed() {
         for (typed, unicode, ascii) in [
             ("https://www.example.org/about", "example.org", "example.org"),
             ("EXAMPLE.ORG.", "example.org", "example.org"),
@@ -258,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_registered_is_refused_with_its_reason() {
+    fn an_invalid_name_is_rejected_with_its_fault() {
         let long_label = format!("{}.org", "a".repeat(64));
         let long_name = format!("{}.org", vec!["a".repeat(60); 5].join("."));
         for (typed, fault) in [
@@ -286,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn mixed_scripts_are_seen_and_writing_systems_that_mix_are_not() {
+    fn mixed_scripts_are_detected_and_usual_mixtures_are_not() {
         for (typed, mixed) in [
             ("exаmple.org", true), // a Cyrillic а
             ("пример.org", false),
@@ -303,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_within_itself_and_its_parents_only() {
+    fn a_name_is_only_within_itself_and_its_parents() {
         let parse = |name| DomainName::parse(name).unwrap();
         assert!(parse("mail.example.org").is_within(&parse("example.org")));
         assert!(parse("example.org").is_within(&parse("example.org")));

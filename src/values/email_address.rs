@@ -1,5 +1,4 @@
-//! An address that can receive mail, in any script on either side of the `@` (RFC 6531), and that
-//! our mailer takes: what is stored can always be sent.
+//! An email address in any script on either side of the `@` (RFC 6531). The mailer can send to every parsed address.
 
 use std::fmt;
 
@@ -7,19 +6,17 @@ use lettre::Address;
 use unicode_normalization::UnicodeNormalization;
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::characters::{
-    SOFT_HYPHEN, has_what_it_shapes, is_anything_seen, is_ignorable, is_seen_in_an_address, is_shaping,
-};
-use super::{DomainFault, DomainName, EmailFault, Fault, doubt};
+use super::characters::{SOFT_HYPHEN, has_base, has_visible_text, is_allowed_in_address, is_ignorable, is_shaping};
+use super::{DomainFault, DomainName, EmailFault, Fault, doubtful_mailbox};
 
-/// What every server must take before the `@` (RFC 5321, 4.5.3.1.1). In octets that is what none need
-/// exceed, not what none may: a short name in an Indic script has more.
+/// The length of a mailbox that every server must accept, in octets (RFC 5321, 4.5.3.1.1). Servers may accept more: a short
+/// name in an Indic script has more octets.
 const MAILBOX: usize = 64;
 
-/// A path of 256 octets with its angle brackets (RFC 5321, 4.5.3.1.3).
+/// The greatest length of an address, in octets: a path of 256 without its angle brackets (RFC 5321, 4.5.3.1.3).
 const ADDRESS: usize = 254;
 
-/// An address as people read it, its domain in Unicode: `用户@例え.テスト`.
+/// An email address, with its domain in Unicode: `用户@例え.テスト`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EmailAddress {
     mailbox: String,
@@ -27,97 +24,96 @@ pub struct EmailAddress {
 }
 
 impl EmailAddress {
-    /// Trims, normalizes (NFC; the mailbox is otherwise left as it is, its case too) and judges.
+    /// Parses an address after trimming and normalization (NFC). Keeps the case of the mailbox.
     ///
     /// # Errors
-    /// [`Fault::Missing`], [`Fault::Damaged`] or an [`EmailFault`].
+    /// Returns [`Fault::Missing`], [`Fault::Damaged`] or an [`EmailFault`].
     pub fn parse(typed: &str) -> Result<Self, Fault> {
-        if !is_anything_seen(typed) {
+        if !has_visible_text(typed) {
             return Err(Fault::Missing);
         }
-        let address: String = unquoted(typed.trim_matches(is_noise_at_an_end)).nfc().collect();
+        let address: String = unquoted(typed.trim_matches(is_trimmed)).nfc().collect();
         if address.contains(char::REPLACEMENT_CHARACTER) {
             return Err(Fault::Damaged);
         }
-        Self::of_clean(&address).map_err(Fault::Email)
+        Self::parse_clean(&address).map_err(Fault::Email)
     }
 
-    /// The part before the `@`.
+    /// Returns the part before the `@`.
     #[must_use]
     pub fn mailbox(&self) -> &str {
         &self.mailbox
     }
 
-    /// The part after the `@`.
+    /// Returns the part after the `@`.
     #[must_use]
     pub fn domain(&self) -> &DomainName {
         &self.domain
     }
 
-    /// The form for envelopes and headers: an ASCII domain, so that only a mailbox outside ASCII
-    /// needs a relay with SMTPUTF8 (RFC 6531).
+    /// Returns the form for envelopes and headers. Its domain is ASCII, so only a mailbox outside ASCII needs SMTPUTF8
+    /// (RFC 6531).
     #[must_use]
     pub fn to_wire(&self) -> Address {
-        // lettre's own parser refuses the combining marks that Indic and other scripts need, so
-        // it judged the shape with a letter in their place; see `refuse_what_cannot_be_sent`.
+        // lettre's parser rejects the combining marks of Indic and other scripts. `reject_unsendable` has checked the address
+        // with letters in their place.
         Address::new_dangerous(&self.mailbox, self.domain.ascii())
     }
 
-    /// Whether only a relay with SMTPUTF8 can carry it.
+    /// Returns whether the address needs a relay with SMTPUTF8.
     #[must_use]
     pub fn needs_smtputf8(&self) -> bool {
         !self.mailbox.is_ascii()
     }
 
-    /// Whether the mailbox has more octets than every server takes, so that some may not take it.
+    /// Returns whether the mailbox has more octets than every server must accept.
     #[must_use]
     pub fn is_long(&self) -> bool {
         self.mailbox.len() > MAILBOX
     }
 
-    /// Whether the mailbox holds what a keyboard hardly meant: scripts mixed in a word, a typographic
-    /// apostrophe, digits of another script. It may exist all the same.
+    /// Returns whether the mailbox is probably misspelled: it mixes scripts in a word, or has a typographic apostrophe or
+    /// digits of another script. It may exist nevertheless.
     #[must_use]
     pub fn is_doubtful(&self) -> bool {
-        doubt::is_doubtful(&self.mailbox, self.domain.unicode().is_ascii())
+        doubtful_mailbox::is_doubtful(&self.mailbox, self.domain.unicode().is_ascii())
     }
 
-    /// The address that was probably meant where this one is doubtful: `o'brien@` for `o’brien@`.
-    /// Nothing where no address is likelier.
+    /// Returns the likely spelling of a doubtful address, if there is one: `o'brien@` for `o’brien@`.
     #[must_use]
-    pub fn likely(&self) -> Option<Self> {
-        let mailbox = doubt::likely(&self.mailbox, self.domain.unicode().is_ascii())?;
+    pub fn likely_spelling(&self) -> Option<Self> {
+        let mailbox = doubtful_mailbox::likely(&self.mailbox, self.domain.unicode().is_ascii())?;
         let likely = Self::parse(&format!("{mailbox}@{}", self.domain.unicode())).ok()?;
         (likely != *self).then_some(likely)
     }
 
-    fn of_clean(address: &str) -> Result<Self, EmailFault> {
-        if is_with_a_name(address) {
+    fn parse_clean(address: &str) -> Result<Self, EmailFault> {
+        if has_display_name(address) {
             return Err(EmailFault::NotAlone);
         }
-        if is_a_list(address) {
+        if is_list(address) {
             return Err(EmailFault::ManyAts);
         }
-        if has_what_is_not_seen(address) {
+        if has_invisible_character(address) {
             return Err(EmailFault::Space);
         }
         let (mailbox, domain) = split_at_sign(address)?;
-        refuse_odd_dots(mailbox)?;
+        reject_misplaced_dots(mailbox)?;
         let domain = public_domain(domain)?;
         let email = Self {
             mailbox: mailbox.to_owned(),
             domain,
         };
-        email.refuse_what_cannot_be_sent()?;
+        email.reject_unsendable()?;
         Ok(email)
     }
 
-    fn refuse_what_cannot_be_sent(&self) -> Result<(), EmailFault> {
+    fn reject_unsendable(&self) -> Result<(), EmailFault> {
         let wire_octets = self.mailbox.len() + 1 + self.domain.ascii().len();
         if wire_octets > ADDRESS || self.mailbox.graphemes(true).count() > MAILBOX {
             return Err(EmailFault::TooLong);
         }
-        // An encoded word (RFC 2047) would be read as what it encodes, wherever it stands.
+        // Mail programs would decode an encoded word (RFC 2047) at any position.
         if self
             .mailbox
             .split_once("=?")
@@ -127,10 +123,10 @@ impl EmailAddress {
         }
         Address::new(self.shape(), self.domain.ascii())
             .map(drop)
-            .map_err(|_| self.why_not_sendable())
+            .map_err(|_| self.sending_fault())
     }
 
-    /// The mailbox with one letter for each run outside ASCII, which lettre would count in octets.
+    /// Returns the mailbox with one letter for each run outside ASCII, since lettre counts octets.
     fn shape(&self) -> String {
         let runs = self.mailbox.split_inclusive(|c: char| c.is_ascii());
         let run = |run: &str| match run.chars().next_back() {
@@ -141,8 +137,8 @@ impl EmailAddress {
         runs.map(run).collect()
     }
 
-    /// The character to leave out, where it is one.
-    fn why_not_sendable(&self) -> EmailFault {
+    /// Returns the fault that lettre found, with the invalid character if there is one.
+    fn sending_fault(&self) -> EmailFault {
         let is_text = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || ".!#$%&'*+-/=?^_`{|}~".contains(c);
         let stray = self.mailbox.chars().find(|c| !is_text(*c));
         stray.map_or(EmailFault::Mailbox, EmailFault::Character)
@@ -155,8 +151,9 @@ impl fmt::Display for EmailAddress {
     }
 }
 
-/// Pasting brings spaces and direction marks along; a line break is how headers are attacked.
-fn is_noise_at_an_end(c: char) -> bool {
+/// Returns whether the character is trimmed: pasted spaces and direction marks. Line breaks stay and are rejected, since they
+/// attack headers.
+fn is_trimmed(c: char) -> bool {
     is_ignorable(c) || (c.is_whitespace() && !is_never_trimmed(c))
 }
 
@@ -164,43 +161,43 @@ fn is_never_trimmed(c: char) -> bool {
     matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
-/// As mail programs copy it: `Ann <ann@example.org>`, `mailto:ann@example.org`. Taking the address
-/// out would be a guess where two are given.
-fn is_with_a_name(address: &str) -> bool {
+/// Returns whether the text has the form of mail programs: `Ann <ann@example.org>` or `mailto:ann@example.org`. Extracting
+/// the address would be a guess if there are two.
+fn has_display_name(address: &str) -> bool {
     let scheme = address.get(.."mailto:".len()).unwrap_or_default();
     address.ends_with('>') || scheme.eq_ignore_ascii_case("mailto:")
 }
 
-/// `ann@example.org, bob@example.org`, which helps more than a word on its space.
-fn is_a_list(address: &str) -> bool {
+/// Returns whether the text is a list: `ann@example.org, bob@example.org`. This fault helps more than one about the space.
+fn is_list(address: &str) -> bool {
     !address.starts_with('"') && address.split([' ', ',', ';']).filter(|part| part.contains('@')).count() > 1
 }
 
-/// Out of the quotation marks of a text. An address of its own never ends with one.
+/// Removes quotation marks around the address. No address ends with one.
 fn unquoted(address: &str) -> &str {
     let typographic = address.trim_matches(['“', '”', '„', '‘', '’', '«', '»', '「', '」']);
     let inside = typographic.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     inside.unwrap_or(typographic)
 }
 
-/// Spaces, controls, and what no font shows. Joiners and variation selectors may shape a letter of a
-/// mailbox; a soft hyphen in one comes from a printed text, and is asked about.
-fn has_what_is_not_seen(address: &str) -> bool {
+/// Returns whether the address holds spaces, controls or other invisible characters. Joiners and variation selectors may
+/// shape a letter of the mailbox. A soft hyphen comes from a printed text, and makes the mailbox doubtful.
+fn has_invisible_character(address: &str) -> bool {
     let (mailbox, domain) = address.rsplit_once(['@', '＠']).unwrap_or((address, ""));
-    let is_blank = !mailbox.is_empty() && !is_anything_seen(mailbox);
-    is_blank || is_partly_unseen(mailbox.chars().filter(|c| *c != SOFT_HYPHEN)) || is_partly_unseen(domain.chars())
+    let is_blank = !mailbox.is_empty() && !has_visible_text(mailbox);
+    is_blank || has_invisible(mailbox.chars().filter(|c| *c != SOFT_HYPHEN)) || has_invisible(domain.chars())
 }
 
-fn is_partly_unseen(mut part: impl Iterator<Item = char>) -> bool {
+fn has_invisible(mut part: impl Iterator<Item = char>) -> bool {
     let mut before = None;
     part.any(|c| {
-        let is_in_place = is_shaping(c) && has_what_it_shapes(c, before);
+        let is_in_place = is_shaping(c) && has_base(c, before);
         before = Some(c);
-        !is_in_place && !is_seen_in_an_address(c)
+        !is_in_place && !is_allowed_in_address(c)
     })
 }
 
-/// Splits at the one `@` outside quotes. A full-width `＠` serves where it is the only one.
+/// Splits at the only `@` outside quotes. Accepts a full-width `＠` if there is no other.
 fn split_at_sign(address: &str) -> Result<(&str, &str), EmailFault> {
     let (mailbox, domain) = address
         .rsplit_once('@')
@@ -218,7 +215,7 @@ fn split_at_sign(address: &str) -> Result<(&str, &str), EmailFault> {
     }
 }
 
-fn refuse_odd_dots(mailbox: &str) -> Result<(), EmailFault> {
+fn reject_misplaced_dots(mailbox: &str) -> Result<(), EmailFault> {
     let is_quoted = mailbox.starts_with('"');
     let is_odd = mailbox.starts_with('.') || mailbox.ends_with('.') || mailbox.contains("..");
     if is_odd && !is_quoted {
@@ -232,14 +229,14 @@ fn public_domain(domain: &str) -> Result<DomainName, EmailFault> {
     if domain.starts_with('[') {
         return Err(EmailFault::NotPublic);
     }
-    let name = DomainName::of_host(domain).map_err(|fault| match fault {
+    let name = DomainName::parse_host(domain).map_err(|fault| match fault {
         DomainFault::NoDot | DomainFault::IpAddress => EmailFault::NotPublic,
         DomainFault::EmptyLabel => EmailFault::Dots,
         DomainFault::TooLong => EmailFault::TooLong,
         DomainFault::Character(stray) => EmailFault::Character(stray),
         _ => EmailFault::Domain,
     })?;
-    // RFC 6761, 6.3: never reachable from another machine.
+    // Another machine never reaches it (RFC 6761, 6.3).
     if name.ascii().ends_with(".localhost") {
         return Err(EmailFault::NotPublic);
     }
@@ -251,7 +248,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_in_any_script_are_taken_and_can_be_sent() {
+    fn addresses_in_any_script_are_accepted_and_sendable() {
         for typed in [
             "ann@example.com",
             "very.common+tag@example.com",
@@ -275,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_pasted_is_understood() {
+    fn pasted_addresses_are_parsed() {
         for (typed, shown, wire) in [
             (" ann@EXAMPLE.com\u{a0}", "ann@example.com", "ann@example.com"),
             ("\u{202a}ann@example.com\u{202c}", "ann@example.com", "ann@example.com"),
@@ -299,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_receive_mail_is_refused_with_its_reason() {
+    fn an_invalid_address_is_rejected_with_its_fault() {
         let long_mailbox = format!("{}@example.com", "a".repeat(65));
         let long_address = format!("a@{}.com", vec!["b".repeat(60); 4].join(".") + ".cccccccc");
         for (typed, fault) in [

@@ -1,4 +1,4 @@
-//! Gives texts that people take for the same one spelling, by which texts are compared. No page shows it.
+//! Folds texts for comparison: texts that look the same to people get one spelling. No page shows folded text.
 
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::canonical_combining_class;
@@ -6,14 +6,14 @@ use unicode_properties::{GeneralCategory as Gc, UnicodeGeneralCategory as _};
 
 use super::characters::{ascii_digit, is_ignorable};
 
-/// Folds a text, so that two texts that differ only in how they were typed become the same: in upper and lower case, with or
-/// without accents, in full width or half, with any apostrophe or none, with any dash, quotation mark, white space or digit.
+/// Folds a text, so that texts that differ only in typing become equal. Ignores case, accents, width and apostrophes, and
+/// unifies dashes, quotation marks, white space and digits.
 ///
-/// Follows NFKC and the full case folding of Unicode (UAX 15, section 3.13 of the standard), and goes further where a
-/// keyboard has no key for a letter. Folding twice changes nothing.
+/// Follows NFKC and Unicode's full case folding (UAX 15; section 3.13 of the standard). Also replaces letters that many
+/// keyboards lack. Folding twice changes nothing.
 ///
-/// What is folded is stored as an index of applications. A release that folds differently sets `applications.search_grams`
-/// to NULL in a migration, so that each application is indexed again.
+/// The search index of applications stores folded text. A release that folds differently must set
+/// `applications.search_grams` to NULL in a migration, so that each application is indexed again.
 #[must_use]
 pub fn folded(text: &str) -> String {
     if text.is_ascii() {
@@ -22,13 +22,13 @@ pub fn folded(text: &str) -> String {
             _ => c.to_ascii_lowercase(),
         }));
     }
-    let letters = text.chars().filter_map(joined).nfkd().filter(|c| !is_left_out(*c));
+    let letters = text.chars().filter_map(joined).nfkd().filter(|c| !is_dropped(*c));
     let plain = letters.flat_map(without_case).flat_map(|c| Plain::of(c).chars());
     collapsed(plain).nfc().collect()
 }
 
-/// Each run of spaces, of dashes and of f as one; no space at the ends. Text that is copied from a document often loses an f
-/// with its ligature: "Oﬁce" is meant for "Office".
+/// Collapses each run of spaces, dashes or f, and trims spaces. Copied text often loses an f with its ligature: "Oﬁce" stands
+/// for "Office".
 fn collapsed(letters: impl Iterator<Item = char>) -> String {
     let mut collapsed = String::new();
     for c in letters {
@@ -42,7 +42,7 @@ fn collapsed(letters: impl Iterator<Item = char>) -> String {
     collapsed
 }
 
-/// What normalization would tear into a space and a mark: a voicing mark goes to its kana, an accent by itself is left out.
+/// Handles characters that NFKD splits into a space and a mark: a voicing mark joins its kana, and a lone accent is dropped.
 fn joined(c: char) -> Option<char> {
     match c {
         _ if c.is_ascii() => Some(c),
@@ -57,22 +57,22 @@ fn joined(c: char) -> Option<char> {
     }
 }
 
-fn is_left_out(c: char) -> bool {
+fn is_dropped(c: char) -> bool {
     is_apostrophe(c) || !c.is_ascii() && (is_accent(c) || is_ignorable(c) || is_for_layout(c))
 }
 
-/// Marks that readers leave out: accents, and the vowels of Arabic and Hebrew. In the scripts of South and South-East Asia
-/// marks are vowels (class 0 or that of their script) or join letters (9), and on kana they make another letter (8).
+/// Returns whether readers omit the mark: accents, and the vowels of Arabic and Hebrew. In South and South-East Asia, marks
+/// are vowels (class 0 or one of the script) or join letters (9). On kana, they form another letter (8).
 fn is_accent(c: char) -> bool {
     match c.general_category() {
         Gc::NonspacingMark => !matches!(canonical_combining_class(c), 0 | 8 | 9 | 84..=132),
         Gc::EnclosingMark => true,
-        // Hamza, which other keyboards leave out where it is alone as well, and the line that stretches a word.
+        // Hamza, which writers often omit, and the line that stretches a word.
         _ => matches!(c, '\u{621}' | '\u{674}' | '\u{640}'),
     }
 }
 
-/// Apostrophes, primes, and the letters that are written as such; and the dot within a Catalan l·l.
+/// Returns whether the character is an apostrophe, a prime, a letter of that shape, or the dot of a Catalan l·l.
 fn is_apostrophe(c: char) -> bool {
     matches!(
         c,
@@ -83,18 +83,18 @@ fn is_apostrophe(c: char) -> bool {
     )
 }
 
-/// The soft hyphen of Todo Mongolian, and annotations between lines.
+/// Returns whether the character is the soft hyphen of Todo Mongolian or an interlinear annotation.
 fn is_for_layout(c: char) -> bool {
     matches!(c, '\u{1806}' | '\u{fff9}'..='\u{fffb}')
 }
 
-/// As full case folding: the way through upper case gives ß its two letters and makes one sigma of both.
+/// Folds case fully: upper case turns ß into two letters and unifies the two small sigmas.
 fn without_case(c: char) -> impl Iterator<Item = char> {
     let upper = c.to_lowercase().flat_map(char::to_uppercase);
     upper.flat_map(char::to_lowercase)
 }
 
-/// What a character becomes.
+/// The replacement of a character.
 enum Plain {
     One(char),
     Several(&'static str),
@@ -113,8 +113,7 @@ impl Plain {
         }
     }
 
-    /// As they are typed where the keyboard lacks them (CLDR, Latin-ASCII), and one of those letters of the Arabic script
-    /// that differ only by the keyboard.
+    /// Replaces a letter that many keyboards lack (CLDR, Latin-ASCII), and unifies Arabic letters that differ by keyboard.
     fn letter(c: char) -> Self {
         Self::One(match c {
             'æ' => return Self::Several("ae"),
@@ -235,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_readers_keep_apart_stay_apart() {
+    fn texts_that_readers_distinguish_stay_distinct() {
         for (one, other) in [
             ("か", "が"),
             ("は", "ぱ"),
@@ -255,10 +254,10 @@ mod tests {
     }
 
     #[test]
-    fn folding_twice_changes_nothing_and_invisible_text_is_nothing() {
+    fn folding_twice_changes_nothing_and_removes_invisible_text() {
         let is_of_many = |c: char| matches!(c, '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' | '\u{e000}'..='\u{f8ff}' | '\u{10000}'..);
         let every = (0..=0x0010_ffff).filter_map(char::from_u32);
-        // Of blocks in which one character is like the next, some are enough.
+        // In blocks of uniform characters, a sample is enough.
         let some: String = every.filter(|c| !is_of_many(*c) || u32::from(*c) % 13 == 0).collect();
         for c in some.chars().filter(|c| c.general_category() != Gc::Unassigned) {
             let text = format!("a{c}b か{c}\u{3099} \u{1100}{c}\u{1161}");
@@ -281,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn ascii_beside_another_script_folds_as_it_does_alone() {
+    fn ascii_folds_the_same_with_another_script_and_alone() {
         let ascii: String = (0..128_u8).map(char::from).collect();
         for text in [&ascii, "Ann's  \t--\"Best\" `x` A-B"] {
             assert_eq!(
@@ -292,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn digits_of_every_script_are_ascii() {
+    fn digits_of_every_script_become_ascii() {
         let digits = (0..=0x0010_ffff).filter_map(char::from_u32);
         for c in digits.filter(|c| c.general_category() == Gc::DecimalNumber) {
             let folded = folded(&c.to_string());

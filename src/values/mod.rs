@@ -1,17 +1,17 @@
-//! Types that cannot hold a wrong value. Each is made by one `parse`, which cleans what a person
-//! typed or pasted before it judges it, and says what is wrong as a [`Fault`]. No I/O, no HTTP,
-//! no sentences: those for people are in `membership::wording`.
+//! Types that hold only valid values. Each has one `parse`, which cleans typed or pasted text and returns a [`Fault`] for an
+//! invalid one. There is no I/O, no HTTP and no sentence for people here: `membership::wording` has the sentences.
 
 pub mod characters;
-mod context;
 mod country;
 mod country_names;
 mod country_search;
 pub mod domain_name;
-mod doubt;
+mod doubtful_mailbox;
 mod email_address;
 mod fold;
+mod label_rules;
 mod region;
+pub mod shared_domains;
 pub mod text;
 mod website;
 
@@ -23,74 +23,74 @@ pub use fold::folded;
 pub use region::Region;
 pub use website::Website;
 
-/// Why a typed value was not taken. Kinds, not sentences.
+/// The reason to reject a typed value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing that a reader sees, see [`characters::is_anything_seen`].
+    /// No visible text, see [`characters::has_visible_text`].
     Missing,
-    /// Fewer characters than the least, counted as a reader counts them.
+    /// Too few characters, counted as grapheme clusters.
     TooShort {
         /// The least number of characters.
         min: u64,
-        /// How many were given.
+        /// The given number of characters.
         given: u64,
     },
-    /// More characters than the most, counted as a reader counts them.
+    /// Too many characters, counted as grapheme clusters.
     TooLong {
         /// The greatest number of characters.
         max: u64,
-        /// How many were given.
+        /// The given number of characters.
         given: u64,
     },
-    /// It arrived with bytes that are no UTF-8, so some of it is lost.
+    /// The text had bytes that are not UTF-8, so a part of it is lost.
     Damaged,
-    /// The same question was answered more than once, differently.
+    /// The same question has several different answers.
     Repeated,
-    /// Not among the answers that the question offers: what was given, shortened to be shown.
+    /// Not an answer that the question offers; contains the shortened text.
     NotOffered(String),
-    /// A domain name that cannot be one.
+    /// Not a domain name of an organization.
     Domain(DomainFault),
-    /// An e-mail address that cannot receive mail, or that our mailer would refuse.
+    /// An email address that cannot receive mail, or that the mailer would reject.
     Email(EmailFault),
     /// Not an http or https address.
     NotAWebsite,
 }
 
 impl Fault {
-    /// Keeps the beginning of what was given, to be shown.
+    /// Returns the fault with the beginning of the text.
     #[must_use]
     pub fn not_offered(given: &str) -> Self {
-        let is_kept = |c: &char| !characters::misleads(*c, None) && !characters::is_damage(*c);
+        let is_kept = |c: &char| !characters::misleads(*c, None) && !characters::is_control_or_noncharacter(*c);
         Self::NotOffered(given.trim().chars().filter(is_kept).take(40).collect())
     }
 }
 
-/// What keeps a text from being the domain name of an organization.
+/// The reason why a text is not the domain name of an organization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DomainFault {
     /// A single label such as `example`.
     NoDot,
-    /// `192.0.2.1`, `[2001:db8::1]` and their like.
+    /// An IP address such as `192.0.2.1` or `[2001:db8::1]`.
     IpAddress,
     /// Two dots in a row, or one at the start.
     EmptyLabel,
     /// A space inside.
     Space,
-    /// An underscore: a host of that name may exist, but none can be registered (RFC 952).
+    /// An underscore. A host of that name may exist, but registries do not allow it (RFC 952).
     Underscore,
     /// A label over 63 octets or a name over 253 in ASCII (RFC 1035, 2.3.4).
     TooLong,
     /// A name under which the public registers, such as `co.uk` or `github.io` itself.
     PublicSuffix,
-    /// An e-mail address.
+    /// An email address.
     EmailAddress,
     /// A character that no domain name holds.
     Character(char),
-    /// Anything else that IDNA does not allow (UTS 46, strict; RFC 5892).
+    /// Another violation of IDNA (UTS 46, strict; RFC 5892).
     NotAllowed,
 }
 
-/// What keeps a text from being an address that can receive mail.
+/// The reason why a text is not an email address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EmailFault {
     /// No `@`.
@@ -107,14 +107,14 @@ pub enum EmailFault {
     Space,
     /// More than 64 characters before the `@`, or more than 254 octets in all (RFC 5321, 4.5.3.1).
     TooLong,
-    /// `user@[192.0.2.1]`, `user@localhost`: not reachable from elsewhere.
+    /// Not reachable from other machines: `user@[192.0.2.1]` or `user@localhost`.
     NotPublic,
-    /// More than the address: `Ann <ann@example.org>`.
+    /// More text than the address: `Ann <ann@example.org>`.
     NotAlone,
-    /// The part after the `@` is no domain name.
+    /// The part after the `@` is not a domain name.
     Domain,
-    /// A character that mail does not allow there.
+    /// A character that is invalid in an address.
     Character(char),
-    /// Anything else that mail does not allow before the `@` (RFC 5321, 4.1.2).
+    /// Another violation before the `@` (RFC 5321, 4.1.2).
     Mailbox,
 }

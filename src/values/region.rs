@@ -1,9 +1,9 @@
-//! ICANN's regions, to which countries are counted.
+//! ICANN's geographic regions.
 
 use std::fmt;
 
-/// The five geographic regions that ICANN's bylaws name. A dependent territory follows the country
-/// of its citizens, so Guadeloupe is Europe and Guam is North America.
+/// One of the five geographic regions of ICANN's bylaws. A dependent territory belongs to the region of its citizens'
+/// country, so Guadeloupe is in Europe and Guam in North America.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Region {
     /// Africa.
@@ -19,7 +19,7 @@ pub enum Region {
 }
 
 impl Region {
-    /// Every one, in the order of its name.
+    /// Every region, sorted by name.
     pub const ALL: [Self; 5] = [
         Self::Africa,
         Self::AsiaPacific,
@@ -28,9 +28,9 @@ impl Region {
         Self::NorthAmerica,
     ];
 
-    /// One word for it, for commands.
+    /// Returns the name for commands.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Africa => "africa",
             Self::AsiaPacific => "asia-pacific",

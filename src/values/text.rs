@@ -1,37 +1,37 @@
-//! Free text in any script: cleaned first, then measured in grapheme clusters, since a family
-//! emoji and a Devanagari syllable are one character to the person who typed them.
+//! Free text in any script: cleaned, then measured in grapheme clusters. A family emoji or a Devanagari syllable is one
+//! character to its writer.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_segmentation::UnicodeSegmentation;
 use validator::ValidateLength;
 
 use super::Fault;
-use super::characters::{is_anything_seen, is_damage, misleads, restored, without_loose_ends};
+use super::characters::{decode_windows_1252, has_visible_text, is_control_or_noncharacter, misleads, trim_invisible};
 
-/// A grapheme cluster may hold any number of code points, so the count alone bounds no memory.
-/// No writing system needs this many on average; a text that does is refused as too long.
+/// The greatest average number of code points per character. No writing system needs as many. The limit bounds memory, since
+/// a grapheme cluster may have any number.
 const CODE_POINTS_PER_CHARACTER: u64 = 16;
 
 /// Cleans one line and measures it: `min` to `max` characters.
 ///
 /// # Errors
-/// [`Fault::Missing`], [`Fault::TooShort`], [`Fault::TooLong`] or [`Fault::Damaged`].
+/// Returns [`Fault::Missing`], [`Fault::TooShort`], [`Fault::TooLong`] or [`Fault::Damaged`].
 pub fn line(typed: &str, min: u64, max: u64) -> Result<String, Fault> {
-    measured(typed, clean_line, min, max)
+    clean_and_measure(typed, clean_line, min, max)
 }
 
 /// Cleans text that keeps its line breaks (as `\n`) and measures it: `min` to `max` characters.
 ///
 /// # Errors
-/// [`Fault::Missing`], [`Fault::TooShort`], [`Fault::TooLong`] or [`Fault::Damaged`].
+/// Returns [`Fault::Missing`], [`Fault::TooShort`], [`Fault::TooLong`] or [`Fault::Damaged`].
 pub fn prose(typed: &str, min: u64, max: u64) -> Result<String, Fault> {
-    measured(typed, clean_prose, min, max)
+    clean_and_measure(typed, clean_prose, min, max)
 }
 
-/// One line: what Windows-1252 meant, NFC, each run of white space one space. A control between two
-/// words is a space, so that they stay two.
+/// Cleans one line: decodes Windows-1252, normalizes (NFC), and collapses white space. A control becomes a space, so that it
+/// still separates words.
 fn clean_line(typed: &str) -> String {
-    cleaned(&restored(typed))
+    cleaned(&decode_windows_1252(typed))
 }
 
 fn cleaned(line: &str) -> String {
@@ -41,18 +41,23 @@ fn cleaned(line: &str) -> String {
         before = if is_kept { Some(*c) } else { before };
         is_kept
     });
-    let visible: String = kept.map(|c| if is_damage(c) { ' ' } else { c }).nfc().collect();
+    let visible: String = kept
+        .map(|c| if is_control_or_noncharacter(c) { ' ' } else { c })
+        .nfc()
+        .collect();
     visible
         .split_whitespace()
-        .map(without_loose_ends)
+        .map(trim_invisible)
         .filter(|word| !word.is_empty())
         .collect::<Vec<_>>()
         .join(" ")
 }
 
-/// Many lines: each cleaned as a line, line ends made `\n`, at most one empty line in a row.
+/// Cleans each line, unifies line ends to `\n`, and keeps at most one empty line in a row.
 fn clean_prose(typed: &str) -> String {
-    let unified = restored(typed).replace("\r\n", "\n").replace(is_line_end, "\n");
+    let unified = decode_windows_1252(typed)
+        .replace("\r\n", "\n")
+        .replace(is_line_end, "\n");
     let mut prose = String::with_capacity(unified.len());
     for line in unified.split('\n').map(cleaned) {
         if !(line.is_empty() && (prose.is_empty() || prose.ends_with("\n\n"))) {
@@ -64,8 +69,8 @@ fn clean_prose(typed: &str) -> String {
     prose
 }
 
-fn measured(typed: &str, clean: fn(&str) -> String, min: u64, max: u64) -> Result<String, Fault> {
-    if !is_anything_seen(typed) {
+fn clean_and_measure(typed: &str, clean: fn(&str) -> String, min: u64, max: u64) -> Result<String, Fault> {
+    if !has_visible_text(typed) {
         return Err(Fault::Missing);
     }
     let clean = clean(typed);
@@ -100,8 +105,8 @@ fn is_line_end(c: char) -> bool {
     matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{2028}' | '\u{2029}')
 }
 
-/// Whether it is a number and no words, which reads from left to right whatever its digits are: left
-/// to itself, a phone number in Arabic digits would show its groups in the wrong order.
+/// Returns whether the text is a number without words, such as a phone number. Pages mark it as left-to-right, since a browser
+/// would show groups of Arabic digits in the wrong order.
 #[must_use]
 pub fn is_number(text: &str) -> bool {
     !text.is_empty() && !text.contains(char::is_alphabetic)
@@ -112,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_cleaned_before_it_is_judged() {
+    fn a_line_is_cleaned() {
         for (typed, clean, why) in [
             ("  Ann \t Lee ", "Ann Lee", "white space is folded and trimmed"),
             ("A\r\nBcc: x@y.org", "A Bcc: x@y.org", "a line break becomes a space"),
@@ -122,7 +127,7 @@ mod tests {
                 "a b c",
                 "a control between words is a space",
             ),
-            ("society\u{92}s", "society’s", "what Windows-1252 meant"),
+            ("society\u{92}s", "society’s", "Windows-1252 is decoded"),
             (
                 "\u{202e}evil\u{202c} \u{2066}x\u{2069}\u{200f}",
                 "evil x",
@@ -132,7 +137,7 @@ mod tests {
             ("\u{feff}Ann", "Ann", "the byte order mark goes"),
             ("नेपाल\u{200d}ी", "नेपाल\u{200d}ी", "joiners inside stay"),
             ("東京\u{3000}財団", "東京 財団", "the ideographic space is a space"),
-            ("Ann \u{3164} Lee", "Ann Lee", "a word that nobody sees goes"),
+            ("Ann \u{3164} Lee", "Ann Lee", "an invisible word goes"),
             ("Ann\u{e0068}\u{e0069}", "Ann", "hidden text goes"),
             (
                 "❤\u{fe0f}\u{e0148}\u{e0155}",
@@ -146,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn prose_keeps_its_lines_and_one_kind_of_line_end() {
+    fn prose_keeps_its_lines_with_one_kind_of_line_end() {
         for (typed, clean) in [
             ("a\r\nb\rc\u{2028}d.\u{85}e", "a\nb\nc\nd.\ne"),
             ("\n\n a  b \n\n\n\n c \n ", "a b\n\nc"),
@@ -158,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_count_what_a_reader_counts() {
+    fn lengths_count_grapheme_clusters() {
         let families = "👨‍👩‍👧‍👦".repeat(3);
         assert!(line(&families, 3, 3).is_ok());
         assert!(line("नि है", 2, 2).is_err());

@@ -1,22 +1,22 @@
-//! The address of a website, where it differs from the domain.
+//! The address of a website.
 
 use url::Url;
 
-use super::characters::halved;
+use super::characters::to_half_width;
 use super::{Fault, text};
 
-/// An absolute http or https URL with a host and without credentials, kept as it was typed.
+/// An absolute http or https URL with a host and without credentials, stored as typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Website(String);
 
 impl Website {
-    /// Takes `example.org/about` for `https://example.org/about`; at most 500 characters.
+    /// Parses an address of at most 500 characters. Adds a missing `https://`.
     ///
     /// # Errors
-    /// Those of [`text::line`], and [`Fault::NotAWebsite`].
+    /// Returns [`Fault::NotAWebsite`] or an error of [`text::line`].
     pub fn parse(typed: &str) -> Result<Self, Fault> {
-        // Measured as it is stored: what was taken is taken again.
-        let address = text::line(&with_scheme(&text::line(&typed_in_ascii(typed), 1, 500)?), 1, 500)?;
+        // Measured with the scheme, so that a stored address parses again.
+        let address = text::line(&with_scheme(&text::line(&with_ascii_scheme(typed), 1, 500)?), 1, 500)?;
         let url = Url::parse(&address).map_err(|_| Fault::NotAWebsite)?;
         let is_public = url
             .host_str()
@@ -33,17 +33,17 @@ impl Website {
         }
     }
 
-    /// The address.
+    /// Returns the address.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// An address typed in full width throughout; a path of one in ASCII may be full-width by its name.
-fn typed_in_ascii(typed: &str) -> String {
+/// Converts an address that is full-width throughout. The path of an ASCII address may contain full-width names.
+fn with_ascii_scheme(typed: &str) -> String {
     if typed.contains('／') && !typed.contains('/') {
-        typed.chars().map(halved).collect()
+        typed.chars().map(to_half_width).collect()
     } else {
         typed.to_owned()
     }
@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(
             Website::parse(longest.as_str()),
             Ok(longest.clone()),
-            "what was taken is taken again"
+            "a parsed address parses again"
         );
         assert!(Website::parse(&format!("example.org/{}", "a".repeat(483))).is_err());
         assert!(matches!(

@@ -75,8 +75,6 @@ impl IntoResponse for WebError {
 struct ErrorPage<'a> {
     layout: Layout<'a>,
     status: u16,
-    title: &'static str,
-    message: &'static str,
 }
 
 /// Renders a page for every status from 400 that has none: unknown paths, wrong methods, timeouts, panics, bodies that are
@@ -100,17 +98,14 @@ fn is_page(response: &Response) -> bool {
 }
 
 fn error_page(site: &Site, status: StatusCode) -> Response {
-    let (title, message) = words(status);
     let page = ErrorPage {
         layout: Layout::unlisted(&site.info),
         status: status.as_u16(),
-        title,
-        message,
     };
     // A template that fails must not hide the status.
     let html = page
         .render()
-        .unwrap_or_else(|_| format!("<!doctype html><title>{title}</title><h1>{title}</h1><p>{message}</p>"));
+        .unwrap_or_else(|_| format!("<!doctype html><title>Error {status}</title><h1>Error {status}</h1>"));
     // The error may be gone in a moment.
     (status, [(header::CACHE_CONTROL, "no-store")], Html(html)).into_response()
 }
@@ -124,51 +119,5 @@ fn keep_headers(response: &Response, page: &mut Response) {
     if page.status() == StatusCode::SERVICE_UNAVAILABLE {
         let retry_after = page.headers_mut().entry(header::RETRY_AFTER);
         retry_after.or_insert(HeaderValue::from_static("30"));
-    }
-}
-
-/// Returns the title and the message for a status. Every message says whether an application was stored.
-fn words(status: StatusCode) -> (&'static str, &'static str) {
-    match status {
-        StatusCode::NOT_FOUND => (
-            "Page not found",
-            "If you typed the address, check that it is correct. If you followed a link, it may be old.",
-        ),
-        StatusCode::METHOD_NOT_ALLOWED => (
-            "This page cannot be used that way",
-            "The address exists, but not for what your browser or program asked of it. Nothing was stored.",
-        ),
-        StatusCode::REQUEST_TIMEOUT => (
-            "Your answers did not arrive in time",
-            "The connection was too slow or broke off. Go back in your browser, where your answers still are, and send them again: an application is stored once, however often it is sent.",
-        ),
-        StatusCode::PAYLOAD_TOO_LARGE => (
-            "Your answers are too long to be read",
-            "Nothing was stored. Go back in your browser, where your answers still are, shorten the longest one and send them again.",
-        ),
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => (
-            "Your answers could not be read",
-            "They did not arrive as a web form sends them, or they were compressed. Nothing was stored. Use the form on this site, or write to NPOC. A program sends them uncompressed, as application/x-www-form-urlencoded.",
-        ),
-        StatusCode::NOT_IMPLEMENTED => (
-            "This request could not be understood",
-            "It came in a coding that this site does not read. Nothing was stored. Use the form on this site, or write to NPOC.",
-        ),
-        StatusCode::TOO_MANY_REQUESTS => (
-            "Too many at once",
-            "Your network has sent a great deal in a short time. Wait a minute, go back in your browser, where your answers still are, and send them again.",
-        ),
-        StatusCode::SERVICE_UNAVAILABLE => (
-            "Not available for the moment",
-            "The site is there, but cannot do this just now. Try again in a minute. If you were sending answers, go back in your browser, where they still are, and send them again.",
-        ),
-        status if status.is_client_error() => (
-            "This request could not be understood",
-            "Nothing was stored. Go back and try again.",
-        ),
-        _ => (
-            "Something went wrong on our side",
-            "It is our fault, not yours, and it has been noted. Try again in a minute. If you were sending an application, go back in your browser and send it again: it is stored once, however often it is sent.",
-        ),
     }
 }

@@ -290,7 +290,7 @@ impl DatabaseValues {
         session.end().await?;
         Ok(Self {
             applications,
-            queue: outbox::standing(pool).await?,
+            queue: outbox::queue_stats(pool).await?,
             relay,
             bounce_reports,
         })

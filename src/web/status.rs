@@ -13,7 +13,7 @@ use super::Site;
 use super::error::WebError;
 use super::layout::{Layout, private_page};
 use crate::database::within;
-use crate::membership::{self, Receipt, in_utc, wording};
+use crate::membership::{self, Receipt, in_utc, words};
 use crate::outbox::{self, Confirmation};
 
 /// How long the database may take to find a receipt.

@@ -1,12 +1,11 @@
-"""What an applicant does and sees, for scripts that drive the site from outside: the parts of journey.sh and of
-deployed.sh.
+"""Applies and checks pages and mails as an applicant does, for the scripts that drive the site from outside.
 
-applicant.py MAILBOX PART ARGUMENT…: a part is a function below. Ends with a sentence where something is not as it should be.
+applicant.py MAILBOX PART ARGUMENT…: a part is a function below. Exits with a sentence if a check fails.
 """
 
 import email, email.policy, html.parser, json, pathlib, sys, urllib.parse
 
-# Field, what is typed, and what people read where that is something else. One answer is left out.
+# Field, typed text, and the text that people read if it differs. One answer is missing.
 ANSWERS = [
     ("organization_name", "例え財団"),
     ("organization_name_latin", "Tatoe Zaidan & Co <\"Ōsaka\">"),
@@ -35,7 +34,7 @@ READ = [line for _, typed, *read in ANSWERS for line in read or [typed]]
 
 
 class Page(html.parser.HTMLParser):
-    """The fields and the answers of a page; each answer as its label and its lines."""
+    """The fields and answers of a page. Each answer is a label and its lines."""
 
     def __init__(self, content):
         super().__init__()
@@ -75,7 +74,7 @@ def must(condition, *words):
 
 
 def form(page):
-    """From the form: what is sent to be checked."""
+    """Prints the body that the form sends to be checked."""
     page = Page.of(page)
     for field, *_ in ANSWERS:
         must(field in page.names, "the form has no", field)
@@ -83,7 +82,7 @@ def form(page):
 
 
 def send(page):
-    """From the check page: what its last button sends."""
+    """Prints the body that the check page's last button sends."""
     page = Page.of(page)
     for line in READ:
         must(any(line in answer.split("\n") for _, answer in page.answers), "the check page does not show", line)
@@ -112,7 +111,7 @@ def staff(path, reference, page):
         "Subject": [f"[NPOC membership] 例え財団 (Japan) {reference}"],
         "From": ["NPOC website <no-reply@npoc.org>"],
         "To": ["info@npoc.org"],
-        # An address outside ASCII would keep the mail from servers without SMTPUTF8.
+        # Servers without SMTPUTF8 would refuse a mail with an address outside ASCII.
         "Reply-To": [f"{sys.argv[1]}@xn--r8jz45g.xn--zckzah"] if sys.argv[1].isascii() else [],
         "X-NPOC-Reference": [reference],
         "Auto-Submitted": ["auto-generated"],
@@ -153,7 +152,7 @@ def receipt(page, reference):
 
 
 def relayed(folder, reference, kind):
-    """The mail of this kind at the relay: its file, if it came as it should."""
+    """Prints the file of this kind of mail at the relay, and checks how it came."""
     for how in pathlib.Path(folder).glob("*.json"):
         path = how.with_suffix(".eml")
         if f"Message-ID: <{reference}.{kind}@".encode() in path.read_bytes():

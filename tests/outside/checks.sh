@@ -1,16 +1,16 @@
 # shellcheck shell=bash
-# Checks from outside, for scripts that bash runs: what journey.sh and deployed.sh share. A script that sources this has set
-# `outside` to this directory and `url` to the site's address before an applicant comes, and tells of $name when it fails.
+# Checks for the bash scripts that drive the site from outside. A script that sources this sets `outside` to this directory
+# first, and `url` to the site's address before it applies. It prints $name when it fails.
 
 outside=${outside:?} url=${url:-}
 
-# Debian's Python has Debian's aiosmtpd, but another one may come first in PATH.
+# Debian's aiosmtpd belongs to Debian's Python, but another Python may come first in PATH.
 python=/usr/bin/python3
 "$python" -c 'import aiosmtpd' 2>/dev/null || python=python3
 export LC_ALL=C.UTF-8
 checks=0 name='before the first check'
 
-# within SECONDS COMMAND…: tries again until it succeeds or the time is over.
+# within SECONDS COMMAND…: repeats the command until it succeeds or the time is over.
 within() {
     local end=$((SECONDS + $1))
     shift
@@ -20,7 +20,7 @@ within() {
     done
 }
 
-# check TITLE COMMAND…: what the command says is shown only if it fails. Inside, `set -e` does not hold: chain with &&.
+# check TITLE COMMAND…: shows the command's output only if it fails. `set -e` has no effect inside, so chain with &&.
 check() {
     name=$1
     shift
@@ -35,7 +35,7 @@ is() { [ "$1" = "$2" ] || { printf 'expected: %s\nfound:    %s\n' "$2" "$1" && f
 
 applicant() { "$python" "$outside/applicant.py" "$mailbox" "$@"; }
 
-post() { # BODY PAGE: the status
+post() { # BODY PAGE: prints the status
     curl -sS --max-time 20 -o "$2" -D "$2.headers" -w '%{http_code}' --data "@$1" "$url/membership"
 }
 

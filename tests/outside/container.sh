@@ -1,38 +1,38 @@
 # shellcheck shell=bash
-# A Debian in a container, for scripts that bash runs: deploy.sh, newcomer.sh and upgrade.sh. A script that sources this
-# has set `outside` to this directory, and ends with `end_container` before its own cleaning up.
+# A Debian in a container, for deploy.sh, newcomer.sh and upgrade.sh. A script that sources this sets `outside` to this
+# directory first, and calls `end_container` before its own cleanup.
 #
-# Needs root, debootstrap and systemd-nspawn. Where no container can be had, not_tried says so and ends with 77.
+# Needs root, debootstrap and systemd-nspawn. If containers are not available, not_tried says so and exits with 77.
 
 outside=${outside:?the directory of these scripts}
 work=$(mktemp -d)
 chmod 711 "$work"
 groups=() machine=''
-# Packages are kept here, so that a second run fetches none.
+# Keeps packages, so that a second run downloads none.
 kept=$(dirname "$(dirname "$outside")")/target/bootstrap
 
 not_tried() { echo "NOT TRIED: $1" && exit 77; }
 
-# Ends the container, and removes $work with all that is in it.
+# Ends the container and removes $work.
 end_container() {
     if [ -n "$machine" ]; then
         kill -KILL "$(init)" "$machine" 2>/dev/null || true
         wait "$machine" 2>/dev/null || true
     fi
-    # What was killed is gone a moment later.
+    # Killed processes leave their groups a moment later.
     for group in "${groups[@]}"; do until rmdir_all "$group"; do sleep 0.1; done; done
     rm -rf --one-file-system "$work"
 }
 rmdir_all() { find "$1" -depth -type d -exec rmdir {} + 2>/dev/null; }
 
-# mirror: where this machine has its own Debian's packages from.
+# mirror: prints this machine's own Debian mirror.
 mirror() {
     # shellcheck disable=SC2016 # apt's variables
     apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(COMPONENT)' 'Created-By: Packages' |
         awk -v codename="$(. /etc/os-release && echo "$VERSION_CODENAME")" '$2 == codename && $3 == "main" { print $1; exit }'
 }
 
-# debian CODENAME ROOT PACKAGE,…: a clean Debian with these packages.
+# debian CODENAME ROOT PACKAGE,…: installs a clean Debian with these packages.
 debian() {
     mkdir -p "$kept/$1"
     debootstrap --variant=minbase --cache-dir="$kept/$1" --include="$3" "$1" "$2" "$(mirror)" >"$work/log" 2>&1 || {
@@ -43,11 +43,11 @@ debian() {
     : >"$2/etc/machine-id"
 }
 
-# boot ROOT OPTION…: starts its systemd, with no network but loopback, and waits until it is up. Options go to
+# boot ROOT OPTION…: boots it with systemd and only the loopback network, and waits until it is up. Options go to
 # systemd-nspawn.
 boot() {
     local end=$((SECONDS + 120)) hierarchy group keep=()
-    # Where this machine is run by no systemd, the container gets control groups of its own, which is what systemd asks for.
+    # If this machine does not run systemd, the container's systemd needs its own control groups.
     if [ ! -d /run/systemd/system ]; then
         keep=(--keep-unit)
         for hierarchy in /sys/fs/cgroup/systemd /sys/fs/cgroup/unified /sys/fs/cgroup; do
@@ -77,7 +77,7 @@ is_booted() {
 }
 
 init() { pgrep -P "$machine" -x systemd; }
-inside() { # COMMAND…: in the booted container, as root
+inside() { # COMMAND…: runs it in the booted container, as root
     nsenter --target "$(init)" --mount --uts --ipc --net --pid --cgroup --root \
         env -i --chdir=/ PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"
 }

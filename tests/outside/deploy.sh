@@ -1,11 +1,10 @@
 #!/bin/bash
-# Boots a clean Debian in a container, with systemd and no network but loopback, and has deployed.sh follow DEPLOY.md
-# there.
+# Boots a clean Debian in a container, with systemd and only the loopback network, and runs deployed.sh there.
 #
 #   tests/outside/deploy.sh CODENAME OLDER.deb PACKAGE.deb
 #
-# CODENAME is bookworm or trixie. Needs root, debootstrap and systemd-nspawn. Where no container can be booted, it says so
-# and ends with 77.
+# CODENAME is bookworm or trixie. Needs root, debootstrap and systemd-nspawn. If no container can boot, it says so and exits
+# with 77.
 set -euo pipefail
 codename=${1:?usage: tests/outside/deploy.sh CODENAME OLDER.deb PACKAGE.deb}
 older=$(realpath "${2:?an older package}")
@@ -23,7 +22,7 @@ finish() {
 trap finish EXIT
 trap 'exit 1' HUP INT TERM
 
-# With what DEPLOY.md installs, from where this machine has its packages.
+# With the packages that docs/deploying.md installs, from this machine's mirror.
 debian "$codename" "$work/root" \
     adduser,ca-certificates,caddy,curl,dbus,haproxy,libsystemd0,nginx,openssl,postgresql,python3-aiosmtpd,systemd,systemd-sysv
 install -D -m 644 -t "$work/root/packages" "$older" "$package"

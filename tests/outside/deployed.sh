@@ -1,10 +1,10 @@
 #!/bin/bash
-# Follows DEPLOY.md on a clean Debian with systemd, and looks whether all is as it promises.
+# Follows docs/deploying.md on a clean Debian with systemd, and checks the results.
 #
 #   tests/outside/deployed.sh OLDER.deb PACKAGE.deb
 #
-# deploy.sh runs it in a container. It changes the machine that it runs on for good.
-# shellcheck disable=SC2016 # what is to be expanded later, each time it is tried
+# deploy.sh runs it in a container. It changes its machine for good.
+# shellcheck disable=SC2016 # `eval` expands these strings on each try
 set -euo pipefail
 older=${1:?usage: tests/outside/deployed.sh OLDER.deb PACKAGE.deb} package=${2:?a package}
 outside=$(realpath "$(dirname "$0")")
@@ -28,7 +28,7 @@ trap finish EXIT
 install_package() { apt-get install -qy -o Dpkg::Options::=--force-confold "$1"; }
 property() { systemctl show npoc --property="$1" --value; }
 process() { property MainPID; }
-finds_bad() { # HOW MANY: this number of things to be repaired, and an exit status that says whether any
+finds_bad() { # COUNT: whether the doctor finds this number of problems, with a fitting exit status
     local status=0
     npoc doctor || status=$?
     is "$(npoc doctor --json | grep -c '"verdict":"bad"')" "$1" && is "$status" "$(($1 > 0))"
@@ -46,11 +46,11 @@ refuses_to_start() {
 }
 check "the package is installed" install_package "$older"
 check "it waits to be set up" is_not_running
-check "its settings are read by the site and nobody else" settings_are_closed
-check "without a relay the site does not start, says why, and does not try again" refuses_to_start
+check "only root and the site can read its settings" settings_are_closed
+check "without a relay the site does not start, says why, and does not retry" refuses_to_start
 check "the manual is there" test -s /usr/share/man/man1/npoc.1.gz
 
-# ---- With nothing but itself: everything that the embedded database needs is allowed to the unit
+# ---- With the embedded database: the unit allows everything that it needs
 
 runs_embedded() {
     cp -p $settings kept
@@ -58,17 +58,17 @@ runs_embedded() {
     systemctl reset-failed npoc && systemctl start npoc && url=http://127.0.0.1:8080 && within 30 curl -fsS $url/health/ready
 }
 compiles_nothing() { is "$(cd / && runuser -u npoc -- psql -qtA -h /var/lib/npoc/socket npoc -c 'SHOW jit')" off; }
-owes_nothing() { npoc mail list | grep -q '^0 unsent mails$'; }
+has_sent_all() { npoc mail list | grep -q '^0 unsent mails$'; }
 forgets_embedded() { systemctl stop npoc && rm -r /var/lib/npoc/* && cp -p kept $settings; }
-check "it runs on a database of its own" runs_embedded
-check "which makes no code, as the unit forbids" compiles_nothing
+check "it runs with the embedded database" runs_embedded
+check "the embedded database does not compile, since the unit forbids it" compiles_nothing
 apply tanaka
 check "both mails are written" within 15 ls "/var/lib/npoc/mail/$reference.staff.eml" "/var/lib/npoc/mail/$reference.applicant.eml"
-check "and forgotten" forgets_embedded
+check "the embedded data are removed" forgets_embedded
 
 # ---- Database, settings, relay
 
-certificate() { # FILE NAME…: signed by itself, and trusted by this machine. With RSA, every suite of TLS 1.2 could be used
+certificate() { # FILE NAME…: a self-signed certificate that this machine trusts. RSA allows every suite of TLS 1.2
     local names
     names=$(printf ',DNS:%s' "${@:2}")
     openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=$2" \
@@ -100,10 +100,10 @@ is_confined() {
 }
 check "the database is made" makes_database
 check "a relay has a certificate" certificate relay localhost
-check "it listens" has_relay
+check "the relay listens" has_relay
 check "the site starts when it is set up" is_set_up
-check "as its user, with no capability, and nothing to write to but its data" is_confined
-check "the doctor finds one thing bad, which is the public address" finds_bad 1
+check "it runs as its user, without capabilities, and writes only its data" is_confined
+check "the doctor finds one problem: the public address" finds_bad 1
 
 notices_changed_settings() {
     sleep_until_another_second
@@ -111,9 +111,9 @@ notices_changed_settings() {
     npoc doctor | grep -q 'changed after the site was started'
     systemctl restart npoc && ! npoc doctor | grep -q 'changed after'
 }
-# The system's clock is asked in seconds.
+# systemd reports times in seconds.
 sleep_until_another_second() { within 10 eval '[ "$(date +%s)" -gt $(($(systemctl show npoc -p ActiveEnterTimestamp --timestamp=unix --value | tr -d @) + 2)) ]'; }
-check "settings that the site has not read yet are noticed" notices_changed_settings
+check "the doctor reports settings that the site has not read yet" notices_changed_settings
 
 # ---- nginx
 
@@ -127,14 +127,14 @@ has_nginx() {
     ln -s ../sites-available/npoc /etc/nginx/sites-enabled/ && rm /etc/nginx/sites-enabled/default
     systemctl stop caddy && nginx -t && systemctl restart nginx && within 10 curl -fsS https://npoc.example/health/ready
 }
-# What each proxy has to do, in $proxy's place before the site.
+# Checks for each proxy.
 takes() { openssl s_client -connect npoc.example:443 -servername npoc.example -CAfile /etc/ssl/certs/ca-certificates.crt "$@" </dev/null; }
-has_modern_tls() { # No RSA key exchange, no CBC, nothing before TLS 1.2, though this client would take anything
+has_modern_tls() { # No RSA key exchange, no CBC, nothing before TLS 1.2, although this client accepts everything
     takes -tls1_3 && takes -tls1_2 && takes -tls1_2 -cipher ECDHE+AESGCM && ! takes -tls1_1 -cipher 'ALL:@SECLEVEL=0' &&
         ! takes -tls1_2 -cipher 'kRSA:@SECLEVEL=0' && ! takes -tls1_2 -cipher 'AES:!AESGCM:!AESCCM:@SECLEVEL=0'
 }
 validator() { curl -sS --max-time 20 -o /dev/null -D - "$@" https://npoc.example/ | tr -d '\r' | sed -n 's/^etag: //ip'; }
-has_one_validator() { # HEAD, GET and GET again, for each coding that a client may want
+has_one_validator() { # HEAD, GET and a conditional GET, for each encoding that a client may accept
     local accepts etag
     for accepts in 'X-None: 1' 'Accept-Encoding: '{identity,gzip,br,zstd,deflate,'gzip, deflate, br'}; do
         etag=$(validator -H "$accepts")
@@ -142,7 +142,7 @@ has_one_validator() { # HEAD, GET and GET again, for each coding that a client m
             is "$(curl -sS -o /dev/null -w '%{http_code}' -H "$accepts" -H "If-None-Match: $etag" https://npoc.example/)" 304 || return
     done
 }
-is_our_page() { # STATUS WORDS ARGUMENT…: what curl gets is a page in the site's looks, with all that the site says of itself
+is_our_page() { # STATUS WORDS ARGUMENT…: whether curl gets a page in the site's design, with the site's security headers
     local header style
     is "$(curl -sS --max-time 60 -o page -D page.headers -w '%{http_code}' "${@:3}" 2>curl.said)" "$1" && grep -q "$2" page &&
         grep -q '<svg' page && grep -q 'info@npoc' page && ! grep -qi '<center>\|nginx\|caddy' page || return
@@ -154,15 +154,15 @@ is_our_page() { # STATUS WORDS ARGUMENT…: what curl gets is a page in the site
     style=$(python3 -c "import base64, hashlib, re; print(base64.b64encode(hashlib.sha256(re.search('<style>(.*)</style>', open('page').read(), re.S)[1].encode()).digest()).decode())")
     grep -qF "'sha256-$style'" page.headers
 }
-says_that_it_is_too_long() { # MEGABYTES: by the newer and the older HTTP
+says_that_it_is_too_long() { # MEGABYTES: by HTTP/2 and HTTP/1.1
     head -c "${1}000000" /dev/zero | tr '\0' a >body
     is_our_page 413 'Your answers are too long to be read' --data-binary @body https://npoc.example/membership &&
         is_our_page 413 'Your answers are too long to be read' --http1.1 --data-binary @body https://npoc.example/membership
 }
-refuses_in_our_words() { # what nginx itself refuses
+refuses_in_our_words() { # requests that nginx itself refuses
     local many
     many=$(printf '%017000d' 0)
-    # nginx does not wait for the end of what it refuses, so the answer may be lost while the client still sends.
+    # nginx does not read a refused request to its end, so the answer may be lost while the client sends.
     within 30 is_our_page 414 'could not be understood' --http1.1 "https://npoc.example/?$many" &&
         within 30 is_our_page 400 'could not be understood' --http1.1 -H "Cookie: a=$many" https://npoc.example/ &&
         curl -fsS -o /dev/null -H "Cookie: a=${many:0:15000}" -H "X-Other: ${many:0:15000}" https://npoc.example/ &&
@@ -177,49 +177,49 @@ is_away() {
         systemctl start npoc && within 15 curl -fsS https://npoc.example/health/ready
 }
 has_hsts() { for host in npoc.example www.npoc.example; do is "$(curl -sS -o /dev/null -D - "https://$host/join" | grep -ci '^strict-transport-security: max-age=63072000')" 1 || return; done; }
-behind() { # PROXY: what holds behind each
-    check "TLS is as Mozilla's intermediate guideline has it" has_modern_tls
-    check "HEAD and GET have one validator, in every coding" has_one_validator
-    check "browsers are told to come by TLS only, and once" has_hsts
-    check "a form of 9 MB is refused by the site in its own words" says_that_it_is_too_long 9
-    check "one of 20 MB is refused in the same words" says_that_it_is_too_long 20
-    check "when the site is away, a page of ours says so" is_away
+behind() { # PROXY: runs the checks for each proxy
+    check "TLS follows Mozilla's intermediate guideline" has_modern_tls
+    check "HEAD and GET have the same validator, in every encoding" has_one_validator
+    check "HSTS is sent, and only once" has_hsts
+    check "the site refuses a form of 9 MB with its own page" says_that_it_is_too_long 9
+    check "a form of 20 MB is refused with the same page" says_that_it_is_too_long 20
+    check "while the site is down, our page says so" is_away
 }
 leads_to() { is "$(curl -sS -o /dev/null -w '%{redirect_url}' "$1")" "$2"; }
 applies_by_tls() {
-    check "staff's mail came by TLS and login" within 15 applicant relayed relayed "$reference" staff
-    check "and says everything" applicant staff "$(cat out)" "$reference" check.html
+    check "the staff mail came by TLS and login" within 15 applicant relayed relayed "$reference" staff
+    check "the staff mail has every answer" applicant staff "$(cat out)" "$reference" check.html
     check "the applicant's mail came" within 15 applicant relayed relayed "$reference" applicant
-    check "no mail waits" within 15 owes_nothing
+    check "no mail waits" within 15 has_sent_all
 }
-# Also when the site is away, of which nginx would tell with all that it knows.
+# Also while the site is down: nginx's error log must not name the receipt.
 tells_no_secret() {
     systemctl stop npoc && is "$(curl -sS -o away -w '%{http_code}' "$url$(cat receipt)")" 503 && grep -q 'away for a moment' away &&
         systemctl start npoc && within 15 curl -fsS $url/health/ready &&
         grep -q "POST /membership" /var/log/nginx/npoc.log && ! grep -rqF -e "$(cat receipt)" -e 'client: ' /var/log/nginx
 }
-check "a certificate is there" certificate proxy npoc.example www.npoc.example
+check "the proxy has a certificate" certificate proxy npoc.example www.npoc.example
 check "nginx passes requests on" has_nginx
-check "the doctor finds nothing bad" finds_bad 0
-check "http leads to https" leads_to http://www.npoc.example/join?a=b https://npoc.example/join?a=b
-check "another name leads to the name" leads_to https://www.npoc.example/join https://npoc.example/join
+check "the doctor finds no problem" finds_bad 0
+check "HTTP redirects to HTTPS" leads_to http://www.npoc.example/join?a=b https://npoc.example/join?a=b
+check "www redirects to the name" leads_to https://www.npoc.example/join https://npoc.example/join
 url=https://npoc.example
 apply 田中
 applies_by_tls
 behind nginx
-check "nginx logs no receipt and no visitor, and has a page for when the site is away" tells_no_secret
-# What it cannot do at all, it logs with the visitor.
-check "what nginx refuses, it refuses in our words" refuses_in_our_words
+check "nginx logs no receipt and no visitor, also while the site is down" tells_no_secret
+# Last of the nginx checks: nginx logs its own failures with the visitor.
+check "nginx refuses requests with our pages" refuses_in_our_words
 on_terminal() { "$python" "$outside/terminal.py" "$@"; }
-check "on root's terminal, no program of the site's user types or reads" on_terminal is_safe_from_intruders
-check "lists have its width and its colours" on_terminal fits "$reference"
-check "questions are asked there" on_terminal asks "$reference"
-check "files, pipes, exit status and Ctrl-C are as everywhere" on_terminal keeps_status_and_streams
+check "no program of the site's user types or reads on root's terminal" on_terminal is_safe_from_intruders
+check "lists have the terminal's width and colours" on_terminal fits "$reference"
+check "the terminal asks questions" on_terminal asks "$reference"
+check "files, pipes, exit status and Ctrl-C work as usual" on_terminal keeps_status_and_streams
 check "staff see the application" eval 'npoc applications list | grep -q "^$reference.*例え財団$"'
 
 # ---- Upgrade
 
-asks_on() { # STATUSES: asked all the time, until it is told to stop
+asks_on() { # FILE: requests pages until the file `enough` exists, and writes the statuses
     while [ ! -e enough ]; do curl -sS -o /dev/null --max-time 15 -w '%{http_code}\n' "$url/membership" || echo none; done >"$1" 2>/dev/null
 }
 upgrades() {
@@ -230,10 +230,10 @@ upgrades() {
 }
 only() { [ -s statuses ] && ! sort -u statuses | grep -vqxE "$1"; }
 keeps_all() { npoc applications show "$reference" | grep -q '^    例え財団$' && grep -q "^SMTP_URL='smtp://user" $settings; }
-check "a newer package is installed over it, and the site restarts" upgrades
-check "visitors got pages meanwhile, or were told to come again" only '200|503'
-check "applications and settings are there" keeps_all
-check "the doctor finds nothing bad" finds_bad 0
+check "a newer package installs, and the site restarts" upgrades
+check "visitors got pages, or were asked to reload" only '200|503'
+check "applications and settings are kept" keeps_all
+check "the doctor finds no problem" finds_bad 0
 
 # ---- Caddy
 
@@ -250,15 +250,15 @@ restarts() {
     systemctl restart npoc && within 15 curl -fsS $url/health/ready && touch enough && wait %+
 }
 check "Caddy passes requests on" has_caddy
-check "the doctor finds nothing bad" finds_bad 0
-check "http leads to https" leads_to http://npoc.example/join https://npoc.example/join
+check "the doctor finds no problem" finds_bad 0
+check "HTTP redirects to HTTPS" leads_to http://npoc.example/join https://npoc.example/join
 apply tanaka
 applies_by_tls
-check "the site is started again" restarts
-check "and visitors got their pages all the while" only 200
+check "the site restarts" restarts
+check "visitors got every page" only 200
 behind Caddy
 
-# ---- HAProxy before two instances
+# ---- HAProxy with two instances
 
 has_haproxy() {
     install -d -m 700 /etc/haproxy/certs && cat proxy.crt proxy.key >/etc/haproxy/certs/npoc.example.pem || return
@@ -269,7 +269,7 @@ has_haproxy() {
         within 30 curl -fsS http://127.0.0.1:8081/health/ready && systemctl stop caddy && systemctl restart haproxy &&
         within 15 curl -fsS https://npoc.example/health/ready
 }
-posts() { # By one program over one connection, so that they come within a minute
+posts() { # By one program over one connection, so that all come within a minute
     curl -sS -o /dev/null -w '%{http_code}\n' -H 'X-Forwarded-For: 192.0.2.7' --data step=check 'https://npoc.example/membership?[1-61]' |
         sort | uniq -c >posted && grep -q ' 429$' posted
 }
@@ -286,16 +286,16 @@ has_no_instance() {
 check "HAProxy passes requests on to two instances" has_haproxy
 apply tanaka
 applies_by_tls
-check "TLS is as Mozilla's intermediate guideline has it" has_modern_tls
-check "HEAD and GET have one validator, in every coding" has_one_validator
-check "browsers are told to come by TLS only, and once" has_hsts
-check "http leads to https" leads_to http://npoc.example/join https://npoc.example/join
-check "one instance is started again" restarts
-check "and visitors got their pages all the while" only 200
-check "of many posts of one network, some are refused for all instances" limits_posts
-check "when no instance is there, a page of ours says so" has_no_instance
+check "TLS follows Mozilla's intermediate guideline" has_modern_tls
+check "HEAD and GET have the same validator, in every encoding" has_one_validator
+check "HSTS is sent, and only once" has_hsts
+check "HTTP redirects to HTTPS" leads_to http://npoc.example/join https://npoc.example/join
+check "one instance restarts" restarts
+check "visitors got every page" only 200
+check "the rate limit counts for all instances" limits_posts
+check "without an instance, our page says so" has_no_instance
 
-# ---- Backup, and going on with it
+# ---- Backup and restore
 
 is_without_backup() { npoc doctor | grep -q 'Backup: there is none'; }
 backs_up() { systemctl start npoc-backup && is "$(find /var/backups/npoc -name 'npoc-*.dump' -user npoc -perm 600 | wc -l)" 1; }
@@ -304,7 +304,7 @@ restores() {
         (cd /var/backups/npoc && runuser -u npoc -- pg_restore --no-owner --exit-on-error -d npoc <"$(find . -name 'npoc-*.dump' | sort | tail -n 1)") &&
         systemctl start npoc && within 15 curl -fsS $url/health/ready && keeps_all
 }
-check "the doctor misses a backup" is_without_backup
+check "the doctor warns that there is no backup" is_without_backup
 check "a backup is written" backs_up
 has_standby() {
     bin=$(find /usr/lib/postgresql -name pg_ctl)
@@ -319,8 +319,8 @@ leaves_it_to_the_primary() {
         runuser -u postgres -- "$bin" -D /var/lib/postgresql/standby -m immediate stop
 }
 check "a second server follows the first" has_standby
-check "a machine with a standby leaves the backup to the primary's" leaves_it_to_the_primary
-check "the backup is restored, with all that was there" restores
+check "a standby makes no backup" leaves_it_to_the_primary
+check "the backup is restored completely" restores
 
 # ---- Removed
 
@@ -329,10 +329,10 @@ says_that_it_is_down() { apt-get remove -qy npoc && install_package "$package" |
 removes() { apt-get remove -qy npoc && is "$(property ActiveState)" inactive && [ ! -e /usr/bin/npoc ] && grep -q '^SMTP_URL' $settings; }
 purges() { apt-get purge -qy npoc && [ ! -e /etc/npoc ]; }
 keeps_data() { is "$(stored)" 3 && is "$(stat -c %U /var/lib/npoc)" npoc && ls /var/backups/npoc/npoc-*.dump; }
-check "removed and installed again, it says that it is not running" says_that_it_is_down
-check "it is removed, and its settings stay" removes
-check "its data stay" keeps_data
+check "installed again, it says that it is not running" says_that_it_is_down
+check "removing keeps its settings" removes
+check "removing keeps its data" keeps_data
 check "it is purged" purges
-check "its data stay still" keeps_data
+check "purging keeps its data" keeps_data
 
 echo "deployed: $checks checks passed"

@@ -1,10 +1,10 @@
 #!/bin/bash
-# Drives a built site from outside, as an applicant, an operator and a mail relay meet it.
+# Drives a built site from outside, as an applicant, an operator and a mail relay.
 #
 #   tests/outside/journey.sh BINARY
 #
-# First with nothing set up: own database, mail into a folder. Then with a relay that wants TLS and a login. What needs
-# no outside is tested in tests/site; here stands what only the whole program can show.
+# First without settings: embedded database, mail into a folder. Then with a relay that requires TLS and a login. tests/site
+# has all tests that do not need the whole program.
 set -euo pipefail
 export PGCLIENTENCODING=UTF8
 binary=$(realpath "${1:?usage: tests/outside/journey.sh BINARY}")
@@ -12,10 +12,10 @@ outside=$(realpath "$(dirname "$0")")
 # shellcheck source=tests/outside/checks.sh
 . "$outside/checks.sh"
 
-# Root's database server runs as another account, which has to pass here; what it finds is closed by the site itself.
+# A database server that root starts runs as another account and must reach its directory. The site closes its own files.
 work=$(mktemp -d)
 chmod 711 "$work"
-# Away from the caller's directory, where the site would read a .env.
+# The caller's directory may contain a .env, which the site would read.
 cd "$work"
 data=$work/data
 site='' relay=''
@@ -35,7 +35,7 @@ finish() {
     rm -rf "$work"
     exit "$status"
 }
-# A check that exits has its own output redirected; the report goes where ours goes.
+# A check that exits has redirected its output, so the report goes to the script's own.
 exec 3>&2
 trap finish EXIT
 trap 'exit 1' HUP INT TERM
@@ -43,17 +43,17 @@ trap 'exit 1' HUP INT TERM
 is_over() { [ -z "$1" ] || ! kill -0 "$1" 2>/dev/null; }
 has_no_server() { [ ! -e data/postgres/postmaster.pid ]; }
 
-# ---- The site: nothing of the caller's settings counts.
+# ---- The site, without the caller's settings
 
 clean=(env -i PATH="$PATH" HOME="$work" ${PG_BINDIR:+"PG_BINDIR=$PG_BINDIR"} NPOC_DATA_DIR="$data")
 
-# What the site is started through, where it is to have little.
+# The command that confines the site, if any.
 confined=()
 
 npoc() { "${clean[@]}" "$binary" "$@"; }
 
 start() { # SETTING…
-    # Port 0 lets the system choose one that is free, and the log tells which.
+    # Port 0 lets the system choose a free port. The log shows it.
     "${clean[@]}" NPOC_LISTEN=127.0.0.1:0 NPOC_PUBLIC_URL=https://npoc.example "$@" "${confined[@]}" "$binary" </dev/null 2>site.log 3>&- &
     site=$!
     within 30 is_up
@@ -76,7 +76,7 @@ stop() {
 
 # ---- The operator
 
-sql() { # the server's own word for where its socket is
+sql() { # the server's own record of its socket directory
     psql -h "$(sed -n 5p data/postgres/postmaster.pid)" -U npoc -d npoc -X -A -t -v ON_ERROR_STOP=1 -c "$1"
 }
 is_stored() {
@@ -88,25 +88,25 @@ is_shown() {
     npoc applications show "$reference" >shown &&
         grep -q "^    例え財団$" shown && grep -q "^    $mailbox@例え.テスト$" shown
 }
-lists_unsent() { # COUNT [PATTERN]: this number of mails waits, and the relay fails for this reason
+lists_unsent() { # COUNT [PATTERN]: whether this number of mails waits, and the relay fails for this reason
     npoc mail list >unsent && cat unsent && grep -q "^$1 unsent mails$" unsent &&
         { [ -z "${2:-}" ] || grep -A 1 '^The relay has failed' unsent | grep -q "^    .*$2"; }
 }
 
-# ---- With nothing set up
+# ---- Without settings
 
-check "the site starts with nothing set up" start
+check "the site starts without settings" start
 apply tanaka
-check "the same key again leads to the same receipt" sends again
-check "to the same one" is "$(cat again)" "$(cat receipt)"
+check "sending the same key again succeeds" sends again
+check "both lead to the same receipt" is "$(cat again)" "$(cat receipt)"
 check "one application is stored" is "$(sql 'SELECT count(*) FROM applications')" 1
-check "its row says what was answered" is_stored
-check "the operator can read it beside the running site" is_shown
+check "its row has the answers" is_stored
+check "the operator can read it while the site runs" is_shown
 check "both mails are written" within 15 ls "data/mail/$reference.staff.eml" "data/mail/$reference.applicant.eml"
-check "staff's mail says everything" applicant staff "data/mail/$reference.staff.eml" "$reference" check.html
-check "the applicant's mail says nothing that was typed" applicant applicant "data/mail/$reference.applicant.eml" "$reference" "$(cat receipt)"
+check "the staff mail has every answer" applicant staff "data/mail/$reference.staff.eml" "$reference" check.html
+check "the applicant's mail has no answer" applicant applicant "data/mail/$reference.applicant.eml" "$reference" "$(cat receipt)"
 check "no mail waits" within 15 lists_unsent 0
-check "the site ends in order, and its database with it" stop
+check "the site and its database stop in order" stop
 
 # ---- With a relay
 
@@ -120,37 +120,37 @@ check "the relay listens" within 15 grep -q ' ' ports
 read -r starttls implicit <ports
 trusting=SSL_CERT_FILE=$work/relay.crt
 
-check "the site starts with a relay that it has no reason to trust" start "SMTP_URL=smtp://user:password@localhost:$starttls?tls=required"
+check "the site starts with a relay of unknown certificate" start "SMTP_URL=smtp://user:password@localhost:$starttls?tls=required"
 apply 田中
-check "its row is there" is_stored
-check "both mails wait, for the certificate is unknown" within 15 lists_unsent 2 certificate
-check "the site ends" stop
+check "its row has the answers" is_stored
+check "both mails wait, since the certificate is unknown" within 15 lists_unsent 2 certificate
+check "the site stops" stop
 
 check "the site starts with a wrong password" start "$trusting" "SMTP_URL=smtp://user:wrong@localhost:$starttls?tls=required"
 check "the mails can be made due" npoc mail retry
-check "both wait, for the login is refused" within 15 lists_unsent 2 535
+check "both mails wait, since the login fails" within 15 lists_unsent 2 535
 check "nothing has reached the relay" is "$(ls relayed)" ""
-check "the site ends" stop
+check "the site stops" stop
 
 check "the site starts with the right password" start "$trusting" "SMTP_URL=smtp://user:password@localhost:$starttls?tls=required"
 check "the mails of one reference can be made due" npoc mail retry "$reference"
 check "no mail waits" within 15 lists_unsent 0
-check "staff's mail came by TLS and login" applicant relayed relayed "$reference" staff
-check "and says everything" applicant staff "$(cat out)" "$reference" check.html
+check "the staff mail came by TLS and login" applicant relayed relayed "$reference" staff
+check "the staff mail has every answer" applicant staff "$(cat out)" "$reference" check.html
 check "the applicant's mail came by TLS and login" applicant relayed relayed "$reference" applicant
-check "and says nothing that was typed" applicant applicant "$(cat out)" "$reference" "$(cat receipt)"
-check "each came once" is "$(find relayed -name '*.json' | wc -l)" 2
-check "the site ends" stop
+check "the applicant's mail has no answer" applicant applicant "$(cat out)" "$reference" "$(cat receipt)"
+check "each mail came once" is "$(find relayed -name '*.json' | wc -l)" 2
+check "the site stops" stop
 
 check "the site starts with TLS from the first byte" start "$trusting" "SMTP_URL=smtps://user:password@localhost:$implicit"
 apply tanaka
-check "staff's mail comes" within 15 applicant relayed relayed "$reference" staff
-check "and says everything" applicant staff "$(cat out)" "$reference" check.html
+check "the staff mail comes" within 15 applicant relayed relayed "$reference" staff
+check "the staff mail has every answer" applicant staff "$(cat out)" "$reference" check.html
 check "the applicant's mail comes" within 15 applicant relayed relayed "$reference" applicant
 check "three applications are stored, each once" is "$(sql 'SELECT count(*) FROM applications')" 3
-check "the site ends" stop
+check "the site stops" stop
 
-# ---- With no privilege, and nothing to write to but its data
+# ---- Without privileges, with only its data writable
 
 is_confined() {
     is "$(sed -n 's/^CapEff:\t//p' "/proc/$site/status")" 0000000000000000 &&
@@ -165,16 +165,16 @@ if [ "$(id -u)" -eq 0 ]; then
     cp "$binary" npoc
     binary=$work/npoc
     # shellcheck disable=SC2016 # the inner shell’s
-    # In a mount namespace of its own; every program replaces the one before, so that a signal reaches the site.
+    # In a new mount namespace. Every program replaces the previous one, so that a signal reaches the site.
     confined=(unshare --mount sh -c 'mount --bind "$1" "$1" && mount -o remount,bind,ro / && shift &&
         exec setpriv --reuid=nobody --regid=nogroup --clear-groups --no-new-privs --bounding-set=-all -- "$@"' - "$work/own")
-    check "the site starts as an ordinary user with all else read-only" start "NPOC_DATA_DIR=$work/own"
-    check "it is" is_confined
+    check "the site starts as an ordinary user with a read-only system" start "NPOC_DATA_DIR=$work/own"
+    check "it is confined" is_confined
     apply tanaka
     check "both mails are written" within 15 ls "own/mail/$reference.staff.eml" "own/mail/$reference.applicant.eml"
-    check "the site ends" stop
+    check "the site stops" stop
 else
-    echo "not tried: a read-only file system, which only root can make"
+    echo "not tried: a read-only file system needs root"
 fi
 
 echo "journey: $checks checks passed"

@@ -1,9 +1,10 @@
 #!/bin/bash
-# Tries a site with three mail servers: the part of mta.sh inside the namespaces that mta.sh makes.
+# Tests a site with three mail servers, inside the namespaces of mta.sh.
 #
-#   mta-inside.sh FOLDER: there are `npoc`, the tree `over` that goes over the system, and the tree `trixie`
+#   mta-inside.sh FOLDER
 #
-# What speaks of how refusals are sorted and of mail that comes back needs a program that has `npoc mail bounced`.
+# FOLDER contains `npoc`, the tree `over` for the overlays, and the tree `trixie`. Some checks need a program with
+# `npoc mail bounced`.
 set -euo pipefail
 work=$1
 outside=$(realpath "$(dirname "$0")")
@@ -29,11 +30,11 @@ for folder in /etc/exim4 /run; do mount -t tmpfs -o mode=755 npoc "$folder"; don
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj '/CN=mta' \
     -addext 'subjectAltName=DNS:localhost' -addext 'basicConstraints=critical,CA:FALSE' -keyout key -out certificate 2>log
 
-# ---- The servers. Each knows npoc.org and the applicants' domain, with every mailbox in it but nosuch, and no other domain.
+# ---- The servers. Each serves npoc.org and the applicants' domain, with every mailbox but nosuch, and no other domain.
 
 applicants=xn--r8jz45g.xn--zckzah
 
-begin_postfix() { # Mail for bounces.example it takes unseen, for another server (its own hand), and what comes back goes to the site.
+begin_postfix() { # It accepts all mail for bounces.example, passes it to a second server, and hands bounces to the site.
     mkdir -p postfix/{etc/sasl,queue,lib} && chown postfix postfix/lib || return
     echo '!/^nosuch@/ all/' >postfix/mailboxes
     printf '%s\n' '/@bounces\.example$/ smtp:[127.0.0.1]:2599' '/^bounce\+.*@npoc\.org$/ npoc-bounce:' >postfix/transport
@@ -162,7 +163,7 @@ connections() {
         grep -c ': connect from\|connection count =\|smtp connected'
 }
 
-# ---- The site: an ordinary user runs it, and that user's mail is handed to it
+# ---- The site, run by an ordinary user
 
 nobody=(setpriv --reuid=nobody --regid=nogroup --clear-groups --no-new-privs
     env -i PATH="$PATH" HOME="$work" SSL_CERT_FILE="$work/certificate" ${PG_BINDIR:+"PG_BINDIR=$PG_BINDIR"})
@@ -171,7 +172,7 @@ npoc() { "${nobody[@]}" ./npoc --settings settings "$@"; }
 bounces=()
 if [[ $(npoc mail --help) == *bounced* ]]; then bounces=('NPOC_BOUNCE_ADDRESS=bounce+*@npoc.org'); fi
 
-# newer TITLE COMMAND…: a check that a program without `npoc mail bounced` cannot pass. Of one it says what is not checked.
+# newer TITLE COMMAND…: a check that needs `npoc mail bounced`. Without it, prints the skipped check.
 newer() { if [ -n "${bounces[*]}" ]; then check "$@"; else echo "--  not with this program: $1"; fi; }
 
 start() { # PASSWORD
@@ -190,7 +191,7 @@ is_up() {
 }
 stop() { kill -TERM "$site" && within 15 is_over "$site" && wait "$site"; }
 
-applies() { # MAILBOX [DOMAIN]: a whole application, with an address in another domain if one is named
+applies() { # MAILBOX [DOMAIN]: a whole application, with an address in another domain if given
     mailbox=$1
     fills_in && checks_answers || return
     if [ -n "${2:-}" ]; then sed -i "s/\(representative_email=[^&]*%40\)[^&]*/\1$2/" sent; fi
@@ -198,17 +199,17 @@ applies() { # MAILBOX [DOMAIN]: a whole application, with an address in another 
 }
 many_apply() { for number in {1..12}; do applies "suzuki$number" || return; done; }
 
-# ---- What became of a mail
+# ---- The state of a mail
 
-lists_unsent() { # COUNT [PATTERN]: this number of mails waits, and the list says this
+lists_unsent() { # COUNT [PATTERN]: whether this number of mails waits, and the list has this pattern
     npoc mail list >unsent && cat unsent && grep -q "^$1 unsent mails$" unsent && grep -q "${2:-}" unsent
 }
-stands() { # STANDING: the applicant's mail, in the list
-    npoc mail list >unsent && cat unsent && grep -A 1 "^<$reference\.applicant@.*$1" unsent >stands
+has_state() { # STATE: whether the list shows this for the applicant's mail
+    npoc mail list >unsent && cat unsent && grep -A 1 "^<$reference\.applicant@.*$1" unsent >state
 }
-is_refused() { stands '' && sed -n 2p stands | grep '5[0-9][0-9][ )]' | sed "s/^ */    $server: /" >said && [ -s said ]; }
+is_refused() { has_state '' && sed -n 2p state | grep '5[0-9][0-9][ )]' | sed "s/^ */    $server: /" >said && [ -s said ]; }
 arrived() { is "$(find "mail/$server" -path '*/new/*' | wc -l)" "$1"; }
-came() { # KIND: once, by TLS and with a login; its file
+came() { # KIND: whether it came once, by TLS and login; prints its file
     local file
     file=$(grep -rl "^Message-ID: <$reference\.$1@" "mail/$server") && is "$(wc -l <<<"$file")" 1 &&
         sed '/^$/q' "$file" | grep -qi 'with \(utf8\)\?e\?smtpsa' && echo "$file"
@@ -219,11 +220,11 @@ all_came() {
     for reference in "${all[@]}"; do came staff && came applicant || return; done
 }
 came_back() { npoc mail list --state bounced >back && cat back && grep -q "^<$reference\.applicant@" back; }
-staff_know() { # One mail more about it than that of the application
+staff_know() { # Whether there is a second mail about the application
     is "$(grep -rl "^X-NPOC-Reference: $reference" "mail/$server" | xargs grep -l '^To: info@npoc.org' | wc -l)" 2
 }
 
-# ---- What is tried with each
+# ---- The checks for each server
 
 try_server() { # NAME
     server=$1 port=$((port + 1))
@@ -231,20 +232,20 @@ try_server() { # NAME
     install -d -o nobody -g nogroup "mail/$server"
     install -d -o nobody -g nogroup -m 700 "$server.data"
     echo "--- $server"
-    check "it begins" "begin_$server"
-    check "it listens" within 15 listens
+    check "the server starts" "begin_$server"
+    check "the server listens" within 15 listens
 
     check "the site starts with a wrong password" start wrong
     apply tanaka
     echo "$reference" >references
     cp check.html "$reference.html"
     cp receipt "$reference.receipt"
-    check "both mails wait, for the login is refused" within 30 lists_unsent 2 535
+    check "both mails wait, since the login fails" within 30 lists_unsent 2 535
     grep -m 1 535 unsent | sed "s/^ */    $server: /"
-    check "twelve more apply" many_apply
+    check "twelve more organizations apply" many_apply
     check "their mails wait" lists_unsent 26
     check "nothing has arrived" arrived 0
-    check "the site ends" stop
+    check "the site stops" stop
 
     before=$(connections)
     check "the site starts with the right password" start password
@@ -252,55 +253,55 @@ try_server() { # NAME
     check "no mail waits" within 60 lists_unsent 0
     echo "    $server: 26 mails came over $(($(connections) - before)) connections"
     check "26 mails arrive" within 15 arrived 26
-    check "each by TLS and login, and once" all_came
+    check "each mail came once, by TLS and login" all_came
     reference=$(head -n 1 references) mailbox=tanaka
-    check "staff's mail came" came staff
-    check "and says everything" applicant staff "$(cat out)" "$reference" "$reference.html"
+    check "the staff mail came" came staff
+    check "the staff mail has every answer" applicant staff "$(cat out)" "$reference" "$reference.html"
     check "the applicant's mail came" came applicant
-    check "and says nothing that was typed" applicant applicant "$(cat out)" "$reference" "$(cat "$reference.receipt")"
+    check "the applicant's mail has no answer" applicant applicant "$(cat out)" "$reference" "$(cat "$reference.receipt")"
 
-    check "somebody applies whose address is not in ASCII" applies 田中
+    check "an applicant has an address outside ASCII" applies 田中
     if [ "$server" = opensmtpd ]; then
-        check "the mail is given up, for the server has no SMTPUTF8" within 15 stands 'given up'
-        check "and staff get a mail" within 15 staff_know
+        check "the mail is given up, since the server has no SMTPUTF8" within 15 has_state 'given up'
+        check "staff get a mail about it" within 15 staff_know
     else
         check "both mails come" within 15 all_came
     fi
 
-    check "somebody applies whose mailbox the server does not know" applies nosuch
-    check "it refuses the mail" within 15 is_refused
+    check "an applicant has a mailbox that the server does not know" applies nosuch
+    check "the server refuses the mail" within 15 is_refused
     cat said
-    if [ "$server" = opensmtpd ]; then # whose 5.2.4 speaks of a list, so nobody knows whom to blame
-        newer "the mail waits" within 15 stands 'next try'
+    if [ "$server" = opensmtpd ]; then # its code 5.2.4 is about a mailing list, so the cause is not clear
+        newer "the mail waits" within 15 has_state 'next try'
     else
-        check "the mail is given up" within 15 stands 'given up'
-        check "and staff get a mail" within 15 staff_know
+        check "the mail is given up" within 15 has_state 'given up'
+        check "staff get a mail about it" within 15 staff_know
     fi
 
-    check "somebody applies from a domain that the server does not serve" applies someone elsewhere.example
-    check "it refuses the mail" within 15 is_refused
+    check "an applicant has a domain that the server does not serve" applies someone elsewhere.example
+    check "the server refuses the mail" within 15 is_refused
     cat said
-    if [ "$server" = opensmtpd ]; then # which has the same words for an unknown mailbox
-        check "the mail is given up" stands 'given up'
+    if [ "$server" = opensmtpd ]; then # it uses the same words for an unknown mailbox
+        check "the mail is given up" has_state 'given up'
     else
-        newer "the mail waits" stands 'next try'
+        newer "the mail waits" has_state 'next try'
     fi
 }
 
-mail_comes_back() { # from the server behind it, which knows no such mailbox
-    newer "somebody applies whose mail comes back later" applies nosuch bounces.example
-    newer "the site knows it from the mail server" within 30 came_back
-    newer "and staff get a mail" within 15 staff_know
+mail_comes_back() { # the second server does not know the mailbox
+    newer "an applicant's mail comes back later" applies nosuch bounces.example
+    newer "the mail server hands the bounce to the site" within 30 came_back
+    newer "staff get a mail about it" within 15 staff_know
 }
 
 mkdir mail
 port=2500
 try_server postfix
 mail_comes_back
-check "the site ends" stop
+check "the site stops" stop
 try_server exim
-check "the site ends" stop
+check "the site stops" stop
 try_server opensmtpd
-check "the site ends" stop
+check "the site stops" stop
 
 echo "mta: $checks checks passed"

@@ -1,7 +1,7 @@
-"""The way of a container without a network to Debian's packages, and to nothing else: a proxy for HTTP that listens inside.
+"""An HTTP proxy that gives a container without a network access to Debian's packages only.
 
-packages.py PROCESS PORT MIRROR FOLDER: on 127.0.0.1:PORT in the network of that process, for addresses that begin with
-MIRROR. What is fetched once is kept in FOLDER, so that a second run fetches none of it. Runs until ended.
+packages.py PROCESS PORT MIRROR FOLDER: listens on 127.0.0.1:PORT in the network of PROCESS, and passes on addresses that begin
+with MIRROR. Keeps packages in FOLDER for the next run. Runs until it is killed.
 """
 
 import ctypes
@@ -19,7 +19,7 @@ process, port, mirror, folder = sys.argv[1], int(sys.argv[2]), sys.argv[3], path
 
 
 def enter(network):
-    """Python has os.setns from 3.12 only."""
+    """Enters a network namespace. Python has os.setns only from 3.12 on."""
     library = ctypes.CDLL(None, use_errno=True)
     with open(network) as file:
         if library.setns(file.fileno(), 0):
@@ -32,7 +32,7 @@ class Proxy(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if not self.path.startswith(mirror):
             return self.send_error(403)
-        # Packages never change under their name; lists do.
+        # A package never changes under its name. Lists do.
         kept = folder / os.path.basename(self.path) if self.path.endswith(".deb") else None
         try:
             if kept and not kept.exists():

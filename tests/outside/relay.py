@@ -1,6 +1,6 @@
-"""A mail relay of other hands (aiosmtpd) on loopback: it wants TLS and a login, and keeps each mail with how it came.
+"""A mail relay on loopback, by aiosmtpd. It requires TLS and a login, and keeps each mail with details of its transport.
 
-relay.py FOLDER CERTIFICATE KEY: prints its two ports, one for STARTTLS and one for TLS from the start; runs until ended.
+relay.py FOLDER CERTIFICATE KEY: prints two ports, for STARTTLS and for TLS from the start. Runs until it is killed.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 
 class Folder:
-    """Keeps mail N as N.eml, and how it came as N.json."""
+    """Keeps mail N as N.eml, and the details of its transport as N.json."""
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
@@ -30,14 +30,14 @@ class Folder:
         self.mails += 1
         place = self.folder / str(self.mails)
         place.with_suffix(".eml").write_bytes(envelope.original_content)
-        # A test that waits for the mail waits for this file, so it comes last, and whole.
+        # Tests wait for this file, so it comes last and complete.
         place.with_suffix(".part").write_text(json.dumps(how))
         place.with_suffix(".part").rename(place.with_suffix(".json"))
         return "250 Taken"
 
 
 def authenticate(_server, _session, _envelope, _mechanism, given):
-    # Unhandled, since only then the server itself answers 535.
+    # handled=False, so that the server itself answers 535.
     return AuthResult(success=given == LoginPassword(b"user", b"password"), handled=False)
 
 
@@ -55,7 +55,7 @@ async def relay(folder, certificate, key):
     starttls = await loop.create_server(
         lambda: SMTP(loop=loop, tls_context=tls, require_starttls=True, **rules), "127.0.0.1", 0
     )
-    # aiosmtpd knows only of the TLS that it began itself, and would offer no login here.
+    # aiosmtpd only recognizes TLS that it started itself, and would offer no login here.
     implicit = await loop.create_server(
         lambda: SMTP(loop=loop, auth_require_tls=False, **rules), "127.0.0.1", 0, ssl=tls
     )

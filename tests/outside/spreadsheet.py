@@ -1,7 +1,7 @@
-"""spreadsheet.py CSV   Opens an export in LibreOffice in twelve languages: is each cell the text of the file?
+"""spreadsheet.py CSV   Opens an export in LibreOffice in twelve languages, and checks that each cell is the text of the file.
 
-Goes from CSV to xlsx and back. "Detect special numbers" is on, as Excel always has it, and in some languages off as well.
-Python's standard library only.
+Converts CSV to xlsx and back. "Detect special numbers" is on, as always in Excel, and in some languages off as well. It uses
+only Python's standard library.
 """
 import csv
 import pathlib
@@ -12,7 +12,7 @@ import tempfile
 import xml.etree.ElementTree as ElementTree
 import zipfile
 
-# As Windows numbers them. In the first three the file is opened in both ways.
+# Windows' numbers of locales. The first three open the file in both ways.
 LOCALES = {
     "English": 1033, "French": 1036, "Arabic": 1025, "German": 1031, "Spanish": 3082, "Russian": 1049, "Turkish": 1055,
     "Japanese": 1041, "Hindi": 1081, "Persian": 1065, "Portuguese": 1046, "Hungarian": 1038,
@@ -24,7 +24,7 @@ XLSX = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
 
 def rows(file):
-    """Of a CSV file, as lists of text."""
+    """Returns the rows of a CSV file as lists of text."""
     with open(file, encoding="utf-8-sig", newline="") as lines:
         return list(csv.reader(lines))
 
@@ -34,7 +34,7 @@ def convert(folder, to, files, options=()):
     done = subprocess.run([*command, "--convert-to", to, "--outdir", folder / "out", *files], capture_output=True, text=True)
     missing = [file for file in files if not (folder / "out" / f"{file.stem}.{to.split(':')[0]}").exists()]
     if done.returncode or missing:
-        sys.exit(f"soffice made nothing of {missing}: {done.stdout}{done.stderr}")
+        sys.exit(f"soffice did not convert {missing}: {done.stdout}{done.stderr}")
 
 
 def text(node):
@@ -42,7 +42,7 @@ def text(node):
 
 
 def column(name):
-    """A is 0, and AA is 26."""
+    """Returns the number of a column: A is 0, AA is 26."""
     number = 0
     for letter in re.match("[A-Z]+", name)[0]:
         number = number * 26 + ord(letter) - 64
@@ -50,7 +50,7 @@ def column(name):
 
 
 def sheet(file):
-    """Of an xlsx file: (row, column) → (text, or what is not text), of each cell that is not empty."""
+    """Returns the cells of an xlsx file that are not empty: (row, column) → (text, other value)."""
     with zipfile.ZipFile(file) as parts:
         shared = [text(item) for item in ElementTree.fromstring(parts.read("xl/sharedStrings.xml"))]
         cells = ElementTree.fromstring(parts.read("xl/worksheets/sheet1.xml")).iter(XLSX + "c")
@@ -67,7 +67,7 @@ def sheet(file):
 
 
 def changed(wanted, found):
-    """Cells that are not the text of the file."""
+    """Returns the cells that differ from the text of the file."""
     for place in sorted(set(wanted) | set(found)):
         if wanted.get(place) != found.get(place):
             yield f"{place}: {wanted.get(place)!r} became {found.get(place)!r}"

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""How root meets `npoc` on a terminal, for deployed.sh. Needs root, an installed package, and a site that has applications.
+"""Checks `npoc` on root's terminal, for deployed.sh. Needs root, an installed package, and a site with applications.
 
-terminal.py PART ARGUMENT…: a part is a function below. Ends with a sentence where something is not as it should be.
+terminal.py PART ARGUMENT…: a part is a function below. Exits with a sentence if a check fails.
 """
 
 import fcntl, itertools, os, pty, select, shlex, signal, struct, sys, tempfile, termios, time
@@ -9,10 +9,10 @@ import fcntl, itertools, os, pty, select, shlex, signal, struct, sys, tempfile, 
 PROGRAM = "/usr/lib/npoc/npoc"
 LIMIT = 60  # seconds
 
-# How a line ends on Ctrl-C: the shell says it of the program, or the program, where the shell left its place to it.
+# Exit statuses after Ctrl-C: of the shell, or of the program if the shell executed it in place.
 INTERRUPTED = [130, -signal.SIGINT]
 
-# How root may run it: with which of its files at the terminal. Two of them write to files, and the last to no terminal.
+# The redirections that root may use. Two of them write to files, and the last uses no terminal.
 WAYS = ["", " >out", " <empty", " 2>errors", " | cat", " <empty >out", " <empty >out 2>&1"]
 
 
@@ -22,19 +22,19 @@ def must(condition, *words):
 
 
 class Terminal:
-    """A terminal, and a shell of root's that runs one line there."""
+    """A terminal on which root's shell runs one line."""
 
     def __init__(self, line, columns=80):
         process, self.end = pty.fork()
         if process == 0:
-            # The size is known before anything is written.
+            # Set the size before any output.
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
             os.environ["TERM"] = "xterm-256color"
             os.execl("/bin/bash", "bash", "-c", line)
         self.process, self.shown, self.limit = process, "", time.monotonic() + LIMIT
 
     def more(self):
-        """What comes next; nothing when the line has ended."""
+        """Returns the next output, or nothing when the line has ended."""
         must(select.select([self.end], [], [], max(0, self.limit - time.monotonic()))[0], "silent after", self.shown)
         try:
             more = os.read(self.end, 65536).decode(errors="replace")
@@ -51,7 +51,7 @@ class Terminal:
         os.write(self.end, keys.encode())
 
     def ended(self):
-        """The exit status, with all that was shown."""
+        """Returns the exit status and all output."""
         while self.more():
             pass
         status = os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
@@ -59,7 +59,7 @@ class Terminal:
 
 
 def intrude(how):
-    """In place of the program, as the site's user: types on every terminal that it can reach, or stays and reads there."""
+    """Replaces the program, as the site's user: types on every reachable terminal, or stays and reads there."""
     places = [0, 1, 2]
     try:
         places.append(os.open("/dev/tty", os.O_RDWR))
@@ -76,7 +76,7 @@ def intrude(how):
     begun, begins = os.pipe()
     if os.fork():
         os.close(begins)
-        os.read(begun, 1)  # until the other one reads
+        os.read(begun, 1)  # until the child reads
         return
     for name in signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU:
         signal.signal(name, signal.SIG_IGN)
@@ -96,13 +96,13 @@ def intrude(how):
 
 
 def in_its_place(line):
-    """The line, with this script in place of the program."""
+    """Returns the line, with this script in place of the program."""
     here = shlex.quote(os.path.realpath(__file__))
     return f"unshare --mount bash -c {shlex.quote(f'mount --bind {here} {PROGRAM} && {{ {line}; }}')}"
 
 
 def is_safe_from_intruders():
-    """Nobody of the site's user types on root's terminal, or reads what root types there afterwards."""
+    """No process of the site's user types on root's terminal, or reads what root types there later."""
     for how, way in itertools.product(["types", "reads"], WAYS):
         line = f"npoc intrude {how}{way}; echo Shell waits.; read -r line; echo Shell read: $line."
         terminal = Terminal(in_its_place(line))
@@ -111,12 +111,12 @@ def is_safe_from_intruders():
         terminal.until("Shell read: ")
         terminal.until(".", after="Shell read: ")
         must("Shell read: typed by root." in terminal.shown, f"npoc{way}: root's shell was given", terminal.shown)
-        # Hangs up, which ends the intruder that stayed.
+        # Hangs up, which ends an intruder that stays.
         os.close(terminal.end)
 
 
 def fits(reference):
-    """Width and colours of root's terminal are those that the program has; elsewhere it writes whole lines."""
+    """The program uses the width and colours of root's terminal. Elsewhere it writes whole lines."""
     _, wide = Terminal("npoc applications list", columns=200).ended()
     _, narrow = Terminal("npoc applications list", columns=50).ended()
     must("\x1b[" in wide, "no colours in", wide)
@@ -130,7 +130,7 @@ def fits(reference):
 
 
 def asks(reference):
-    """A question is asked and answered; the answer is not taken from what is no terminal."""
+    """The program asks on the terminal, and takes no answer from elsewhere."""
     terminal = Terminal(f"npoc applications erase {reference}")
     terminal.until("Type yes: ")
     terminal.types("no\n")
@@ -144,13 +144,13 @@ def asks(reference):
 
 
 def keeps_status_and_streams():
-    """Exit statuses, pipes and Ctrl-C are those of any other program."""
+    """Exit statuses, pipes and Ctrl-C work as with any other program."""
     for way in WAYS[:-2]:
         status, shown = Terminal(f"set -o pipefail; npoc applications show NPOC-0000-0000{way}").ended()
         must(status == 3, f"npoc{way} ends with", status, shown)
     status, shown = Terminal("npoc applications export >exported && npoc applications export | cmp - exported && grep -c . exported >count").ended()
     must(status == 0 and int(open("count").read()) > 1, "exports differ:", shown)
-    # What is no report of a bounce is read, and not kept.
+    # The program reads mail that is not a bounce, and does not keep it.
     status, shown = Terminal("printf 'Subject: hello\\n\\nhello\\n' | npoc mail bounced").ended()
     must(status in (0, 1) and "hello" not in shown, "standard input:", status, shown)
     for way in "", " <empty >out":
@@ -161,7 +161,7 @@ def keeps_status_and_streams():
 
 
 def waits():
-    """In place of the program: until it is interrupted, which it is not if that was switched off before it began."""
+    """Replaces the program and waits for Ctrl-C. It waits forever if its parent made it ignore SIGINT."""
     print("Waits.", file=sys.stderr, flush=True)
     try:
         signal.pause()

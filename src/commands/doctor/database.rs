@@ -1,11 +1,11 @@
-//! The database: whether it answers, is what we need, is up to date; and the mail that waits in it.
+//! Checks the database: its server, its migrations, and the mail that waits in it.
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection};
 use time::OffsetDateTime;
 
 use super::machine::CLOCK;
-use super::{DATABASE, Finding, PATIENCE, retention, server};
+use super::{DATABASE, Finding, TIME_LIMIT, retention, server};
 use crate::database::embedded::{self, Versions};
 use crate::database::{
     Database, DatabaseChoice, HostInspection, Migrations, OF_COMMAND, beside, inspect, inspect_hosts, is_full,
@@ -20,170 +20,169 @@ use crate::{error_chain, single_line};
 const MIGRATIONS: &str = "Migrations";
 const MAIL: &str = "Mail";
 
-/// A relay that asks to be tried later (greylisting) is well within it; then somebody should know.
+/// How long an email may wait before that is a failure. Greylisting takes less.
 const TOO_LONG: time::Duration = time::Duration::hours(1);
 
-/// How far two clocks may be apart, in seconds.
-const APART: i64 = 5;
+/// The greatest difference between two clocks, in seconds.
+const MAX_CLOCK_DIFFERENCE: i64 = 5;
 
-/// Everything about it. An embedded one is looked at where its site runs: to start it would make it.
-pub(super) async fn all(settings: &Settings) -> Vec<Finding> {
+/// Checks the database. Does not start an embedded one, since that would create it.
+pub(super) async fn check(settings: &Settings) -> Vec<Finding> {
     let choice = beside(&settings.database);
     let mut findings = match &choice {
         DatabaseChoice::Embedded(home) => vec![not_running(home)],
-        DatabaseChoice::Url(address) => of_servers(address.hosts(), &choice, settings).await,
+        DatabaseChoice::Url(address) => check_servers(address.hosts(), &choice, settings).await,
     };
     if let DatabaseChoice::Embedded(home) = &settings.database {
-        findings.extend(newer_programs(home));
+        findings.extend(old_version(home));
     }
     findings
 }
 
-async fn of_servers(hosts: &[PgConnectOptions], choice: &DatabaseChoice, settings: &Settings) -> Vec<Finding> {
+async fn check_servers(hosts: &[PgConnectOptions], choice: &DatabaseChoice, settings: &Settings) -> Vec<Finding> {
     let [only] = hosts else {
         let found = inspect_hosts(hosts).await;
-        let mut findings = server::hosts(&found);
+        let mut findings = server::check_hosts(&found);
         if found.iter().any(HostInspection::takes_writes) {
-            findings.extend(in_time(look(choice, settings)).await);
+            findings.extend(within_limit(inspect_database(choice, settings)).await);
         }
         return findings;
     };
-    let looking = async {
-        // The pool would wait, and not say why.
+    within_limit(async {
+        // The pool would retry without an error.
         PgConnection::connect_with(only).await?.close().await?;
-        look(choice, settings).await
-    };
-    in_time(looking).await
+        inspect_database(choice, settings).await
+    })
+    .await
 }
 
-async fn in_time(looking: impl Future<Output = anyhow::Result<Vec<Finding>>>) -> Vec<Finding> {
-    match tokio::time::timeout(PATIENCE, looking).await {
+async fn within_limit(inspection: impl Future<Output = anyhow::Result<Vec<Finding>>>) -> Vec<Finding> {
+    match tokio::time::timeout(TIME_LIMIT, inspection).await {
         Ok(Ok(findings)) => findings,
         Ok(Err(error)) => vec![unusable(&error)],
         Err(_) => vec![unreachable("it does not answer")],
     }
 }
 
-/// Data that are opened by the programs of their own version alone. A system that is upgraded may lose these.
-fn newer_programs(home: &std::path::Path) -> Option<Finding> {
+/// Warns if newer PostgreSQL programs are installed. Only programs of the same version open the data, and an upgrade of the
+/// system may remove them.
+fn old_version(home: &std::path::Path) -> Option<Finding> {
     let Versions { used, newest } = embedded::versions(home).ok()?;
     (used < newest).then(|| {
         let says = format!(
-            "the data belong to PostgreSQL {used}, and the newest programs here are {newest}. Without those of {used} the \
-             site does not start."
+            "the data belong to PostgreSQL {used}, and the newest programs here are {newest}. The site does not start \
+             without the programs of version {used}."
         );
-        let advice = format!("Keep them until the data are moved. DEPLOY.md says how: \"{}\".", embedded::MOVING);
-        Finding::doubtful(DATABASE, says, advice)
+        let advice = format!(
+            "Keep those programs until you have moved the data. DEPLOY.md says how: \"{}\".",
+            embedded::MOVING
+        );
+        Finding::warn(DATABASE, says, advice)
     })
 }
 
 fn not_running(home: &std::path::Path) -> Finding {
     match embedded::versions(home) {
-        Err(error) => Finding::bad(DATABASE, error.to_string(), "Until then the site does not start."),
-        Ok(Versions { used, .. }) => Finding::doubtful(
+        Err(error) => Finding::fail(
+            DATABASE,
+            error.to_string(),
+            "The site does not start until this is fixed.",
+        ),
+        Ok(Versions { used, .. }) => Finding::warn(
             DATABASE,
             format!(
-                "the embedded one in {} is not running; PostgreSQL {used} is there for it.",
+                "the embedded database in {} is not running; PostgreSQL {used} is installed for it.",
                 home.display()
             ),
-            "Start the site and look again: it starts and makes the database by itself.",
+            "Start the site, which creates and starts the database, and run npoc doctor again.",
         ),
     }
 }
 
-/// What a role may not (PostgreSQL, appendix A).
+/// The SQLSTATE of a missing privilege (PostgreSQL, appendix A).
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
 fn unusable(error: &anyhow::Error) -> Finding {
     let database = error.downcast_ref().and_then(sqlx::Error::as_database_error);
     if database.is_some_and(|error| error.code().is_some_and(|code| code == INSUFFICIENT_PRIVILEGE)) {
         let advice = "Make the user of DATABASE_URL the owner of the database, and of the tables in it.";
-        return Finding::bad(
+        return Finding::fail(
             DATABASE,
-            format!("it does not let us: {}.", error_chain(error.as_ref())),
+            format!("it denies access: {}.", error_chain(error.as_ref())),
             advice,
         );
     }
     if error.downcast_ref().is_some_and(is_full) {
-        let says = format!("it has no connection left for us: {}.", error_chain(error.as_ref()));
-        return Finding::bad(DATABASE, says, server::FEW_CONNECTIONS);
+        let says = format!("it has no free connection: {}.", error_chain(error.as_ref()));
+        return Finding::fail(DATABASE, says, server::FEW_CONNECTIONS);
     }
     unreachable(&error_chain(error.as_ref()))
 }
 
 fn unreachable(why: &str) -> Finding {
-    Finding::bad(
+    Finding::fail(
         DATABASE,
         format!("it cannot be used: {why}."),
-        "Look whether PostgreSQL runs (Debian: sudo systemctl status postgresql), and at host, name, user and password in \
-         DATABASE_URL. By a socket, the user of this process must be the user in the database (sudo npoc sees to that).",
+        "Check that PostgreSQL runs (Debian: sudo systemctl status postgresql). Check host, database, user and password in \
+         DATABASE_URL. Over a socket, the user of this process must be the database's user; sudo npoc ensures that.",
     )
 }
 
-async fn look(choice: &DatabaseChoice, settings: &Settings) -> anyhow::Result<Vec<Finding>> {
+async fn inspect_database(choice: &DatabaseChoice, settings: &Settings) -> anyhow::Result<Vec<Finding>> {
     let database = Database::at(choice, OF_COMMAND).await?;
     let mut session = database.pool.session().await?;
     let inspection = inspect(&mut session).await?;
     let migrations = migrations(&mut session).await?;
     session.end().await?;
-    let mut findings = server::server(&inspection, settings.database_connections);
-    findings.extend([clock(inspection.now), up_to_date(&migrations)]);
+    let mut findings = server::check(&inspection, settings.database_connections);
+    findings.extend([clock(inspection.now), migrated(&migrations)]);
     if matches!(migrations, Migrations::All(_)) {
         let mut session = database.pool.session().await?;
         let relay = outbox::relay_state(&mut *session).await?;
-        findings.extend(retention::all(&mut session, settings.retention_days).await?);
+        findings.extend(retention::check(&mut session, settings.retention_days).await?);
         session.end().await?;
-        findings.extend(mails(&outbox::standing(&database.pool).await?, &relay));
+        findings.extend(mail(&outbox::standing(&database.pool).await?, &relay));
     }
     database.close().await;
     Ok(findings)
 }
 
-fn clock(of_database: OffsetDateTime) -> Finding {
-    let apart = (OffsetDateTime::now_utc() - of_database).whole_seconds().abs();
-    if apart > APART {
-        let says = format!("this machine and the database are {apart} seconds apart.");
-        return Finding::bad(
-            CLOCK,
-            says,
-            "Have both set by the network: systemd-timesyncd or chrony.",
-        );
+fn clock(database_time: OffsetDateTime) -> Finding {
+    let seconds = (OffsetDateTime::now_utc() - database_time).whole_seconds().abs();
+    if seconds > MAX_CLOCK_DIFFERENCE {
+        let says = format!("this machine's clock and the database's differ by {seconds} seconds.");
+        return Finding::fail(CLOCK, says, "Run systemd-timesyncd or chrony on both machines.");
     }
-    Finding::good(CLOCK, "this machine and the database agree.")
+    Finding::ok(CLOCK, "this machine's clock and the database's agree.")
 }
 
-fn up_to_date(migrations: &Migrations) -> Finding {
+const RUNS_MIGRATIONS: &str = "The next start of the site runs the migrations. So does npoc migrate.";
+
+fn migrated(migrations: &Migrations) -> Finding {
+    let fail = |says: &str, advice| Finding::fail(MIGRATIONS, says, advice);
     match migrations {
-        Migrations::All(all) => Finding::good(MIGRATIONS, format!("all {all} have run.")),
-        Migrations::None => Finding::doubtful(
-            MIGRATIONS,
-            "the database is empty.",
-            "The first start of the site makes its tables, as npoc migrate does.",
+        Migrations::All(all) => Finding::ok(MIGRATIONS, format!("all {all} have run.")),
+        Migrations::None => Finding::warn(MIGRATIONS, "the database is empty.", RUNS_MIGRATIONS),
+        Migrations::Missing(missing) => {
+            let advice = format!("{RUNS_MIGRATIONS} Make a backup first.");
+            Finding::warn(MIGRATIONS, format!("{missing} have not run yet."), advice)
+        }
+        Migrations::FromNewer => fail(
+            "a newer npoc has changed the database.",
+            "Install the newer version again, or restore an older backup.",
         ),
-        Migrations::Missing(missing) => Finding::doubtful(
-            MIGRATIONS,
-            format!("{missing} have not run yet."),
-            "The next start of the site runs them, as npoc migrate does. Make a backup before.",
+        Migrations::OtherProgram => fail(
+            "another program uses this database.",
+            "Create a database for the site, and name it in DATABASE_URL.",
         ),
-        Migrations::FromNewer => Finding::bad(
-            MIGRATIONS,
-            "a newer npoc has brought the database further than this one knows.",
-            "Install that version again, or restore the backup from before.",
-        ),
-        Migrations::OtherProgram => Finding::bad(
-            MIGRATIONS,
-            "another program keeps its tables in this database.",
-            "Set DATABASE_URL to a database of the site's own.",
-        ),
-        Migrations::Changed => Finding::bad(
-            MIGRATIONS,
-            "one ran with other words than this npoc has.",
-            "Install the npoc that it came with.",
+        Migrations::Changed => fail(
+            "a migration that ran differs from this npoc's.",
+            "Install the npoc that ran it.",
         ),
     }
 }
 
-fn mails(stats: &QueueStats, relay: &RelayState) -> Vec<Finding> {
+fn mail(stats: &QueueStats, relay: &RelayState) -> Vec<Finding> {
     let mut findings = vec![waiting(stats)];
     findings.extend(refused(stats));
     findings.extend(bounced(stats));
@@ -206,42 +205,42 @@ fn waiting(stats: &QueueStats) -> Finding {
     };
     let digest = match for_digest {
         0 => String::new(),
-        _ => format!(", {for_digest} for staff's next digest"),
+        _ => format!(", {for_digest} for the next digest to staff"),
     };
     let says = format!("{waiting} waiting{since}, {given_up} given up, {held} held{digest}.");
-    let advice = "sudo npoc mail list says which and why; sudo npoc mail retry makes them due.";
+    let advice = "sudo npoc mail list names the emails and reasons; sudo npoc mail retry makes them due now.";
     if oldest_waits > TOO_LONG {
-        Finding::bad(MAIL, says, advice)
+        Finding::fail(MAIL, says, advice)
     } else if oldest_waits > WAITS || given_up + held > 0 {
-        Finding::doubtful(MAIL, says, advice)
+        Finding::warn(MAIL, says, advice)
     } else {
-        Finding::good(MAIL, says)
+        Finding::ok(MAIL, says)
     }
 }
 
 fn refused(stats: &QueueStats) -> Option<Finding> {
     (stats.refused > 0).then(|| {
-        Finding::bad(
+        Finding::fail(
             MAIL,
-            format!("the relay refuses {} because of our login, sender or reputation.", stats.refused),
-            "sudo npoc mail list --state refused says why. The mails wait, and none loses a try. After the repair: sudo npoc \
-             mail retry.",
+            format!("the relay refuses {} because of the site's login, sender or reputation.", stats.refused),
+            "sudo npoc mail list --state refused says why. The emails wait, and none loses a try. After the fix: sudo npoc mail \
+             retry.",
         )
     })
 }
 
 fn bounced(stats: &QueueStats) -> Option<Finding> {
     let says = format!(
-        "{} sent within 30 days came back, {} of them to staff.",
+        "{} sent within 30 days were returned, {} of them to staff.",
         stats.bounced, stats.staff_bounced
     );
-    let advice = "sudo npoc mail list --state bounced says which and why.";
+    let advice = "sudo npoc mail list --state bounced names the emails and reasons.";
     match stats {
         QueueStats { bounced: 0, .. } => None,
-        QueueStats { staff_bounced: 0, .. } => Some(Finding::doubtful(MAIL, says, advice)),
+        QueueStats { staff_bounced: 0, .. } => Some(Finding::warn(MAIL, says, advice)),
         _ => {
-            let advice = format!("Look at NPOC_STAFF_EMAIL, and whether that mailbox is full. {advice}");
-            Some(Finding::bad(MAIL, says, advice))
+            let advice = format!("Check NPOC_STAFF_EMAIL, and that this mailbox is not full. {advice}");
+            Some(Finding::fail(MAIL, says, advice))
         }
     }
 }
@@ -249,16 +248,16 @@ fn bounced(stats: &QueueStats) -> Option<Finding> {
 fn failing(relay: &RelayState) -> Option<Finding> {
     let Some(since) = relay.failing_since else {
         let says = format!(
-            "the relay bears {} connections at a time, and is given no more.",
+            "the relay accepts {} connections at a time, and the site opens no more.",
             relay.connections
         );
         return (usize::try_from(relay.connections).unwrap_or_default() < MOST_CONNECTIONS)
-            .then(|| Finding::good(MAIL, says));
+            .then(|| Finding::ok(MAIL, says));
     };
-    let why = relay.last_error.as_deref().unwrap_or("no reason is known");
+    let why = relay.last_error.as_deref().unwrap_or("reason unknown");
     let says = format!("no mail has gone out since {}: {}.", in_utc(since), single_line(why));
-    let advice = "The lines on the relay below say what to do. Mail waits and keeps all its tries.";
-    Some(Finding::bad(MAIL, says, advice))
+    let advice = "See the findings about the relay below. Mail waits, and no email loses a try.";
+    Some(Finding::fail(MAIL, says, advice))
 }
 
 #[cfg(test)]
@@ -267,12 +266,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clocks_that_are_apart_are_bad_either_way() {
+    fn clocks_that_differ_fail_in_either_direction() {
         for (seconds, verdict) in [
-            (0, Verdict::Good),
-            (-3, Verdict::Good),
-            (60, Verdict::Bad),
-            (-60, Verdict::Bad),
+            (0, Verdict::Ok),
+            (-3, Verdict::Ok),
+            (60, Verdict::Fail),
+            (-60, Verdict::Fail),
         ] {
             let now = OffsetDateTime::now_utc() + time::Duration::seconds(seconds);
             assert_eq!(clock(now).verdict, verdict, "{seconds}");

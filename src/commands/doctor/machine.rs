@@ -1,4 +1,4 @@
-//! Disks and the clock.
+//! Checks the machine: its disks, its clock, the settings file and the backups.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::process::Command;
 
-use super::{Finding, PATIENCE};
+use super::{Finding, TIME_LIMIT};
 use crate::database::DatabaseChoice;
 use crate::mailer::Transport;
 use crate::settings::Settings;
@@ -15,14 +15,14 @@ const DISK: &str = "Disk";
 pub(super) const CLOCK: &str = "Clock";
 const BACKUP: &str = "Backup";
 
-/// Below this a database may stop soon.
-const LITTLE: u64 = 200 << 20;
-/// An hour of attention is better spent now.
-const SOME: u64 = 1 << 30;
-/// Of files.
-const FEW: u64 = 1000;
+/// The free octets below which a disk fails: the database may stop soon.
+const FAIL_BELOW: u64 = 200 << 20;
+/// The free octets below which a disk gives a warning.
+const WARN_BELOW: u64 = 1 << 30;
+/// The free files below which a disk fails.
+const MIN_FILES: u64 = 1000;
 
-/// The places that the site writes to; where both database and mail go elsewhere, that of logs.
+/// Checks the disks of the directories that the site writes to. If it writes to none, checks the disk of the logs.
 pub(super) fn disks(settings: &Settings) -> Vec<Finding> {
     let mut places: Vec<&Path> = Vec::new();
     if let DatabaseChoice::Embedded(home) = &settings.database {
@@ -40,105 +40,108 @@ pub(super) fn disks(settings: &Settings) -> Vec<Finding> {
 }
 
 fn disk(place: &Path) -> Finding {
-    // What is not there yet will be made on the disk of what is.
-    let there = place.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(place);
-    match rustix::fs::statvfs(there) {
+    // A missing directory will be created on the disk of its ancestor.
+    let existing = place.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(place);
+    match rustix::fs::statvfs(existing) {
         Ok(disk) => {
             let free = disk.f_bavail.saturating_mul(disk.f_frsize);
             // Some file systems do not count files.
             let files = (disk.f_files > 0).then_some(disk.f_favail);
-            room(&place.display().to_string(), free, files)
+            free_space(&place.display().to_string(), free, files)
         }
         Err(error) => {
             let says = format!("{} could not be examined: {error}.", place.display());
-            Finding::bad(
-                DISK,
-                says,
-                "Look whether it is there, and whether this user may reach it.",
-            )
+            Finding::fail(DISK, says, "Check that it exists, and that this user may access it.")
         }
     }
 }
 
-/// Of the number of octets and files that can still be written.
-fn room(place: &str, free: u64, files: Option<u64>) -> Finding {
+/// Judges the free space of a disk: octets, and files if the file system counts them.
+fn free_space(place: &str, free: u64, files: Option<u64>) -> Finding {
     let says = format!("{place} has {} MB left.", free >> 20);
-    let advice = "Make room: old logs (journalctl --vacuum-time=2weeks), packages (apt-get clean), backups.";
-    if free < LITTLE || files.is_some_and(|files| files < FEW) {
-        Finding::bad(DISK, says, advice)
-    } else if free < SOME {
-        Finding::doubtful(DISK, says, advice)
+    let advice = "Delete old logs (journalctl --vacuum-time=2weeks), packages (apt-get clean) or backups.";
+    if free < FAIL_BELOW || files.is_some_and(|files| files < MIN_FILES) {
+        Finding::fail(DISK, says, advice)
+    } else if free < WARN_BELOW {
+        Finding::warn(DISK, says, advice)
     } else {
-        Finding::good(DISK, says)
+        Finding::ok(DISK, says)
     }
 }
 
-/// Whether somebody sets it. A mail with a wrong date looks like spam, and a certificate may seem to have ended.
+/// Checks that the network sets the clock. With a wrong clock, mail looks like spam and certificates look expired.
 pub(super) async fn clock() -> Finding {
     match is_synchronized().await.as_deref() {
-        Some("yes") => Finding::good(CLOCK, "it is set by the network."),
-        Some("no") => Finding::doubtful(
+        Some("yes") => Finding::ok(CLOCK, "the network sets it."),
+        Some("no") => Finding::warn(
             CLOCK,
-            "nothing on this machine sets it by the network.",
-            "Install systemd-timesyncd or chrony, and look again some minutes later.",
+            "the network does not set it.",
+            "Install systemd-timesyncd or chrony, and run npoc doctor again some minutes later.",
         ),
-        _ => Finding::good(CLOCK, "whether the network sets it cannot be seen from here."),
+        _ => Finding::ok(CLOCK, "it is unknown whether the network sets it."),
     }
 }
 
 async fn is_synchronized() -> Option<String> {
-    said_by("timedatectl", &["show", "--property=NTPSynchronized", "--value"]).await
+    output_of("timedatectl", &["show", "--property=NTPSynchronized", "--value"]).await
 }
 
-/// What a program of this machine says in time, in one line.
-async fn said_by(program: &str, arguments: &[&str]) -> Option<String> {
-    let asking = Command::new(program)
+/// Runs a program, and returns its trimmed output if it ends within the time limit.
+async fn output_of(program: &str, arguments: &[&str]) -> Option<String> {
+    let running = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();
-    let output = tokio::time::timeout(PATIENCE, asking).await.ok()?.ok()?;
-    String::from_utf8(output.stdout).ok().map(|said| said.trim().to_owned())
+    let output = tokio::time::timeout(TIME_LIMIT, running).await.ok()?.ok()?;
+    String::from_utf8(output.stdout)
+        .ok()
+        .map(|output| output.trim().to_owned())
 }
 
-/// Whether the site that systemd runs was started before its settings were changed. What is found of them here is not
-/// what it does then.
-pub(super) async fn newer_settings(file: Option<&Path>) -> Option<Finding> {
+/// Checks that systemd started the site after the last change of the settings file. Otherwise the site still uses the old
+/// settings.
+pub(super) async fn changed_settings(file: Option<&Path>) -> Option<Finding> {
     let changed_at = file?.metadata().ok()?.modified().ok()?;
-    let asked = [
+    let arguments = [
         "show",
         "npoc",
         "--property=ActiveEnterTimestamp",
         "--timestamp=unix",
         "--value",
     ];
-    let seconds = said_by("systemctl", &asked).await?.strip_prefix('@')?.parse().ok()?;
+    let seconds = output_of("systemctl", &arguments)
+        .await?
+        .strip_prefix('@')?
+        .parse()
+        .ok()?;
     let started_at = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
     (changed_at > started_at + Duration::from_secs(1)).then(|| {
-        let says = "they were changed after the site was started, which still has the old ones.";
-        Finding::bad("Settings", says, "sudo systemctl restart npoc")
+        let says = "they were changed after the site was started, so the site still uses the old ones.";
+        Finding::fail("Settings", says, "Restart the site: sudo systemctl restart npoc.")
     })
 }
 
-/// Where the package's timer writes them; who has no such place has other ways.
+/// Where the package's timer writes backups. Without this directory, the operator has another method.
 const BACKUPS: &str = "/var/backups/npoc";
 
-/// One a night, and some time for a machine that was off.
+/// The age at which a backup is old: two nights, and time for a machine that was off.
 const OLD: Duration = Duration::from_hours(50);
 
+/// Checks the age of the newest backup.
 pub(super) fn backups() -> Option<Finding> {
     let files = std::fs::read_dir(BACKUPS).ok()?.flatten();
     let dumps = files.filter(|file| file.file_name().to_string_lossy().starts_with("npoc-"));
     let newest = dumps.filter_map(|file| file.metadata().ok()?.modified().ok()).max();
     let age = newest.map(|at| SystemTime::now().duration_since(at).unwrap_or_default());
-    let advice = "sudo systemctl enable --now npoc-backup.timer; sudo systemctl start npoc-backup writes one now.";
+    let advice = "Enable the timer: sudo systemctl enable --now npoc-backup.timer. For a backup now: sudo systemctl start npoc-backup.";
     Some(match age {
-        None => Finding::doubtful(BACKUP, format!("there is none in {BACKUPS}."), advice),
+        None => Finding::warn(BACKUP, format!("there is none in {BACKUPS}."), advice),
         Some(age) if age > OLD => {
             let days = age.as_secs() / 86_400;
-            Finding::doubtful(BACKUP, format!("the newest in {BACKUPS} is {days} days old."), advice)
+            Finding::warn(BACKUP, format!("the newest in {BACKUPS} is {days} days old."), advice)
         }
-        Some(_) => Finding::good(BACKUP, format!("the newest in {BACKUPS} is of the last two days.")),
+        Some(_) => Finding::ok(BACKUP, format!("the newest in {BACKUPS} is at most two days old.")),
     })
 }
 
@@ -148,15 +151,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_disk_that_is_nearly_full_is_bad_and_one_that_will_be_soon_is_doubtful() {
+    fn a_nearly_full_disk_fails_and_a_filling_one_warns() {
         for (free, files, verdict) in [
-            (LITTLE - 1, None, Verdict::Bad),
-            (LITTLE, None, Verdict::Doubtful),
-            (SOME - 1, Some(FEW), Verdict::Doubtful),
-            (SOME, Some(FEW), Verdict::Good),
-            (SOME, Some(FEW - 1), Verdict::Bad),
+            (FAIL_BELOW - 1, None, Verdict::Fail),
+            (FAIL_BELOW, None, Verdict::Warn),
+            (WARN_BELOW - 1, Some(MIN_FILES), Verdict::Warn),
+            (WARN_BELOW, Some(MIN_FILES), Verdict::Ok),
+            (WARN_BELOW, Some(MIN_FILES - 1), Verdict::Fail),
         ] {
-            assert_eq!(room("/var", free, files).verdict, verdict, "{free} {files:?}");
+            assert_eq!(free_space("/var", free, files).verdict, verdict, "{free} {files:?}");
         }
     }
 }

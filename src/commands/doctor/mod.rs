@@ -1,5 +1,4 @@
-//! Looks whether all that the site needs is as it should be, and says in sentences what is not and what to do. Sends no
-//! mail and changes nothing.
+//! Checks everything that the site needs, and says what is wrong and how to fix it. Sends no mail and changes nothing.
 
 mod database;
 mod machine;
@@ -14,84 +13,86 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::terminal::{Output, Terminal, Tone};
+use super::terminal::{Output, Terminal, Tone, counted};
 use super::write_json;
 use crate::settings::{Faults, Settings};
 
-/// What findings of the database are about.
+/// The subject of findings about the database.
 const DATABASE: &str = "Database";
 
-/// How long one question may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The time limit of one check.
+const TIME_LIMIT: Duration = Duration::from_secs(20);
 
-/// How something is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+/// The result of a check. JSON keeps the names of the first release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 enum Verdict {
-    /// As it should be.
-    Good,
-    /// It works, and may not be meant.
-    Doubtful,
-    /// To be repaired.
-    Bad,
+    /// In order.
+    #[serde(rename = "good")]
+    Ok,
+    /// It works, but may not be intended.
+    #[serde(rename = "doubtful")]
+    Warn,
+    /// The operator must fix it.
+    #[serde(rename = "bad")]
+    Fail,
 }
 
-/// What was found of one thing.
+/// What a check found.
 #[derive(Debug, Serialize)]
 struct Finding {
     subject: &'static str,
     verdict: Verdict,
-    /// A sentence.
+    /// The finding, a sentence.
     says: String,
-    /// What to do, a sentence; none where nothing is to be done.
+    /// What to do, a sentence; `None` if nothing is to be done.
     advice: Option<String>,
 }
 
 impl Finding {
-    fn good(subject: &'static str, says: impl Into<String>) -> Self {
+    fn ok(subject: &'static str, says: impl Into<String>) -> Self {
         Self {
             subject,
-            verdict: Verdict::Good,
+            verdict: Verdict::Ok,
             says: says.into(),
             advice: None,
         }
     }
 
-    fn doubtful(subject: &'static str, says: impl Into<String>, advice: impl Into<String>) -> Self {
+    fn warn(subject: &'static str, says: impl Into<String>, advice: impl Into<String>) -> Self {
         Self {
-            verdict: Verdict::Doubtful,
+            verdict: Verdict::Warn,
             advice: Some(advice.into()),
-            ..Self::good(subject, says)
+            ..Self::ok(subject, says)
         }
     }
 
-    fn bad(subject: &'static str, says: impl Into<String>, advice: impl Into<String>) -> Self {
+    fn fail(subject: &'static str, says: impl Into<String>, advice: impl Into<String>) -> Self {
         Self {
-            verdict: Verdict::Bad,
-            ..Self::doubtful(subject, says, advice)
+            verdict: Verdict::Fail,
+            ..Self::warn(subject, says, advice)
         }
     }
 }
 
-/// Where findings go as they are made: some take their time.
-struct Chart<W> {
+/// The report. It prints each finding at once, since some checks take long.
+struct Report<W> {
     out: W,
     terminal: Terminal,
     json: bool,
-    bad: usize,
-    doubtful: usize,
+    failures: u64,
+    warnings: u64,
 }
 
-impl<W: Write> Chart<W> {
-    fn note(&mut self, findings: impl IntoIterator<Item = Finding>) -> anyhow::Result<()> {
-        findings.into_iter().try_for_each(|finding| self.note_one(&finding))
+impl<W: Write> Report<W> {
+    fn add_all(&mut self, findings: impl IntoIterator<Item = Finding>) -> anyhow::Result<()> {
+        findings.into_iter().try_for_each(|finding| self.add(&finding))
     }
 
-    fn note_one(&mut self, finding: &Finding) -> anyhow::Result<()> {
+    fn add(&mut self, finding: &Finding) -> anyhow::Result<()> {
         match finding.verdict {
-            Verdict::Good => {}
-            Verdict::Doubtful => self.doubtful += 1,
-            Verdict::Bad => self.bad += 1,
+            Verdict::Ok => {}
+            Verdict::Warn => self.warnings += 1,
+            Verdict::Fail => self.failures += 1,
         }
         if self.json {
             write_json(finding, &mut self.out)?;
@@ -103,69 +104,63 @@ impl<W: Write> Chart<W> {
 
     fn write(&mut self, finding: &Finding) -> io::Result<()> {
         let (tone, mark) = match finding.verdict {
-            Verdict::Good => (Tone::Good, "ok   "),
-            Verdict::Doubtful => (Tone::Doubtful, "look "),
-            Verdict::Bad => (Tone::Bad, "BAD  "),
+            Verdict::Ok => (Tone::Good, "ok   "),
+            Verdict::Warn => (Tone::Doubtful, "warn "),
+            Verdict::Fail => (Tone::Bad, "FAIL "),
         };
         let mark = self.terminal.toned(tone, mark);
         let says = format!("{}: {}", finding.subject, finding.says);
         let says = self.terminal.lines(&says, MARGIN).join("\n");
         writeln!(self.out, "{mark}{}", says.trim_start())?;
-        let advice = finding
-            .advice
-            .iter()
-            .flat_map(|advice| self.terminal.lines(advice, DEEPER));
-        advice.into_iter().try_for_each(|line| writeln!(self.out, "{line}"))
+        let advice = finding.advice.iter();
+        let mut lines = advice.flat_map(|advice| self.terminal.lines(advice, ADVICE_MARGIN));
+        lines.try_for_each(|line| writeln!(self.out, "{line}"))
     }
 
-    fn sum(mut self) -> anyhow::Result<bool> {
+    fn finish(mut self) -> anyhow::Result<bool> {
         if !self.json {
-            writeln!(
-                self.out,
-                "\n{} to be repaired, {} to be looked at.",
-                self.bad, self.doubtful
-            )?;
+            let (failures, warnings) = (counted(self.failures, "failure"), counted(self.warnings, "warning"));
+            writeln!(self.out, "\n{failures}, {warnings}.")?;
         }
         self.out.flush()?;
-        Ok(self.bad == 0)
+        Ok(self.failures == 0)
     }
 }
 
 /// As wide as a mark.
 const MARGIN: &str = "     ";
 
-/// Of what is to be done.
-const DEEPER: &str = "       ";
+const ADVICE_MARGIN: &str = "       ";
 
-/// Looks at everything, one thing after the other. Returns whether nothing is to be repaired.
+/// Runs every check, one after the other. Returns whether there is no failure.
 ///
 /// # Errors
-/// That standard output cannot be written.
+/// Returns an error if standard output cannot be written.
 pub async fn doctor(settings: Result<Settings, Faults>, file: Option<&Path>, json: bool) -> anyhow::Result<bool> {
-    let mut chart = Chart {
+    let mut report = Report {
         out: Output::lock(),
         terminal: Terminal::of_stdout(),
         json,
-        bad: 0,
-        doubtful: 0,
+        failures: 0,
+        warnings: 0,
     };
     match settings {
-        Ok(settings) => examine(&settings, file, &mut chart).await?,
+        Ok(settings) => check_all(&settings, file, &mut report).await?,
         Err(Faults(faults)) => {
-            let advice = "Repair it first: nothing else can be looked at.";
-            chart.note(faults.into_iter().map(|fault| Finding::bad("Settings", fault, advice)))?;
+            let advice = "Fix this first. Other checks need valid settings.";
+            report.add_all(faults.into_iter().map(|fault| Finding::fail("Settings", fault, advice)))?;
         }
     }
-    chart.sum()
+    report.finish()
 }
 
-async fn examine(settings: &Settings, file: Option<&Path>, chart: &mut Chart<impl Write>) -> anyhow::Result<()> {
-    chart.note(site::settings(settings))?;
-    chart.note(machine::newer_settings(file).await)?;
-    chart.note(machine::disks(settings))?;
-    chart.note(machine::backups())?;
-    chart.note([machine::clock().await])?;
-    chart.note(database::all(settings).await)?;
-    chart.note(relay::all(settings).await)?;
-    chart.note(site::answers(settings).await)
+async fn check_all(settings: &Settings, file: Option<&Path>, report: &mut Report<impl Write>) -> anyhow::Result<()> {
+    report.add_all(site::settings(settings))?;
+    report.add_all(machine::changed_settings(file).await)?;
+    report.add_all(machine::disks(settings))?;
+    report.add_all(machine::backups())?;
+    report.add_all([machine::clock().await])?;
+    report.add_all(database::check(settings).await)?;
+    report.add_all(relay::check(settings).await)?;
+    report.add_all(site::reachability(settings).await)
 }

@@ -1,4 +1,4 @@
-//! What the time is believed to be, what a wrong clock left behind, and what is erased next.
+//! Checks the clocks over time, what a wrong clock left behind, and the next erasure.
 
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
@@ -10,16 +10,16 @@ use crate::membership::{Announced, announced, in_utc};
 
 const RETENTION: &str = "Retention";
 
-/// Of a database that is up to date, where applications are erased after this many days, or kept.
+/// Checks an up-to-date database. `days` is the retention period; `None` keeps applications.
 ///
 /// # Errors
-/// The database's error.
-pub(super) async fn all(connection: &mut PgConnection, days: Option<u16>) -> sqlx::Result<Vec<Finding>> {
+/// Returns an error if the database is unavailable.
+pub(super) async fn check(connection: &mut PgConnection, days: Option<u16>) -> sqlx::Result<Vec<Finding>> {
     let look = Clock::default().check(connection).await?;
     let news = news(&mut *connection).await?;
     let mut findings: Vec<_> = trust(look.trust).into_iter().chain(brought_back(news)).collect();
     if let Some(days) = days {
-        findings.push(erased_next(&announced(connection).await?, days, look.trust));
+        findings.push(next_erasure(&announced(connection).await?, days, look.trust));
     }
     Ok(findings)
 }
@@ -27,19 +27,19 @@ pub(super) async fn all(connection: &mut PgConnection, days: Option<u16>) -> sql
 fn trust(trust: Trust) -> Option<Finding> {
     match trust {
         Trust::Steady => None,
-        Trust::Apart(_) => Some(Finding::bad(
+        Trust::Apart(_) => Some(Finding::fail(
             CLOCK,
-            "they are more than an hour apart, so no daily report is queued and no application is erased.",
-            "Set the one that is wrong (date -u on each machine). All goes on within five minutes, and nothing is lost.",
+            "the two clocks differ by more than an hour, so no daily report is queued and no application is erased.",
+            "Set the wrong clock (date -u on each machine). The site resumes within five minutes, and loses nothing.",
         )),
-        Trust::Jumped { until } => Some(Finding::doubtful(
+        Trust::Jumped { until } => Some(Finding::warn(
             CLOCK,
             format!(
-                "it jumped by more than a week, or back. No application is erased by its age before {}.",
+                "it jumped by more than a week, or back. No application is erased by age before {}.",
                 in_utc(until)
             ),
-            "Look whether it is right now: date -u. Then there is nothing to do but to wait. To erase before: sudo npoc \
-             applications erase --older-than DAYS --despite-clock --yes.",
+            "Check that it is right now: date -u. Then wait. To erase earlier: sudo npoc applications erase --older-than DAYS \
+             --despite-clock --yes.",
         )),
     }
 }
@@ -50,42 +50,37 @@ fn brought_back(news: News) -> Option<Finding> {
         reports_taken_back: reports,
     } = news;
     (mails + reports > 0).then(|| {
-        Finding::doubtful(
+        Finding::warn(
             CLOCK,
             format!(
-                "it was ahead. Mails with times in the future that were made due: {mails}. Reports of days to come that were \
-                 taken back: {reports}."
+                "it was ahead. Emails with future times that were made due: {mails}. Reports of future days that were \
+                 withdrawn: {reports}."
             ),
-            "Have the clock of the database's machine set by the network. The next daily mail says the same, and then this is gone.",
+            "Let the network set the clock of the database's machine. This warning ends with the next daily report.",
         )
     })
 }
 
-fn erased_next(announced: &[Announced], days: u16, trust: Trust) -> Finding {
-    let of_this_period = || announced.iter().filter(|announced| announced.days == days);
-    let applications: i64 = of_this_period().map(|announced| announced.applications).sum();
-    let period = format!("applications are erased after {days} days, a day after the daily mail announced them");
-    if applications == 0 {
-        return Finding::good(RETENTION, format!("{period}. Nothing is announced."));
+fn next_erasure(announced: &[Announced], days: u16, trust: Trust) -> Finding {
+    let announced: Vec<_> = announced.iter().filter(|announced| announced.days == days).collect();
+    let count: i64 = announced.iter().map(|announced| announced.applications).sum();
+    let period = format!("applications are erased after {days} days, a day after the daily report announced them");
+    if count == 0 {
+        return Finding::ok(RETENTION, format!("{period}. Nothing is announced."));
     }
-    let sent_at: Option<OffsetDateTime> = of_this_period().find_map(|announced| announced.sent_at);
+    let sent_at: Option<OffsetDateTime> = announced.iter().find_map(|announced| announced.sent_at);
     let Some(sent_at) = sent_at else {
-        return Finding::doubtful(
-            RETENTION,
-            format!("{period}. Announced by a mail that was not sent yet, so not erased: {applications}."),
-            "sudo npoc mail list says why it was not sent.",
-        );
+        let says = format!("{period}. Announced in a report that was not sent yet, so not erased: {count}.");
+        return Finding::warn(RETENTION, says, "sudo npoc mail list says why it was not sent.");
     };
     let from = match trust {
         Trust::Jumped { until } => until,
         _ => sent_at.saturating_add(Duration::DAY),
     };
-    Finding::good(
-        RETENTION,
-        format!(
-            "{period}. Announced: {applications}, erased from {} on. To keep them, raise or remove NPOC_RETENTION_DAYS \
-             and start the site again before.",
-            in_utc(from)
-        ),
-    )
+    let says = format!(
+        "{period}. Announced: {count}, erased from {} on. To keep them, raise or remove NPOC_RETENTION_DAYS and restart the \
+         site before then.",
+        in_utc(from)
+    );
+    Finding::ok(RETENTION, says)
 }

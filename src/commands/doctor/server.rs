@@ -1,61 +1,61 @@
-//! The database server: whether it is what the site needs, and where `DATABASE_URL` names several, how they fit together.
+//! Checks the database servers: one by itself, and several in `DATABASE_URL` against each other.
 
 use super::{DATABASE, Finding};
 use crate::database::{HostAnswer, HostInspection, Inspection};
 
-/// Connections that one site needs at least: one to store, one for all else, one for commands.
-const FEWEST: i32 = 3;
+/// The connections that a site needs at least: one to store, one for other work, one for commands.
+const MIN_CONNECTIONS: i32 = 3;
 
-/// A standby may be so far behind while it replays something long.
-const FAR_BEHIND: f64 = 60.0;
+/// The lag of a standby, in seconds, that may come from one long replay.
+const MAX_LAG: f64 = 60.0;
 
-/// One server.
-pub(super) fn server(found: &Inspection, connections: u32) -> Vec<Finding> {
-    let mut findings = vec![kind(found)];
+/// Checks one server.
+pub(super) fn check(found: &Inspection, connections: u32) -> Vec<Finding> {
+    let mut findings = vec![suitability(found)];
     findings.extend(not_durable(found));
     findings.extend(collation(found));
     findings.extend(limit(found, connections));
     findings
 }
 
-fn kind(found: &Inspection) -> Finding {
+fn suitability(found: &Inspection) -> Finding {
     let says = |what: &str| format!("PostgreSQL {} answers{what}.", found.version);
     if !found.will_do {
-        Finding::bad(DATABASE, says(" and is too old"), "Version 14 or later is needed.")
+        Finding::fail(DATABASE, says(" and is too old"), "The site needs version 14 or later.")
     } else if found.encoding != "UTF8" {
-        let advice = "Make it again: createdb --encoding=UTF8 --template=template0 --owner=npoc npoc";
-        let what = format!(", but this database keeps text in {} and not in UTF-8", found.encoding);
-        Finding::bad(DATABASE, says(&what), advice)
+        let advice = "Create it again: createdb --encoding=UTF8 --template=template0 --owner=npoc npoc";
+        let what = format!(", but this database stores text in {} instead of UTF-8", found.encoding);
+        Finding::fail(DATABASE, says(&what), advice)
     } else if found.is_standby {
-        Finding::bad(
+        Finding::fail(
             DATABASE,
-            says(", but it is a standby, which only reads"),
-            "Set DATABASE_URL to the primary, or name all servers there: postgres://npoc@a,b/npoc.",
+            says(", but it is a read-only standby"),
+            "Name the primary in DATABASE_URL, or all servers: postgres://npoc@a,b/npoc.",
         )
     } else if found.is_read_only {
-        let advice = "Look at default_transaction_read_only there; some providers set it when a disk is full.";
-        Finding::bad(DATABASE, says(", but takes no changes"), advice)
+        let advice = "Check default_transaction_read_only there. Some providers set it when a disk is full.";
+        Finding::fail(DATABASE, says(", but is read-only"), advice)
     } else if !found.may_store {
-        let advice = "Make the user of DATABASE_URL the owner of the tables: REASSIGN OWNED BY … TO npoc";
-        Finding::bad(DATABASE, says(", but its user may store nothing there"), advice)
+        let advice = "Make the user of DATABASE_URL the owner of the tables: REASSIGN OWNED BY … TO npoc.";
+        Finding::fail(DATABASE, says(", but its user may not write to the tables"), advice)
     } else if !found.may_create {
-        let advice = "Make its user the owner: ALTER DATABASE npoc OWNER TO npoc";
-        Finding::bad(DATABASE, says(", but its user may make no tables there"), advice)
+        let advice = "Make its user the owner: ALTER DATABASE npoc OWNER TO npoc.";
+        Finding::fail(DATABASE, says(", but its user may not create tables"), advice)
     } else {
-        Finding::good(DATABASE, says(""))
+        Finding::ok(DATABASE, says(""))
     }
 }
 
-/// The site itself commits synchronously, whatever is set for it.
+/// Checks the settings by which a crash loses data. The site itself always commits synchronously.
 fn not_durable(found: &Inspection) -> Option<Finding> {
     (!found.not_durable.is_empty()).then(|| {
         let names: Vec<&str> = found.not_durable.iter().filter_map(|set| set.split('=').next()).collect();
-        Finding::bad(
+        Finding::fail(
             DATABASE,
-            format!("a crash may cost what it said was stored: {}.", found.not_durable.join(", ")),
+            format!("a crash may lose stored applications: {}.", found.not_durable.join(", ")),
             format!(
                 "As the database's administrator: ALTER SYSTEM RESET {}; then SELECT pg_reload_conf(). A role or a database may \
-                 have it too: ALTER ROLE npoc RESET synchronous_commit.",
+                 also override it: ALTER ROLE npoc RESET synchronous_commit.",
                 names.join("; ALTER SYSTEM RESET ")
             ),
         )
@@ -64,31 +64,31 @@ fn not_durable(found: &Inspection) -> Option<Finding> {
 
 fn collation(found: &Inspection) -> Option<Finding> {
     found.collation_changed.then(|| {
-        Finding::bad(
+        Finding::fail(
             DATABASE,
-            "this system sorts text in another way than the one the database was made on, so indexes may miss rows.",
+            "this system sorts text differently from the one that created the database, so indexes may miss rows.",
             "Stop the site, and as the database's administrator: REINDEX DATABASE npoc; then ALTER DATABASE npoc REFRESH \
              COLLATION VERSION.",
         )
     })
 }
 
-/// What to do where the server has few connections for the site.
-pub(super) const FEW_CONNECTIONS: &str = "Raise it: ALTER ROLE npoc CONNECTION LIMIT -1 (or ALTER DATABASE npoc CONNECTION LIMIT \
-    -1). Or set NPOC_DATABASE_CONNECTIONS, to the share of each instance where there are several.";
+/// The advice for a limit that leaves the site too few connections.
+pub(super) const FEW_CONNECTIONS: &str = "Raise the limit: ALTER ROLE npoc CONNECTION LIMIT -1 (or ALTER DATABASE npoc CONNECTION LIMIT \
+    -1). Or lower NPOC_DATABASE_CONNECTIONS, so that all instances together stay below it.";
 
 fn limit(found: &Inspection, connections: u32) -> Option<Finding> {
     let limit = found.connection_limit?;
-    let says = format!("its user may have {limit} connections, and the site takes up to {connections}.");
-    if limit < FEWEST {
-        return Some(Finding::bad(DATABASE, says, FEW_CONNECTIONS));
+    let says = format!("its user may have {limit} connections, and the site uses up to {connections}.");
+    if limit < MIN_CONNECTIONS {
+        return Some(Finding::fail(DATABASE, says, FEW_CONNECTIONS));
     }
     let is_little = u32::try_from(limit).is_ok_and(|limit| limit < connections);
-    is_little.then(|| Finding::doubtful(DATABASE, says, FEW_CONNECTIONS))
+    is_little.then(|| Finding::warn(DATABASE, says, FEW_CONNECTIONS))
 }
 
-/// Several servers.
-pub(super) fn hosts(found: &[HostInspection]) -> Vec<Finding> {
+/// Checks several servers.
+pub(super) fn check_hosts(found: &[HostInspection]) -> Vec<Finding> {
     let mut findings: Vec<Finding> = found.iter().map(host).collect();
     let answers: Vec<&HostAnswer> = found.iter().filter_map(|host| host.answer.as_ref().ok()).collect();
     findings.extend(primaries(&answers));
@@ -101,62 +101,62 @@ fn host(found: &HostInspection) -> Finding {
     let answer = match &found.answer {
         Ok(answer) => answer,
         Err(why) => {
-            let advice = "Look whether PostgreSQL runs there, and whether it lets this machine in (pg_hba.conf).";
-            return Finding::doubtful(DATABASE, format!("{name} cannot be asked: {why}."), advice);
+            let advice = "Check that PostgreSQL runs there, and that pg_hba.conf allows this machine.";
+            return Finding::warn(DATABASE, format!("{name} does not answer: {why}."), advice);
         }
     };
     match (answer.is_read_only, answer.timeline, answer.behind) {
-        (true, _, Some(behind)) if behind > FAR_BEHIND => Finding::doubtful(
+        (true, _, Some(behind)) if behind > MAX_LAG => Finding::warn(
             DATABASE,
             format!("{name} is a standby and {behind:.0} seconds behind."),
-            "Look at its log, and at the network between the servers.",
+            "Check its log and the network between the servers.",
         ),
-        (true, _, Some(behind)) => Finding::good(DATABASE, format!("{name} is a standby, {behind:.0} seconds behind.")),
-        (true, ..) => Finding::good(DATABASE, format!("{name} only reads.")),
-        (false, Some(timeline), _) => Finding::good(DATABASE, format!("{name} takes writes, on timeline {timeline}.")),
-        (false, None, _) => Finding::good(DATABASE, format!("{name} takes writes.")),
+        (true, _, Some(behind)) => Finding::ok(DATABASE, format!("{name} is a standby, {behind:.0} seconds behind.")),
+        (true, ..) => Finding::ok(DATABASE, format!("{name} is read-only.")),
+        (false, Some(timeline), _) => Finding::ok(DATABASE, format!("{name} accepts writes, on timeline {timeline}.")),
+        (false, None, _) => Finding::ok(DATABASE, format!("{name} accepts writes.")),
     }
 }
 
 fn primaries(answers: &[&HostAnswer]) -> Vec<Finding> {
     let primaries: Vec<_> = answers.iter().filter(|answer| !answer.is_read_only).collect();
     match primaries.as_slice() {
-        [] => vec![Finding::bad(
+        [] => vec![Finding::fail(
             DATABASE,
-            "none of these servers takes writes, so no application can be stored.",
-            "Promote one (SELECT pg_promote()), or look at what decides that (patronictl list).",
+            "no server accepts writes, so no application can be stored.",
+            "Promote one (SELECT pg_promote()), or check the cluster manager (patronictl list).",
         )],
         [primary] => vec![standbys(primary)],
-        _ => vec![Finding::bad(
+        _ => vec![Finding::fail(
             DATABASE,
-            "several of these servers take writes. The site uses the one with the newest timeline.",
-            "Stop the others, and make them standbys again (pg_rewind). Applications may be on a server that is not in use.",
+            "several servers accept writes. The site uses the one with the newest timeline.",
+            "Stop the others, and make them standbys again (pg_rewind). They may hold applications that the primary lacks.",
         )],
     }
 }
 
 fn standbys(primary: &HostAnswer) -> Finding {
     if primary.synchronous.is_empty() {
-        return Finding::doubtful(
+        return Finding::warn(
             DATABASE,
             "a commit waits for no standby, so a failover may lose the last applications.",
-            "Set synchronous_standby_names, or synchronous_mode in Patroni, unless that is meant.",
+            "Set synchronous_standby_names, or synchronous_mode in Patroni, unless this is intended.",
         );
     }
     match primary.synchronous_standbys {
-        Some(0) => Finding::bad(
+        Some(0) => Finding::fail(
             DATABASE,
             format!(
-                "a commit waits for a standby ({}) and none is there, so no application can be stored.",
+                "a commit waits for a standby ({}) and none is connected, so no application can be stored.",
                 primary.synchronous
             ),
-            "Start the standby, or take it out of synchronous_standby_names.",
+            "Start the standby, or remove it from synchronous_standby_names.",
         ),
-        Some(_) => Finding::good(DATABASE, "a synchronous standby is there."),
-        None => Finding::doubtful(
+        Some(_) => Finding::ok(DATABASE, "a synchronous standby is connected."),
+        None => Finding::warn(
             DATABASE,
-            "whether a synchronous standby is there cannot be seen.",
-            "Let the site's user see it: GRANT pg_monitor TO npoc.",
+            "the site's user cannot see whether a synchronous standby is connected.",
+            "Allow it: GRANT pg_monitor TO npoc.",
         ),
     }
 }
@@ -165,17 +165,17 @@ fn differences(answers: &[&HostAnswer]) -> Vec<Finding> {
     let differ = |fact: fn(&HostAnswer) -> String| answers.windows(2).any(|two| fact(two[0]) != fact(two[1]));
     let mut findings = Vec::new();
     if differ(|answer| answer.cluster.to_string()) {
-        findings.push(Finding::bad(
+        findings.push(Finding::fail(
             DATABASE,
-            "these servers are no copies of one another.",
-            "DATABASE_URL may only name a primary and its standbys.",
+            "these servers are not copies of one another.",
+            "Name only a primary and its standbys in DATABASE_URL.",
         ));
     }
     if differ(|answer| answer.version.clone()) {
-        findings.push(Finding::doubtful(
+        findings.push(Finding::warn(
             DATABASE,
             "these servers run different versions of PostgreSQL.",
-            "Bring all to the newest minor version, the standbys first.",
+            "Update all to the newest minor version, the standbys first.",
         ));
     }
     findings
@@ -188,7 +188,7 @@ mod tests {
     use super::super::Verdict;
     use super::*;
 
-    fn usual() -> Inspection {
+    fn suitable() -> Inspection {
         Inspection {
             version: "15.14".into(),
             will_do: true,
@@ -204,20 +204,15 @@ mod tests {
         }
     }
 
-    /// The worst that is found of a server that lacks something.
-    fn found(lacking: impl Fn(&mut Inspection)) -> (Verdict, String) {
-        let mut inspection = usual();
-        lacking(&mut inspection);
-        worst(server(&inspection, 18))
+    /// Returns the worst finding about a changed server.
+    fn found(change: impl Fn(&mut Inspection)) -> (Verdict, String) {
+        let mut inspection = suitable();
+        change(&mut inspection);
+        worst(check(&inspection, 18))
     }
 
     fn worst(findings: Vec<Finding>) -> (Verdict, String) {
-        let weight = |finding: &Finding| match finding.verdict {
-            Verdict::Good => 0,
-            Verdict::Doubtful => 1,
-            Verdict::Bad => 2,
-        };
-        let worst = findings.into_iter().max_by_key(weight).unwrap();
+        let worst = findings.into_iter().max_by_key(|finding| finding.verdict).unwrap();
         (
             worst.verdict,
             format!("{} {}", worst.says, worst.advice.unwrap_or_default()),
@@ -225,15 +220,15 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_good_that_has_all_we_need_and_bad_that_lacks_any_of_it() {
-        assert_eq!(found(|_| ()).0, Verdict::Good);
+    fn a_server_that_lacks_a_requirement_fails() {
+        assert_eq!(found(|_| ()).0, Verdict::Ok);
         for ((verdict, whole), words) in [
             (found(|server| server.will_do = false), "14"),
             (found(|server| server.encoding = "LATIN1".into()), "UTF-8"),
             (found(|server| server.is_standby = true), "standby"),
-            (found(|server| server.is_read_only = true), "no changes"),
-            (found(|server| server.may_create = false), "no tables"),
-            (found(|server| server.may_store = false), "store nothing"),
+            (found(|server| server.is_read_only = true), "is read-only"),
+            (found(|server| server.may_create = false), "not create tables"),
+            (found(|server| server.may_store = false), "not write"),
             (
                 found(|server| server.not_durable = vec!["fsync=off".into()]),
                 "RESET fsync;",
@@ -244,10 +239,10 @@ mod tests {
             ),
             (found(|server| server.connection_limit = Some(2)), "CONNECTION LIMIT"),
         ] {
-            assert!(verdict == Verdict::Bad && whole.contains(words), "{whole}");
+            assert!(verdict == Verdict::Fail && whole.contains(words), "{whole}");
         }
-        assert_eq!(found(|server| server.connection_limit = Some(10)).0, Verdict::Doubtful);
-        assert_eq!(found(|server| server.connection_limit = Some(18)).0, Verdict::Good);
+        assert_eq!(found(|server| server.connection_limit = Some(10)).0, Verdict::Warn);
+        assert_eq!(found(|server| server.connection_limit = Some(18)).0, Verdict::Ok);
     }
 
     fn primary() -> HostAnswer {
@@ -271,22 +266,22 @@ mod tests {
         }
     }
 
-    fn of_hosts(answers: Vec<Result<HostAnswer, String>>) -> (Verdict, String) {
+    fn found_among(answers: Vec<Result<HostAnswer, String>>) -> (Verdict, String) {
         let name = String::from("a:5432");
         let hosts = answers.into_iter().map(|answer| HostInspection {
             name: name.clone(),
             answer,
         });
-        worst(super::hosts(&hosts.collect::<Vec<_>>()))
+        worst(super::check_hosts(&hosts.collect::<Vec<_>>()))
     }
 
     #[test]
-    fn a_primary_and_its_synchronous_standby_are_good() {
-        assert_eq!(of_hosts(vec![Ok(primary()), Ok(standby())]).0, Verdict::Good);
+    fn a_primary_with_a_synchronous_standby_is_ok() {
+        assert_eq!(found_among(vec![Ok(primary()), Ok(standby())]).0, Verdict::Ok);
     }
 
     #[test]
-    fn what_is_wrong_between_servers_is_said() {
+    fn faults_between_servers_are_found() {
         let far = HostAnswer {
             behind: Some(61.0),
             ..standby()
@@ -314,27 +309,23 @@ mod tests {
         for (answers, verdict, words) in [
             (
                 vec![Ok(standby()), Ok(standby())],
-                Verdict::Bad,
-                "none of these servers takes writes",
+                Verdict::Fail,
+                "no server accepts writes",
             ),
             (
                 vec![Ok(primary()), Ok(primary())],
-                Verdict::Bad,
-                "several of these servers take writes",
+                Verdict::Fail,
+                "several servers accept writes",
             ),
-            (vec![Ok(primary()), Err("refused".into())], Verdict::Doubtful, "refused"),
-            (vec![Ok(primary()), Ok(far)], Verdict::Doubtful, "61 seconds"),
-            (vec![Ok(primary()), Ok(other)], Verdict::Bad, "no copies"),
-            (vec![Ok(primary()), Ok(newer)], Verdict::Doubtful, "different versions"),
-            (
-                vec![Ok(alone), Ok(standby())],
-                Verdict::Doubtful,
-                "waits for no standby",
-            ),
-            (vec![Ok(waits), Ok(standby())], Verdict::Bad, "none is there"),
-            (vec![Ok(hidden), Ok(standby())], Verdict::Doubtful, "pg_monitor"),
+            (vec![Ok(primary()), Err("refused".into())], Verdict::Warn, "refused"),
+            (vec![Ok(primary()), Ok(far)], Verdict::Warn, "61 seconds"),
+            (vec![Ok(primary()), Ok(other)], Verdict::Fail, "not copies"),
+            (vec![Ok(primary()), Ok(newer)], Verdict::Warn, "different versions"),
+            (vec![Ok(alone), Ok(standby())], Verdict::Warn, "waits for no standby"),
+            (vec![Ok(waits), Ok(standby())], Verdict::Fail, "none is connected"),
+            (vec![Ok(hidden), Ok(standby())], Verdict::Warn, "pg_monitor"),
         ] {
-            let (found, whole) = of_hosts(answers);
+            let (found, whole) = found_among(answers);
             assert!(found == verdict && whole.contains(words), "{found:?} {whole}");
         }
     }

@@ -1,4 +1,4 @@
-//! The site itself: what was set, whether it answers here, and whether the world reaches it.
+//! Checks the site: its settings, whether it is ready, and whether its public address reaches it.
 
 use axum::body::Body;
 use axum::http::{StatusCode, Uri, header};
@@ -8,7 +8,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use url::Url;
 
-use super::{Finding, PATIENCE, Verdict};
+use super::{Finding, TIME_LIMIT, Verdict};
 use crate::error_chain;
 use crate::settings::Settings;
 
@@ -16,128 +16,130 @@ const SETTINGS: &str = "Settings";
 const SITE: &str = "Site";
 const PUBLIC: &str = "Public address";
 
-/// What `/health/live` says.
+/// The body of `/health/live`.
 const LIVE: &str = "live\n";
 
-/// How what `/health/ready` says begins.
+/// How the body of `/health/ready` begins.
 const READY: &str = "ready\n";
 const NOT_READY: &str = "not ready";
 
-/// How its line begins that counts posts whose client a proxy did not name.
+/// How the line of `/health/ready` begins that counts posts without a client's address.
 const UNNAMED: &str = "posts without a client's address: ";
 
-/// Settings that can be used and may not be meant.
+/// Checks for valid settings that may not be intended.
 pub(super) fn settings(settings: &Settings) -> Vec<Finding> {
     let address = &settings.public_url;
     let is_public = address.starts_with("https:");
-    let doubts = [
+    let warnings = [
         (
             !is_public,
-            format!("the site takes {address} for its address, and links in mails lead there."),
+            format!("the site's public address is {address}, and links in emails lead there."),
             "Set NPOC_PUBLIC_URL to the https address of the site.",
         ),
         (
             // The site itself speaks no TLS.
             is_public && settings.trusted_proxies.is_empty(),
-            "no proxy is trusted, so all visitors count as one and share one limit.".into(),
-            "Set NPOC_TRUSTED_PROXIES, to 127.0.0.1,::1 for a proxy on this machine.",
+            "the site trusts no proxy, so all visitors count as one client and share one rate limit.".into(),
+            "Set NPOC_TRUSTED_PROXIES; for a proxy on this machine, to 127.0.0.1,::1.",
         ),
         (
             settings.rate_limit == 0,
-            "nothing limits how many applications one client sends.".into(),
-            "Leave NPOC_RATE_LIMIT out, unless that is meant.",
+            "no rate limit applies to a client's applications.".into(),
+            "Remove NPOC_RATE_LIMIT, unless this is intended.",
         ),
     ];
-    let doubts = doubts.into_iter().filter(|(is_so, ..)| *is_so);
-    let doubts = doubts.map(|(_, says, advice)| Finding::doubtful(SETTINGS, says, advice));
-    std::iter::once(Finding::good(SETTINGS, "all can be used."))
-        .chain(doubts)
+    let warnings = warnings.into_iter().filter(|(applies, ..)| *applies);
+    let warnings = warnings.map(|(_, says, advice)| Finding::warn(SETTINGS, says, advice));
+    std::iter::once(Finding::ok(SETTINGS, "all are valid."))
+        .chain(warnings)
         .collect()
 }
 
-/// Whether it answers, here and to the world.
-pub(super) async fn answers(settings: &Settings) -> Vec<Finding> {
-    let mut findings = here(settings).await;
-    if settings.public_url == local(settings) {
+/// Checks that the site answers, at its own address and at its public one.
+pub(super) async fn reachability(settings: &Settings) -> Vec<Finding> {
+    let mut findings = readiness(settings).await;
+    if settings.public_url == local_address(settings) {
         return findings;
     }
-    let public = public(settings).await;
-    let is_reached = public.verdict == Verdict::Good;
+    let public = public_address(settings).await;
+    let is_reached = public.verdict == Verdict::Ok;
     findings.push(public);
-    if is_reached && let Some(address) = without_tls(&settings.public_url) {
+    if is_reached && let Some(address) = plain_http(&settings.public_url) {
         findings.push(redirect(&address).await);
     }
     findings
 }
 
-fn local(settings: &Settings) -> String {
+fn local_address(settings: &Settings) -> String {
     format!("http://{}", settings.listen)
 }
 
-async fn here(settings: &Settings) -> Vec<Finding> {
-    let address = local(settings);
+async fn readiness(settings: &Settings) -> Vec<Finding> {
+    let address = local_address(settings);
     let answer = get(&format!("{address}/health/ready")).await;
-    let unnamed = answer.as_ref().ok().and_then(|answer| unnamed(&answer.body));
-    std::iter::once(is_ready(&address, answer)).chain(unnamed).collect()
+    let unnamed = answer.as_ref().ok().and_then(|answer| unnamed_clients(&answer.body));
+    std::iter::once(judge_readiness(&address, answer))
+        .chain(unnamed)
+        .collect()
 }
 
-/// What the site has seen of its proxies since it was started.
-fn unnamed(ready: &str) -> Option<Finding> {
+/// Warns if a proxy sent posts without the client's address since the start of the site.
+fn unnamed_clients(ready: &str) -> Option<Finding> {
     let posts = ready.lines().find_map(|line| line.strip_prefix(UNNAMED))?;
     let posts: u64 = posts.parse().ok()?;
-    Some(Finding::doubtful(
+    Some(Finding::warn(
         SITE,
         format!(
-            "a proxy did not say from which address a post came, so NPOC_RATE_LIMIT did not hold for it; posts since the start: {posts}."
+            "a proxy did not say from which address a post came, so no rate limit applied. Such posts since the start: {posts}."
         ),
-        "Have the proxy put X-Forwarded-For into each request, with its client's address (nginx: proxy_set_header \
-         X-Forwarded-For $remote_addr), or take it out of NPOC_TRUSTED_PROXIES.",
+        "Let the proxy set X-Forwarded-For to its client's address in each request (nginx: proxy_set_header X-Forwarded-For \
+         $remote_addr), or remove the proxy from NPOC_TRUSTED_PROXIES.",
     ))
 }
 
-fn is_ready(address: &str, answer: Result<Answer, String>) -> Finding {
+fn judge_readiness(address: &str, answer: Result<Answer, String>) -> Finding {
     match answer {
-        Ok(answer) if answer.body.starts_with(READY) => Finding::good(SITE, format!("it is ready at {address}.")),
-        Ok(answer) if answer.body.starts_with(NOT_READY) => Finding::bad(
+        Ok(answer) if answer.body.starts_with(READY) => Finding::ok(SITE, format!("it is ready at {address}.")),
+        Ok(answer) if answer.body.starts_with(NOT_READY) => Finding::fail(
             SITE,
             format!("it runs at {address} and cannot reach its database."),
-            "See what is said of the database above.",
+            "See the findings about the database above.",
         ),
-        Ok(answer) => Finding::bad(
+        Ok(answer) => Finding::fail(
             SITE,
-            format!("something else answers at {address}: {}.", answer.status),
-            "Look who listens there (sudo ss -ltnp), and at NPOC_LISTEN.",
+            format!("another program answers at {address}: {}.", answer.status),
+            "Check which program listens there (sudo ss -ltnp), and NPOC_LISTEN.",
         ),
-        Err(why) => Finding::bad(
+        Err(why) => Finding::fail(
             SITE,
             format!("nothing answers at {address}: {why}."),
-            "Start it (sudo systemctl start npoc), and look at its log (sudo journalctl -u npoc).",
+            "Start the site (sudo systemctl start npoc), and read its log (sudo journalctl -u npoc).",
         ),
     }
 }
 
-async fn public(settings: &Settings) -> Finding {
+async fn public_address(settings: &Settings) -> Finding {
     let address = &settings.public_url;
     match get(&format!("{address}/health/live")).await {
         Ok(answer) if answer.status == StatusCode::OK && answer.body == LIVE => {
-            Finding::good(PUBLIC, format!("{address} leads to the site."))
+            Finding::ok(PUBLIC, format!("{address} leads to the site."))
         }
-        Ok(answer) => Finding::bad(
+        Ok(answer) => Finding::fail(
             PUBLIC,
-            format!("{address} answers, but not with this site: {}.", answer.status),
-            "Look at the proxy: where it passes requests on to, and for which name.",
+            format!("another site answers at {address}: {}.", answer.status),
+            "Check the proxy: to which address it forwards requests, and for which name.",
         ),
-        Err(why) => Finding::bad(
+        Err(why) => Finding::fail(
             PUBLIC,
             format!("{address} cannot be reached from here: {why}."),
-            "Look at its A and AAAA records, the firewall (80 and 443), the proxy, and its certificate, \
-             which takes a minute to come at first. A machine behind NAT may not reach itself by its public name; then look from outside.",
+            "Check its A and AAAA records, the firewall (80 and 443), the proxy and its certificate. A first certificate takes a \
+             minute. A machine behind NAT may not reach its own public name: then check from another network.",
         ),
     }
 }
 
-/// Where somebody comes to who types the name alone, if the site has TLS.
-fn without_tls(public_url: &str) -> Option<String> {
+/// Returns the http address of an https site: where a visitor arrives who types the name alone.
+fn plain_http(public_url: &str) -> Option<String> {
     let url = Url::parse(public_url).ok().filter(|url| url.scheme() == "https")?;
     url.host().map(|host| format!("http://{host}"))
 }
@@ -145,12 +147,12 @@ fn without_tls(public_url: &str) -> Option<String> {
 async fn redirect(address: &str) -> Finding {
     match get(address).await {
         Ok(answer) if answer.status.is_redirection() && answer.location.starts_with("https://") => {
-            Finding::good(PUBLIC, format!("{address} leads to https."))
+            Finding::ok(PUBLIC, format!("{address} redirects to https."))
         }
-        _ => Finding::doubtful(
+        _ => Finding::warn(
             PUBLIC,
-            format!("{address} does not lead to https."),
-            "Have the proxy answer there with a redirect (301).",
+            format!("{address} does not redirect to https."),
+            "Let the proxy answer there with a redirect (301).",
         ),
     }
 }
@@ -161,17 +163,16 @@ struct Answer {
     body: String,
 }
 
-/// One page, as anybody gets it; or why not.
+/// Fetches a page as a visitor gets it, or returns the reason of the failure.
 async fn get(address: &str) -> Result<Answer, String> {
-    let asked = tokio::time::timeout(PATIENCE, ask(address)).await;
-    match asked {
+    match tokio::time::timeout(TIME_LIMIT, request(address)).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(error_chain(error.as_ref())),
-        Err(_) => Err("no answer came".into()),
+        Err(_) => Err("no answer".into()),
     }
 }
 
-async fn ask(address: &str) -> anyhow::Result<Answer> {
+async fn request(address: &str) -> anyhow::Result<Answer> {
     let connector = HttpsConnectorBuilder::new()
         .with_native_roots()?
         .https_or_http()

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
-/// The section of DEPLOY.md on data that belong to another version.
+/// The section of docs/deploying.md on data that belong to another version.
 pub const MOVING: &str = "The embedded database in a new version of PostgreSQL";
 
 /// What a start says that may succeed later, with nobody changing anything: no room, no memory, no files to be opened,
@@ -36,7 +36,7 @@ pub enum Error {
 
     /// A cluster can only be opened by the major version that made it.
     #[error(
-        "The data in {} belong to PostgreSQL {needed}, but only version {found} is installed. DEPLOY.md says how to go \
+        "The data in {} belong to PostgreSQL {needed}, but only version {found} is installed. docs/deploying.md says how to go \
          on: \"{MOVING}\".",
         .path.display()
     )]

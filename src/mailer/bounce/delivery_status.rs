@@ -1,16 +1,11 @@
-//! Delivery status notifications (RFC 3464, RFC 6533) and the codes that servers answer with (RFC 3463, RFC 5321).
+//! Reads delivery status notifications (RFC 3464, RFC 6533).
 
-use super::bounce_report::{BounceClass, BounceDetails, BounceVerdict};
-use super::mail_parts::{Field, fields};
+use super::parts::{Field, fields};
+use super::status_codes::{details, enhanced_code};
+use super::verdict::{BounceDetails, BounceVerdict};
 
-/// More of a server's words tells staff nothing.
-const MAX_DIAGNOSTIC: usize = 500;
-
-/// Texts that say in plain words that the mailbox does not exist, where no code says so.
-const NO_SUCH_MAILBOX: [&str; 4] = ["user unknown", "no such user", "mailbox unavailable", "does not exist"];
-
-/// Returns what the delivery statuses of a report say, or `None` if they name no outcome. One failed recipient is
-/// enough, since each mail of ours goes to one: others come from forwarding.
+/// Returns the verdict of the delivery statuses in a report, or `None` if they contain none. One failed recipient is
+/// enough: each email has one recipient, and others come from forwarding.
 pub fn verdict(statuses: &[String]) -> Option<BounceVerdict> {
     let recipients: Vec<Recipient> = statuses.iter().flat_map(|status| recipients(status)).collect();
     let first = |outcome| recipients.iter().find(|recipient| recipient.outcome() == Some(outcome));
@@ -20,66 +15,7 @@ pub fn verdict(statuses: &[String]) -> Option<BounceVerdict> {
     if let Some(delayed) = first(Outcome::Delayed) {
         return Some(BounceVerdict::Delayed(delayed.details()));
     }
-    first(Outcome::Delivered).map(|_| BounceVerdict::Other)
-}
-
-/// Returns the details of a failure or delay from the Status field and from the server's words. Exim's `5.0.0` says
-/// nothing, so a code in the words is preferred then.
-pub fn details(status: Option<&str>, said: Option<&str>) -> BounceDetails {
-    let reported = status.and_then(enhanced_code);
-    let code = reported
-        .filter(|code| is_specific(code))
-        .or_else(|| said.and_then(enhanced_code))
-        .or(reported);
-    details_with_code(code, said)
-}
-
-/// Returns the details from the enhanced code, if there is one, and from the server's words, in which no further code
-/// is looked for.
-pub fn details_with_code(code: Option<&str>, said: Option<&str>) -> BounceDetails {
-    let class = match code.filter(|code| is_specific(code)) {
-        Some(code) => class_of_code(code),
-        None => class_of_words(said.unwrap_or_default()),
-    };
-    BounceDetails {
-        class,
-        status: code.map(str::to_owned),
-        diagnostic: said.and_then(diagnostic),
-    }
-}
-
-/// Returns the first enhanced status code of a failure or delay, such as `5.1.1`. Version numbers and IP addresses
-/// have another form, as a rule.
-pub fn enhanced_code(text: &str) -> Option<&str> {
-    words(text).find(|word| {
-        let mut numbers = word.split('.');
-        let is_class = matches!(numbers.next(), Some("4" | "5"));
-        let is_subject = numbers.next().is_some_and(|n| n.len() == 1 && n < "8" && is_number(n));
-        let is_detail = numbers.next().is_some_and(|n| n.len() <= 3 && is_number(n));
-        is_class && is_subject && is_detail && numbers.next().is_none()
-    })
-}
-
-/// Returns the first enhanced code that no date looks like: `#5.1.1`, or directly behind a reply code of the same class
-/// (`550 5.1.1`, `550-5.1.1`).
-pub fn marked_code(text: &str) -> Option<&str> {
-    text.match_indices(['#', ' ', '-']).find_map(|(at, mark)| {
-        let (before, after) = text.split_at_checked(at)?;
-        let code = words(after.strip_prefix(mark)?).next().and_then(enhanced_code)?;
-        (mark == "#" || reply_code_at_end(before).is_some_and(|reply| reply.get(..1) == code.get(..1))).then_some(code)
-    })
-}
-
-/// The reply code that the text ends with. In a longer number or name it is none.
-fn reply_code_at_end(text: &str) -> Option<&str> {
-    let (before, end) = text.split_at_checked(text.len().checked_sub(3)?)?;
-    let continues = |c: char| c.is_alphanumeric() || matches!(c, '.' | '+');
-    reply_code(end).filter(|_| !before.ends_with(continues))
-}
-
-/// Returns the first SMTP reply code of a failure or delay, such as `550`.
-pub fn reply_code(text: &str) -> Option<&str> {
-    words(text).find(|word| word.len() == 3 && is_number(word) && word.starts_with(['4', '5']) && *word < "556")
+    first(Outcome::AttemptResult).map(|_| BounceVerdict::Other)
 }
 
 /// One recipient's group of fields in a delivery status.
@@ -95,27 +31,27 @@ struct Recipient {
 enum Outcome {
     Failed,
     Delayed,
-    Delivered,
+    AttemptResult,
 }
 
 impl Recipient {
-    /// Takes a field. Returns it if it belongs to the next recipient, whose blank line is missing.
-    fn take(&mut self, (name, value): Field) -> Option<Field> {
-        let place = match name.as_str() {
+    /// Adds a field. Returns it if it belongs to the next recipient, because the blank line is missing.
+    fn add(&mut self, (name, value): Field) -> Option<Field> {
+        let slot = match name.as_str() {
             "final-recipient" => &mut self.address,
             "action" => &mut self.action,
             "status" => &mut self.status,
             "diagnostic-code" => &mut self.diagnostic,
             _ => return None,
         };
-        if place.is_some() && matches!(name.as_str(), "final-recipient" | "action") {
+        if slot.is_some() && matches!(name.as_str(), "final-recipient" | "action") {
             return Some((name, value));
         }
-        place.get_or_insert(value);
+        slot.get_or_insert(value);
         None
     }
 
-    /// What became of the mail. The status tells it where the report was cut before the action.
+    /// Returns the outcome. The status decides if the report was cut before the action.
     fn outcome(&self) -> Option<Outcome> {
         let Some(action) = &self.action else {
             return self.outcome_by_status();
@@ -127,7 +63,7 @@ impl Recipient {
         match word.to_ascii_lowercase().as_str() {
             "failed" => Some(Outcome::Failed),
             "delayed" => Some(Outcome::Delayed),
-            "delivered" | "relayed" | "expanded" => Some(Outcome::Delivered),
+            "delivered" | "relayed" | "expanded" => Some(Outcome::AttemptResult),
             _ => self.outcome_by_status(),
         }
     }
@@ -146,15 +82,15 @@ impl Recipient {
     }
 }
 
-/// The groups of a delivery status. The first holds the fields of the whole message, and is no recipient, as a rule.
+/// Splits a delivery status into groups of fields. The first group is mostly about the message, not a recipient.
 fn recipients(status: &str) -> Vec<Recipient> {
     let mut recipients = Vec::new();
     for group in status.replace("\r\n", "\n").split("\n\n") {
         let mut recipient = Recipient::default();
         for field in fields(group) {
-            if let Some(field) = recipient.take(field) {
+            if let Some(field) = recipient.add(field) {
                 recipients.push(std::mem::take(&mut recipient));
-                recipient.take(field);
+                recipient.add(field);
             }
         }
         recipients.push(recipient);
@@ -162,57 +98,9 @@ fn recipients(status: &str) -> Vec<Recipient> {
     recipients
 }
 
-/// The server's words as one line, without the type before them (`smtp;`).
-fn diagnostic(said: &str) -> Option<String> {
-    let is_type = |text: &str| {
-        text.starts_with(|c: char| c.is_ascii_alphabetic())
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-    };
-    let words = match said.split_once(';') {
-        Some((before, after)) if is_type(before.trim()) => after,
-        _ => said,
-    };
-    let start: String = words.trim().chars().take(MAX_DIAGNOSTIC).collect();
-    (!start.is_empty()).then(|| crate::single_line(&start))
-}
-
-/// Words of letters, digits and full stops, without a full stop at the end.
-fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !c.is_alphanumeric() && c != '.')
-        .map(|word| word.trim_end_matches('.'))
-}
-
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
-}
-
-fn is_specific(code: &str) -> bool {
-    !code.ends_with(".0.0")
-}
-
-fn class_of_code(code: &str) -> BounceClass {
-    match code.get(2..).unwrap_or_default() {
-        "2.1" if code.starts_with('5') => BounceClass::NoSuchMailbox,
-        "2.2" => BounceClass::MailboxFull,
-        reason if reason.starts_with("1.") => BounceClass::NoSuchMailbox,
-        reason if reason.starts_with("7.") => BounceClass::RefusedAsSpam,
-        _ => BounceClass::Other,
-    }
-}
-
-/// A bare 550 may mean anything, so the words must say it. After a 4xx the mailbox may exist tomorrow.
-fn class_of_words(said: &str) -> BounceClass {
-    let said = said.to_ascii_lowercase();
-    let may_be_unknown = reply_code(&said).is_none_or(|code| ["550", "551", "553"].contains(&code));
-    if may_be_unknown && NO_SUCH_MAILBOX.iter().any(|words| said.contains(words)) {
-        BounceClass::NoSuchMailbox
-    } else {
-        BounceClass::Other
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::verdict::BounceClass;
     use super::*;
 
     fn of(status: &str) -> Option<BounceVerdict> {
@@ -228,94 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn finds_codes_and_not_versions_or_addresses() {
-        for text in [
-            "5.1.1",
-            "550-5.1.1 no",
-            "(#5.1.1)",
-            "smtp;550 5.1.1: x",
-            "dsn=5.1.1.",
-            "192.0.2.5 said: 5.1.1",
-        ] {
-            assert_eq!(enhanced_code(text), Some("5.1.1"), "{text}");
-        }
-        for text in [
-            "5.1.1.2", "v5.1.1", "4.94.2", "5.1", "5.1.", "2.1.1", "5.1.1234", "5..1", "3.5.1.1", "5.8.1", "",
-        ] {
-            assert_eq!(enhanced_code(text), None, "{text}");
-        }
-        assert_eq!(reply_code("host mx [192.0.2.1]: 550-5.1.1 no"), Some("550"));
-        assert_eq!(reply_code("port 587, 4.5.0, 1550"), None);
-    }
-
-    #[test]
-    fn finds_marked_codes() {
-        for (text, code) in [
-            ("550 5.1.1 no", "5.1.1"),
-            ("550-5.1.1 no", "5.1.1"),
-            ("(#5.1.1)", "5.1.1"),
-            ("550 #5.1.1.", "5.1.1"),
-            ("[192.0.2.1]:550 5.1.1", "5.1.1"),
-            ("since 5.1.27 it says 450 4.2.1, 550 5.1.1", "4.2.1"),
-        ] {
-            assert_eq!(marked_code(text), Some(code), "{text}");
-        }
-    }
-
-    #[test]
-    fn dates_are_no_marked_codes() {
-        for text in [
-            "5.1.27",
-            "bis 5.1.27.",
-            "(5.1.27)",
-            "- 5.1.27",
-            "550, 5.1.27",
-            "550  5.1.27",
-            "#",
-            "",
-        ] {
-            assert_eq!(marked_code(text), None, "{text}");
-        }
-        for before in ["450", "556", "1550", "x550", "ü50", "3.550", "+550"] {
-            assert_eq!(marked_code(&format!("{before} 5.1.27")), None, "{before}");
-        }
-        assert_eq!(marked_code("550 5.1.27日"), None);
-    }
-
-    #[test]
-    fn each_code_has_its_class() {
-        for (code, class) in [
-            ("5.1.1", BounceClass::NoSuchMailbox),
-            ("5.1.10", BounceClass::NoSuchMailbox),
-            ("5.2.1", BounceClass::NoSuchMailbox),
-            ("4.2.1", BounceClass::Other),
-            ("5.2.2", BounceClass::MailboxFull),
-            ("4.2.2", BounceClass::MailboxFull),
-            ("5.2.21", BounceClass::Other),
-            ("5.7.1", BounceClass::RefusedAsSpam),
-            ("4.7.26", BounceClass::RefusedAsSpam),
-            ("4.4.1", BounceClass::Other),
-        ] {
-            assert_eq!(details(Some(code), None).class, class, "{code}");
-        }
-    }
-
-    #[test]
-    fn without_a_code_the_words_must_say_it() {
-        for (said, class) in [
-            ("smtp; 550 User unknown", BounceClass::NoSuchMailbox),
-            ("550 Rejected", BounceClass::Other),
-            ("553 sorry, does not exist", BounceClass::NoSuchMailbox),
-            ("no such user", BounceClass::NoSuchMailbox),
-            ("450 mailbox unavailable", BounceClass::Other),
-            ("554 user unknown", BounceClass::Other),
-        ] {
-            assert_eq!(details(Some("5.0.0"), Some(said)).class, class, "{said}");
-        }
-    }
-
-    #[test]
-    fn comments_case_folding_and_foreign_types_do_not_matter() {
+    fn comments_case_folding_and_unknown_types_are_ignored() {
         let status =
             "STATUS : 5.2.2 (mailbox full)\r\nACTION: Failed (final)\r\nDiagnostic-code: X-Foo; it\r\n\t\u{1b}is\r\n";
         assert_eq!(
@@ -325,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_are_told_apart_without_a_blank_line() {
+    fn groups_are_split_without_a_blank_line() {
         let first = "Reporting-MTA: dns; a\nFinal-Recipient: rfc822; a@a\nAction: relayed\nStatus: 2.1.5\n";
         let status = format!("{first}Final-Recipient: rfc822; b@b\nAction: failed\nStatus: 5.1.1\n");
         assert_eq!(of(&status), Some(failed(BounceClass::NoSuchMailbox, "5.1.1", None)));
@@ -339,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn the_status_tells_where_the_action_is_missing() {
+    fn the_status_decides_if_the_action_is_missing() {
         assert_eq!(
             of("Status: 5.7.1\n"),
             Some(failed(BounceClass::RefusedAsSpam, "5.7.1", None))
@@ -349,12 +150,5 @@ mod tests {
             Some(BounceVerdict::Delayed(_))
         ));
         assert_eq!(of("Reporting-MTA: dns; mx.example.org\n"), None);
-    }
-
-    #[test]
-    fn long_words_are_cut() {
-        let said = details(None, Some(&"ä\u{202e}".repeat(1000))).diagnostic.unwrap();
-        assert_eq!(said.chars().count(), 500);
-        assert!(!said.contains('\u{202e}'));
     }
 }

@@ -1,10 +1,13 @@
-//! Mail that comes back: the address to which it goes, and what it says.
+//! Reads the emails that come to the bounce address.
 
-mod bounce_address;
-mod bounce_report;
+mod address;
 mod delivery_status;
-mod free_text_bounce;
-mod mail_parts;
+mod free_text;
+mod parts;
+mod report;
+mod status_codes;
+mod verdict;
 
-pub use bounce_address::BounceAddress;
-pub use bounce_report::{BounceClass, BounceDetails, BounceReport, BounceVerdict, read as read_bounce};
+pub use address::BounceAddress;
+pub use report::{BounceReport, read as read_bounce};
+pub use verdict::{BounceClass, BounceDetails, BounceVerdict};

@@ -1,5 +1,5 @@
-//! A conversation with the relay (RFC 5321), command by command. It believes nothing: each reply must have the code that
-//! its command asks for, and whatever comes before its turn ends the conversation.
+//! The conversation with the relay (RFC 5321), command by command. Each reply must have a code that its command expects.
+//! Data that no command asked for ends the conversation.
 
 use std::time::Duration;
 
@@ -11,67 +11,61 @@ use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::data::with_end;
+use super::data::dot_stuffed;
 use super::error::{Cause, SmtpError, Stage};
 use super::extensions::Extensions;
 use super::reply::Reply;
 use super::url::{Encryption, Login, RelayAddress};
 use super::wire::{Stream, Wire, at};
 
-/// Time for the relay to say goodbye.
-const LEAVING_LIMIT: Duration = Duration::from_secs(10);
+/// How long the relay may take to answer QUIT.
+const QUIT_LIMIT: Duration = Duration::from_secs(10);
 
-/// A relay that has greeted us and knows who we are.
+/// A conversation after EHLO and login.
 pub struct Conversation {
     wire: Wire,
     extensions: Extensions,
     is_encrypted: bool,
-    /// Whether a refused mail has to be cleared away before the next one.
+    /// Whether the next email needs RSET first.
     needs_reset: bool,
-    /// How many mails the relay has taken here.
+    /// How many emails the relay took.
     mails: u32,
 }
 
-/// How long the relay may take over one mail.
+/// Time limits for one email.
 #[derive(Clone, Copy, Debug)]
-pub struct MailTime {
-    /// For the whole mail.
+pub struct EmailLimits {
+    /// The deadline for the whole email.
     pub deadline: Instant,
-    /// For its recipient, before the message is handed over: after this others go first.
+    /// The limit for the reply to RCPT TO. After this, other emails go first.
     pub recipient: Duration,
 }
 
-/// One command of a mail: what is said, and which codes say yes.
-struct Step {
+/// One command of an email, with the reply codes that accept it.
+struct Command {
     stage: Stage,
-    command: String,
+    text: String,
     accepts: fn(u16) -> bool,
 }
 
 impl Conversation {
-    /// Greets, encrypts and logs in, as far as the address asks for it.
+    /// Says hello, starts TLS and logs in, as the address requires.
     ///
     /// # Errors
-    /// An [`SmtpError`] before the stage of the sender.
+    /// Returns an [`SmtpError`] of a stage before [`Stage::Sender`].
     pub async fn begin(
         stream: Box<dyn Stream>,
         relay: &RelayAddress,
         tls: &TlsConnector,
         deadline: Instant,
     ) -> Result<Self, SmtpError> {
-        let is_implicit = relay.encryption == Encryption::Implicit;
-        let stream = if is_implicit {
+        let is_encrypted = relay.encryption == Encryption::Implicit;
+        let stream = if is_encrypted {
             encrypt(stream, relay, tls, deadline).await?
         } else {
             stream
         };
-        let mut conversation = Self {
-            wire: Wire::new(stream, deadline),
-            extensions: Extensions::default(),
-            is_encrypted: is_implicit,
-            needs_reset: false,
-            mails: 0,
-        };
+        let mut conversation = Self::new(stream, deadline, is_encrypted);
         conversation.expect(Stage::Greeting, |code| code == 220).await?;
         conversation.hello(&relay.hello_name).await?;
         if relay.asks_for_starttls(conversation.extensions.has("STARTTLS"))? {
@@ -83,67 +77,77 @@ impl Conversation {
         Ok(conversation)
     }
 
-    /// Whether the relay carries addresses outside ASCII. One that does must carry octets outside ASCII too (RFC 6531,
-    /// 3.1).
+    fn new(stream: Box<dyn Stream>, deadline: Instant, is_encrypted: bool) -> Self {
+        Self {
+            wire: Wire::new(stream, deadline),
+            extensions: Extensions::default(),
+            is_encrypted,
+            needs_reset: false,
+            mails: 0,
+        }
+    }
+
+    /// Returns whether the relay takes addresses that are not ASCII. RFC 6531, 3.1, requires 8BITMIME as well.
     #[must_use]
     pub fn carries_utf8(&self) -> bool {
         self.extensions.has("SMTPUTF8") && self.extensions.has("8BITMIME")
     }
 
-    /// Whether what is said cannot be read on the way.
+    /// Returns whether the conversation is encrypted.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
         self.is_encrypted
     }
 
-    /// How many mails the relay has taken in this conversation.
+    /// Returns how many emails the relay took in this conversation.
     #[must_use]
     pub fn mails(&self) -> u32 {
         self.mails
     }
 
-    /// Hands one message over.
+    /// Sends one message.
     ///
     /// # Errors
-    /// An [`SmtpError`]. After a refusal (but 421) the conversation can continue with another mail; after any other error
-    /// it must end.
-    pub async fn deliver(&mut self, envelope: &Envelope, message: &[u8], time: MailTime) -> Result<(), SmtpError> {
-        self.wire.deadline = time.deadline;
+    /// Returns an [`SmtpError`]. After a refusal other than 421 the conversation can continue with another email. After any
+    /// other error it must end.
+    pub async fn deliver(&mut self, envelope: &Envelope, message: &[u8], limits: EmailLimits) -> Result<(), SmtpError> {
+        self.wire.deadline = limits.deadline;
         self.reset_if_needed().await?;
         let needs_utf8 = !message.is_ascii() || envelope.to().iter().any(|address| !is_ascii(address));
         if needs_utf8 && !self.carries_utf8() {
             return Err(at(Stage::Recipient)(Cause::NoSmtputf8));
         }
         self.needs_reset = true;
-        self.name(steps(envelope, needs_utf8, true), time).await?;
-        self.wire.say(Stage::Message, &with_end(message)).await?;
+        self.send_commands(&message_commands(envelope, needs_utf8), limits)
+            .await?;
+        self.wire.send(Stage::Message, &dot_stuffed(message)).await?;
         self.expect(Stage::Message, |code| code == 250).await?;
         self.needs_reset = false;
         self.mails += 1;
         Ok(())
     }
 
-    /// Asks whether a mail from and to these would be taken, without sending one.
+    /// Tests whether the relay takes email from this sender to this recipient. Sends none.
     ///
     /// # Errors
-    /// An [`SmtpError`], at the stage of the recipient if the relay speaks of it.
-    pub async fn would_deliver(&mut self, envelope: &Envelope) -> Result<(), SmtpError> {
-        let time = MailTime {
+    /// Returns an [`SmtpError`], at [`Stage::Recipient`] if the relay refuses the recipient.
+    pub async fn probe_recipient(&mut self, envelope: &Envelope) -> Result<(), SmtpError> {
+        let limits = EmailLimits {
             deadline: self.wire.deadline,
             recipient: Duration::MAX,
         };
         self.needs_reset = true;
-        self.name(steps(envelope, false, false), time).await
+        self.send_commands(&envelope_commands(envelope, false), limits).await
     }
 
-    /// Says goodbye. What the relay answers changes nothing.
-    pub async fn leave(mut self) {
-        self.wire.deadline = Instant::now() + LEAVING_LIMIT;
-        let goodbye = async {
+    /// Sends QUIT, and ignores the reply.
+    pub async fn quit(mut self) {
+        self.wire.deadline = Instant::now() + QUIT_LIMIT;
+        let quitting = async {
             self.wire.write(Stage::Message, b"QUIT\r\n").await?;
             self.wire.reply(Stage::Message).await
         };
-        drop(goodbye.await);
+        drop(quitting.await);
     }
 
     async fn hello(&mut self, name: &str) -> Result<(), SmtpError> {
@@ -151,10 +155,10 @@ impl Conversation {
         let reply = self.ask(stage, &format!("EHLO {name}")).await?;
         match reply.code.value() {
             250 => {
-                self.extensions = Extensions::of(&reply);
+                self.extensions = Extensions::parse(&reply);
                 Ok(())
             }
-            // It does not know EHLO, so it has no extensions.
+            // The relay does not know EHLO, so it has no extensions.
             500..=504 | 550 => {
                 self.extensions = Extensions::default();
                 let reply = self.ask(stage, &format!("HELO {name}")).await?;
@@ -169,12 +173,7 @@ impl Conversation {
         let reply = self.ask(Stage::StartTls, "STARTTLS").await?;
         accepted(Stage::StartTls, reply, |code| code == 220)?;
         let stream = encrypt(self.wire.into_stream()?, relay, tls, deadline).await?;
-        let mut encrypted = Self {
-            wire: Wire::new(stream, deadline),
-            extensions: Extensions::default(),
-            is_encrypted: true,
-            ..self
-        };
+        let mut encrypted = Self::new(stream, deadline, true);
         encrypted.hello(&relay.hello_name).await?;
         Ok(encrypted)
     }
@@ -226,30 +225,30 @@ impl Conversation {
         Ok(())
     }
 
-    /// Says who sends and who is to get the mail, in one packet where the relay takes that (RFC 2920).
-    async fn name(&mut self, steps: Vec<Step>, time: MailTime) -> Result<(), SmtpError> {
+    /// Sends the commands of the envelope, in one packet if the relay offers that (RFC 2920).
+    async fn send_commands(&mut self, commands: &[Command], limits: EmailLimits) -> Result<(), SmtpError> {
         if self.extensions.has("PIPELINING") {
-            return self.name_at_once(&steps, time).await;
+            return self.send_pipelined(commands, limits).await;
         }
-        for step in steps {
-            self.wire.say(step.stage, line(&step.command).as_bytes()).await?;
-            let reply = self.reply_to(&step, time).await?;
-            accepted(step.stage, reply, step.accepts)?;
+        for command in commands {
+            self.wire.send(command.stage, line(&command.text).as_bytes()).await?;
+            let reply = self.reply_to(command, limits).await?;
+            accepted(command.stage, reply, command.accepts)?;
         }
         Ok(())
     }
 
-    async fn name_at_once(&mut self, steps: &[Step], time: MailTime) -> Result<(), SmtpError> {
-        let all: String = steps.iter().map(|step| line(&step.command)).collect();
-        self.wire.say(Stage::Sender, all.as_bytes()).await?;
+    async fn send_pipelined(&mut self, commands: &[Command], limits: EmailLimits) -> Result<(), SmtpError> {
+        let all: String = commands.iter().map(|command| line(&command.text)).collect();
+        self.wire.send(Stage::Sender, all.as_bytes()).await?;
         let mut first_refusal = None;
-        for step in steps {
-            let reply = self.reply_to(step, time).await?;
-            let is_ready = step.stage == Stage::Data && reply.code.value() == 354;
-            match accepted(step.stage, reply, step.accepts) {
-                Ok(_) if is_ready && first_refusal.is_some() => self.take_back().await?,
+        for command in commands {
+            let reply = self.reply_to(command, limits).await?;
+            let is_ready = command.stage == Stage::Data && reply.code.value() == 354;
+            match accepted(command.stage, reply, command.accepts) {
+                Ok(_) if is_ready && first_refusal.is_some() => self.send_empty_message().await?,
                 Ok(_) => {}
-                Err(error) if can_go_on(&error) => {
+                Err(error) if can_continue(&error) => {
                     first_refusal.get_or_insert(error);
                 }
                 Err(error) => return Err(error),
@@ -258,29 +257,29 @@ impl Conversation {
         first_refusal.map_or(Ok(()), Err)
     }
 
-    /// The relay waits for a message although it refused the sender or the recipient: there is none.
-    async fn take_back(&mut self) -> Result<(), SmtpError> {
-        self.wire.say(Stage::Data, b".\r\n").await?;
+    /// Ends the message at once, because the relay waits for it although it refused the sender or the recipient.
+    async fn send_empty_message(&mut self) -> Result<(), SmtpError> {
+        self.wire.send(Stage::Data, b".\r\n").await?;
         self.wire.reply(Stage::Data).await.map(drop)
     }
 
-    /// The recipient has its own time, which begins when the relay is asked for it.
-    async fn reply_to(&mut self, step: &Step, time: MailTime) -> Result<Reply, SmtpError> {
-        if step.stage != Stage::Recipient {
-            return self.wire.reply(step.stage).await;
+    /// Reads the reply to a command. The time for the recipient begins now.
+    async fn reply_to(&mut self, command: &Command, limits: EmailLimits) -> Result<Reply, SmtpError> {
+        if command.stage != Stage::Recipient {
+            return self.wire.reply(command.stage).await;
         }
-        let enough = Instant::now().checked_add(time.recipient).unwrap_or(time.deadline);
-        self.wire.deadline = enough.min(time.deadline);
-        let reply = self.wire.reply(step.stage).await;
-        self.wire.deadline = time.deadline;
+        let recipient_deadline = Instant::now().checked_add(limits.recipient).unwrap_or(limits.deadline);
+        self.wire.deadline = recipient_deadline.min(limits.deadline);
+        let reply = self.wire.reply(command.stage).await;
+        self.wire.deadline = limits.deadline;
         reply.map_err(|error| match error.cause {
-            Cause::TimedOut => at(step.stage)(Cause::Slow),
+            Cause::TimedOut => at(command.stage)(Cause::Slow),
             _ => error,
         })
     }
 
     async fn ask(&mut self, stage: Stage, command: &str) -> Result<Reply, SmtpError> {
-        self.wire.say(stage, line(command).as_bytes()).await?;
+        self.wire.send(stage, line(command).as_bytes()).await?;
         self.wire.reply(stage).await
     }
 
@@ -291,7 +290,7 @@ impl Conversation {
 }
 
 impl RelayAddress {
-    /// Whether to begin TLS now.
+    /// Returns whether to start TLS now.
     fn asks_for_starttls(&self, is_offered: bool) -> Result<bool, SmtpError> {
         match self.encryption {
             Encryption::Required if !is_offered => Err(at(Stage::StartTls)(Cause::NoTls)),
@@ -301,33 +300,37 @@ impl RelayAddress {
     }
 }
 
-/// MAIL, one RCPT for each recipient and, for a mail that is really sent, DATA. Nothing is asked for that is not needed:
-/// the relay would have to ask the next one for it.
-fn steps(envelope: &Envelope, needs_utf8: bool, with_data: bool) -> Vec<Step> {
+/// Returns MAIL FROM and one RCPT TO for each recipient. Requests no extension that the email does not need, because the
+/// relay has to request it from the next server.
+fn envelope_commands(envelope: &Envelope, needs_utf8: bool) -> Vec<Command> {
     let sender = envelope.from().map(ToString::to_string).unwrap_or_default();
     let parameters = if needs_utf8 { " BODY=8BITMIME SMTPUTF8" } else { "" };
-    let mut steps = vec![Step {
+    let mail = Command {
         stage: Stage::Sender,
-        command: format!("MAIL FROM:<{sender}>{parameters}"),
+        text: format!("MAIL FROM:<{sender}>{parameters}"),
         accepts: |code| code == 250,
-    }];
-    steps.extend(envelope.to().iter().map(|recipient| Step {
+    };
+    let recipients = envelope.to().iter().map(|recipient| Command {
         stage: Stage::Recipient,
-        command: format!("RCPT TO:<{recipient}>"),
+        text: format!("RCPT TO:<{recipient}>"),
         // 251 and 252: the relay takes it and will see (RFC 5321, 4.2.3).
         accepts: |code| (250..=252).contains(&code),
-    }));
-    if with_data {
-        steps.push(Step {
-            stage: Stage::Data,
-            command: "DATA".to_owned(),
-            accepts: |code| code == 354,
-        });
-    }
-    steps
+    });
+    std::iter::once(mail).chain(recipients).collect()
 }
 
-/// The reply if it says yes to its command.
+/// Returns the commands of the envelope, and DATA.
+fn message_commands(envelope: &Envelope, needs_utf8: bool) -> Vec<Command> {
+    let mut commands = envelope_commands(envelope, needs_utf8);
+    commands.push(Command {
+        stage: Stage::Data,
+        text: "DATA".to_owned(),
+        accepts: |code| code == 354,
+    });
+    commands
+}
+
+/// Returns the reply if its code accepts the command.
 fn accepted(stage: Stage, reply: Reply, accepts: fn(u16) -> bool) -> Result<Reply, SmtpError> {
     if accepts(reply.code.value()) {
         Ok(reply)
@@ -344,8 +347,8 @@ fn refused(stage: Stage, reply: Reply) -> SmtpError {
     }
 }
 
-/// Whether the relay still listens after this: it refused, and did not end the conversation.
-pub fn can_go_on(error: &SmtpError) -> bool {
+/// Returns whether the conversation can continue after an error: the relay refused, and did not end it.
+pub fn can_continue(error: &SmtpError) -> bool {
     matches!(&error.cause, Cause::Refused(reply) if !reply.code.ends_conversation())
         || matches!(error.cause, Cause::NoSmtputf8)
 }
@@ -366,7 +369,7 @@ async fn encrypt(
     }
 }
 
-/// A relay may quote the login back; the password must not reach a log or a list.
+/// Removes the password from the words of a relay that quotes the login.
 fn without_secrets(error: SmtpError, login: &Login, answers: &[String]) -> SmtpError {
     let mut secrets: Vec<&str> = answers
         .iter()

@@ -1,9 +1,9 @@
-//! A message as it goes over the wire (RFC 5321, 4.5.2).
+//! The message data of SMTP (RFC 5321, 4.5.2).
 
-/// The message as it goes over the wire: lines end in CRLF and nothing else, so that no server can take a part of it for
-/// the end or for commands; a dot at the beginning of a line is doubled; then the end. All in one write: written apart,
-/// the end would wait for the relay's acknowledgement of what came before.
-pub fn with_end(message: &[u8]) -> Vec<u8> {
+/// Returns the message as it is sent after DATA: every line ends in CRLF, a dot at the start of a line is doubled, and the
+/// final dot follows. So no server can mistake a part of it for the end or for commands. The final dot is in the same
+/// write, because a second write would wait for an acknowledgement.
+pub fn dot_stuffed(message: &[u8]) -> Vec<u8> {
     let mut octets = Vec::with_capacity(message.len() + message.len() / 50 + 5);
     let mut rest = message;
     while !rest.is_empty() {
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_in_a_message_can_end_it_early() {
+    fn no_part_of_a_message_can_end_it_early() {
         for (message, octets) in [
             (&b"a\r\nb\r\n"[..], &b"a\r\nb\r\n.\r\n"[..]),
             (b"a", b"a\r\n.\r\n"),
@@ -42,7 +42,7 @@ mod tests {
             (b"a\r.\rQUIT", b"a\r\n..\r\nQUIT\r\n.\r\n"),
             (b"a\r\r\n.", b"a\r\n\r\n..\r\n.\r\n"),
         ] {
-            assert_eq!(with_end(message), octets, "{message:?}");
+            assert_eq!(dot_stuffed(message), octets, "{message:?}");
         }
     }
 }

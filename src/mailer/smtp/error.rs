@@ -1,18 +1,18 @@
-//! Why a conversation with the relay did not bring a mail across.
+//! Errors of a conversation with the relay.
 
 use std::{fmt, io};
 
 use super::reply::{BadReply, Reply};
 use crate::single_line;
 
-/// The step of the conversation, in the order in which they come.
+/// The stages of the conversation, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
-    /// The name is looked up, and a connection made.
+    /// Looking up the host and connecting.
     Connect,
-    /// TLS from the first octet, or after STARTTLS.
+    /// The TLS handshake.
     Encrypt,
-    /// The relay greets.
+    /// The greeting of the relay.
     Greeting,
     /// EHLO or HELO.
     Hello,
@@ -26,50 +26,50 @@ pub enum Stage {
     Recipient,
     /// DATA.
     Data,
-    /// The message, until the relay has answered for it.
+    /// The message, up to the relay's reply.
     Message,
 }
 
-/// What went wrong at a stage.
+/// The cause of an error.
 #[derive(Debug)]
 pub enum Cause {
     /// The relay refuses, for now (4yz) or for good (5yz).
     Refused(Reply),
-    /// The reply does not belong to the command: 250 where 354 is due, for example.
+    /// The reply does not belong to the command: 250 instead of 354, for example.
     Unexpected(Reply),
-    /// Something came before its turn, so no reply can be matched to its command any more.
-    Early,
-    /// What the relay says is no reply, or too long for one.
-    Bad(BadReply),
-    /// The relay ended the connection.
-    HungUp,
+    /// The relay sent data that no command asked for, so no later reply can be matched to a command.
+    Unsolicited,
+    /// The relay's reply is malformed or too long.
+    Malformed(BadReply),
+    /// The relay closed the connection.
+    Closed,
     /// The connection failed.
     Io(io::Error),
     /// The relay did not answer in time.
     TimedOut,
-    /// The relay has not answered for this recipient within the time that one mail may keep others waiting.
+    /// The relay did not answer for the recipient within the recipient's time limit.
     Slow,
     /// The relay offers no STARTTLS, and the settings require it.
     NoTls,
-    /// The relay offers no login that we know; these are the ones it offers.
+    /// The relay offers only these login mechanisms, and none that we support.
     NoLogin(String),
-    /// The login would go over the network in plain text, and the settings do not ask for that.
+    /// The password would be sent in plain text, and the settings do not allow that.
     PlainTextLogin,
-    /// This address needs SMTPUTF8 (RFC 6531), and the relay does not offer it.
+    /// The address needs SMTPUTF8 (RFC 6531), and the relay does not offer it.
     NoSmtputf8,
 }
 
-/// A mail that the relay did not take, or a conversation that did not begin.
+/// An error of a conversation: the relay did not take an email, or the conversation did not begin.
 #[derive(Debug)]
 pub struct SmtpError {
-    /// Where it happened.
+    /// The stage at which it happened.
     pub stage: Stage,
-    /// What happened.
+    /// The cause.
     pub cause: Cause,
 }
 
 impl Stage {
-    /// The command or step, as an operator knows it.
+    /// Returns the name of the command or stage, for operators.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -88,7 +88,7 @@ impl Stage {
 }
 
 impl Cause {
-    /// The reply, if there was one.
+    /// Returns the reply, if there was one.
     #[must_use]
     pub fn reply(&self) -> Option<&Reply> {
         match self {
@@ -100,19 +100,19 @@ impl Cause {
 
 impl std::error::Error for SmtpError {}
 
-/// One line for the operator. May quote the relay.
+/// Writes one line for the operator, which may quote the relay.
 impl fmt::Display for SmtpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = self.stage.name();
         match &self.cause {
             Cause::Refused(reply) => write!(f, "the relay refused {at}: {reply}"),
-            Cause::Unexpected(reply) => write!(f, "the relay answered {at} with what does not belong there: {reply}"),
-            Cause::Early => write!(f, "the relay spoke before its turn, at {at}"),
-            Cause::Bad(fault) => write!(f, "the relay does not speak SMTP at {at}: {fault}"),
-            Cause::HungUp => write!(f, "the relay hung up at {at}"),
+            Cause::Unexpected(reply) => write!(f, "unexpected reply of the relay to {at}: {reply}"),
+            Cause::Unsolicited => write!(f, "the relay sent data that was not asked for at {at}"),
+            Cause::Malformed(fault) => write!(f, "the relay does not speak SMTP at {at}: {fault}"),
+            Cause::Closed => write!(f, "the relay closed the connection at {at}"),
             Cause::Io(error) => write!(f, "the connection failed at {at}: {}", single_line(&error.to_string())),
             Cause::TimedOut => write!(f, "the relay did not answer in time at {at}"),
-            Cause::Slow => write!(f, "the relay is slow for this recipient; the mail waits so that others can go"),
+            Cause::Slow => write!(f, "the relay is slow for this recipient; the mail waits so that others can go first"),
             Cause::NoTls => f.write_str("the relay offers no TLS, which SMTP_URL requires"),
             Cause::NoLogin(offered) if offered.is_empty() => f.write_str("the relay offers no login"),
             Cause::NoLogin(offered) => {

@@ -1,30 +1,30 @@
-//! What the relay offers (RFC 5321, 4.1.1.1).
+//! The extensions that the relay offers in its reply to EHLO (RFC 5321, 4.1.1.1).
 
 use super::reply::Reply;
 
-/// What the relay offers in its answer to EHLO; nothing where it only knows HELO.
+/// The offered extensions. Empty after HELO.
 #[derive(Debug, Default)]
 pub struct Extensions {
-    /// Those of [`KEYWORDS`].
+    /// The offered ones of [`KEYWORDS`].
     keywords: Vec<&'static str>,
-    /// Those of [`LOGINS`].
+    /// The offered ones of [`LOGINS`].
     pub logins: Vec<&'static str>,
-    /// The kinds of login as the relay wrote them, for an error: the beginning.
+    /// The start of the relay's list of login mechanisms, for an error message.
     pub offered_logins: String,
 }
 
-/// The keywords that matter to us. Nothing else is kept, however much a relay says.
+/// The keywords that this client uses. Others are not stored.
 const KEYWORDS: [&str; 4] = ["STARTTLS", "PIPELINING", "SMTPUTF8", "8BITMIME"];
 
-/// The kinds of login that we know.
+/// The login mechanisms that this client supports.
 const LOGINS: [&str; 2] = ["PLAIN", "LOGIN"];
 
-/// How much of the other kinds is reported.
-const OFFERED: usize = 100;
+/// The most characters of the list in an error message.
+const MAX_OFFERED: usize = 100;
 
 impl Extensions {
-    /// Keywords count in any case, and `AUTH=LOGIN` as some old servers write it.
-    pub fn of(reply: &Reply) -> Self {
+    /// Parses the reply to EHLO. Ignores upper and lower case, and accepts `AUTH=LOGIN` as some old servers write it.
+    pub fn parse(reply: &Reply) -> Self {
         let mut extensions = Self::default();
         for line in reply.lines().skip(1) {
             let (keyword, rest) = line.split_once([' ', '\t', '=']).unwrap_or((line, ""));
@@ -42,11 +42,11 @@ impl Extensions {
             let known = LOGINS.iter().find(|known| known.eq_ignore_ascii_case(login));
             self.logins.extend(known.filter(|known| !self.logins.contains(known)));
         }
-        let room = OFFERED.saturating_sub(self.offered_logins.len());
+        let room = MAX_OFFERED.saturating_sub(self.offered_logins.len());
         self.offered_logins.extend(offered.chars().take(room));
     }
 
-    /// Whether the relay offers this.
+    /// Returns whether the relay offers this keyword.
     pub fn has(&self, keyword: &str) -> bool {
         self.keywords.contains(&keyword)
     }
@@ -62,11 +62,11 @@ mod tests {
         let reply = |lines: &[&str]| {
             let mut parser = ReplyParser::default();
             for line in lines {
-                parser.take(format!("250-{line}\r\n").as_bytes()).unwrap();
+                parser.add(format!("250-{line}\r\n").as_bytes()).unwrap();
             }
-            parser.take(b"250 HELP\r\n").unwrap().unwrap()
+            parser.add(b"250 HELP\r\n").unwrap().unwrap()
         };
-        let all = Extensions::of(&reply(&[
+        let all = Extensions::parse(&reply(&[
             "relay",
             "starttls",
             "Pipelining",
@@ -81,7 +81,7 @@ mod tests {
                 .all(|keyword| all.has(keyword))
         );
         assert_eq!(all.logins, ["LOGIN", "PLAIN"]);
-        let none = Extensions::of(&reply(&[
+        let none = Extensions::parse(&reply(&[
             "STARTTLS PIPELINING",
             "",
             " ",

@@ -1,7 +1,7 @@
-//! The relay: messages over SMTP, many on one connection.
+//! The SMTP client: sends messages to the relay, many on one connection.
 //!
-//! lettre composes messages and says how one is handed over ([`AsyncTransport`]); the conversation is our own, because
-//! lettre's believes too much. `README.md` lists what lettre would need for its own transport to come back.
+//! lettre composes messages and defines [`AsyncTransport`]. The conversation is our own, because lettre's checks
+//! too little. `README.md` lists what lettre's transport lacks.
 
 mod conversation;
 mod data;
@@ -25,32 +25,32 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 pub use self::conversation::Conversation;
-use self::conversation::{MailTime, can_go_on};
+use self::conversation::{EmailLimits, can_continue};
 pub use self::error::{Cause, SmtpError, Stage};
 pub use self::reply::{Enhanced, Reply};
 use self::url::{Encryption, RelayAddress};
 use self::wire::at;
 
-/// Mails on one connection; then a new one, as servers like it.
-const MAILS_A_CONNECTION: u32 = 100;
+/// The most emails on one connection. Servers limit them.
+const MAILS_PER_CONNECTION: u32 = 100;
 
-/// How long an unused connection is kept for the next mail. Servers end such connections after some minutes.
+/// How long an unused connection is kept for the next email. Servers close such connections after some minutes.
 const IDLE_LIMIT: Duration = Duration::from_secs(5);
 
-/// How long one address of the relay may take to accept a connection.
+/// How long one IP address of the relay may take to accept a connection.
 const ADDRESS_LIMIT: Duration = Duration::from_secs(8);
 
-/// How long a mail waits for the end of the connection before its own.
-const GOODBYE_LIMIT: Duration = Duration::from_secs(1);
+/// How long an email waits until the connection before its own is closed.
+const QUIT_LIMIT: Duration = Duration::from_secs(1);
 
-/// How long the relay may take.
+/// Time limits for the relay.
 #[derive(Clone, Copy, Debug)]
 pub struct SmtpLimits {
-    /// Until it has greeted us, encrypted and let us in.
+    /// The limit for connecting, the greeting, TLS and the login.
     pub opening: Duration,
-    /// For one mail with all that.
+    /// The limit for one email, the connection included.
     pub mail: Duration,
-    /// For its recipient.
+    /// The limit for the reply to RCPT TO.
     pub recipient: Duration,
 }
 
@@ -64,7 +64,7 @@ impl Default for SmtpLimits {
     }
 }
 
-/// The relay, with the connections that wait for the next mail. Clones share them.
+/// The relay, with the connections that wait for the next email. Clones share them.
 #[derive(Clone)]
 pub struct Relay {
     address: Arc<RelayAddress>,
@@ -73,13 +73,13 @@ pub struct Relay {
     limits: SmtpLimits,
 }
 
-/// A connection that nobody uses at present.
+/// A connection that is not in use.
 struct Idle {
     conversation: Conversation,
     since: Instant,
 }
 
-/// Its place, without a password.
+/// Shows host and port, not the password.
 impl fmt::Display for Relay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.address.host, self.address.port)
@@ -93,44 +93,44 @@ impl fmt::Debug for Relay {
 }
 
 impl Relay {
-    /// The relay that `SMTP_URL` names; `None` for what is no such URL. Nothing is connected yet. The
-    /// URLs are those that lettre reads, such as `smtp://user:password@host:587?tls=required`.
+    /// Parses `SMTP_URL`, such as `smtp://user:password@host:587?tls=required`. Accepts the URLs that lettre accepts, and
+    /// does not connect.
     #[must_use]
-    pub fn at(url: &str) -> Option<Self> {
+    pub fn parse(url: &str) -> Option<Self> {
         let address = RelayAddress::parse(url)?;
         Some(Self {
-            tls: TlsConnector::from(Arc::new(tls(address.encryption)?)),
+            tls: TlsConnector::from(Arc::new(tls_config(address.encryption)?)),
             address: Arc::new(address),
             idle: Arc::default(),
             limits: SmtpLimits::default(),
         })
     }
 
-    /// The same relay with other limits.
+    /// Returns the same relay with other limits.
     #[must_use]
-    pub fn within(&self, limits: SmtpLimits) -> Self {
+    pub fn with_limits(&self, limits: SmtpLimits) -> Self {
         Self { limits, ..self.clone() }
     }
 
-    /// How long it may take.
+    /// Returns the time limits.
     #[must_use]
     pub fn limits(&self) -> SmtpLimits {
         self.limits
     }
 
-    /// Whether the way to it leaves this machine.
+    /// Returns whether the relay is on another machine.
     #[must_use]
-    pub fn is_elsewhere(&self) -> bool {
-        self.address.is_elsewhere()
+    pub fn is_remote(&self) -> bool {
+        self.address.is_remote()
     }
 
-    /// Connects, greets, encrypts and logs in, as far as `SMTP_URL` asks for it.
+    /// Connects, says hello, starts TLS and logs in, as `SMTP_URL` requires.
     ///
     /// # Errors
-    /// An [`SmtpError`] before the stage of the sender.
-    pub async fn converse(&self) -> Result<Conversation, SmtpError> {
+    /// Returns an [`SmtpError`] of a stage before [`Stage::Sender`].
+    pub async fn connect(&self) -> Result<Conversation, SmtpError> {
         let deadline = Instant::now() + self.limits.opening.min(self.limits.mail);
-        let stream = self.connect(deadline).await.map_err(at(Stage::Connect))?;
+        let stream = self.open_stream(deadline).await.map_err(at(Stage::Connect))?;
         // Each command would otherwise wait for the acknowledgement of the one before.
         stream
             .set_nodelay(true)
@@ -138,12 +138,12 @@ impl Relay {
         Conversation::begin(Box::new(stream), &self.address, &self.tls, deadline).await
     }
 
-    /// Tries the addresses of the relay one after the other: one that swallows everything leaves time for the next.
-    async fn connect(&self, deadline: Instant) -> Result<TcpStream, Cause> {
+    /// Tries the IP addresses of the relay in order. An address that does not answer leaves time for the next.
+    async fn open_stream(&self, deadline: Instant) -> Result<TcpStream, Cause> {
         let server = (self.address.host.as_str(), self.address.port);
         let looking = timeout_at(deadline, lookup_host(server));
         let addresses = looking.await.map_err(|_| Cause::TimedOut)?.map_err(Cause::Io)?;
-        let mut failed = Cause::Io(std::io::Error::other("the name has no address"));
+        let mut failed = Cause::Io(std::io::Error::other("the host has no IP address"));
         for address in addresses {
             let enough = deadline.min(Instant::now() + ADDRESS_LIMIT);
             match timeout_at(enough, TcpStream::connect(address)).await {
@@ -155,52 +155,52 @@ impl Relay {
         Err(failed)
     }
 
-    /// Ends the connections that nobody uses.
+    /// Closes the connections that are not in use.
     pub fn close_idle(&self) {
         for idle in self.idle().drain(..) {
-            leave(idle.conversation);
+            quit(idle.conversation);
         }
     }
 
-    async fn hand_over(&self, envelope: &Envelope, message: &[u8]) -> Result<(), SmtpError> {
+    async fn send_message(&self, envelope: &Envelope, message: &[u8]) -> Result<(), SmtpError> {
         let began = Instant::now();
-        let time = MailTime {
+        let limits = EmailLimits {
             deadline: began + self.limits.mail,
             recipient: self.limits.recipient,
         };
         match self.take_idle() {
-            // Its end is waited for, so that the relay never has one connection more.
-            Some(spent) if spent.mails() >= MAILS_A_CONNECTION => {
-                drop(timeout_at(began + GOODBYE_LIMIT, spent.leave()).await);
+            // Wait for its end, so that the relay never has one connection too many.
+            Some(spent) if spent.mails() >= MAILS_PER_CONNECTION => {
+                drop(timeout_at(began + QUIT_LIMIT, spent.quit()).await);
             }
             Some(mut used) => {
-                let delivered = used.deliver(envelope, message, time).await;
-                if !is_of_old_connection(&delivered) {
+                let delivered = used.deliver(envelope, message, limits).await;
+                if !may_be_stale_connection(&delivered) {
                     self.keep(used, &delivered);
                     return delivered;
                 }
             }
             None => {}
         }
-        let mut new = self.converse().await?;
-        let delivered = new.deliver(envelope, message, time).await;
+        let mut new = self.connect().await?;
+        let delivered = new.deliver(envelope, message, limits).await;
         self.keep(new, &delivered);
         delivered
     }
 
-    /// The connection that was used last, if the relay will still know it. Those that it may not know are ended.
+    /// Takes the connection that was used last, and closes those that the relay may have forgotten.
     fn take_idle(&self) -> Option<Conversation> {
         let mut idle = self.idle();
         let stale = idle.partition_point(|one| one.since.elapsed() >= IDLE_LIMIT);
-        idle.drain(..stale).for_each(|one| leave(one.conversation));
+        idle.drain(..stale).for_each(|one| quit(one.conversation));
         idle.pop().map(|last| last.conversation)
     }
 
-    /// Keeps the connection for the next mail, unless it has to end.
+    /// Keeps the connection for the next email, unless it has to end.
     fn keep(&self, conversation: Conversation, delivered: &Result<(), SmtpError>) {
         match delivered {
-            Err(error) if !can_go_on(error) => {}
-            Err(error) if error.stage == Stage::Sender => leave(conversation),
+            Err(error) if !can_continue(error) => {}
+            Err(error) if error.stage == Stage::Sender => quit(conversation),
             _ => self.idle().push(Idle {
                 conversation,
                 since: Instant::now(),
@@ -213,7 +213,7 @@ impl Relay {
     }
 }
 
-/// As lettre hands messages over: composed by it, sent by the conversation here.
+/// Lets lettre send its messages over this client.
 impl AsyncTransport for Relay {
     type Ok = ();
     type Error = SmtpError;
@@ -229,29 +229,29 @@ impl AsyncTransport for Relay {
         'email: 'sending,
         Self: 'sending,
     {
-        Box::pin(self.hand_over(envelope, email))
+        Box::pin(self.send_message(envelope, email))
     }
 }
 
-/// Whether a failure may come from the age of a kept connection: it has ended, has carried as many mails as the relay
-/// takes on one, or began when the relay offered less. Nothing was said of this mail, so a new connection gets it.
-fn is_of_old_connection(delivered: &Result<(), SmtpError>) -> bool {
+/// Returns whether a failure may come from the age of a kept connection: it was closed, has carried the most emails, or
+/// began when the relay offered less. Then the email is sent on a new connection.
+fn may_be_stale_connection(delivered: &Result<(), SmtpError>) -> bool {
     let Err(error) = delivered else { return false };
     match &error.cause {
         Cause::NoSmtputf8 => true,
-        Cause::HungUp | Cause::Io(_) | Cause::Early | Cause::Refused(_) => error.stage == Stage::Sender,
+        Cause::Closed | Cause::Io(_) | Cause::Unsolicited | Cause::Refused(_) => error.stage == Stage::Sender,
         _ => false,
     }
 }
 
-/// In the background: nobody waits for a goodbye, and a relay that never answers it must not keep a mail unsent.
-fn leave(conversation: Conversation) {
-    tokio::spawn(conversation.leave());
+/// Sends QUIT in the background, so that a relay that does not answer it delays no email.
+fn quit(conversation: Conversation) {
+    tokio::spawn(conversation.quit());
 }
 
-/// Trusts what the machine trusts, or the authorities of `SSL_CERT_FILE`. Without any, no certificate is in order, and
-/// the failed handshake says so.
-fn tls(encryption: Encryption) -> Option<ClientConfig> {
+/// Returns a TLS configuration that trusts the system's authorities, or those of `SSL_CERT_FILE`. Without any, the
+/// handshake fails.
+fn tls_config(encryption: Encryption) -> Option<ClientConfig> {
     let mut roots = RootCertStore::empty();
     if encryption != Encryption::None {
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

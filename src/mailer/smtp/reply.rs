@@ -1,27 +1,27 @@
-//! Replies of a mail server (RFC 5321, 4.2), read as octets within bounds that the server cannot stretch.
+//! Parses the replies of a mail server (RFC 5321, 4.2), up to a fixed size.
 
 use std::fmt;
 
 use crate::single_line;
 
-/// Octets of one line, its end included. RFC 5321 (4.5.3.1.5) allows 512; some servers say more.
+/// The most octets of a line, its end included. RFC 5321 (4.5.3.1.5) allows 512, and some servers send more.
 pub const LINE_LIMIT: usize = 2_048;
 
-/// Octets of one reply with all its lines.
+/// The most octets of a reply.
 const REPLY_LIMIT: usize = 64 * 1_024;
 
-/// A reply code: three digits, the first of them 2 to 5.
+/// A reply code: three digits, of which the first is 2 to 5.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Code(u16);
 
 /// An enhanced status code (RFC 3463), such as 5.1.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Enhanced {
-    /// 2, 4 or 5, as the first digit of the reply code.
+    /// 2, 4 or 5: the first digit of the reply code.
     pub class: u16,
-    /// What it speaks of: 1 address, 2 mailbox, 3 mail system, 4 network, 5 protocol, 6 content, 7 policy.
+    /// 1 address, 2 mailbox, 3 mail system, 4 network, 5 protocol, 6 content, 7 policy.
     pub subject: u16,
-    /// What happened there.
+    /// The detail within the subject.
     pub detail: u16,
 }
 
@@ -30,30 +30,30 @@ pub struct Enhanced {
 pub struct Reply {
     /// The code, the same on each line.
     pub code: Code,
-    /// The enhanced code at the beginning of the text, if the server gives one that fits the code.
+    /// The enhanced code, if the text has one that fits the reply code.
     pub enhanced: Option<Enhanced>,
-    /// The text of all lines, without the codes, a line feed between two.
+    /// The text of all lines without the codes, separated by line feeds.
     pub text: String,
 }
 
-/// Octets that are no reply.
+/// Why octets are not a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadReply {
     /// The line has no end within [`LINE_LIMIT`].
     #[error("a line of its reply is longer than {LINE_LIMIT} octets")]
     LongLine,
-    /// The reply has more than 64 KiB.
+    /// The reply is longer than 64 KiB.
     #[error("its reply is longer than {REPLY_LIMIT} octets")]
     LongReply,
-    /// The line does not begin with a code and a space, a hyphen or the line's end.
-    #[error("what it says is no reply")]
+    /// The line does not begin with a code and then a space, a hyphen or the line's end.
+    #[error("a line of its reply has no reply code")]
     NoCode,
     /// Two lines of one reply have different codes.
     #[error("the lines of its reply have different codes")]
     TwoCodes,
 }
 
-/// Puts the lines of a reply together.
+/// Collects the lines of a reply.
 #[derive(Debug, Default)]
 pub struct ReplyParser {
     code: Option<Code>,
@@ -62,11 +62,11 @@ pub struct ReplyParser {
 }
 
 impl ReplyParser {
-    /// Takes one line with its line feed; returns the reply once its last line is there.
+    /// Adds one line with its line feed. Returns the reply after its last line.
     ///
     /// # Errors
-    /// [`BadReply`]: whatever the server says next cannot be trusted to belong to any command.
-    pub fn take(&mut self, line: &[u8]) -> Result<Option<Reply>, BadReply> {
+    /// Returns a [`BadReply`] if the line is not part of a reply. Then no later line can be trusted.
+    pub fn add(&mut self, line: &[u8]) -> Result<Option<Reply>, BadReply> {
         self.octets += line.len();
         if self.octets > REPLY_LIMIT {
             return Err(BadReply::LongReply);
@@ -85,10 +85,10 @@ impl ReplyParser {
     }
 }
 
-/// The code, whether the line is the last one, and the text.
+/// Returns the code, whether the line is the last one, and the text.
 fn split(line: &[u8]) -> Option<(Code, bool, &[u8])> {
     let (digits, rest) = line.split_at_checked(3)?;
-    let code = Code::read(digits)?;
+    let code = Code::parse(digits)?;
     match rest.split_first() {
         None => Some((code, true, rest)),
         Some((b' ', text)) => Some((code, true, text)),
@@ -98,31 +98,31 @@ fn split(line: &[u8]) -> Option<(Code, bool, &[u8])> {
 }
 
 impl Code {
-    fn read(digits: &[u8]) -> Option<Self> {
+    fn parse(digits: &[u8]) -> Option<Self> {
         let is_code = matches!(digits, [b'2'..=b'5', b'0'..=b'9', b'0'..=b'9']);
         let value = |value, digit: &u8| value * 10 + u16::from(digit - b'0');
         is_code.then(|| Self(digits.iter().fold(0, value)))
     }
 
-    /// The three digits.
+    /// Returns the three digits.
     #[must_use]
     pub fn value(self) -> u16 {
         self.0
     }
 
-    /// Whether the server refuses, for now (4yz) or for good (5yz).
+    /// Returns whether the server refuses, for now (4yz) or for good (5yz).
     #[must_use]
     pub fn is_refusal(self) -> bool {
         self.0 >= 400
     }
 
-    /// Whether the server refuses for good.
+    /// Returns whether the server refuses for good.
     #[must_use]
     pub fn is_permanent(self) -> bool {
         self.0 >= 500
     }
 
-    /// Whether the server ends the conversation with this reply.
+    /// Returns whether the server ends the conversation with this reply.
     #[must_use]
     pub fn ends_conversation(self) -> bool {
         self.0 == 421
@@ -130,19 +130,19 @@ impl Code {
 }
 
 impl Enhanced {
-    /// Reads a code that is marked as one anywhere in the text, as qmail does: `(#5.1.1)`.
-    fn read_marked(text: &str, code: Code) -> Option<Self> {
+    /// Finds a code that is marked with `#` anywhere in the text, as qmail does: `(#5.1.1)`.
+    fn find_marked(text: &str, code: Code) -> Option<Self> {
         let mut marked = text.split('#').skip(1);
         marked.find_map(|rest| {
             let end = rest
                 .find(|c: char| c != '.' && !c.is_ascii_digit())
                 .unwrap_or(rest.len());
-            Self::read(rest.get(..end)?, code)
+            Self::parse(rest.get(..end)?, code)
         })
     }
 
-    /// Reads the first word of a reply's text.
-    fn read(text: &str, code: Code) -> Option<Self> {
+    /// Parses the first word of a text.
+    fn parse(text: &str, code: Code) -> Option<Self> {
         let word = text.split([' ', '\t', '\n']).next()?;
         let mut numbers = word.split('.').map(number);
         let (class, subject, detail) = (numbers.next()??, numbers.next()??, numbers.next()??);
@@ -151,7 +151,7 @@ impl Enhanced {
     }
 }
 
-/// One to three digits.
+/// Parses one to three digits.
 fn number(text: &str) -> Option<u16> {
     let is_number = (1..=3).contains(&text.len()) && text.bytes().all(|octet| octet.is_ascii_digit());
     is_number.then(|| text.parse().ok())?
@@ -159,17 +159,17 @@ fn number(text: &str) -> Option<u16> {
 
 impl Reply {
     fn new(code: Code, text: String) -> Self {
-        let enhanced = Enhanced::read(&text, code).or_else(|| Enhanced::read_marked(&text, code));
+        let enhanced = Enhanced::parse(&text, code).or_else(|| Enhanced::find_marked(&text, code));
         Self { code, enhanced, text }
     }
 
-    /// The text of each line.
+    /// Returns the text of each line.
     pub fn lines(&self) -> impl Iterator<Item = &str> {
         self.text.split('\n')
     }
 }
 
-/// One line that is safe on a terminal.
+/// Writes one line that is safe on a terminal.
 impl fmt::Display for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.code.value(), single_line(&self.text))
@@ -183,7 +183,7 @@ mod tests {
     fn read(octets: &[u8]) -> Result<Option<Reply>, BadReply> {
         let mut parser = ReplyParser::default();
         for line in octets.split_inclusive(|octet| *octet == b'\n') {
-            if let Some(reply) = parser.take(line)? {
+            if let Some(reply) = parser.add(line)? {
                 return Ok(Some(reply));
             }
         }
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_is_read_as_servers_write_it() {
+    fn replies_are_parsed_as_servers_write_them() {
         for (octets, code, text) in [
             (&b"250 ok\r\n"[..], 250, "ok"),
             (b"250\r\n", 250, ""),
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_reply_is_refused() {
+    fn malformed_replies_are_rejected() {
         for octets in [
             &b"\r\n"[..],
             b"25\r\n",
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn an_enhanced_code_is_read_if_it_fits_the_code() {
+    fn an_enhanced_code_is_found_if_it_fits_the_code() {
         let enhanced = |line: &[u8]| {
             let read = read(line).unwrap().unwrap().enhanced;
             read.map(|one| (one.class, one.subject, one.detail))

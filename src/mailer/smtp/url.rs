@@ -1,4 +1,4 @@
-//! Reads `SMTP_URL`: where the relay is and how to speak to it.
+//! Parses `SMTP_URL`: host, port, encryption and login of the relay.
 
 use std::net::IpAddr;
 
@@ -6,7 +6,7 @@ use percent_encoding::percent_decode_str;
 use tokio_rustls::rustls::pki_types::ServerName;
 use url::{Host, Url};
 
-/// Ports that go with the kinds of encryption.
+/// The default ports.
 const PLAIN_PORT: u16 = 25;
 const STARTTLS_PORT: u16 = 587;
 const TLS_PORT: u16 = 465;
@@ -14,13 +14,13 @@ const TLS_PORT: u16 = 465;
 /// When the conversation is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encryption {
-    /// Never: a password goes in plain text too, since the URL says so.
+    /// Never. The password is sent in plain text too.
     None,
-    /// From the first octet (`smtps://`).
+    /// TLS from the first octet (`smtps://`).
     Implicit,
-    /// By STARTTLS, or no mail is sent (`?tls=required`).
+    /// STARTTLS, or no email is sent (`?tls=required`).
     Required,
-    /// By STARTTLS if the relay offers it (`?tls=opportunistic`). The password is never sent without.
+    /// STARTTLS if the relay offers it (`?tls=opportunistic`). The password is never sent without TLS.
     Opportunistic,
 }
 
@@ -31,18 +31,18 @@ pub struct Login {
     pub password: String,
 }
 
-/// All that `SMTP_URL` says.
+/// The contents of `SMTP_URL`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RelayAddress {
     pub host: String,
     pub port: u16,
     pub encryption: Encryption,
     pub login: Option<Login>,
-    /// Our name in the greeting.
+    /// Our name in EHLO.
     pub hello_name: String,
 }
 
-/// Without the password.
+/// Shows the user, not the password.
 impl std::fmt::Debug for Login {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Login")
@@ -52,16 +52,15 @@ impl std::fmt::Debug for Login {
 }
 
 impl RelayAddress {
-    /// Reads the URLs that lettre reads: `smtp://host:25`, `smtps://user:password@host`,
-    /// `smtp://user:password@host:587?tls=required` or `opportunistic`; a path is our own name in the greeting. `None`
-    /// for any other.
+    /// Parses the URLs that lettre accepts: `smtp://host:25`, `smtps://user:password@host`,
+    /// `smtp://user:password@host:587?tls=required` or `opportunistic`. A path is our own name in EHLO.
     pub fn parse(url: &str) -> Option<Self> {
         let url = Url::parse(url).ok()?;
         let host = match url.host()? {
             Host::Ipv6(address) => address.to_string(),
             host => host.to_string(),
         };
-        // A name that no certificate can hold is no host.
+        // A host must be a name or address that a certificate can contain.
         ServerName::try_from(host.as_str()).ok()?;
         let (encryption, usual_port) = encryption(&url)?;
         let login = match url.password() {
@@ -81,14 +80,14 @@ impl RelayAddress {
         })
     }
 
-    /// Whether the way to it leaves this machine.
-    pub fn is_elsewhere(&self) -> bool {
+    /// Returns whether the relay is on another machine.
+    pub fn is_remote(&self) -> bool {
         let is_loopback = |address: IpAddr| address.is_loopback();
         self.host != "localhost" && !self.host.parse().is_ok_and(is_loopback)
     }
 }
 
-/// The kind of encryption, and the port that goes with it.
+/// Returns the encryption and its default port.
 fn encryption(url: &Url) -> Option<(Encryption, u16)> {
     let mut asked = url.query_pairs().filter(|(name, _)| name == "tls");
     let asked = asked.next().map(|(_, value)| value);
@@ -101,14 +100,14 @@ fn encryption(url: &Url) -> Option<(Encryption, u16)> {
     })
 }
 
-/// User or password as it is meant. Characters that would end it early on the wire are refused.
+/// Decodes user or password. Rejects characters that would end it early in the conversation.
 fn decoded(text: &str) -> Option<String> {
     let text = percent_decode_str(text).decode_utf8().ok()?;
     (!text.contains(['\0', '\r', '\n'])).then(|| text.into_owned())
 }
 
-/// The name from the URL, else this machine's if it is one that others can look up, else its address on the loopback
-/// interface (RFC 5321, 4.1.4).
+/// Returns the name from the URL. The default is this machine's fully qualified name, or else an address literal (RFC 5321,
+/// 4.1.4).
 fn hello_name(asked: &str) -> Option<String> {
     let is_name = |name: &str| name.bytes().all(|octet| octet.is_ascii_graphic());
     if !asked.is_empty() {
@@ -117,8 +116,8 @@ fn hello_name(asked: &str) -> Option<String> {
     }
     let machine = rustix::system::uname();
     let machine = machine.nodename().to_str().unwrap_or_default();
-    let is_whole = machine.contains('.') && is_name(machine);
-    Some(if is_whole { machine } else { "[127.0.0.1]" }.to_owned())
+    let is_qualified = machine.contains('.') && is_name(machine);
+    Some(if is_qualified { machine } else { "[127.0.0.1]" }.to_owned())
 }
 
 #[cfg(test)]
@@ -158,15 +157,15 @@ mod tests {
     }
 
     #[test]
-    fn a_relay_on_this_machine_is_known() {
-        for (url, is_elsewhere) in [
+    fn a_relay_on_another_machine_is_remote() {
+        for (url, is_remote) in [
             ("smtp://mail.example.org", true),
             ("smtp://192.0.2.25", true),
             ("smtp://localhost", false),
             ("smtp://127.0.0.1:2525", false),
             ("smtp://[::1]", false),
         ] {
-            assert_eq!(read(url).is_elsewhere(), is_elsewhere, "{url}");
+            assert_eq!(read(url).is_remote(), is_remote, "{url}");
         }
     }
 
@@ -183,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_relay_is_refused() {
+    fn other_urls_are_rejected() {
         for url in [
             "",
             "mail.example.org",

@@ -1,4 +1,4 @@
-//! Octets between us and the relay: replies in, commands out, each within its time, and nothing before its turn.
+//! The connection to the relay: writes commands and reads replies before a deadline. Rejects unsolicited data.
 
 use std::io;
 use std::pin::Pin;
@@ -15,11 +15,11 @@ pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// A connection with what was read from it and not yet understood: at most `LINE_LIMIT` octets.
+/// A connection with a buffer of at most `LINE_LIMIT` unparsed octets.
 pub struct Wire {
     stream: Box<dyn Stream>,
     unread: Vec<u8>,
-    /// When the relay's time is over.
+    /// When the relay's time ends.
     pub deadline: Instant,
 }
 
@@ -32,23 +32,23 @@ impl Wire {
         }
     }
 
-    /// The connection itself, for TLS to take over. What was read already came in plain text, perhaps from somebody
-    /// between us and the relay, and must not count as said inside TLS.
+    /// Returns the connection, for TLS. Fails if the buffer holds plain text: an attacker between us and the relay may have
+    /// sent it, and it must not count as sent inside TLS.
     pub fn into_stream(self) -> Result<Box<dyn Stream>, SmtpError> {
         if self.unread.is_empty() {
             Ok(self.stream)
         } else {
-            Err(at(Stage::StartTls)(Cause::Early))
+            Err(at(Stage::StartTls)(Cause::Unsolicited))
         }
     }
 
-    /// Sends octets at once, after making sure that the relay has said nothing that nobody asked for.
-    pub async fn say(&mut self, stage: Stage, octets: &[u8]) -> Result<(), SmtpError> {
+    /// Sends octets, unless the relay has sent data that no command asked for.
+    pub async fn send(&mut self, stage: Stage, octets: &[u8]) -> Result<(), SmtpError> {
         self.expect_silence().map_err(at(stage))?;
         self.write(stage, octets).await
     }
 
-    /// Sends octets at once.
+    /// Sends octets.
     pub async fn write(&mut self, stage: Stage, octets: &[u8]) -> Result<(), SmtpError> {
         let writing = async {
             self.stream.write_all(octets).await?;
@@ -73,7 +73,7 @@ impl Wire {
         let mut parser = ReplyParser::default();
         loop {
             let line = self.line().await?;
-            if let Some(reply) = parser.take(&line).map_err(Cause::Bad)? {
+            if let Some(reply) = parser.add(&line).map_err(Cause::Malformed)? {
                 return Ok(reply);
             }
         }
@@ -94,16 +94,16 @@ impl Wire {
 
     async fn read_more(&mut self, room: usize) -> Result<(), Cause> {
         if room == 0 {
-            return Err(Cause::Bad(BadReply::LongLine));
+            return Err(Cause::Malformed(BadReply::LongLine));
         }
         let reading = (&mut self.stream).take(room as u64).read_buf(&mut self.unread).await;
         match reading.map_err(broken)? {
-            0 => Err(Cause::HungUp),
+            0 => Err(Cause::Closed),
             _ => Ok(()),
         }
     }
 
-    /// Fails if the relay has already said something, or hung up. A 421 may come at any time: it ends the conversation.
+    /// Fails if the relay has sent data or closed the connection. A 421 may come at any time, and ends the conversation.
     fn expect_silence(&mut self) -> Result<(), Cause> {
         if self.unread.is_empty() {
             self.read_arrived()?;
@@ -112,13 +112,13 @@ impl Wire {
             return Ok(());
         }
         let line = self.unread.split(|octet| *octet == b'\n').next().unwrap_or_default();
-        match ReplyParser::default().take(line) {
+        match ReplyParser::default().add(line) {
             Ok(Some(reply)) if reply.code.ends_conversation() => Err(Cause::Refused(reply)),
-            _ => Err(Cause::Early),
+            _ => Err(Cause::Unsolicited),
         }
     }
 
-    /// Takes what has arrived without waiting for more.
+    /// Reads the data that has arrived, and does not wait for more.
     fn read_arrived(&mut self) -> Result<(), Cause> {
         let mut octets = [0; 512];
         let mut arrived = ReadBuf::new(&mut octets);
@@ -126,7 +126,7 @@ impl Wire {
         match Pin::new(&mut self.stream).poll_read(&mut context, &mut arrived) {
             Poll::Pending => Ok(()),
             Poll::Ready(Err(error)) => Err(broken(error)),
-            Poll::Ready(Ok(())) if arrived.filled().is_empty() => Err(Cause::HungUp),
+            Poll::Ready(Ok(())) if arrived.filled().is_empty() => Err(Cause::Closed),
             Poll::Ready(Ok(())) => {
                 self.unread.extend_from_slice(arrived.filled());
                 Ok(())
@@ -135,15 +135,15 @@ impl Wire {
     }
 }
 
-/// An error at this stage.
+/// Returns a function that makes an error at this stage.
 pub fn at(stage: Stage) -> impl Fn(Cause) -> SmtpError {
     move |cause| SmtpError { stage, cause }
 }
 
-/// What a failed read or write means: a peer that is gone, in one of the ways that systems report it, or something else.
+/// Returns the cause for a failed read or write. Systems report a closed connection in several ways.
 fn broken(error: io::Error) -> Cause {
     match error.kind() {
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Cause::HungUp,
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Cause::Closed,
         _ => Cause::Io(error),
     }
 }

@@ -7,8 +7,8 @@ use axum::http::StatusCode;
 use uuid::Uuid;
 
 use super::super::layout::Layout;
-use crate::membership::wording::AskedAgain;
-use crate::membership::{self, Answers, Application, Doubt, Slip, submission_key, wording};
+use crate::membership::words::DoubtQuestion;
+use crate::membership::{self, Answers, Application, Doubt, Slip, submission_key, words};
 
 /// The message above the answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,8 +86,8 @@ pub struct CheckPage<'a> {
     layout: Layout<'a>,
     answers: &'a Answers,
     slips: Vec<Slip>,
-    asked_again: Vec<AskedAgain>,
-    reservations: Vec<String>,
+    questions: Vec<DoubtQuestion>,
+    eligibility_notes: Vec<String>,
     form_key: Uuid,
     submission_key: Uuid,
     notice: Notice,
@@ -105,8 +105,8 @@ impl<'a> CheckPage<'a> {
             layout,
             answers: checked.application.answers(),
             slips: doubts.iter().filter_map(slip).collect(),
-            asked_again: doubts.iter().filter_map(wording::asked_again).collect(),
-            reservations: doubts.iter().filter_map(wording::reservation).collect(),
+            questions: doubts.iter().filter_map(words::question).collect(),
+            eligibility_notes: doubts.iter().filter_map(words::eligibility_note).collect(),
             form_key: checked.form_key,
             submission_key: checked.submission_key,
             notice,

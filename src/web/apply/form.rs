@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::super::layout::Layout;
 use super::posted_form::PostedForm;
-use crate::membership::{Answers, Field, Group, Problem, Question, Rule, wording};
+use crate::membership::{Answers, Field, Group, Problem, Question, Rule, words};
 use crate::values::{Country, text};
 use crate::web::Page;
 
@@ -80,16 +80,16 @@ impl<'a> FormPage<'a> {
             problem: problems
                 .iter()
                 .find(|problem| problem.field == question.field)
-                .map(wording::sentence),
+                .map(words::problem),
             has_focus: focus == Some(question.field),
         };
         let fieldset = |group: Group| Fieldset {
-            heading: wording::heading(group),
+            heading: words::heading(group),
             fields: group.questions().map(field).collect(),
         };
         let error_link = |problem: &Problem| ErrorLink {
             name: problem.field.question().name,
-            sentence: wording::sentence(problem),
+            sentence: words::problem(problem),
         };
         Self {
             layout,
@@ -112,11 +112,11 @@ impl FormField {
     }
 
     fn label(&self) -> &'static str {
-        wording::label(self.question.field)
+        words::label(self.question.field)
     }
 
     fn hint(&self) -> &'static str {
-        wording::hint(self.question.field)
+        words::hint(self.question.field)
     }
 
     /// Returns everything that was typed, even if the question takes one answer. Removes NUL, which no page can show.
@@ -150,7 +150,7 @@ impl FormField {
                 _ => format!("{}-{value}", self.question.name),
             },
             value,
-            label: wording::choice(self.question.field, value).unwrap_or(value),
+            label: words::choice(self.question.field, value).unwrap_or(value),
             is_given: is_given(value),
             has_focus: self.has_focus && index == at_focus,
         };

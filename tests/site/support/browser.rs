@@ -1,4 +1,4 @@
-//! A real Chromium on a site that listens, driven by keys and looked at as its reader sees it.
+//! A real Chromium on a listening site, driven by keys.
 
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
@@ -13,7 +13,7 @@ use thirtyfour::prelude::*;
 
 use super::{TestSite, encode};
 
-/// What Chromium needs to run without a screen and to ask nobody but the site.
+/// Options to run Chromium without a screen and without requests to other hosts.
 const ARGUMENTS: [&str; 10] = [
     "--headless",
     "--no-sandbox",
@@ -27,24 +27,24 @@ const ARGUMENTS: [&str; 10] = [
     "--hide-scrollbars",
 ];
 
-/// Whether another page is there than the one that was marked.
+/// Whether the browser has left the marked page.
 const HAS_LEFT: &str = "return window.isLeft === undefined && document.readyState === 'complete'";
 
-/// A browser that is open on a site of its own.
+/// A browser with its own site.
 pub struct Browser {
     pub site: TestSite,
     pub driver: WebDriver,
     url: String,
 }
 
-/// ChromeDriver, and the profile that the browser leaves behind.
+/// `ChromeDriver`, and the profile directory of the browser.
 struct Chromedriver {
     process: Child,
     port: u16,
     profile: PathBuf,
 }
 
-/// Runs a test in a browser, and ends the browser however the test ends.
+/// Runs a test in a browser. Closes the browser even if the test fails.
 pub async fn in_a_browser(test: impl AsyncFnOnce(&Browser)) {
     let chromedriver = Chromedriver::start();
     let browser = Browser::open(&chromedriver).await;
@@ -62,10 +62,10 @@ impl Chromedriver {
             .arg("--port=0")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
-            // Ctrl-C is for the tests, which then end it.
+            // Ctrl-C goes to the tests alone, which then stop the driver.
             .process_group(0)
             .spawn()
-            .expect("chromedriver is there: .ci/browser installs what these tests need");
+            .expect("chromedriver is missing: .ci/browser installs it");
         let mut said = BufReader::new(process.stdout.take().unwrap()).lines();
         let port = said.find_map(|line| {
             let line = line.unwrap();
@@ -108,13 +108,13 @@ impl Browser {
             driver: WebDriver::new(&server, wanted).await.unwrap(),
         };
         browser.size(1280, 900).await;
-        // Windows without a screen take the focus from each other.
+        // Without emulation, headless windows take the focus from each other.
         let focused = json!({ "enabled": true });
         browser.emulate("Emulation.setFocusEmulationEnabled", focused).await;
         browser
     }
 
-    /// The window, in CSS pixels.
+    /// Sets the size of the window in CSS pixels.
     pub async fn size(&self, width: u32, height: u32) {
         self.emulate(
             "Emulation.setDeviceMetricsOverride",
@@ -123,7 +123,7 @@ impl Browser {
         .await;
     }
 
-    /// Media features as if the reader's system asked for them, such as `prefers-color-scheme: dark`.
+    /// Sets media features of the system, such as `prefers-color-scheme: dark`.
     pub async fn media(&self, features: &[(&str, &str)]) {
         let features = features
             .iter()
@@ -140,7 +140,7 @@ impl Browser {
         self.driver.goto(format!("{}{path}", self.url)).await.unwrap();
     }
 
-    /// Posts a form as if it had been filled in, and shows what comes back.
+    /// Posts a form and shows the answer.
     pub async fn post(&self, path: &str, fields: &[(&str, &str)]) {
         self.open_page("/privacy").await;
         self.js(
@@ -159,22 +159,22 @@ impl Browser {
         self.driver.execute(script, arguments).await.unwrap().json().clone()
     }
 
-    /// What a script without arguments returns.
+    /// Returns the value of an expression.
     pub async fn see(&self, script: &str) -> Value {
         self.js(&format!("return {script}"), Vec::new()).await
     }
 
-    /// Waits for what a script asks; the time given is for a machine that is busy.
+    /// Waits until a script returns true, long enough for a busy machine.
     pub async fn until(&self, script: &str) {
         let seen = async {
-            // While a page changes, no script can run in it.
+            // Scripts fail while the page changes.
             while !matches!(self.driver.execute(script, Vec::new()).await, Ok(answer) if answer.json() == &json!(true))
             {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
         let waited = tokio::time::timeout(Duration::from_secs(30), seen).await;
-        assert!(waited.is_ok(), "waited in vain for {script}");
+        assert!(waited.is_ok(), "timed out: {script}");
     }
 
     /// Presses keys, one after the other.
@@ -185,23 +185,22 @@ impl Browser {
         chain.send_keys(keys.as_ref()).perform().await.unwrap();
     }
 
-    /// Presses Enter where that leads to another page, and waits until that page is there.
+    /// Presses Enter and waits for the next page.
     pub async fn enter(&self) {
         self.see("(window.isLeft = false)").await;
-        // ChromeDriver does its own key presses again when the page goes while it does them:
-        // the next page would take the second.
+        // ChromeDriver repeats its own key presses if the page changes meanwhile, and the next page would get the second.
         let key = json!({ "type": "keyDown", "key": "Enter", "windowsVirtualKeyCode": 13, "text": "\r" });
         self.emulate("Input.dispatchKeyEvent", key).await;
         self.until(HAS_LEFT).await;
     }
 
-    /// The id of the element that has the focus; the name of one without id.
+    /// Returns the id of the focused element, or its name, class or tag.
     pub async fn focus(&self) -> String {
         let script = "(e => e.id || e.name || e.className || e.tagName)(document.activeElement)";
         self.see(script).await.as_str().unwrap().to_owned()
     }
 
-    /// Goes to a field or button by the tab key alone. Radio buttons take one stop together.
+    /// Moves the focus to an element with the tab key. A group of radio buttons is one stop.
     pub async fn tab_to(&self, selector: &str) {
         let is_there = format!("document.activeElement.matches({selector:?})");
         let mut stops = 0;

@@ -1,5 +1,6 @@
-//! One server for the run, one database for each test: databases, not schemas, since advisory
-//! locks belong to a database. Migrated once, into a template.
+//! One server for all tests, one database for each test, copied from a migrated template.
+//!
+//! Databases and not schemas, because advisory locks belong to a database.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,15 +14,15 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, Postgres, Transaction};
 use tokio::sync::OnceCell;
 
-use super::process::PATIENCE;
+use super::process::TIMEOUT;
 
-/// The server lives as long as the process: its lifeline removes it, and its files, afterwards.
+/// The server. It ends with the process, and its files are removed then.
 static SERVER: OnceLock<Embedded> = OnceLock::new();
-/// The clause by which the server copies the template; see [`copying_files`].
+/// The clause for copying the template, see [`copy_strategy`].
 static TEMPLATE: OnceCell<&str> = OnceCell::const_new();
 static NEXT: AtomicU32 = AtomicU32::new(1);
 
-/// A migrated database that nobody else uses.
+/// Returns a pool for a new migrated database.
 pub async fn fresh() -> PgPool {
     PgPoolOptions::new()
         .max_connections(8)
@@ -30,7 +31,7 @@ pub async fn fresh() -> PgPool {
         .unwrap()
 }
 
-/// How to reach a migrated database that nobody else uses.
+/// Returns the connection options of a new migrated database.
 pub async fn fresh_options() -> PgConnectOptions {
     let copying = TEMPLATE.get_or_init(make_template).await;
     let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
@@ -38,14 +39,14 @@ pub async fn fresh_options() -> PgConnectOptions {
     server().database(&name)
 }
 
-/// A database without anything in it.
+/// Returns the connection options of a new empty database.
 pub async fn empty_options() -> PgConnectOptions {
     let name = format!("empty_{}", NEXT.fetch_add(1, Ordering::Relaxed));
     admin(format!("CREATE DATABASE {name}")).await;
     server().database(&name)
 }
 
-/// The address by which a process of its own reaches a database.
+/// Returns the address of a database for `DATABASE_URL`.
 pub fn url(options: &PgConnectOptions) -> String {
     let socket = options.get_socket().unwrap().display().to_string();
     format!(
@@ -55,7 +56,7 @@ pub fn url(options: &PgConnectOptions) -> String {
     )
 }
 
-/// Makes the template, and returns how the server copies it.
+/// Creates the template. Returns the clause for copying it.
 async fn make_template() -> &'static str {
     admin("CREATE DATABASE site_template".into()).await;
     let mut connection = PgConnection::connect_with(&server().database("site_template"))
@@ -65,12 +66,12 @@ async fn make_template() -> &'static str {
     let version = connection.server_version_num().unwrap();
     connection.close().await.unwrap();
     admin("ALTER DATABASE site_template WITH IS_TEMPLATE true ALLOW_CONNECTIONS false".into()).await;
-    copying_files(version)
+    copy_strategy(version)
 }
 
-/// The server copies the template's files, which takes less time than the write-ahead log where nothing waits for the
-/// disk. PostgreSQL 14 always copies files and does not know the clause.
-fn copying_files(version: u32) -> &'static str {
+/// Returns the clause that makes the server copy files: without fsync, that is faster than the WAL. PostgreSQL 14 has no
+/// such clause and always copies files.
+fn copy_strategy(version: u32) -> &'static str {
     if version >= 150_000 { " STRATEGY FILE_COPY" } else { "" }
 }
 
@@ -91,20 +92,20 @@ fn server() -> PgConnectOptions {
 
 fn embedded() -> &'static Embedded {
     SERVER.get_or_init(|| {
-        // On a thread of its own: starting blocks, and belongs to no test's runtime.
+        // On its own thread, because starting blocks and belongs to no runtime of a test.
         std::thread::spawn(|| Embedded::start(&home(), Durability::Disposable).unwrap())
             .join()
             .unwrap()
     })
 }
 
-/// One of PostgreSQL's programs, in the version of the servers that tests run against. PATH may have another one: a
-/// `pg_dump` refuses a server that is newer than itself.
+/// Returns the path of a PostgreSQL program in the version of the server. `pg_dump` from PATH may be older, and would
+/// reject the server.
 pub fn program(name: &str) -> PathBuf {
     embedded().program(name)
 }
 
-/// In memory where there is enough of it: a database for each test is three gigabytes in all.
+/// Returns a directory in memory if there is enough room: all databases together need three gigabytes.
 fn home() -> PathBuf {
     let memory = PathBuf::from("/dev/shm");
     let parent = if has_room(&memory) {
@@ -115,13 +116,13 @@ fn home() -> PathBuf {
     parent.join(format!("npoc-tests-{}", std::process::id()))
 }
 
-/// Whether four gigabytes are free there, as POSIX `df` says it.
+/// Whether a directory has four free gigabytes, from POSIX `df`.
 fn has_room(directory: &Path) -> bool {
-    let told = Command::new("df").arg("-Pk").arg(directory).output();
-    let told = told
+    let output = Command::new("df").arg("-Pk").arg(directory).output();
+    let output = output
         .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
         .unwrap_or_default();
-    let free = told
+    let free = output
         .lines()
         .nth(1)
         .and_then(|line| line.split_whitespace().nth(3))
@@ -129,7 +130,7 @@ fn has_room(directory: &Path) -> bool {
     matches!(free, Some(Ok(kibibytes)) if kibibytes >= 4 * 1024 * 1024)
 }
 
-/// Ends every connection to a database, and lets nobody connect again.
+/// Closes every connection to a database and rejects new ones.
 pub async fn take_away(pool: &PgPool) {
     let options = pool.connect_options();
     let name = options.get_database().unwrap();
@@ -140,7 +141,7 @@ pub async fn take_away(pool: &PgPool) {
     .await;
 }
 
-/// Lets nobody store an application until this is committed.
+/// Locks the table of applications until the transaction ends.
 pub async fn lock_applications(pool: &PgPool) -> Transaction<'static, Postgres> {
     let mut lock = pool.begin().await.unwrap();
     sqlx::query("LOCK TABLE applications")
@@ -150,7 +151,7 @@ pub async fn lock_applications(pool: &PgPool) -> Transaction<'static, Postgres> 
     lock
 }
 
-/// Returns when a statement waits for a lock.
+/// Waits until a statement waits for a lock.
 pub async fn await_blocked(pool: &PgPool) {
     let blocked =
         "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')";
@@ -159,10 +160,10 @@ pub async fn await_blocked(pool: &PgPool) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, waiting).await.unwrap();
+    tokio::time::timeout(TIMEOUT, waiting).await.unwrap();
 }
 
-/// Copies a database to another server, as a backup does, by PostgreSQL's own programs.
+/// Copies a database to another server with `pg_dump` and `pg_restore`.
 pub fn copy(name: &str, from: &Path, to: &Path) {
     let script = "set -e
         \"$createdb\" -h \"$3\" -U npoc \"$1\"

@@ -1,4 +1,4 @@
-//! A real Firefox on a site that listens, driven by Marionette, its own protocol: no driver besides is packaged.
+//! A real Firefox on a listening site, driven by Marionette, its own protocol, because no driver is packaged.
 
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 
 use super::TestSite;
 
-/// It asks nobody but the site, and chooses a port that it writes into its profile.
+/// Preferences that prevent requests to other hosts. Firefox writes its port into the profile.
 const PREFERENCES: &str = r#"user_pref("marionette.port", 0);
 user_pref("app.update.enabled", false);
 user_pref("browser.aboutwelcome.enabled", false);
@@ -22,7 +22,7 @@ user_pref("network.connectivity-service.enabled", false);
 user_pref("services.settings.server", "http://127.0.0.1:9/");
 "#;
 
-/// A browser that is open on a site of its own.
+/// A browser with its own site.
 pub struct Firefox {
     _site: TestSite,
     url: String,
@@ -30,7 +30,7 @@ pub struct Firefox {
     process: Process,
 }
 
-/// Firefox, and the profile that it leaves behind.
+/// The process, and the profile directory.
 struct Process {
     process: Child,
     profile: PathBuf,
@@ -44,15 +44,15 @@ impl Process {
         let process = Command::new("firefox-esr")
             .args(["--headless", "--marionette", "--no-remote", "--profile"])
             .arg(&profile)
-            // Its sandbox asks for more than a container has; it sees pages of this test alone.
+            // The sandbox does not work in a container. Firefox loads only pages of this test.
             .env("MOZ_DISABLE_CONTENT_SANDBOX", "1")
             .env("HOME", &profile)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // Ctrl-C is for the tests, which then end it and what it started.
+            // Ctrl-C goes to the tests alone, which then stop Firefox.
             .process_group(0)
             .spawn()
-            .expect("firefox-esr is there: .ci/paper installs what these tests need");
+            .expect("firefox-esr is missing: .ci/paper installs it");
         Self { process, profile }
     }
 }
@@ -80,7 +80,7 @@ impl Firefox {
         firefox
     }
 
-    /// Ends it in its own way, so that no process of it stays.
+    /// Quits Firefox with all its processes.
     pub async fn quit(mut self) {
         self.command("Marionette:Quit", json!({ "flags": ["eForceQuit"] }))
             .await;
@@ -99,7 +99,7 @@ impl Firefox {
         self.command("WebDriver:ExecuteScript", script).await["value"].clone()
     }
 
-    /// Types into a field as a hand does.
+    /// Types into a field as a person does.
     pub async fn type_into(&mut self, selector: &str, text: &str) {
         let field = json!({ "using": "css selector", "value": selector });
         let field = self.command("WebDriver:FindElement", field).await["value"].clone();
@@ -108,7 +108,7 @@ impl Firefox {
         self.command("WebDriver:ElementSendKeys", keys).await;
     }
 
-    /// A command with its answer; an error is a failure of the test.
+    /// Sends a command and returns its answer. Fails on an error.
     pub async fn command(&mut self, name: &str, parameters: Value) -> Value {
         let message = json!([0, 1, name, parameters]).to_string();
         let message = format!("{}:{message}", message.len());
@@ -118,7 +118,7 @@ impl Firefox {
         answer[3].clone()
     }
 
-    /// A message: its length in octets, a colon, and JSON.
+    /// Reads a message: its length in octets, a colon, and JSON.
     async fn read(&mut self) -> Value {
         let mut length = 0;
         loop {
@@ -133,7 +133,7 @@ impl Firefox {
     }
 }
 
-/// Waits for the port that Firefox has chosen; the time given is for a machine that is busy.
+/// Waits for the port of Firefox, long enough for a busy machine.
 async fn connected(profile: &Path) -> TcpStream {
     let chosen = async {
         loop {

@@ -1,4 +1,4 @@
-//! A way to a PostgreSQL server that a test opens, closes and leads elsewhere: what a network does.
+//! A proxy before a PostgreSQL server that a test opens, closes and redirects, as a network may do.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
@@ -6,30 +6,30 @@ use std::sync::{Arc, Mutex, Weak};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
 
-/// Where a connection leads.
+/// The destination of connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// To the server with its socket in this directory.
+    /// The server with its socket in this directory.
     To(PathBuf),
-    /// Nowhere: every connection ends at once.
+    /// None: every connection is closed at once.
     Closed,
-    /// Into silence: connections are taken and never answered.
+    /// Silence: connections are accepted and never answered.
     Silent,
-    /// As [`Self::To`], but what was connected before is swallowed and never ended.
+    /// As [`Self::To`], but earlier connections hang and are never closed.
     Swallowing(PathBuf),
-    /// As [`Self::To`], but what was connected before stays where it is: a name or a proxy that follows the primary late.
+    /// As [`Self::To`], but earlier connections stay, as with a DNS name or proxy that follows the primary late.
     NewTo(PathBuf),
 }
 
-/// A port of its own, in front of a server.
+/// A port before a server.
 pub struct Gate {
     pub port: u16,
     way: Arc<watch::Sender<Led>>,
-    /// Held by every connection that was led elsewhere before and has not noticed it yet.
+    /// Held by every connection that still uses the previous way.
     late: Mutex<Weak<()>>,
 }
 
-/// A way, with what those hold whom it carries.
+/// A way, with a counter of its connections.
 #[derive(Clone)]
 struct Led {
     way: Way,
@@ -60,20 +60,20 @@ impl Gate {
         Self { port, way, late }
     }
 
-    /// Ends every connection, unless it is swallowed, and leads the next ones there.
+    /// Changes the way. Closes the current connections, unless the new way keeps them.
     pub fn lead(&self, way: Way) {
         let before = self.way.send_replace(Led::by(way));
         *self.late.lock().unwrap() = Arc::downgrade(&before.carried);
     }
 
-    /// Waits until no connection goes the way from before the last [`Self::lead`].
+    /// Waits until no connection uses the way from before the last [`Self::lead`].
     pub async fn led(&self) {
         while self.late.lock().unwrap().strong_count() > 0 {
             tokio::task::yield_now().await;
         }
     }
 
-    /// As `DATABASE_URL` has it.
+    /// Returns the address for `DATABASE_URL`.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://npoc@127.0.0.1:{}/{database}?sslmode=disable", self.port)
     }
@@ -82,15 +82,7 @@ impl Gate {
 async fn pass(mut client: TcpStream, mut way: watch::Receiver<Led>) {
     let Led { way: now, carried } = way.borrow_and_update().clone();
     let is_swallowed = {
-        let passing = async {
-            match now {
-                Way::To(directory) | Way::Swallowing(directory) | Way::NewTo(directory) => {
-                    drop(connect(&mut client, &directory).await);
-                }
-                Way::Closed => {}
-                Way::Silent => std::future::pending().await,
-            }
-        };
+        let passing = follow(&mut client, now);
         tokio::pin!(passing);
         loop {
             tokio::select! { () = &mut passing => break false, _ = way.changed() => {} }
@@ -105,8 +97,18 @@ async fn pass(mut client: TcpStream, mut way: watch::Receiver<Led>) {
         drop(carried);
         return std::future::pending().await;
     }
-    // Before `carried`: where nobody is carried any more, every connection is closed.
+    // Before `carried` is dropped: a count of zero means that every connection is closed.
     drop(client);
+}
+
+async fn follow(client: &mut TcpStream, way: Way) {
+    match way {
+        Way::To(directory) | Way::Swallowing(directory) | Way::NewTo(directory) => {
+            drop(connect(client, &directory).await);
+        }
+        Way::Closed => {}
+        Way::Silent => std::future::pending().await,
+    }
 }
 
 async fn connect(client: &mut TcpStream, directory: &Path) -> std::io::Result<()> {

@@ -13,15 +13,15 @@ use uuid::Uuid;
 
 use super::database::program;
 use super::gate::{Gate, Way};
-use super::process::PATIENCE;
+use super::process::TIMEOUT;
 
-/// The servers, each behind a gate for those who come by network. Dropping them removes both.
+/// The servers, each with a gate for network connections. Dropping the pair removes both.
 pub struct Pair {
     pub primary: Embedded,
     pub standby: Embedded,
     pub to_primary: Gate,
     pub to_standby: Gate,
-    /// From the standby to the primary.
+    /// The replication stream from the standby to the primary.
     pub stream: Gate,
 }
 
@@ -51,7 +51,7 @@ impl Pair {
         pair
     }
 
-    /// As `DATABASE_URL` names both, the standby first.
+    /// Returns the address of both for `DATABASE_URL`, the standby first.
     pub fn url(&self) -> String {
         let (primary, standby) = (self.to_primary.port, self.to_standby.port);
         format!(
@@ -59,7 +59,7 @@ impl Pair {
         )
     }
 
-    /// Has each commit wait for the standby.
+    /// Makes each commit wait for the standby.
     pub async fn make_synchronous(&self) {
         self.run(&self.primary, "ALTER SYSTEM SET synchronous_standby_names = '*'")
             .await;
@@ -71,14 +71,14 @@ impl Pair {
         .await;
     }
 
-    /// The primary takes no writes any more, and keeps its connections: what a demotion may look like.
+    /// Makes the primary read-only and keeps its connections, as a demotion may do.
     pub async fn make_primary_read_only(&self) {
         self.run(&self.primary, "ALTER SYSTEM SET default_transaction_read_only = on")
             .await;
         self.run(&self.primary, "SELECT pg_reload_conf()").await;
     }
 
-    /// The standby takes writes from now on.
+    /// Promotes the standby, which accepts writes then.
     pub async fn promote(&self) {
         self.run(&self.standby, "SELECT pg_promote()").await;
     }
@@ -91,7 +91,7 @@ impl Pair {
         connection.close().await.unwrap();
     }
 
-    /// Asks a server for a number.
+    /// Queries a number from a server.
     pub async fn number(&self, server: &Embedded, question: &str) -> i64 {
         let mut connection = connect(server).await;
         let number = sqlx::query_scalar(AssertSqlSafe(question))
@@ -100,7 +100,7 @@ impl Pair {
         number.unwrap()
     }
 
-    /// Waits until a server says yes.
+    /// Waits until a query on a server returns true.
     pub async fn until(&self, server: &Embedded, question: &str) {
         let mut connection = connect(server).await;
         let asking = async {
@@ -112,8 +112,8 @@ impl Pair {
                 tokio::task::yield_now().await;
             }
         };
-        let asked = tokio::time::timeout(PATIENCE, asking).await;
-        assert!(asked.is_ok(), "waited in vain for {question}");
+        let asked = tokio::time::timeout(TIMEOUT, asking).await;
+        assert!(asked.is_ok(), "timed out: {question}");
     }
 }
 
@@ -125,7 +125,21 @@ fn home() -> PathBuf {
     std::env::temp_dir().join(format!("npoc-pair-{}", Uuid::new_v4()))
 }
 
-/// A standby's data from a running primary, owned by the same account.
+/// Makes a data directory that of a standby of the primary at a port.
+fn make_standby(data: &Path, port: u16) {
+    let settings = fs::OpenOptions::new()
+        .append(true)
+        .open(data.join("postgresql.auto.conf"));
+    let conninfo = format!("host=127.0.0.1 port={port} user={USER} sslmode=disable");
+    writeln!(
+        settings.unwrap(),
+        "primary_conninfo = '{conninfo}'\nwal_retrieve_retry_interval = '100ms'"
+    )
+    .unwrap();
+    fs::write(data.join("standby.signal"), "").unwrap();
+}
+
+/// Copies the data of a running primary for a standby, with the same owner.
 fn copy(socket: &Path, of: &Path, home: &Path, port: u16) {
     let data = home.join("postgres");
     fs::create_dir(home).unwrap();
@@ -138,24 +152,9 @@ fn copy(socket: &Path, of: &Path, home: &Path, port: u16) {
         .args(["-U", USER, "-X", "stream", "-c", "fast", "-D"])
         .arg(&data);
     assert!(copying.status().unwrap().success());
-    let settings = fs::OpenOptions::new()
-        .append(true)
-        .open(data.join("postgresql.auto.conf"));
-    let conninfo = format!("host=127.0.0.1 port={port} user={USER} sslmode=disable");
-    writeln!(
-        settings.unwrap(),
-        "primary_conninfo = '{conninfo}'\nwal_retrieve_retry_interval = '100ms'"
-    )
-    .unwrap();
-    fs::write(data.join("standby.signal"), "").unwrap();
+    make_standby(&data, port);
     let owner = fs::metadata(of.join("postgres")).unwrap();
     let owner = format!("{}:{}", owner.uid(), owner.gid());
-    assert!(
-        Command::new("chown")
-            .args(["-R", &owner])
-            .arg(&data)
-            .status()
-            .unwrap()
-            .success()
-    );
+    let changed = Command::new("chown").args(["-R", &owner]).arg(&data).status();
+    assert!(changed.unwrap().success());
 }

@@ -1,17 +1,17 @@
-//! The real program in a process of its own, which can be killed.
+//! The real program in its own process, which can be killed.
 
 use std::fs::DirEntry;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// For a machine that is busy.
-pub const PATIENCE: Duration = Duration::from_mins(1);
+/// The timeout of all waits, long enough for a busy machine.
+pub const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A running site. Dropping it kills it.
+/// A running site. Dropping it kills the process.
 pub struct Process {
     child: Child,
     pub address: SocketAddr,
@@ -19,7 +19,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts the site with these settings and none besides, and waits until it says where it is.
+    /// Starts the site with only these settings, and waits until it logs its address.
     pub fn start(settings: &[(&str, &str)]) -> Self {
         let mut child = command(settings)
             .env("NPOC_LISTEN", "127.0.0.1:0")
@@ -36,42 +36,32 @@ impl Process {
             }
             said.push_str(&line);
         };
-        // A program that writes to a pipe that nobody reads waits forever.
-        let kept = Arc::new(Mutex::new(said));
-        let keeping = Arc::clone(&kept);
-        std::thread::spawn(move || {
-            for line in log.lines().map_while(Result::ok) {
-                let mut kept = keeping.lock().unwrap();
-                kept.push_str(&line);
-                kept.push('\n');
-            }
-        });
-        let log = kept;
+        let log = collect(log, said);
         Self { child, address, log }
     }
 
-    /// Waits until its database is up to date. A new database may take longer than a start waits for.
+    /// Waits until the site is ready. Migrating a new database takes time.
     pub fn ready(self) -> Self {
         until(|| self.is_ready());
         self
     }
 
-    /// Whether it says that an application could be stored now.
+    /// Whether the site reports that applications can be stored.
     pub fn is_ready(&self) -> bool {
         self.get("/health/ready").is_some_and(|answer| answer.status == 200)
     }
 
-    /// Its number in the system.
+    /// Returns the process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// What it has logged since it was started.
+    /// Returns the log since the start.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
 
-    /// Tells it to stop in order, without waiting for it.
+    /// Sends SIGTERM without waiting for the end.
     pub fn terminate(&self) {
         let process = self.child.id().to_string();
         assert!(Command::new("kill").arg(process).status().unwrap().success());
@@ -83,7 +73,7 @@ impl Process {
         self.child.wait().unwrap();
     }
 
-    /// Posts a form and returns the answer, or nothing if the site went away.
+    /// Posts a form. Returns the answer, or nothing if the connection fails.
     pub fn post(address: SocketAddr, body: &str) -> Option<Answer> {
         let head = format!(
             "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n",
@@ -92,9 +82,9 @@ impl Process {
         ask(address, &format!("POST /membership HTTP/1.1\r\n{head}"), body)
     }
 
-    /// Posts an application, and again where storing has taken too long, as the page asks for it.
+    /// Posts an application until it is stored, as the page with status 503 asks for.
     pub fn post_until_stored(address: SocketAddr, body: &str) -> Answer {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let answer = Self::post(address, body).unwrap();
             if answer.status == 303 {
@@ -104,28 +94,42 @@ impl Process {
         }
     }
 
-    /// Gets a page, or nothing if the site went away.
+    /// Gets a page, or nothing if the connection fails.
     pub fn get(&self, path: &str) -> Option<Answer> {
         get(self.address, path)
     }
 }
 
-/// Waits, as long as it takes on a machine that is busy.
+/// Appends a log to a text on another thread, because a full pipe would block the site.
+fn collect(log: impl BufRead + Send + 'static, text: String) -> Arc<Mutex<String>> {
+    let text = Arc::new(Mutex::new(text));
+    let collected = Arc::clone(&text);
+    std::thread::spawn(move || {
+        for line in log.lines().map_while(Result::ok) {
+            let mut collected = collected.lock().unwrap();
+            collected.push_str(&line);
+            collected.push('\n');
+        }
+    });
+    text
+}
+
+/// Waits for a condition, long enough for a busy machine.
 #[track_caller]
 pub fn until(mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while !is_so() {
-        assert!(Instant::now() < deadline, "waited in vain");
+        assert!(Instant::now() < deadline, "timed out");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
 
-/// Gets a page of the program that listens there.
+/// Gets a page from an address.
 pub fn get(address: SocketAddr, path: &str) -> Option<Answer> {
     ask(address, &format!("GET {path} HTTP/1.1\r\n"), "")
 }
 
-/// An answer as it came through the network.
+/// An answer from the network.
 pub struct Answer {
     pub status: u16,
     pub location: String,
@@ -134,7 +138,7 @@ pub struct Answer {
 }
 
 fn ask(address: SocketAddr, head: &str, body: &str) -> Option<Answer> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE).ok()?;
+    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT).ok()?;
     let request = format!("{head}Host: {address}\r\nConnection: close\r\n\r\n{body}");
     stream.set_read_timeout(Some(Duration::from_mins(1))).ok()?;
     stream.write_all(request.as_bytes()).ok()?;
@@ -167,10 +171,10 @@ pub fn run(arguments: &[&str], settings: &[(&str, &str)]) -> Output {
     command(settings).args(arguments).output().unwrap()
 }
 
-/// The program with these settings and none besides, yet to be started.
+/// Returns a command for the program with only these settings.
 pub fn command(settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_npoc"));
-    // Away from any .env; with nothing of this environment but the way to the server's programs.
+    // Without a .env file, and without the environment except for the paths of the server programs.
     command.current_dir(std::env::temp_dir()).env_clear();
     for name in ["PATH", "PG_BINDIR", "HOME"] {
         if let Ok(value) = std::env::var(name) {
@@ -181,16 +185,16 @@ pub fn command(settings: &[(&str, &str)]) -> Command {
     command
 }
 
-/// What a command that succeeded wrote.
-pub fn said(output: Output) -> String {
+/// Returns the standard output of a successful command.
+pub fn stdout_of(output: Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// How many mails a site with this home has written.
-pub fn mails_in(home: &Path) -> usize {
-    let is_mail = |file: &DirEntry| file.path().extension().is_some_and(|extension| extension == "eml");
+/// Counts the emails in the mail folder of a data directory.
+pub fn emails_in(home: &Path) -> usize {
+    let is_email = |file: &DirEntry| file.path().extension().is_some_and(|extension| extension == "eml");
     std::fs::read_dir(home.join("mail")).map_or(0, |folder| {
-        folder.filter(|file| is_mail(file.as_ref().unwrap())).count()
+        folder.filter(|file| is_email(file.as_ref().unwrap())).count()
     })
 }

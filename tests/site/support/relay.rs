@@ -1,4 +1,4 @@
-//! A mail server that plays a part: a real SMTP conversation, with the answers that a test chose.
+//! A relay for tests: a real SMTP server whose replies the test chooses.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -9,10 +9,10 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream};
 
-/// More empty lines than a reply may have.
+/// More empty lines than a reply may contain.
 pub static EMPTY_LINES: [[u8; 6]; 20_000] = [*b"220-\r\n"; 20_000];
 
-/// A point of the conversation, where the server has to answer.
+/// A point of the session where the relay replies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum At {
     Greeting,
@@ -28,52 +28,52 @@ pub enum At {
     Quit,
 }
 
-/// What the server does.
+/// The behavior of the relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// Takes everything.
+    /// Accepts everything.
     Accepts,
-    /// Takes what servers took before RFC 6531, and offers no TLS.
+    /// Accepts only ASCII, as servers before RFC 6531, and offers no TLS.
     AcceptsAsciiOnly,
-    /// Offers this in its answer to EHLO.
+    /// Replies to EHLO with these capabilities.
     Offers(&'static str),
-    /// Gives this reply there.
+    /// Sends this reply.
     Says(At, &'static str),
-    /// Sends these octets there, as they are.
+    /// Sends these raw octets.
     Sends(At, &'static [u8]),
-    /// Gives the usual reply there, and this behind it in the same packet.
+    /// Sends the usual reply and this one in the same packet.
     Adds(At, &'static str),
-    /// Begins a line there that never ends.
+    /// Sends a line without end.
     NeverEnds(At),
-    /// Gives no reply there, and waits.
+    /// Never replies.
     Silent(At),
-    /// Gives no reply to RCPT for addresses of this domain, and waits.
+    /// Never replies to RCPT for addresses of this domain.
     SilentFor(&'static str),
-    /// Hangs up there. A message that was there by then is kept.
+    /// Closes the connection. A complete message is kept.
     Cuts(At),
-    /// Hangs up in the middle of the message.
+    /// Closes the connection within the message.
     CutsWithin,
-    /// Serves this number of connections at a time, and answers 421 to the others.
+    /// Serves this many concurrent connections, and replies 421 to others.
     Serves(usize),
-    /// Takes this number of mails on one connection, then ends it.
+    /// Accepts this many emails on one connection, then closes it.
     ServesMails(usize),
-    /// Takes one mail on a connection, and gives this reply to MAIL of the next.
+    /// Accepts one email on a connection, and sends this reply to the next MAIL.
     RefusesSecondMail(&'static str),
-    /// Takes this long for each answer.
+    /// Waits this long before each reply.
     Takes(Duration),
 }
 
-/// A message with the commands that brought it.
+/// A received message with its envelope commands.
 #[derive(Clone, Debug, Default)]
 pub struct Taken {
     pub mail: String,
     pub rcpt: String,
     pub message: String,
-    /// Whether the relay said that it took it.
+    /// Whether the relay acknowledged the message.
     pub is_acknowledged: bool,
 }
 
-/// A relay on a port of its own.
+/// A relay on its own port.
 pub struct Relay {
     pub url: String,
     shared: Arc<Shared>,
@@ -110,7 +110,7 @@ impl Relay {
         relay
     }
 
-    /// Takes everything in half of its conversations, and plays any of these parts in the others.
+    /// Starts a relay that accepts everything in half of its sessions and plays a random part in the others.
     pub async fn playing_at_random(parts: &[Part]) -> Self {
         let relay = Self::playing(Part::Accepts).await;
         let accepting = vec![Part::Accepts; parts.len()];
@@ -123,25 +123,23 @@ impl Relay {
         *self.shared.part.lock().unwrap() = Some(part);
     }
 
-    /// The messages it kept.
+    /// Returns the received messages.
     pub fn taken(&self) -> Vec<Taken> {
         self.shared.taken.lock().unwrap().clone()
     }
 
-    /// Every command that it was given.
-    pub fn said(&self) -> Vec<String> {
+    /// Returns every received command.
+    pub fn commands(&self) -> Vec<String> {
         self.shared.said.lock().unwrap().clone()
     }
 
-    /// Connections so far, and the most at a time.
+    /// Returns the number of connections, in total and concurrent at most.
     pub fn connections(&self) -> (usize, usize) {
         let read = |count: &AtomicUsize| count.load(Ordering::SeqCst);
         (read(&self.shared.connections), read(&self.shared.most_open))
     }
-}
 
-impl Relay {
-    /// How many conversations came to where the relay is silent.
+    /// Returns the number of sessions in which the relay fell silent.
     pub fn silences(&self) -> usize {
         self.shared.silences.load(Ordering::SeqCst)
     }
@@ -173,7 +171,7 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
 struct Conversation {
     lines: BufReader<tokio::net::tcp::OwnedReadHalf>,
     writing: OwnedWriteHalf,
-    /// The part of this conversation alone.
+    /// The part of this session alone.
     chosen: Option<Part>,
     now: Taken,
     mails: usize,
@@ -185,31 +183,12 @@ impl Conversation {
         self.say(At::Greeting, "220 relay.test ESMTP").await?;
         while let Some(line) = self.line().await {
             self.shared.said.lock().unwrap().push(line.clone());
-            let (at, reply) = match line.get(..4)?.to_ascii_uppercase().as_str() {
-                "EHLO" => (At::Ehlo, self.capabilities()),
-                "HELO" => (At::Helo, "250 relay.test"),
-                "STAR" => (At::StartTls, "220 go on"),
-                "AUTH" => (At::Auth, "235 welcome"),
-                "MAIL" => {
-                    self.now.mail.clone_from(&line);
-                    (At::Mail, self.reply_to_mail())
-                }
-                "RCPT" => {
-                    self.now.rcpt.clone_from(&line);
-                    (At::Rcpt, self.reply_to_rcpt().await)
-                }
-                "DATA" => {
-                    self.say(At::Data, "354 go on").await?;
-                    if self.refuses_data() {
-                        continue;
-                    }
-                    self.read_message().await?;
-                    (At::Message, self.reply_to_message())
-                }
-                "RSET" => (At::Reset, "250 ok"),
-                "QUIT" => (At::Quit, "221 bye"),
-                _ => (At::Ehlo, "250 ok"),
-            };
+            let command = line.get(..4)?.to_ascii_uppercase();
+            if command == "DATA" {
+                self.receive().await?;
+                continue;
+            }
+            let (at, reply) = self.reply_to(&command, line).await;
             self.say(at, reply).await?;
             if at == At::Quit {
                 return None;
@@ -218,7 +197,39 @@ impl Conversation {
         Some(())
     }
 
-    /// The part of the relay at this moment, since connections are used again.
+    /// Returns the usual reply to a command other than DATA.
+    async fn reply_to(&mut self, command: &str, line: String) -> (At, &'static str) {
+        match command {
+            "EHLO" => (At::Ehlo, self.capabilities()),
+            "HELO" => (At::Helo, "250 relay.test"),
+            "STAR" => (At::StartTls, "220 go on"),
+            "AUTH" => (At::Auth, "235 welcome"),
+            "MAIL" => {
+                self.now.mail = line;
+                (At::Mail, self.reply_to_mail())
+            }
+            "RCPT" => {
+                self.now.rcpt = line;
+                (At::Rcpt, self.reply_to_rcpt().await)
+            }
+            "RSET" => (At::Reset, "250 ok"),
+            "QUIT" => (At::Quit, "221 bye"),
+            _ => (At::Ehlo, "250 ok"),
+        }
+    }
+
+    /// Receives a message, unless the part rejects DATA.
+    async fn receive(&mut self) -> Option<()> {
+        self.say(At::Data, "354 go on").await?;
+        if self.refuses_data() {
+            return Some(());
+        }
+        self.read_message().await?;
+        let reply = self.reply_to_message();
+        self.say(At::Message, reply).await
+    }
+
+    /// Returns the current part, which may change while a connection is reused.
     fn part(&self) -> Part {
         self.chosen.or(*self.shared.part.lock().unwrap()).unwrap()
     }
@@ -244,7 +255,7 @@ impl Conversation {
         }
     }
 
-    /// The usual reply, or what the part has there; nothing where it hangs up.
+    /// Sends the reply of the part, or the usual one. Returns nothing if the relay hangs up.
     async fn say(&mut self, at: At, usual: &str) -> Option<()> {
         if let Part::Takes(time) = self.part() {
             tokio::time::sleep(time).await;
@@ -292,7 +303,7 @@ impl Conversation {
         }
     }
 
-    /// RFC 6531, 3.4: an address outside ASCII only where MAIL said so.
+    /// Requires SMTPUTF8 for an address outside ASCII (RFC 6531, 3.4).
     async fn reply_to_rcpt(&self) -> &'static str {
         if matches!(self.part(), Part::SilentFor(domain) if self.now.rcpt.contains(domain)) {
             std::future::pending::<()>().await;
@@ -312,7 +323,7 @@ impl Conversation {
         }
     }
 
-    /// RFC 6532, 3: a header outside ASCII only where MAIL said so. What is refused is not kept.
+    /// Requires SMTPUTF8 for a header outside ASCII (RFC 6532, 3). Rejected messages are not kept.
     fn reply_to_message(&self) -> &'static str {
         if !self.now.message.is_ascii() && !self.now.mail.contains("SMTPUTF8") {
             return "554 5.6.7 header needs SMTPUTF8";

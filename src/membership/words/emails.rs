@@ -1,0 +1,94 @@
+//! Sentences of the emails that their templates choose between, and days and times as their readers read them.
+
+use time::macros::format_description;
+use time::{Date, OffsetDateTime, UtcOffset};
+
+use crate::outbox::Why;
+
+/// Introduces the representative if a reply reaches them.
+pub const BY_REPLY: &str = "A reply to this email goes to the representative:";
+
+/// Introduces the representative if a reply does not reach them.
+pub const NOT_BY_REPLY: &str =
+    "To answer, write a new email to the representative. A reply to this email does not reach them:";
+
+/// Removes what an email says about a reply, since a reply to a digest does not reach the representative. Emails that an
+/// earlier release wrote end the sentence in the same way. No answer stands before it.
+pub fn without_reply_line(text: &str) -> String {
+    let found = text.split_once(" goes to the representative:");
+    found.map_or_else(
+        || text.to_owned(),
+        |(before, after)| {
+            let (before, _) = before.rsplit_once('\n').unwrap_or_default();
+            format!("{before}\nThe representative:{after}")
+        },
+    )
+}
+
+/// Returns a time that people in every time zone can read.
+#[must_use]
+pub fn in_utc(at: OffsetDateTime) -> String {
+    let format = format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
+    at.to_offset(UtcOffset::UTC).format(format).unwrap_or_default()
+}
+
+/// Returns a day in words.
+pub fn day(day: Date) -> String {
+    let format = format_description!("[day padding:none] [month repr:long] [year]");
+    day.format(format).unwrap_or_default()
+}
+
+/// Returns the subject of an email about an undelivered email, without the reference.
+pub fn undelivered_subject(why: &Why) -> &'static str {
+    match why {
+        Why::GivenUp(_) => "A mail could not be delivered",
+        Why::Bounced(_) => "A mail came back",
+        Why::Delayed(_) => "A mail is late",
+        Why::Complaint => "A mail was reported as spam",
+    }
+}
+
+/// Returns what happened to an undelivered email.
+pub fn undelivered_fact(why: &Why) -> &'static str {
+    match why {
+        Why::GivenUp(_) => "An email from the site could not be delivered, and the site has stopped trying.",
+        Why::Bounced(_) => "An email from the site came back: the applicant’s email server did not accept it.",
+        Why::Delayed(_) => "An email from the site is late: another email server is still trying to deliver it.",
+        Why::Complaint => "The recipient of an email from the site reported it as spam.",
+    }
+}
+
+/// Returns what staff should do about an undelivered email.
+pub fn undelivered_advice(why: &Why) -> &'static str {
+    match why {
+        Why::GivenUp(_) | Why::Bounced(_) => "The applicant has not received this email. Contact them in another way.",
+        Why::Delayed(_) => "There is nothing to do yet. You will get another email if it comes back.",
+        Why::Complaint => {
+            "This person may not have applied: someone may have typed their address. The site sends no more confirmations to it."
+        }
+    }
+}
+
+/// Says in the daily report that emails were brought back from the future.
+pub fn emails_brought_back(count: i64) -> String {
+    format!("Emails with a time in the future, which are now sent because a clock was ahead: {count}.")
+}
+
+/// Says in the daily report that reports of future days were withdrawn.
+pub fn reports_withdrawn(count: i64) -> String {
+    format!("Reports of future days, withdrawn because a clock was ahead: {count}.")
+}
+
+/// Says in the daily report that no application is erased for now.
+pub fn erasure_paused(until: OffsetDateTime) -> String {
+    format!(
+        "The clock jumped, so no application is erased by its age before {}.",
+        in_utc(until)
+    )
+}
+
+/// Names the applications with a date in the future.
+pub fn applications_ahead(references: &[String]) -> String {
+    let listed = references.join(", ");
+    format!("These applications arrived while a clock was ahead, and have a date in the future: {listed}.")
+}

@@ -1,0 +1,178 @@
+//! What the site worked out about an application, for staff. The email and the terminal show the same, apart from the
+//! answers.
+
+use super::super::unlinked::{mail_address, unlinked};
+use super::{hold_reason, in_utc};
+use crate::membership::{Application, Doubt, Earlier, Field, NewApplication};
+use crate::values::DomainName;
+
+/// One thing that the site worked out.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// The subject.
+    pub label: &'static str,
+    /// What was found.
+    pub value: String,
+    /// What the verdict says about it, if staff must not miss it.
+    pub caution: Option<&'static str>,
+}
+
+impl Finding {
+    fn of(label: &'static str, value: impl Into<String>) -> Self {
+        Self {
+            label,
+            value: value.into(),
+            caution: None,
+        }
+    }
+
+    /// Lists all values with a caution, or says the word for none.
+    fn any(label: &'static str, none: &str, each: impl Iterator<Item = String>, caution: &'static str) -> Self {
+        let each: Vec<String> = each.collect();
+        if each.is_empty() {
+            Self::of(label, none)
+        } else {
+            Self::of(label, format!("YES: {}", each.join("; "))).with_caution(caution)
+        }
+    }
+
+    fn with_caution(self, caution: &'static str) -> Self {
+        let caution = Some(caution);
+        Self { caution, ..self }
+    }
+}
+
+const SHARED: &str = "Shared domain name";
+const SCRIPTS: &str = "Mixed scripts in a domain name";
+const TYPOS: &str = "Email addresses that may be mistyped";
+const MAILBOXES: &str = "Unusual email addresses";
+const ENDINGS: &str = "Domain endings that the site does not recognize";
+
+/// For each kind of doubt: its label, what is said if there is none, and the caution if there is one.
+const KINDS: [(&str, &str, &str); 5] = [
+    (
+        SHARED,
+        "none that the site knows of",
+        "a domain name that others use too",
+    ),
+    (SCRIPTS, "none", "a domain name with mixed scripts"),
+    (TYPOS, "none", "an email address that may be mistyped"),
+    (MAILBOXES, "none", "an unusual email address"),
+    (ENDINGS, "none", "a domain ending that the site does not recognize"),
+];
+
+/// Returns what the answers alone show.
+#[must_use]
+pub fn findings(application: &Application, doubts: &[Doubt]) -> Vec<Finding> {
+    let domain = application.domain_name();
+    let is_own = application.representative_email().domain().is_within(domain);
+    let own = if is_own {
+        "under the organization’s own domain"
+    } else {
+        "NOT under the organization’s own domain"
+    };
+    let doubtful: Vec<_> = doubts.iter().filter_map(|doubt| in_words(doubt, domain)).collect();
+    let mut findings = vec![
+        Finding::of("ICANN region", application.country().region().to_string()),
+        Finding::of("Domain name in ASCII", domain.ascii()),
+        Finding::of("The representative’s email address", own),
+    ];
+    findings.extend(KINDS.map(|(label, none, caution)| {
+        let of_kind = doubtful.iter().filter(|(kind, _)| *kind == label);
+        Finding::any(label, none, of_kind.map(|(_, words)| words.clone()), caution)
+    }));
+    findings
+}
+
+/// Returns the kind of a doubt and its words. What the organization says about itself is in the verdict.
+fn in_words(doubt: &Doubt, own: &DomainName) -> Option<(&'static str, String)> {
+    Some(match doubt {
+        Doubt::SharedDomain { host } => (SHARED, format!("others use {} too", unlinked(host, None))),
+        Doubt::MixedScripts { name, .. } => {
+            let name = unlinked(name.unicode(), Some(own));
+            (SCRIPTS, format!("{name} mixes scripts; it may imitate another name"))
+        }
+        Doubt::Slip(slip) => {
+            let (given, meant) = (mail_address(&slip.given), mail_address(&slip.meant));
+            (TYPOS, format!("{given} (is it {meant}?)"))
+        }
+        Doubt::OddMailbox { address, .. } => {
+            let address = mail_address(address);
+            (MAILBOXES, format!("{address} (unusual characters before the @)"))
+        }
+        Doubt::LongMailbox { address, .. } => {
+            let address = mail_address(address);
+            (
+                MAILBOXES,
+                format!("{address} (more than 64 bytes before the @, which some servers refuse)"),
+            )
+        }
+        Doubt::UnknownEnding { name, .. } => (ENDINGS, unlinked(name, Some(own))),
+        Doubt::NotRegistered | Doubt::NotEligible(_) => return None,
+    })
+}
+
+/// Returns what is known of a new application apart from its answers.
+pub fn of_arrival(new: &NewApplication) -> [Finding; 4] {
+    [
+        earlier(new.earlier),
+        spam_signs(new),
+        confirmation(new),
+        Finding::of("Received", in_utc(new.received_at)),
+    ]
+}
+
+fn earlier(earlier: &[Earlier]) -> Finding {
+    let one = |one: &Earlier| format!("{} on {}", one.reference, in_utc(one.received_at));
+    let label = "The same domain applied before";
+    Finding::any(label, "no", earlier.iter().map(one), "the same domain applied before")
+}
+
+fn spam_signs(new: &NewApplication) -> Finding {
+    let names = new.suspicions.names();
+    let value = if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join("; ")
+    };
+    let finding = Finding::of("Signs of spam", value);
+    if new.suspicions.are_enough() {
+        finding.with_caution("signs of spam")
+    } else {
+        finding
+    }
+}
+
+fn confirmation(new: &NewApplication) -> Finding {
+    let label = "Confirmation email to the applicant";
+    let Some(hold) = new.hold else {
+        return Finding::of(label, "sent at once");
+    };
+    let value = format!(
+        "HELD: {}. To send it: npoc mail retry {}",
+        hold_reason(hold),
+        new.reference
+    );
+    Finding::of(label, value).with_caution("the applicant got no confirmation")
+}
+
+/// Returns what staff decide about, in one paragraph.
+#[must_use]
+pub fn verdict(application: &Application, findings: &[Finding]) -> String {
+    let answers = application.answers();
+    let registered = if answers.is_yes(Field::Registered) {
+        "The organization says that it is registered."
+    } else {
+        "NOT REGISTERED, by its own answer: the executive committee decides case by case."
+    };
+    let eligible = match answers.all(Field::NotEligible).len() {
+        0 => "It selected nothing that may keep it from joining.",
+        _ => "It SELECTED SOMETHING THAT MAY KEEP IT FROM JOINING, see below.",
+    };
+    let cautions: Vec<&str> = findings.iter().filter_map(|finding| finding.caution).collect();
+    let cautions = match cautions.join("; ") {
+        none if none.is_empty() => none,
+        cautions => format!(" CHECK: {cautions}."),
+    };
+    format!("Complete: every required answer is given. {registered} {eligible}{cautions}")
+}

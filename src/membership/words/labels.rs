@@ -1,0 +1,186 @@
+//! The form in words: headings, labels, hints, choices, and answers as people read them.
+
+use crate::membership::question::{Field as F, Group, Rule};
+use crate::membership::{Answers, Field, QUESTIONS};
+use crate::values::{Country, DomainName, EmailAddress, text};
+
+use super::super::unlinked::{mail_address, unlinked};
+
+/// Returns the heading of a part of the form.
+#[must_use]
+pub fn heading(group: Group) -> &'static str {
+    match group {
+        Group::Organization => "Your organization",
+        Group::Representative => "Your representative in NPOC",
+        Group::Icann => "Your organization and ICANN",
+        Group::Declarations => "Declarations",
+    }
+}
+
+/// Returns the label of a field. It stands above the field, and before its answer on pages, in emails and on the terminal.
+#[must_use]
+pub fn label(field: Field) -> &'static str {
+    match field {
+        F::OrganizationName => "Name of the organization",
+        F::OrganizationNameLatin => "Name in Latin letters",
+        F::DomainName => "Domain name",
+        F::Website => "Address of the website",
+        F::Country => "Country or territory",
+        F::Registered => "Is it a registered not-for-profit or non-governmental organization?",
+        F::RegistrationNote => "About the registration",
+        F::KindOfWork => "Kind of work",
+        F::Statement => "What the organization does, and why it wants to join",
+        F::RepresentativeName => "Full name of the representative",
+        F::RepresentativeRole => "Role in the organization",
+        F::RepresentativeEmail => "Email address of the representative",
+        F::RepresentativePhone => "Phone number of the representative",
+        F::AlternateName => "Full name of an alternate representative",
+        F::AlternateEmail => "Email address of the alternate representative",
+        F::NcsgStatus => "Is the organization a member of the NCSG, ICANN’s Non-Commercial Stakeholder Group?",
+        F::IcannGroups => "Other ICANN groups that the organization belongs to",
+        F::NotEligible => "Do any of these apply to the organization?",
+        F::Authorised => "Authority to apply",
+        F::Authoriser => "Who in the organization has agreed to the application",
+        F::Publish => "Listing as a member",
+        F::MailingList => "Members’ mailing list",
+    }
+}
+
+/// Returns one short sentence that helps to answer, or an empty text.
+#[must_use]
+pub fn hint(field: Field) -> &'static str {
+    match field {
+        F::OrganizationName => "The registered name, in its own script",
+        F::OrganizationNameLatin => "Only if the name above is in another script",
+        F::DomainName => "A name that only your organization uses, for example example.org, in any script",
+        F::Website => "Only if it differs from the domain name",
+        F::Country => {
+            "Where your organization is registered or, if it is not registered, where it works; if none fits, select the \
+            nearest and say so under “About the registration”"
+        }
+        F::Registered => "If not, you can still apply: the executive committee decides case by case",
+        F::RegistrationNote => "The registration authority and number, or why your organization is not registered",
+        F::KindOfWork => "Select the one that fits best",
+        F::Statement => "A few sentences, between 20 and 2,000 characters",
+        F::RepresentativeName => "The person who speaks for the organization in NPOC, in any script",
+        F::RepresentativeRole => "For example: director, secretary, volunteer",
+        F::RepresentativeEmail => "NPOC will write to this address, in any script",
+        F::RepresentativePhone => "With the country code, in any format",
+        F::AlternateName => "A person who can act for the representative; give both name and email address, or neither",
+        F::NcsgStatus => "NPOC’s members are also accepted by the NCSG, which has its own application form",
+        F::NotEligible => "You can still apply: NPOC reads what you select",
+        F::Authoriser => "Name and position, for example a director or board, if it is someone other than you",
+        _ => "",
+    }
+}
+
+/// A question and its answer as a person reads them.
+pub struct AnswerInWords {
+    /// The question.
+    pub field: Field,
+    /// The label of the question.
+    pub label: &'static str,
+    /// The lines of the answer; none if it was not given.
+    pub lines: Vec<String>,
+}
+
+/// Returns each question with its answer in the words of the form, in form order. The form, the check page, the emails and
+/// the terminal show the same.
+pub fn answers_in_words(answers: &Answers) -> impl Iterator<Item = AnswerInWords> {
+    QUESTIONS.iter().map(|question| AnswerInWords {
+        field: question.field,
+        label: label(question.field),
+        lines: lines(question.field, answers.all(question.field)),
+    })
+}
+
+/// An unticked box is an answer too.
+fn lines(field: Field, given: &[String]) -> Vec<String> {
+    if let Some(unticked) = unticked(field).filter(|_| given.is_empty()) {
+        return vec![unticked.to_owned()];
+    }
+    let words = given.iter().map(|given| answer(field, given));
+    words
+        .flat_map(|answer| answer.lines().map(str::to_owned).collect::<Vec<_>>())
+        .collect()
+}
+
+impl AnswerInWords {
+    /// Breaks every text that an email program would turn into a link, except links to this domain.
+    #[must_use]
+    pub fn unlinked(mut self, own: &DomainName) -> Self {
+        for line in &mut self.lines {
+            *line = unlinked(line, Some(own));
+        }
+        self
+    }
+
+    /// Keeps email addresses that staff can use, and breaks those that a program could take for a link to a page.
+    #[must_use]
+    pub fn with_usable_addresses(mut self) -> Self {
+        for line in &mut self.lines {
+            *line = EmailAddress::parse(line).map_or_else(|_| unlinked(line, None), |address| mail_address(&address));
+        }
+        self
+    }
+
+    /// Returns whether the answer is a phone number without words.
+    #[must_use]
+    pub fn is_number(&self) -> bool {
+        self.field == Field::RepresentativePhone && self.lines.iter().all(|line| text::is_number(line))
+    }
+}
+
+/// Returns an answer as a person reads it: the words of a choice, the name of a country.
+#[must_use]
+pub fn answer(field: Field, given: &str) -> String {
+    match field.question().rule {
+        Rule::Country => Country::parse(given).map_or_else(|_| given.to_owned(), |country| country.name().to_owned()),
+        Rule::OneOf(_) | Rule::AnyOf(_) | Rule::Yes => choice(field, given).unwrap_or(given).to_owned(),
+        _ => given.to_owned(),
+    }
+}
+
+/// Returns the answer that unticked boxes give; `None` for a question without boxes.
+#[must_use]
+pub fn unticked(field: Field) -> Option<&'static str> {
+    match field.question().rule {
+        Rule::AnyOf(_) => Some("None of these"),
+        Rule::Yes => Some("No"),
+        _ => None,
+    }
+}
+
+/// Returns the words beside a radio button or a checkbox; `None` for a value that is not offered.
+#[must_use]
+pub fn choice(field: Field, value: &str) -> Option<&'static str> {
+    Some(match (field, value) {
+        (F::Registered, "yes") => "Yes",
+        (F::Registered, "no") => "No",
+        (F::KindOfWork, "philanthropic") => "Philanthropic",
+        (F::KindOfWork, "humanitarian") => "Humanitarian",
+        (F::KindOfWork, "educational") => "Educational",
+        (F::KindOfWork, "academic-professional") => "Academic or professional",
+        (F::KindOfWork, "religious") => "Religious",
+        (F::KindOfWork, "community") => "Community",
+        (F::KindOfWork, "arts") => "Arts",
+        (F::KindOfWork, "public-interest-advocacy") => "Public interest advocacy",
+        (F::KindOfWork, "health") => "Health",
+        (F::KindOfWork, "social-inclusion") => "Social inclusion",
+        (F::KindOfWork, "other") => "Other",
+        (F::NcsgStatus, "member") => "Yes, it is a member",
+        (F::NcsgStatus, "applied") => "It has applied",
+        (F::NcsgStatus, "not-yet") => "Not yet",
+        (F::NcsgStatus, "unsure") => "I am not sure",
+        (F::NotEligible, "commercial") => {
+            "It is a commercial entity, or its members are mainly commercial, as in a chamber of commerce"
+        }
+        (F::NotEligible, "icann-contract") => "It provides services under a contract or memorandum with ICANN",
+        (F::NotEligible, "seeks-office") => "It is a political organization whose main purpose is to hold office",
+        (F::NotEligible, "government") => "It represents a government in ICANN",
+        (F::Authorised, "yes") => "I am authorized to apply for the organization",
+        (F::Publish, "yes") => "If accepted, the organization may be listed as a member on NPOC’s site",
+        (F::MailingList, "yes") => "The representative may be added to the members’ mailing list",
+        _ => return None,
+    })
+}

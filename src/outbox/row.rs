@@ -1,0 +1,59 @@
+//! An email as the row that stores it in the table `outbox`.
+
+use serde::Serialize;
+
+use crate::mailer::Email;
+
+/// A row of the table `outbox`. As JSON its fields have the names of the columns, so that a statement reads many rows
+/// from one parameter with `jsonb_to_recordset`.
+#[derive(Debug, Default, Serialize)]
+pub struct EmailRow {
+    pub(crate) message_id: String,
+    pub(crate) in_reply_to: Option<String>,
+    pub(crate) reference: Option<String>,
+    pub(crate) recipient: String,
+    pub(crate) reply_to: Option<String>,
+    pub(crate) subject: String,
+    pub(crate) body_text: String,
+    pub(crate) body_html: String,
+    pub(crate) purpose: &'static str,
+    pub(crate) refusal_is_final: bool,
+    pub(crate) is_held: bool,
+    pub(crate) last_error: Option<String>,
+    pub(crate) mailbox_key: Option<String>,
+    pub(crate) domain_key: Option<String>,
+}
+
+impl From<Email> for EmailRow {
+    fn from(email: Email) -> Self {
+        Self {
+            message_id: email.message_id,
+            in_reply_to: email.in_reply_to,
+            reference: email.reference,
+            recipient: email.recipient.to_wire().to_string(),
+            reply_to: email.reply_to.map(|address| address.to_wire().to_string()),
+            subject: email.subject,
+            body_text: email.text,
+            body_html: email.html,
+            purpose: email.purpose.name(),
+            refusal_is_final: !email.purpose.is_to_staff(),
+            ..Self::default()
+        }
+    }
+}
+
+impl EmailRow {
+    /// Holds the email for this reason, if there is one: it is not sent until an operator asks for it.
+    pub fn hold(&mut self, reason: Option<&str>) {
+        self.is_held = reason.is_some();
+        self.last_error = reason.map(|reason| format!("held: {reason}"));
+    }
+}
+
+/// Returns rows as the JSON text that a statement casts to `jsonb`.
+///
+/// # Errors
+/// Returns [`sqlx::Error::Encode`] if a row cannot be JSON.
+pub fn as_json<T: Serialize>(rows: &[T]) -> sqlx::Result<String> {
+    serde_json::to_string(rows).map_err(|error| sqlx::Error::Encode(error.into()))
+}

@@ -1,0 +1,6 @@
+//! HTTP: message syntax, caching, connections and proxies.
+
+mod caching;
+mod messages;
+mod overload;
+mod proxies;

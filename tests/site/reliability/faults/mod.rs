@@ -1,0 +1,4 @@
+//! Tests that need additional programs or much time. `.ci/faults` runs them.
+
+mod pooler;
+mod storm;
