@@ -103,10 +103,7 @@ async fn queue(
 ) -> anyhow::Result<bool> {
     let mut transaction = pool.transaction().await?;
     let day = report.period.last;
-    let done = sqlx::query!("INSERT INTO reports (day) VALUES ($1) ON CONFLICT DO NOTHING", day)
-        .execute(&mut *transaction)
-        .await?;
-    if done.rows_affected() == 0 {
+    if !mark_reported(&mut transaction, day).await? {
         return Ok(false);
     }
     // The report of a withdrawn day is another email.
@@ -122,6 +119,14 @@ async fn queue(
     outbox::queue(&mut transaction, [report.email(identity, message_id)?]).await?;
     transaction.end().await?;
     Ok(true)
+}
+
+/// Marks a day as reported. Returns false if another instance has marked it.
+async fn mark_reported(connection: &mut PgConnection, day: Date) -> sqlx::Result<bool> {
+    let done = sqlx::query!("INSERT INTO reports (day) VALUES ($1) ON CONFLICT DO NOTHING", day)
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected() > 0)
 }
 
 /// Returns the sentences about clocks that were wrong. What they report is not reported again.

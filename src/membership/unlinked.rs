@@ -1,14 +1,13 @@
-//! What strangers wrote, for mails that come from NPOC: text of which no mail program makes a link, since readers trust
-//! such a mail.
+//! Text of strangers in emails from NPOC, changed so that no email program turns it into a link. Readers trust such an
+//! email.
 
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory as _};
 use url::Url;
 
 use crate::values::{DomainName, EmailAddress};
 
-/// Returns the text with each address broken, as in `https[:]//evil[.]example/`, but for those of the organization's own
-/// domain. The host that a web address leads to is named behind it, in ASCII: it may hide behind a user's name, or look
-/// like another.
+/// Returns the text with every address broken, as in `https[:]//evil[.]example/`, except addresses of the organization's
+/// own domain. Adds the host of a web address in ASCII, because the host may hide behind a user name or imitate another.
 #[must_use]
 pub fn unlinked(text: &str, own: Option<&DomainName>) -> String {
     let mut safe = String::with_capacity(text.len());
@@ -25,8 +24,8 @@ pub fn unlinked(text: &str, own: Option<&DomainName>) -> String {
     safe
 }
 
-/// Returns a mail address as it is, so that staff can use it; broken like other text where its mailbox names a host beside
-/// signs that hardly any has, since programs take `www.evil.example/x@gmail.com` for a page.
+/// Returns an email address as it is, so that staff can use it. Breaks an address whose mailbox looks like a host and has
+/// unusual characters, because programs make a link of `www.evil.example/x@gmail.com`.
 #[must_use]
 pub fn mail_address(address: &EmailAddress) -> String {
     let (written, mailbox) = (address.to_string(), address.mailbox());
@@ -37,8 +36,8 @@ pub fn mail_address(address: &EmailAddress) -> String {
     }
 }
 
-/// Whether a word is one address of this domain and nothing else. A program may end a link at any sign and begin another
-/// behind it, so only those count that no program ends a link at.
+/// Returns whether a word is one address of this domain and nothing else. A program may end a link at any punctuation and
+/// begin another after it, so the address may contain only characters at which no program ends a link.
 fn is_of(own: &DomainName, word: &str) -> bool {
     let Some(address) = without_scheme(bare(word)) else {
         return false;
@@ -51,7 +50,7 @@ fn is_of(own: &DomainName, word: &str) -> bool {
     is_plain && rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
-/// The rest of an address of the web, or all of one without a scheme; nothing where something else is before the scheme.
+/// Returns a web address without its scheme, or `None` for another scheme.
 fn without_scheme(word: &str) -> Option<&str> {
     match word.split_once("://") {
         Some((scheme, rest)) => {
@@ -70,26 +69,26 @@ fn is_of_word(c: char) -> bool {
     c.is_alphanumeric() || c.general_category_group() == GeneralCategoryGroup::Mark
 }
 
-/// Without the punctuation around it.
+/// Removes the punctuation around a word.
 fn bare(word: &str) -> &str {
     word.trim_matches(|c: char| !is_of_word(c) && !matches!(c, '/' | '[' | ']' | '-'))
 }
 
-/// Where the first web address in a word leads, whatever its scheme is called.
+/// Names the host of the first web address in a word, with any scheme.
 fn leads_to(word: &str) -> Option<String> {
     let (_, address) = word.split_once("://")?;
     Some(format!(" [leads to {}]", broken(&host(address)?)))
 }
 
-/// The host of an address without its scheme, in ASCII.
+/// Returns the host, in ASCII, of an address without its scheme.
 fn host(address: &str) -> Option<String> {
     let url = Url::parse(&format!("http://{}", bare(address))).ok()?;
     url.host_str().map(str::to_owned)
 }
 
-/// With brackets around what makes an address of a text: the colon of a scheme, the dot before a name, since programs make
-/// links of bare names too, and the second backslash before a computer of Windows. Numbers, abbreviations and ends of
-/// sentences stay.
+/// Puts brackets around characters that make a text an address: the colon of a scheme, the dot before a name, and the
+/// second backslash before the name of a Windows computer. Programs make links of bare names too. Numbers, abbreviations
+/// and ends of sentences stay.
 fn broken(word: &str) -> String {
     let mut safe = String::with_capacity(word.len());
     for (index, c) in word.char_indices() {
@@ -109,7 +108,8 @@ fn broken(word: &str) -> String {
     safe
 }
 
-/// Two letters at least: no domain ends with fewer. What is invisible may be skipped by the program that reads it.
+/// Returns whether a text begins with a name of two letters or more: no domain ending is shorter. Ignores invisible
+/// characters, because programs may skip them.
 fn begins_with_name(rest: &str) -> bool {
     let visible = rest.chars().filter(|c| c.general_category() != GeneralCategory::Format);
     let mut name = visible.take(2);

@@ -1,4 +1,4 @@
-//! What the site promises. The name of each test is a promise.
+//! The promises of the site. The name of each test is a promise.
 //!
 //! The tests use a real PostgreSQL server, with a database for each test, and real SMTP conversations.
 

@@ -161,7 +161,7 @@ fn is_auto_reply(mail: &Part<'_>) -> bool {
         word.unwrap_or_default().to_owned()
     };
     !["", "no"].contains(&first_word("auto-submitted").as_str())
-        || PRECEDENCES_OF_AUTO_REPLIES.contains(&first_word("storing_guard").as_str())
+        || PRECEDENCES_OF_AUTO_REPLIES.contains(&first_word("precedence").as_str())
         || FIELDS_OF_AUTO_REPLIES.iter().any(|name| mail.value(name).is_some())
 }
 
@@ -300,7 +300,7 @@ mod tests {
             assert_eq!(with(&format!("{name}: x")), BounceVerdict::Other, "{name}");
         }
         for value in ["auto_reply", "Auto-Reply", "BULK", "junk (away)", "list"] {
-            assert_eq!(with(&format!("StoringGuard: {value}")), BounceVerdict::Other, "{value}");
+            assert_eq!(with(&format!("Precedence: {value}")), BounceVerdict::Other, "{value}");
         }
         for value in ["auto-generated", "Auto-Replied (vacation)", "auto-notified; x=y"] {
             assert_eq!(
@@ -309,7 +309,7 @@ mod tests {
                 "{value}"
             );
         }
-        for mark in ["X-Mark: x", "Auto-Submitted: no (by hand)", "StoringGuard: first-class"] {
+        for mark in ["X-Mark: x", "Auto-Submitted: no (by hand)", "Precedence: first-class"] {
             assert!(matches!(with(mark), BounceVerdict::Failed(_)), "{mark}");
         }
     }

@@ -104,7 +104,7 @@ fn in_words(doubt: &Doubt, own: &DomainName) -> Option<(&'static str, String)> {
             let address = mail_address(address);
             (
                 MAILBOXES,
-                format!("{address} (more than 64 bytes before the @, which some servers refuse)"),
+                format!("{address} (more than 64 bytes before the @; some servers refuse it)"),
             )
         }
         Doubt::UnknownEnding { name, .. } => (ENDINGS, unlinked(name, Some(own))),

@@ -52,7 +52,7 @@ pub fn hint(field: Field) -> &'static str {
     match field {
         F::OrganizationName => "The registered name, in its own script",
         F::OrganizationNameLatin => "Only if the name above is in another script",
-        F::DomainName => "A name that only your organization uses, for example example.org, in any script",
+        F::DomainName => "A name that only your organization uses, for example example.org; it may be in any script",
         F::Website => "Only if it differs from the domain name",
         F::Country => {
             "Where your organization is registered or, if it is not registered, where it works; if none fits, select the \
@@ -62,13 +62,13 @@ pub fn hint(field: Field) -> &'static str {
         F::RegistrationNote => "The registration authority and number, or why your organization is not registered",
         F::KindOfWork => "Select the one that fits best",
         F::Statement => "A few sentences, between 20 and 2,000 characters",
-        F::RepresentativeName => "The person who speaks for the organization in NPOC, in any script",
+        F::RepresentativeName => "The person who speaks for the organization in NPOC; the name may be in any script",
         F::RepresentativeRole => "For example: director, secretary, volunteer",
-        F::RepresentativeEmail => "NPOC will write to this address, in any script",
+        F::RepresentativeEmail => "NPOC will write to this address; it may be in any script",
         F::RepresentativePhone => "With the country code, in any format",
         F::AlternateName => "A person who can act for the representative; give both name and email address, or neither",
         F::NcsgStatus => "NPOC’s members are also accepted by the NCSG, which has its own application form",
-        F::NotEligible => "You can still apply: NPOC reads what you select",
+        F::NotEligible => "If you select one, you can still apply: NPOC reads what you select",
         F::Authoriser => "Name and position, for example a director or board, if it is someone other than you",
         _ => "",
     }

@@ -2,8 +2,8 @@
 
 use futures_util::future::join_all;
 use npoc::database::Pool;
-use npoc::membership::queue_daily_report;
-use npoc::outbox::Step;
+use npoc::membership::owe_report;
+use npoc::outbox::DeliveryOutcome;
 use sqlx::postgres::PgPoolOptions;
 
 use crate::support::process::TIMEOUT;

@@ -78,7 +78,7 @@ async fn unavailable_relay_is_retried_with_the_same_message_id() {
             .fetch_one(&site.pool)
             .await
             .unwrap();
-        assert_eq!(too_early, 0, "the next attempt is later");
+        assert_eq!(too_early, 0, "attempts that are due too early");
         make_due(&site).await;
         assert_eq!(site.deliver_all().await, [Step::Sent, Step::Sent]);
         assert!(message_ids(&relay.taken()).iter().all(|id| id.contains(&reference)));

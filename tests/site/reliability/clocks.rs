@@ -96,15 +96,15 @@ async fn jumped_clock_is_trusted_after_a_week() {
 /// Ways in which a fast clock delays an email: a name, and the columns then.
 const PUT_OFF: [(&str, &str); 10] = [
     (
-        "owed in a day",
+        "queued in a day",
         "owed_at = now() + interval '1 day', due_at = now() + interval '1 day'",
     ),
     (
-        "owed in 400 days",
+        "queued in 400 days",
         "owed_at = now() + interval '400 days', due_at = now() + interval '400 days'",
     ),
     (
-        "owed in a minute",
+        "queued in a minute",
         "owed_at = now() + interval '1 minute', due_at = now() + interval '10 minutes'",
     ),
     (

@@ -42,7 +42,7 @@ async fn application_with_a_receipt_survives_kill_9() {
     assert_eq!(
         mails_within_a_minute(&home, 2 * stored).await,
         2 * stored,
-        "each email is there once"
+        "each email is saved once"
     );
     pool.close().await;
     drop(site);

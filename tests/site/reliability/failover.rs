@@ -255,7 +255,7 @@ async fn site_leaves_a_frozen_primary_for_the_promoted_one() {
         .lead(Way::Swallowing(pair.primary.socket_dir().to_owned()));
     pair.to_primary.led().await;
     pair.to_primary.lead(Way::Silent);
-    assert_eq!(site.send(Uuid::now_v7()).status, 503, "no server takes writes");
+    assert_eq!(site.send(Uuid::now_v7()).status, 503, "no server accepts writes");
     pair.promote().await;
     site.apply();
     // The old primary is back, and still accepts writes.

@@ -1,4 +1,4 @@
-//! What a monitor reads: readiness and metrics.
+//! Readiness and metrics.
 
 use crate::support::TestSite;
 use crate::support::process;

@@ -163,7 +163,7 @@ async fn application_is_erased_a_day_after_the_notice_to_staff() {
     site.sql("UPDATE outbox SET sent_at = sent_at - interval '23 hours 59 minutes'")
         .await;
     site.run_housekeeping(Some(30)).await;
-    assert_eq!(site.count("applications").await, 2, "a minute is missing");
+    assert_eq!(site.count("applications").await, 2, "the notice is a minute too young");
     site.sql("UPDATE outbox SET sent_at = sent_at - interval '1 minute'")
         .await;
     site.run_housekeeping(None).await;

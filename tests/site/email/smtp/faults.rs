@@ -1,4 +1,4 @@
-//! The ways in which a relay can fail, with what becomes of each email at the first try.
+//! The faults of a relay, with the outcome of the first attempt to send each email.
 
 use npoc::outbox::Step;
 
