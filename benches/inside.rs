@@ -13,7 +13,7 @@ use axum::http::{Request, StatusCode, header};
 use criterion::Criterion;
 use http_body_util::BodyExt as _;
 use npoc::database::Pool;
-use npoc::mailer::{Email, Mailer, MessageSeed};
+use npoc::mailer::{Email, Mailer, Stamp};
 use npoc::membership::{Answers, Application, NewApplication, Suspicions, check, emails};
 use npoc::outbox::Outbox;
 use npoc::settings::{Purpose, Settings};
@@ -122,7 +122,7 @@ impl InProcess {
         let mailer = Mailer::new(settings.sender(), settings.transport.clone());
         let outbox = Arc::new(Outbox::new(pool.clone(), mailer, Arc::new(settings.mail_identity())));
         let site = Site::new(settings, pool, &outbox, Limits::default()).expect("templates render");
-        let service = Service::new(&site);
+        let service = site.service();
         Self { runtime, service }
     }
 

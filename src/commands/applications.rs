@@ -10,7 +10,7 @@ use super::terminal::{Terminal, Tone, bar, counted};
 use super::{mail, write_json};
 use crate::clock::{Clock, Trust};
 use crate::database::{Pool, Session};
-use crate::membership::{self, Doubt, Erase, Filter, Group, QUESTIONS, Record, in_utc, words};
+use crate::membership::{self, Doubt, Erase, Filter, Group, QUESTIONS, Record, in_utc, wording};
 use crate::outbox::{self, EmailStatus};
 use crate::values::Country;
 

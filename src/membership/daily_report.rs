@@ -265,6 +265,7 @@ impl Report {
             text: ReportText { report: self }.render()?,
             html: ReportHtml { report: self }.render()?,
             purpose: Purpose::DailyReport,
+            is_held: false,
         })
     }
 

@@ -117,6 +117,7 @@ fn to_staff(identity: &MailIdentity, application: &Application, new: &NewApplica
         text: ApplicationText { email: &email }.render()?,
         html: ApplicationHtml { email: &email }.render()?,
         purpose: Purpose::Application,
+        is_held: false,
     })
 }
 

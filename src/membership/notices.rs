@@ -6,7 +6,7 @@ use super::emails::MailIdentity;
 use super::unlinked::{mail_address, unlinked};
 use super::words;
 use crate::mailer::{Email, Purpose};
-use crate::outbox::{NoticeWriter, Undelivered, UndeliveredReason};
+use crate::outbox::{NoticeWriter, Undelivered, Why};
 
 #[derive(Template)]
 #[template(path = "emails/undelivered.txt")]

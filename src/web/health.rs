@@ -1,45 +1,42 @@
-//! Whether the process lives, and whether it can do its work: for balancers and monitors.
+//! Health checks for load balancers and monitors: is the process alive, and can it store an application?
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::middleware::map_request;
-use axum::routing::get;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::{Site, message};
+use super::Site;
 use crate::database::{Pool, within};
 use crate::{membership, outbox};
 
-/// How long the database may take over one check.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the database may take for one check.
+const DATABASE_LIMIT: Duration = Duration::from_secs(2);
 
-/// For how long the answer of one check serves everybody who asks.
-const FRESH: Duration = Duration::from_secs(1);
+/// How long the result of a check is reused.
+const REUSE: Duration = Duration::from_secs(1);
 
-/// Whether an application could be stored, as of a moment ago.
+/// The last check whether an application can be stored.
 #[derive(Debug)]
 pub struct Readiness {
     pool: Pool,
-    /// Locked during a check: those who ask meanwhile wait for its answer.
-    last: Mutex<Option<(Instant, Answer)>>,
+    /// Locked during a check, so that concurrent requests share its result.
+    last: Mutex<Option<(Instant, Health)>>,
 }
 
-/// What one check found.
+/// The result of a check.
 #[derive(Clone, Copy, Debug)]
-enum Answer {
-    /// An application could be stored. For how long the oldest unsent mail has waited.
+enum Health {
+    /// An application can be stored. Contains the age of the oldest unsent email.
     Ready(time::Duration),
-    /// None could be.
+    /// No application can be stored.
     NotReady,
 }
 
 impl Readiness {
-    /// Of this database.
+    /// Checks this database.
     pub fn new(pool: Pool) -> Self {
         Self {
             pool,
@@ -47,52 +44,44 @@ impl Readiness {
         }
     }
 
-    /// However many ask, the database is asked once a second.
-    async fn answer(&self) -> Answer {
+    /// Returns the current health. Queries the database at most once a second.
+    async fn health(&self) -> Health {
         let mut last = self.last.lock().await;
-        if let Some((at, answer)) = *last
-            && at.elapsed() < FRESH
+        if let Some((at, health)) = *last
+            && at.elapsed() < REUSE
         {
-            return answer;
+            return health;
         }
-        let answer = within(PATIENCE, self.ask()).await.unwrap_or(Answer::NotReady);
-        if matches!(answer, Answer::NotReady) {
-            self.pool.recheck_server();
+        let health = within(DATABASE_LIMIT, self.check()).await.unwrap_or(Health::NotReady);
+        if matches!(health, Health::NotReady) {
+            self.pool.doubt();
         }
-        *last = Some((Instant::now(), answer));
-        answer
+        *last = Some((Instant::now(), health));
+        health
     }
 
-    async fn ask(&self) -> sqlx::Result<Answer> {
+    async fn check(&self) -> sqlx::Result<Health> {
         if !membership::can_store(&self.pool).await? {
-            return Ok(Answer::NotReady);
+            return Ok(Health::NotReady);
         }
-        Ok(Answer::Ready(outbox::oldest_wait(&self.pool).await?))
+        Ok(Health::Ready(outbox::oldest_wait(&self.pool).await?))
     }
 }
 
-/// Routes both, for well-formed requests.
-pub fn router() -> Router<Arc<Site>> {
-    Router::new()
-        .route("/health/live", get(live))
-        .route("/health/ready", get(ready))
-        .layer(map_request(message::demand))
-}
-
-/// 200 as long as the process answers.
-async fn live() -> &'static str {
+/// Answers 200.
+pub async fn live() -> &'static str {
     "live\n"
 }
 
-/// 200 when an application could be stored now, else 503. Mail that waits is reported and no reason to
-/// send visitors elsewhere: another instance has the same mail.
-async fn ready(State(site): State<Arc<Site>>) -> (StatusCode, String) {
-    // In a task of its own: a client that leaves must not break off a check for which others wait.
-    let (fails, unnamed) = (site.submissions.is_failing(), site.limit.proxies().unnamed());
-    let checking = tokio::spawn(async move { site.readiness.answer().await });
-    match checking.await.unwrap_or(Answer::NotReady) {
+/// Answers 200 if an application can be stored, otherwise 503. Unsent email is reported but does not matter: every instance
+/// has the same outbox.
+pub async fn ready(State(site): State<Arc<Site>>) -> (StatusCode, String) {
+    // The check has a task of its own: a client that leaves does not cancel it for the others.
+    let (fails, unnamed) = (site.intake.fails(), site.proxies.unnamed());
+    let checking = tokio::spawn(async move { site.readiness.health().await });
+    match checking.await.unwrap_or(Health::NotReady) {
         _ if fails => not_ready(),
-        Answer::Ready(wait) => {
+        Health::Ready(wait) => {
             let seconds = wait.whole_seconds();
             let unnamed = unnamed_line(unnamed);
             (
@@ -100,17 +89,17 @@ async fn ready(State(site): State<Arc<Site>>) -> (StatusCode, String) {
                 format!("ready\noldest unsent mail: {seconds} s\n{unnamed}"),
             )
         }
-        Answer::NotReady => not_ready(),
+        Health::NotReady => not_ready(),
     }
 }
 
-/// For the doctor, where there is something to report.
+/// Returns a line for the doctor, or an empty string.
 fn unnamed_line(posts: u64) -> String {
     let line = (posts > 0).then(|| format!("posts without a client's address: {posts}\n"));
     line.unwrap_or_default()
 }
 
 fn not_ready() -> (StatusCode, String) {
-    let says = "not ready: no application can be stored now\n";
-    (StatusCode::SERVICE_UNAVAILABLE, says.into())
+    let body = "not ready: no application can be stored now\n";
+    (StatusCode::SERVICE_UNAVAILABLE, body.into())
 }

@@ -1,72 +1,137 @@
-//! What surrounds every page, and the style sheet that each carries in itself: a page is complete
-//! in one request.
+//! The layout of every page. A page contains its style sheet, so that it is complete in one request.
 
-use base64::prelude::{BASE64_STANDARD, Engine as _};
-use sha2::{Digest as _, Sha256};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{Html, IntoResponse as _, Response};
 use url::Url;
 
-use super::page::Page;
+use crate::http::prepared::{Prepared, PreparedAnswers};
 
-/// The one style sheet.
-const STYLE: &str = include_str!("../../static/site.css");
+/// The style sheet.
+pub const STYLE: &str = include_str!("../../static/site.css");
 
-/// What all pages of a site say of it.
+/// Long enough for a visit, short enough for a correction. A cache may show a page while the site is down.
+const PAGE_CACHE: &str = "max-age=300, stale-while-revalidate=3600, stale-if-error=86400";
+
+/// The settings of a site that its pages show.
 #[derive(Debug)]
-pub struct Frame {
-    /// How the world reaches the site, without a slash at the end.
+pub struct SiteInfo {
+    /// The public address, without a slash at its end.
     pub public_url: String,
-    /// NPOC's own pages elsewhere, in social networks.
+    /// NPOC's pages in social networks.
     pub profiles: Vec<Url>,
-    /// How long applications are kept, in days, where that is set.
+    /// How long applications are kept, in days, if there is a limit.
     pub retention_days: Option<u16>,
 }
 
-/// What the base template needs.
+/// A page of the site.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// Its path.
+    pub path: &'static str,
+    /// Its name in the navigation.
+    pub label: &'static str,
+    /// The title of the document.
+    pub title: &'static str,
+    /// One sentence for search results.
+    pub description: &'static str,
+    /// Whether the main navigation shows it.
+    pub is_in_menu: bool,
+    /// Renders its template, or `None` for a page that has a handler.
+    pub(super) render: Option<fn(&SiteInfo, &'static Page) -> askama::Result<String>>,
+}
+
+impl PartialEq for Page {
+    fn eq(&self, other: &Self) -> bool {
+        self.path == other.path
+    }
+}
+
+/// Returns the function that renders a page from this template.
+macro_rules! template {
+    ($path:tt) => {{
+        #[derive(askama::Template)]
+        #[template(path = $path)]
+        struct Content<'a> {
+            layout: crate::web::layout::Layout<'a>,
+            page: &'static Page,
+        }
+        |site, page| {
+            let layout = crate::web::layout::Layout::of(page, site);
+            askama::Template::render(&Content { layout, page })
+        }
+    }};
+}
+pub(super) use template;
+
+/// The values of the base template.
 #[derive(Clone, Copy, Debug)]
 pub struct Layout<'a> {
-    /// What all pages say.
-    pub frame: &'a Frame,
+    /// The site.
+    pub site: &'a SiteInfo,
     /// The style sheet.
     pub css: &'static str,
-    /// The page, if it is one of the list.
-    pub page: Option<Page>,
+    /// The page, if it is in the list.
+    pub page: Option<&'static Page>,
 }
 
 impl<'a> Layout<'a> {
-    /// Around a page of the list.
+    /// Builds the layout of a page in the list.
     #[must_use]
-    pub fn of(page: Page, frame: &'a Frame) -> Self {
+    pub fn of(page: &'static Page, site: &'a SiteInfo) -> Self {
         Self {
             page: Some(page),
-            ..Self::apart(frame)
+            ..Self::unlisted(site)
         }
     }
 
-    /// Around anything else: an answer to one person, an error.
+    /// Builds the layout of any other page, such as an error page.
     #[must_use]
-    pub fn apart(frame: &'a Frame) -> Self {
+    pub fn unlisted(site: &'a SiteInfo) -> Self {
         Self {
-            frame,
+            site,
             css: STYLE,
             page: None,
         }
     }
 
-    /// The main navigation.
+    /// Returns whether this is the current page.
     #[must_use]
-    #[expect(clippy::unused_self, reason = "templates reach it through the layout")]
-    pub fn menu(&self) -> [Page; 5] {
-        Page::MENU
-    }
-
-    /// Whether this is the page that is shown.
-    #[must_use]
-    pub fn is_here(&self, page: Page) -> bool {
+    pub fn is_current(&self, page: &Page) -> bool {
         self.page == Some(page)
     }
 }
 
-/// How a page elsewhere is called: its address without what goes without saying.
+/// Renders and encodes every page that has a template.
+///
+/// # Errors
+/// Returns an error if a template cannot be rendered.
+pub fn prepare(
+    pages: &'static [Page],
+    site: &SiteInfo,
+    security_headers: &HeaderMap,
+) -> anyhow::Result<PreparedAnswers> {
+    let mut prepared = PreparedAnswers::new();
+    for page in pages {
+        if let Some(render) = page.render {
+            let html = render(site, page)?;
+            let answer = Prepared::new(
+                html.as_bytes(),
+                "text/html; charset=utf-8",
+                PAGE_CACHE,
+                security_headers,
+            )?;
+            prepared.insert(page.path.into(), answer);
+        }
+    }
+    Ok(prepared)
+}
+
+/// Answers with a page for one person, which no shared cache keeps.
+pub fn private_page(status: StatusCode, html: String) -> Response {
+    (status, [(header::CACHE_CONTROL, "private, no-cache")], Html(html)).into_response()
+}
+
+/// Returns the name of a profile: its address without scheme, `www.` and final slash.
 #[must_use]
 pub fn profile_name(profile: &Url) -> &str {
     let name = profile
@@ -74,16 +139,4 @@ pub fn profile_name(profile: &Url) -> &str {
         .trim_start_matches(profile.scheme())
         .trim_start_matches("://");
     name.trim_start_matches("www.").trim_end_matches('/')
-}
-
-/// The policy under which browsers show our pages: our own style sheet, by its hash, our own
-/// icons, and forms to ourselves. No script at all. Connections to ourselves are for checkers that read
-/// robots.txt from within a page.
-#[must_use]
-pub fn content_security_policy() -> String {
-    let style = BASE64_STANDARD.encode(Sha256::digest(STYLE));
-    format!(
-        "default-src 'none'; style-src 'sha256-{style}'; img-src 'self'; connect-src 'self'; \
-         form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    )
 }

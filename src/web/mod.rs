@@ -1,42 +1,30 @@
-//! HTTP and HTML. Knows everything below it; nothing below knows it.
+//! The pages and forms of the site. Contains no SQL.
+//!
+//! One request: [`Service`] gives a prepared answer, or passes the request through `router` to its handler, in `apply`,
+//! `status`, `assets` or `health`. One page: `pages` → `layout` → `http::prepared`.
 
-mod body;
-mod chunk_line;
-mod chunks;
-mod client;
-mod coding;
-mod constant;
-mod failure;
-mod forwarded;
+mod apply;
+mod assets;
+mod error;
+mod headers;
 mod health;
 mod layout;
-mod membership;
-mod message;
-mod metrics;
-mod page;
-mod places;
-mod rate;
-mod server;
-mod static_file;
-mod well_known;
-mod wish;
+mod monitoring;
+mod pages;
+mod status;
 
-use std::convert::Infallible;
-use std::future::ready;
-use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{ConnectInfo, MatchedPath, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::MatchedPath;
+use axum::http::{HeaderMap, Method, Request, StatusCode, Uri, header};
 use axum::middleware::{from_fn_with_state, map_request, map_response_with_state};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Redirect};
 use axum::routing::{any, get};
-use axum::{BoxError, Router};
-use futures_util::future::Either;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tower::ServiceExt as _;
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -46,162 +34,163 @@ use tower_http::trace::{DefaultOnResponse, TraceLayer};
 use tracing::Level;
 
 use crate::database::Pool;
-use crate::membership::Submissions;
+use crate::http::client::Proxies;
+use crate::http::connections::ConnectionLimit;
+use crate::http::prepared::PreparedAnswers;
+use crate::http::rate_limit::RateLimits;
+use crate::http::request_body::BodyReader;
+use crate::http::server::{Server, Timeouts};
+pub use crate::http::service::Service;
+use crate::http::{encoding, message};
+use crate::membership::Intake;
 use crate::outbox::Outbox;
 use crate::settings::Settings;
-use body::Bodies;
-use client::Limit;
-use constant::{Constant, Constants};
-use failure::Failure;
-use forwarded::Proxies;
+use error::WebError;
 use health::Readiness;
-use layout::Frame;
-use metrics::Metrics;
-pub use page::Page;
-use places::Places;
-pub use server::Limits;
+pub use layout::Page;
+use layout::SiteInfo;
+use monitoring::Metrics;
 
-/// What a page might ask of a browser; ours ask nothing.
-const PERMISSIONS: &str = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()";
-
-/// What handlers share.
+/// The shared state of all handlers.
 pub struct Site {
     pool: Pool,
     readiness: Readiness,
-    submissions: Submissions,
-    bodies: Bodies,
-    limit: Limit,
+    intake: Intake,
+    body_reader: BodyReader,
+    proxies: Proxies,
+    rate_limits: Option<RateLimits>,
     limits: Limits,
     metrics: Arc<Metrics>,
-    frame: Frame,
-    security: HeaderMap,
-    constants: Arc<Constants>,
+    info: SiteInfo,
+    security_headers: HeaderMap,
+    prepared: Arc<PreparedAnswers>,
+}
+
+/// Limits of connections, requests and stored applications.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections at the same time, well below the usual limit of 1,024 open files.
+    pub connections: usize,
+    /// Connections of one network at the same time. Many people may share a network. Proxies have no such limit.
+    pub connections_of_one: usize,
+    /// Time to send the head of a request, and to stay idle before the next one.
+    pub head: Duration,
+    /// The same for a proxy. nginx keeps a connection for one minute, Caddy for two. The proxy must be the one that
+    /// closes it: otherwise a form that it is sending is lost.
+    pub head_of_proxy: Duration,
+    /// Time from the head of a request to the beginning of its answer.
+    pub request: Duration,
+    /// Time that a connection may last. The current request is finished then.
+    pub connection: Duration,
+    /// Applications that are stored at the same time. More would only wait for each other.
+    pub storing: u16,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 800,
+            connections_of_one: 100,
+            head: Duration::from_secs(15),
+            head_of_proxy: Duration::from_secs(150),
+            request: Duration::from_mins(1),
+            connection: Duration::from_mins(5),
+            storing: 64,
+        }
+    }
 }
 
 impl Site {
-    /// Renders the pages that are the same for all visitors, once.
+    /// Builds a site, and prepares the pages that are the same for all visitors.
     ///
     /// # Errors
-    /// A template that cannot be rendered.
+    /// Returns an error if a page cannot be rendered.
     pub fn new(settings: &Settings, pool: Pool, outbox: &Arc<Outbox>, limits: Limits) -> anyhow::Result<Arc<Self>> {
-        let frame = Frame {
+        let info = SiteInfo {
             public_url: settings.public_url.clone(),
             profiles: settings.profiles.clone(),
             retention_days: settings.retention_days,
         };
-        let security = security_headers(&frame.public_url)?;
+        let security_headers = headers::security_headers(&info.public_url)?;
+        let mut prepared = layout::prepare(Page::ALL, &info, &security_headers)?;
+        prepared.extend(assets::prepare(&info.public_url, &security_headers)?);
         let metrics = Arc::<Metrics>::default();
-        let proxies = Proxies::new(settings.trusted_proxies.clone(), metrics.unnamed_clients());
         Ok(Arc::new(Self {
-            submissions: Submissions::new(limits.storing, &pool, &settings.mail_identity(), outbox),
-            bodies: Bodies::new(settings.trusted_proxies.clone()),
+            intake: Intake::new(limits.storing, &pool, &settings.mail_identity(), outbox),
+            body_reader: BodyReader::new(settings.trusted_proxies.clone()),
+            proxies: Proxies::new(settings.trusted_proxies.clone(), metrics.unnamed_clients()),
+            rate_limits: RateLimits::new(settings.rate_limit),
+            readiness: Readiness::new(pool.clone()),
+            prepared: Arc::new(prepared),
+            pool,
             limits,
             metrics,
-            limit: Limit::new(settings.rate_limit, proxies),
-            constants: Arc::new(constants(&frame, &security)?),
-            security,
-            frame,
-            readiness: Readiness::new(pool.clone()),
-            pool,
+            info,
+            security_headers,
         }))
     }
-}
 
-/// All pages that are the same for all visitors.
-fn constants(frame: &Frame, every: &HeaderMap) -> anyhow::Result<Constants> {
-    let mut all = page::all(frame, every)?;
-    all.extend(static_file::all(every)?);
-    for (path, content, content_type) in [
-        (
-            "/robots.txt",
-            well_known::robots(&frame.public_url),
-            "text/plain; charset=utf-8",
-        ),
-        (
-            "/sitemap.xml",
-            well_known::sitemap(&frame.public_url),
-            "application/xml",
-        ),
-    ] {
-        let constant = Constant::new(content.as_bytes(), content_type, "max-age=3600", every)?;
-        all.insert(path.into(), constant);
-    }
-    Ok(all)
-}
-
-/// All that answers: what is prepared at once, anything else through the routes.
-#[derive(Clone)]
-pub struct Service {
-    prepared: Arc<Constants>,
-    metrics: Arc<Metrics>,
-    router: Router,
-}
-
-impl Service {
-    /// That of a site.
+    /// Returns the service that answers visitors.
     #[must_use]
-    pub fn new(site: &Arc<Site>) -> Self {
-        Self {
-            prepared: Arc::clone(&site.constants),
-            metrics: Arc::clone(&site.metrics),
-            router: router(Arc::clone(site)),
-        }
+    pub fn service(self: &Arc<Self>) -> Service {
+        let metrics = Arc::clone(&self.metrics);
+        let count = move |method: &Method, route, status| metrics.count_answer(method, route, status);
+        Service::new(Arc::clone(&self.prepared), Arc::new(count), router(Arc::clone(self)))
     }
 
-    /// That of a site for its monitor.
-    fn of_monitor(site: &Site) -> Self {
-        Self {
-            prepared: Arc::default(),
-            metrics: Arc::clone(&site.metrics),
-            router: metrics::router(Arc::clone(&site.metrics), site.pool.clone()),
-        }
-    }
-
-    /// Answers one request of the peer of its connection.
-    pub fn answer<B>(
-        &self,
-        mut request: Request<B>,
-        peer: Option<SocketAddr>,
-    ) -> impl Future<Output = Result<Response, Infallible>> + use<B>
-    where
-        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
-    {
-        if let Some(response) = self.at_once(&request) {
-            return Either::Left(ready(Ok(response)));
-        }
-        if let Some(peer) = peer {
-            request.extensions_mut().insert(ConnectInfo(peer));
-        }
-        Either::Right(self.router.clone().oneshot(request.map(Body::new)))
-    }
-
-    /// A page that is the same for all visitors needs no layers: they were applied when it was prepared. It is
-    /// counted, and in the log for those who look closely.
-    fn at_once<B>(&self, request: &Request<B>) -> Option<Response> {
-        let (route, constant) = self.prepared.get_key_value(request.uri().path())?;
-        if !matches!(*request.method(), Method::GET | Method::HEAD) || message::fault(request).is_some() {
-            return None;
-        }
-        let response = constant.answer(request);
-        let status = response.status();
-        self.metrics.answered(request.method(), Arc::clone(route), status);
-        tracing::debug!(method = %request.method(), %route, status = status.as_u16(), "prepared");
-        Some(response)
+    /// Returns a server with connections of its own, so that visitors cannot use up those of the monitor.
+    fn server(&self, service: Service) -> Server {
+        let limits = self.limits;
+        let proxies = self.proxies.trusted().to_vec();
+        let connections = ConnectionLimit::new(limits.connections, limits.connections_of_one, proxies);
+        let timeouts = Timeouts {
+            head: limits.head,
+            head_of_proxy: limits.head_of_proxy,
+            request: limits.request,
+            connection: limits.connection,
+        };
+        Server::new(service, connections, timeouts)
     }
 }
 
-/// Every route behind its layers. What is prepared is answered before, unless it is asked by another method or in a
-/// message that is refused.
+/// Serves visitors until told to stop, then finishes current requests within a time limit.
+pub async fn serve(site: Arc<Site>, listener: TcpListener, stop: watch::Receiver<bool>) {
+    site.server(site.service()).run(listener, stop).await;
+    site.intake.close().await;
+}
+
+/// Serves metrics to a monitor until told to stop.
+pub async fn serve_metrics(site: Arc<Site>, listener: TcpListener, stop: watch::Receiver<bool>) {
+    let router = monitoring::router(Arc::clone(&site.metrics), site.pool.clone());
+    let service = Service::new(Arc::default(), Arc::new(|_: &Method, _, _| {}), router);
+    site.server(service).run(listener, stop).await;
+}
+
+/// The table of routes. [`Service`] has given the prepared answers before; their paths are here for other methods and
+/// for malformed requests.
 fn router(site: Arc<Site>) -> Router {
-    let paths = site.constants.keys();
-    paths
-        .fold(Router::new(), |router, path| router.route(path, any(only_read)))
-        .route(Page::Membership.path(), get(membership::show).post(membership::post))
-        .route("/membership/received/{secret}", get(membership::receipt))
-        .route("/.well-known/security.txt", get(well_known::security))
-        .fallback(elsewhere)
-        .layer(map_request(message::demand))
-        // A fault of ours in one request is a page, not the end of the connection.
+    let prepared = site.prepared.keys();
+    let pages = prepared
+        .fold(Router::new(), |router, path| {
+            router.route(path, any(method_not_allowed))
+        })
+        .route(Page::MEMBERSHIP.path, get(apply::show_form).post(apply::post))
+        .route("/membership/received/{secret}", get(status::receipt))
+        .route("/.well-known/security.txt", get(assets::security))
+        .fallback(redirect_or_not_found);
+    let machines = Router::new()
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .layer(map_request(message::validate));
+    let routes = with_page_layers(pages, &site).merge(machines);
+    with_common_layers(routes, &site).with_state(site)
+}
+
+/// Adds the layers of pages, the innermost first.
+fn with_page_layers(router: Router<Arc<Site>>, site: &Arc<Site>) -> Router<Arc<Site>> {
+    router
+        .layer(map_request(message::validate))
+        // A panic in a handler is an error page, and keeps the connection.
         .layer(CatchPanicLayer::custom(|_| {
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }))
@@ -209,14 +198,17 @@ fn router(site: Arc<Site>) -> Router {
             StatusCode::REQUEST_TIMEOUT,
             site.limits.request,
         ))
-        .layer(map_response_with_state(Arc::clone(&site), failure::draw))
-        // The level from which Brotli is the smallest here too.
+        .layer(map_response_with_state(Arc::clone(site), error::render_page))
+        // From level 5, Brotli gives the smallest pages.
         .layer(CompressionLayer::new().quality(CompressionLevel::Precise(5)))
-        .layer(map_request(coding::settle))
-        // Health is for machines: no page is drawn over it.
-        .merge(health::router())
-        .layer(map_response_with_state(Arc::clone(&site), with_security_headers))
-        .layer(from_fn_with_state(Arc::clone(&site.metrics), metrics::count))
+        .layer(map_request(encoding::choose))
+}
+
+/// Adds the layers of every route, the innermost first.
+fn with_common_layers(router: Router<Arc<Site>>, site: &Arc<Site>) -> Router<Arc<Site>> {
+    router
+        .layer(map_response_with_state(Arc::clone(site), headers::add))
+        .layer(from_fn_with_state(Arc::clone(&site.metrics), monitoring::measure))
         .layer(
             TraceLayer::new_for_http()
                 .make_span_with(span)
@@ -225,39 +217,17 @@ fn router(site: Arc<Site>) -> Router {
         )
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
-        .layer(map_request(without_request_id))
-        .with_state(site)
+        .layer(map_request(remove_request_id))
 }
 
-/// Answers requests until told to stop, then finishes those under way, as long as that is soon.
-pub async fn serve(site: Arc<Site>, listener: TcpListener, stop: watch::Receiver<bool>) {
-    let (places, limits) = (places(&site), site.limits);
-    server::run(Service::new(&site), listener, places, limits, stop).await;
-    site.submissions.close().await;
-}
-
-/// Answers a monitor until told to stop.
-pub async fn serve_metrics(site: Arc<Site>, listener: TcpListener, stop: watch::Receiver<bool>) {
-    server::run(Service::of_monitor(&site), listener, places(&site), site.limits, stop).await;
-}
-
-/// Of each listener its own: visitors leave those of the monitor alone.
-fn places(site: &Site) -> Arc<Places> {
-    let Limits {
-        connections,
-        connections_of_one,
-        ..
-    } = site.limits;
-    Places::new(connections, connections_of_one, site.limit.proxies().trusted().to_vec())
-}
-
-/// Our own alone: what a client says would be in the log.
-async fn without_request_id(mut request: Request<Body>) -> Request<Body> {
+/// Removes the client's request ID, so that no text from a client is in the log.
+async fn remove_request_id(mut request: Request<Body>) -> Request<Body> {
     request.headers_mut().remove("x-request-id");
     request
 }
 
-/// The route, never the path: a receipt's path is its secret. No address of the client either.
+/// Builds the log's span of a request: with the route but not the path, which is secret for a receipt, and without the
+/// client's address.
 fn span(request: &Request<Body>) -> tracing::Span {
     let id = request.extensions().get::<RequestId>();
     let id = id.and_then(|id| id.header_value().to_str().ok());
@@ -268,60 +238,15 @@ fn span(request: &Request<Body>) -> tracing::Span {
     tracing::info_span!("request", id, method = %request.method(), route)
 }
 
-/// Of what is prepared.
-async fn only_read() -> impl IntoResponse {
+async fn method_not_allowed() -> impl IntoResponse {
     (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")])
 }
 
-/// A page has one address: with a slash at its end, it is found too, and the form arrives.
-async fn elsewhere(uri: Uri) -> Result<Redirect, Failure> {
+/// Redirects a page's path with a slash at its end. 308 keeps a posted form.
+async fn redirect_or_not_found(uri: Uri) -> Result<Redirect, WebError> {
     let path = uri.path().trim_end_matches('/');
-    let page = Page::ALL.into_iter().find(|page| page.path() == path);
-    let page = page.ok_or(Failure::NotFound)?;
+    let page = Page::ALL.iter().find(|page| page.path == path);
+    let page = page.ok_or(WebError::NotFound)?;
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    Ok(Redirect::permanent(&format!("{}{query}", page.path())))
-}
-
-fn security_headers(public_url: &str) -> anyhow::Result<HeaderMap> {
-    let mut headers = HeaderMap::from_iter([
-        (
-            header::CONTENT_SECURITY_POLICY,
-            layout::content_security_policy().parse()?,
-        ),
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
-        (
-            header::REFERRER_POLICY,
-            HeaderValue::from_static("strict-origin-when-cross-origin"),
-        ),
-        (
-            HeaderName::from_static("permissions-policy"),
-            HeaderValue::from_static(PERMISSIONS),
-        ),
-        (
-            HeaderName::from_static("cross-origin-embedder-policy"),
-            HeaderValue::from_static("require-corp"),
-        ),
-        (
-            HeaderName::from_static("cross-origin-opener-policy"),
-            HeaderValue::from_static("same-origin"),
-        ),
-        (
-            HeaderName::from_static("cross-origin-resource-policy"),
-            HeaderValue::from_static("same-origin"),
-        ),
-    ]);
-    if public_url.starts_with("https:") {
-        let two_years = HeaderValue::from_static("max-age=63072000; includeSubDomains");
-        headers.insert(header::STRICT_TRANSPORT_SECURITY, two_years);
-    }
-    Ok(headers)
-}
-
-/// A handler that set one of them knows better.
-async fn with_security_headers(State(site): State<Arc<Site>>, mut response: Response) -> Response {
-    for (name, value) in &site.security {
-        response.headers_mut().entry(name).or_insert_with(|| value.clone());
-    }
-    response
+    Ok(Redirect::permanent(&format!("{}{query}", page.path)))
 }

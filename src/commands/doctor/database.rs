@@ -13,7 +13,7 @@ use crate::database::{
 };
 use crate::housekeeping::STUCK_AFTER as WAITS;
 use crate::membership::in_utc;
-use crate::outbox::{self, MAX_CONNECTIONS, QueueStats, RelayState};
+use crate::outbox::{self, MOST_CONNECTIONS, QueueStats, RelayState};
 use crate::settings::Settings;
 use crate::{error_chain, single_line};
 

@@ -120,7 +120,7 @@ async fn check_conversation(relay: &Relay, mut conversation: Conversation, setti
         Ok(()) => Finding::ok(RELAY, format!("it would {action}.")),
         Err(error) => refused(&error, &action, settings),
     });
-    conversation.quit().await;
+    conversation.leave().await;
     findings
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lettre::message::Mailbox;
 use npoc::mailer::{Mailer, Sender, Transport};
-use npoc::outbox::{self, DeliveryOutcome, Outbox};
+use npoc::outbox::{self, Outbox, Step};
 use npoc::values::EmailAddress;
 use tokio::sync::watch;
 
@@ -53,7 +53,7 @@ async fn both_emails_of_an_application_are_sent_once() {
     let relay = Relay::playing(Part::Accepts).await;
     let site = site_with(&relay).await;
     site.apply(&[]).await;
-    assert_eq!(site.deliver_all().await, [DeliveryOutcome::Sent, DeliveryOutcome::Sent]);
+    assert_eq!(site.deliver_all().await, [Step::Sent, Step::Sent]);
     make_due(&site).await;
     assert_eq!(site.deliver_all().await, []);
     assert_eq!(relay.taken().len(), 2);
@@ -71,12 +71,8 @@ async fn unavailable_relay_is_retried_with_the_same_message_id() {
         let relay = Relay::playing(part).await;
         let site = site_with(&relay).await;
         let reference = site.apply(&[]).await;
-        assert_eq!(
-            site.deliver_all().await,
-            [DeliveryOutcome::Later, DeliveryOutcome::Later],
-            "{part:?}"
-        );
-        assert_eq!(outbox::list_unsent(&site.pool).await.unwrap().len(), 2);
+        assert_eq!(site.deliver_all().await, [Step::Later, Step::Later], "{part:?}");
+        assert_eq!(outbox::unsent(&site.pool).await.unwrap().len(), 2);
         relay.play(Part::Accepts);
         let too_early: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox WHERE due_at <= failed_at")
             .fetch_one(&site.pool)
@@ -84,7 +80,7 @@ async fn unavailable_relay_is_retried_with_the_same_message_id() {
             .unwrap();
         assert_eq!(too_early, 0, "attempts that are due too early");
         make_due(&site).await;
-        assert_eq!(site.deliver_all().await, [DeliveryOutcome::Sent, DeliveryOutcome::Sent]);
+        assert_eq!(site.deliver_all().await, [Step::Sent, Step::Sent]);
         assert!(message_ids(&relay.taken()).iter().all(|id| id.contains(&reference)));
     }
 }
@@ -95,12 +91,9 @@ async fn refusal_is_final_for_applicants_but_not_for_staff() {
     let site = site_with(&relay).await;
     let reference = site.apply(&[]).await;
     let mut steps = site.deliver_all().await;
-    steps.sort_by_key(|step| *step == DeliveryOutcome::GivenUp);
-    assert_eq!(
-        steps,
-        [DeliveryOutcome::Later, DeliveryOutcome::Later, DeliveryOutcome::GivenUp]
-    );
-    let unsent = outbox::list_unsent(&site.pool).await.unwrap();
+    steps.sort_by_key(|step| *step == Step::GivenUp);
+    assert_eq!(steps, [Step::Later, Step::Later, Step::GivenUp]);
+    let unsent = outbox::unsent(&site.pool).await.unwrap();
     let given_up: Vec<_> = unsent.iter().filter(|mail| mail.given_up_at.is_some()).collect();
     assert_eq!(
         (unsent.len(), given_up.len()),
@@ -177,9 +170,9 @@ async fn panic_is_a_failed_attempt_and_the_worker_continues() {
     );
     let outbox = Outbox::new(site.connections.clone(), mailer, Arc::new(site.head.clone()));
     for _ in 0..2 {
-        assert_eq!(outbox.deliver_next().await.unwrap(), DeliveryOutcome::Later);
+        assert_eq!(outbox.deliver_next().await.unwrap(), Step::Later);
     }
-    let unsent = outbox::list_unsent(&site.pool).await.unwrap();
+    let unsent = outbox::unsent(&site.pool).await.unwrap();
     assert!(
         unsent
             .iter()
@@ -197,7 +190,7 @@ async fn lease_of_a_dead_worker_expires() {
         .await;
     assert_eq!(site.deliver_all().await, [], "the lease protects it from other workers");
     make_due(&site).await;
-    assert_eq!(site.deliver_all().await, [DeliveryOutcome::Sent, DeliveryOutcome::Sent]);
+    assert_eq!(site.deliver_all().await, [Step::Sent, Step::Sent]);
 }
 
 #[tokio::test]
@@ -205,13 +198,10 @@ async fn lost_acknowledgement_resends_with_the_same_message_id() {
     let relay = Relay::playing(Part::Cuts(At::Message)).await;
     let site = site_with(&relay).await;
     site.apply(&[]).await;
-    assert_eq!(
-        site.deliver_all().await,
-        [DeliveryOutcome::Later, DeliveryOutcome::Later]
-    );
+    assert_eq!(site.deliver_all().await, [Step::Later, Step::Later]);
     relay.play(Part::Accepts);
     make_due(&site).await;
-    assert_eq!(site.deliver_all().await, [DeliveryOutcome::Sent, DeliveryOutcome::Sent]);
+    assert_eq!(site.deliver_all().await, [Step::Sent, Step::Sent]);
     let mut ids = message_ids(&relay.taken());
     ids.sort();
     assert_eq!(ids.len(), 4);
@@ -229,7 +219,7 @@ async fn concurrent_workers_send_each_email_once() {
     for _ in 0..8 {
         let outbox = Arc::clone(&site.outbox);
         workers.push(tokio::spawn(async move {
-            while outbox.deliver_next().await.unwrap() != DeliveryOutcome::Nothing {}
+            while outbox.deliver_next().await.unwrap() != Step::Nothing {}
         }));
     }
     for worker in workers {
@@ -296,11 +286,7 @@ async fn smtputf8_relay_reaches_mailboxes_outside_ascii() {
         let relay = Relay::playing(Part::Accepts).await;
         let site = site_with(&relay).await;
         site.apply(&[("representative_email", typed)]).await;
-        assert_eq!(
-            site.deliver_all().await,
-            [DeliveryOutcome::Sent, DeliveryOutcome::Sent],
-            "{typed}"
-        );
+        assert_eq!(site.deliver_all().await, [Step::Sent, Step::Sent], "{typed}");
         let (applicant, mail) = taken_for(&relay, wire);
         assert!(applicant.mail.ends_with("BODY=8BITMIME SMTPUTF8"), "{}", applicant.mail);
         assert_eq!(mail.header("To").unwrap(), wire);
@@ -327,7 +313,7 @@ async fn smtputf8_is_requested_only_when_an_address_needs_it() {
         ("representative_email", "hanako@例え.テスト"),
     ])
     .await;
-    assert_eq!(site.deliver_all().await, [DeliveryOutcome::Sent, DeliveryOutcome::Sent]);
+    assert_eq!(site.deliver_all().await, [Step::Sent, Step::Sent]);
     for taken in relay.taken() {
         assert_eq!(taken.mail, "MAIL FROM:<no-reply@npoc.org>");
         assert!(taken.message.is_ascii());
@@ -342,11 +328,8 @@ async fn staff_learn_whom_a_relay_without_smtputf8_cannot_reach() {
     let site = site_with(&relay).await;
     let reference = site.apply(&[("representative_email", "用户@例え.テスト")]).await;
     let mut steps = site.deliver_all().await;
-    steps.sort_by_key(|step| *step == DeliveryOutcome::GivenUp);
-    assert_eq!(
-        steps,
-        [DeliveryOutcome::Sent, DeliveryOutcome::Sent, DeliveryOutcome::GivenUp]
-    );
+    steps.sort_by_key(|step| *step == Step::GivenUp);
+    assert_eq!(steps, [Step::Sent, Step::Sent, Step::GivenUp]);
     let mails: Vec<Mail> = relay
         .taken()
         .iter()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures_util::TryStreamExt as _;
 use futures_util::future::join_all;
-use npoc::membership::{Filter, queue_digests, records};
+use npoc::membership::{Filter, owe_digests, records};
 use npoc::outbox::{self, EmailFilter};
 use uuid::Uuid;
 
@@ -83,7 +83,7 @@ async fn twenty_first_application_within_an_hour_starts_a_digest() {
     assert!(
         digest
             .text
-            .starts_with("3 more applications\n\nWhy this is one email: more than 20"),
+            .starts_with("3 more applications\n\nWhy this is one mail: more than 20"),
         "{}",
         digest.text
     );
@@ -153,11 +153,11 @@ async fn failed_digest_is_retried_by_the_next_housekeeping() {
         .await;
     let look = || npoc::housekeeping::run_once(&site.connections, &site.outbox, &site.head, None);
     assert!(look().await.is_err());
-    let waiting = outbox::list(&site.pool, EmailFilter::Digest).await.unwrap();
+    let waiting = outbox::with_state(&site.pool, EmailFilter::Digest).await.unwrap();
     assert_eq!(waiting.len(), 5);
     an_hour_later(&site).await;
     an_hour_later(&site).await;
-    let standing = outbox::queue_stats(&site.connections).await.unwrap();
+    let standing = outbox::standing(&site.connections).await.unwrap();
     assert!(
         standing.oldest_waits >= time::Duration::minutes(90),
         "the wait is visible: {standing:?}"
@@ -174,7 +174,7 @@ async fn email_for_a_digest_is_neither_held_nor_failed() {
     apply(&site, 24).await;
     site.deliver_all().await;
     let figures = async || {
-        let standing = outbox::queue_stats(&site.connections).await.unwrap();
+        let standing = outbox::standing(&site.connections).await.unwrap();
         (standing.waiting, standing.given_up, standing.held, standing.for_digest)
     };
     assert_eq!(figures().await, (0, 0, 0, 4));
@@ -195,7 +195,7 @@ async fn email_for_a_digest_is_neither_held_nor_failed() {
     site.run_housekeeping(None).await;
     site.deliver_all().await;
     assert_eq!(figures().await, (0, 0, 0, 0));
-    assert!(outbox::list_unsent(&site.pool).await.unwrap().is_empty());
+    assert!(outbox::unsent(&site.pool).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -255,10 +255,11 @@ async fn digest_shows_a_hundred_in_full_and_lists_the_rest() {
     let listed = |line: &&str| line.starts_with("NPOC-") && line.ends_with("  Kenya");
     let of_digest = digest.text.lines().filter(listed).count();
     assert_eq!(digest.text.matches("\n======== NPOC-").count(), 100);
-    assert!(digest.text.contains(&format!(
-        "{} applications are listed by reference only",
-        of_digest - 100
-    )));
+    assert!(
+        digest
+            .text
+            .contains(&format!("Of these, {} are here by reference only", of_digest - 100))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -108,7 +108,7 @@ async fn clients_without_an_address_do_not_share_a_limit() {
     ] {
         assert_eq!(site.forward_until_decided(headers), "303", "{headers}");
     }
-    until(|| site.process.log().contains("NPOC_TRUSTED_PROXIES names no client"));
+    until(|| site.process.log().contains("trusted proxy names no client"));
     let log = site.process.log();
     assert_eq!(log.matches("names no client").count(), 1, "{log}");
     assert!(!log.contains("secret"), "{log}");

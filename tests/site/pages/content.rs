@@ -13,20 +13,20 @@ async fn pages_have_one_h1_and_their_own_title() {
     let site = TestSite::new().await;
     let mut titles = BTreeSet::new();
     for page in Page::ALL {
-        let reply = site.get(page.path()).await;
-        assert_eq!(reply.status, StatusCode::OK, "{}", page.path());
-        assert_eq!(reply.all("h1").len(), 1, "{}", page.path());
-        assert_eq!(reply.all("head title"), [page.title()]);
+        let reply = site.get(page.path).await;
+        assert_eq!(reply.status, StatusCode::OK, "{}", page.path);
+        assert_eq!(reply.all("h1").len(), 1, "{}", page.path);
+        assert_eq!(reply.all("head title"), [page.title]);
         assert_eq!(
             reply.attributes("meta[name=description]", "content"),
-            [page.description()]
+            [page.description]
         );
         assert_eq!(reply.attributes("html", "lang"), ["en"]);
         assert_eq!(
             reply.attributes("link[rel=canonical]", "href"),
-            [format!("http://127.0.0.1:8080{}", page.path())]
+            [format!("http://127.0.0.1:8080{}", page.path)]
         );
-        titles.insert(page.title());
+        titles.insert(page.title);
     }
     assert_eq!(titles.len(), Page::ALL.len());
 }
@@ -36,8 +36,8 @@ async fn every_brochure_sentence_is_on_its_page() {
     let site = TestSite::new().await;
     let mut pages = HashMap::new();
     for page in Page::ALL {
-        let text = folded(&site.get(page.path()).await.all("main").join(" "));
-        pages.insert(page.path(), text.replace(" .", "."));
+        let text = folded(&site.get(page.path).await.all("main").join(" "));
+        pages.insert(page.path, text.replace(" .", "."));
     }
     let mut sentences = 0;
     for line in include_str!("brochure.tsv").lines() {
@@ -56,9 +56,9 @@ async fn every_brochure_sentence_is_on_its_page() {
 async fn external_links_use_https() {
     let site = TestSite::new().await;
     for page in Page::ALL {
-        let links = site.get(page.path()).await.attributes("body a", "href");
+        let links = site.get(page.path).await.attributes("body a", "href");
         let elsewhere: Vec<_> = links.iter().filter(|link| link.starts_with("http")).collect();
-        assert!(!elsewhere.is_empty(), "{}", page.path());
+        assert!(!elsewhere.is_empty(), "{}", page.path);
         assert!(
             elsewhere.iter().all(|link| link.starts_with("https://")),
             "{elsewhere:?}"
@@ -71,15 +71,15 @@ async fn internal_links_and_fragments_resolve() {
     let site = TestSite::new().await;
     let mut seen = BTreeSet::new();
     for page in Page::ALL {
-        let reply = site.get(page.path()).await;
+        let reply = site.get(page.path).await;
         let mut links = reply.attributes("a[href]", "href");
         links.extend(reply.attributes("link[href]", "href"));
         for link in links.iter().filter(|link| link.starts_with(['/', '#'])) {
             let (path, fragment) = link.split_once('#').unwrap_or((link, ""));
-            let target = site.get(if path.is_empty() { page.path() } else { path }).await;
-            assert_eq!(target.status, StatusCode::OK, "{link} on {}", page.path());
+            let target = site.get(if path.is_empty() { page.path } else { path }).await;
+            assert_eq!(target.status, StatusCode::OK, "{link} on {}", page.path);
             let is_there = fragment.is_empty() || !target.attributes(&format!("[id='{fragment}']"), "id").is_empty();
-            assert!(is_there, "{link} on {}", page.path());
+            assert!(is_there, "{link} on {}", page.path);
             seen.insert(link.clone());
         }
     }
@@ -90,21 +90,17 @@ async fn internal_links_and_fragments_resolve() {
 async fn every_page_links_to_membership_and_marks_itself() {
     let site = TestSite::new().await;
     for page in Page::ALL {
-        let reply = site.get(page.path()).await;
+        let reply = site.get(page.path).await;
         assert!(
             reply
                 .all("header a[href='/membership']")
                 .contains(&"NPOC membership".into()),
             "{}",
-            page.path()
+            page.path
         );
         let marked = reply.attributes("header nav a[aria-current=page]", "href");
-        let expected: &[&str] = if Page::MENU.contains(&page) {
-            &[page.path()]
-        } else {
-            &[]
-        };
-        assert_eq!(marked, expected, "{}", page.path());
+        let expected: &[&str] = if page.is_in_menu { &[page.path] } else { &[] };
+        assert_eq!(marked, expected, "{}", page.path);
     }
 }
 
@@ -112,7 +108,7 @@ async fn every_page_links_to_membership_and_marks_itself() {
 async fn pages_need_no_script_and_no_other_host() {
     let site = TestSite::new().await;
     for page in Page::ALL {
-        let reply = site.get(page.path()).await;
+        let reply = site.get(page.path).await;
         assert!(reply.all("script").is_empty());
         assert!(reply.headers.get(header::SET_COOKIE).is_none());
         let policy = reply.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
@@ -124,7 +120,7 @@ async fn pages_need_no_script_and_no_other_host() {
             reply.attributes("[style]", "style"),
             Vec::<String>::new(),
             "{}",
-            page.path()
+            page.path
         );
         assert_eq!(reply.all("style").len(), 1);
     }
@@ -135,7 +131,7 @@ async fn well_known_files_are_served() {
     let site = TestSite::new().await;
     let sitemap = site.get("/sitemap.xml").await.body;
     for page in Page::ALL {
-        assert!(sitemap.contains(&format!("<loc>http://127.0.0.1:8080{}</loc>", page.path())));
+        assert!(sitemap.contains(&format!("<loc>http://127.0.0.1:8080{}</loc>", page.path)));
     }
     assert!(
         site.get("/robots.txt")
@@ -158,11 +154,11 @@ async fn well_known_files_are_served() {
 async fn pages_have_open_graph_metadata() {
     let site = TestSite::new().await;
     for page in Page::ALL {
-        let reply = site.get(page.path()).await;
+        let reply = site.get(page.path).await;
         let property = |name: &str| reply.attributes(&format!("meta[property='og:{name}']"), "content");
-        assert_eq!(property("title"), [page.title()]);
-        assert_eq!(property("description"), [page.description()]);
-        assert_eq!(property("url"), [format!("http://127.0.0.1:8080{}", page.path())]);
+        assert_eq!(property("title"), [page.title]);
+        assert_eq!(property("description"), [page.description]);
+        assert_eq!(property("url"), [format!("http://127.0.0.1:8080{}", page.path)]);
         let picture = property("image")[0].replace("http://127.0.0.1:8080", "");
         let (head, png) = site.octets(Request::get(picture).body(Body::empty()).unwrap()).await;
         assert_eq!(head.headers[header::CONTENT_TYPE], "image/png");
@@ -197,10 +193,10 @@ async fn drawings_have_text_alternatives() {
     let site = TestSite::new().await;
     let mut drawings = 0;
     for page in Page::ALL {
-        let reply = site.get(page.path()).await;
+        let reply = site.get(page.path).await;
         for named_by in reply.attributes("svg[role=img]", "aria-labelledby") {
             for id in named_by.split(' ') {
-                assert!(reply.text_of(&format!("#{id}")).len() > 20, "{id} on {}", page.path());
+                assert!(reply.text_of(&format!("#{id}")).len() > 20, "{id} on {}", page.path);
             }
             drawings += 1;
         }
@@ -208,7 +204,7 @@ async fn drawings_have_text_alternatives() {
             reply.all("svg").len(),
             reply.all("svg[role=img], svg[aria-hidden=true]").len(),
             "{}: decorative images are hidden from screen readers",
-            page.path()
+            page.path
         );
     }
     assert_eq!(drawings, 2);
@@ -217,11 +213,11 @@ async fn drawings_have_text_alternatives() {
 #[tokio::test]
 async fn trailing_slash_redirects_pages_and_posted_forms() {
     let site = TestSite::new().await;
-    for page in Page::ALL.into_iter().filter(|page| *page != Page::Home) {
-        let reply = site.get(&format!("{}/", page.path())).await;
+    for page in Page::ALL.iter().filter(|page| **page != Page::HOME) {
+        let reply = site.get(&format!("{}/", page.path)).await;
         assert_eq!(
             (reply.status, reply.location()),
-            (StatusCode::PERMANENT_REDIRECT, page.path())
+            (StatusCode::PERMANENT_REDIRECT, page.path)
         );
     }
     let reply = site.post_raw("/membership/", "step=check").await;

@@ -280,8 +280,7 @@ fn doctor_reports_newer_postgresql_programs() {
     };
     let of_old = found("97\n");
     assert!(
-        of_old.contains("belong to PostgreSQL 97, and the newest programs here are 98")
-            && of_old.contains("docs/deploying.md"),
+        of_old.contains("belong to PostgreSQL 97, and the newest programs here are 98") && of_old.contains("DEPLOY.md"),
         "{of_old}"
     );
     let of_new = found("98\n");

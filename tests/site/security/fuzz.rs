@@ -11,7 +11,7 @@ use axum::http::{Request, StatusCode, header};
 use futures_util::TryStreamExt as _;
 use lettre::Message;
 use mail_parser::{HeaderName, MessageParser};
-use npoc::mailer::{Email, Mailer, MessageSeed, Purpose};
+use npoc::mailer::{Email, Mailer, Purpose, Stamp};
 use npoc::membership::{self, Answers, Application, Filter, NewApplication, QUESTIONS, Question, Rule, Suspicions};
 use npoc::settings::Settings;
 use npoc::values::{DomainName, EmailAddress, Website, text};
@@ -219,6 +219,7 @@ fn example() -> Email {
         text: "Text".into(),
         html: "<p>Text</p>".into(),
         purpose: Purpose::Application,
+        is_held: false,
     }
 }
 

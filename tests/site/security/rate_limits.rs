@@ -47,7 +47,7 @@ async fn apply(site: &TestSite, address: &str) -> String {
 
 /// Returns why the email to the applicant is held, if it is held.
 async fn hold(site: &TestSite, reference: &str) -> Option<String> {
-    let mails = outbox::list_about(&site.pool, reference).await.unwrap();
+    let mails = outbox::about(&site.pool, reference).await.unwrap();
     let mail = mails
         .into_iter()
         .find(|mail| mail.message_id.contains(".applicant@"))

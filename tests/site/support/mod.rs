@@ -107,7 +107,7 @@ impl TestSite {
             head: settings.mail_identity(),
             outbox,
             folder,
-            service: web::Service::new(&site),
+            service: site.service(),
             site,
         }
     }
@@ -197,9 +197,9 @@ impl TestSite {
         let mut steps = Vec::new();
         while left > 0 {
             match self.outbox.deliver_next().await.unwrap() {
-                DeliveryOutcome::Nothing => break,
+                Step::Nothing => break,
                 step => {
-                    left -= i64::from(step != DeliveryOutcome::GivenUp);
+                    left -= i64::from(step != Step::GivenUp);
                     steps.push(step);
                 }
             }

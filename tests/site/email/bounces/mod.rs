@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
 use npoc::mailer::{BounceAddress, BounceVerdict, read_bounce};
-use npoc::outbox::{self, BounceOutcome, DeliveryOutcome, EmailFilter};
+use npoc::outbox::{self, BounceOutcome, EmailFilter, Step};
 use uuid::Uuid;
 
 use crate::support::{TestSite, database, process};
@@ -89,9 +89,9 @@ fn every_bounce_format_is_understood() {
 async fn bounce_is_recorded_and_reported_to_staff_once() {
     let (site, reference) = site_with_sent_mail().await;
     let report = report("postfix-unknown.eml");
-    assert_eq!(bounce(&site, &report).await, BounceOutcome::Recorded);
-    assert_eq!(bounce(&site, &report).await, BounceOutcome::Duplicate);
-    let listed = outbox::list(&site.pool, EmailFilter::Bounced).await.unwrap();
+    assert_eq!(bounce(&site, &report).await, BounceOutcome::Marked);
+    assert_eq!(bounce(&site, &report).await, BounceOutcome::KnownBefore);
+    let listed = outbox::with_state(&site.pool, EmailFilter::Bounced).await.unwrap();
     assert_eq!(
         (listed.len(), listed[0].bounce_class.as_deref()),
         (1, Some("no-such-mailbox"))
@@ -110,16 +110,16 @@ async fn bounce_is_recorded_and_reported_to_staff_once() {
 async fn invented_tokens_and_vacation_notes_mark_nothing() {
     let (site, _) = site_with_sent_mail().await;
     let made_up = String::from_utf8_lossy(&report("postfix-unknown.eml")).replace(TOKEN, "aaaaaaaaaaaaaaaa");
-    assert_eq!(bounce(&site, made_up.as_bytes()).await, BounceOutcome::UnknownToken);
-    assert_eq!(bounce(&site, b"no mail at all").await, BounceOutcome::UnknownToken);
-    assert_eq!(bounce(&site, b"").await, BounceOutcome::UnknownToken);
+    assert_eq!(bounce(&site, made_up.as_bytes()).await, BounceOutcome::Unknown);
+    assert_eq!(bounce(&site, b"no mail at all").await, BounceOutcome::Unknown);
+    assert_eq!(bounce(&site, b"").await, BounceOutcome::Unknown);
     for note in [
         "vacation.eml",
         "mdn.eml",
         "postfix-delivered.eml",
         "reply-that-quotes.eml",
     ] {
-        assert_eq!(bounce(&site, &report(note)).await, BounceOutcome::Irrelevant, "{note}");
+        assert_eq!(bounce(&site, &report(note)).await, BounceOutcome::SaysNothing, "{note}");
     }
     assert!(
         outbox::with_state(&site.pool, EmailFilter::Bounced)
@@ -140,19 +140,19 @@ async fn delay_is_reported_once_and_a_later_bounce_too() {
     let (site, _) = site_with_sent_mail().await;
     assert_eq!(
         bounce(&site, &report("postfix-delayed.eml")).await,
-        BounceOutcome::Recorded
+        BounceOutcome::Marked
     );
     assert_eq!(
         bounce(&site, &report("gmail-delayed.eml")).await,
-        BounceOutcome::Duplicate
+        BounceOutcome::KnownBefore
     );
     assert_eq!(
         bounce(&site, &report("postfix-expired.eml")).await,
-        BounceOutcome::Recorded
+        BounceOutcome::Marked
     );
     assert_eq!(
         bounce(&site, &report("postfix-delayed.eml")).await,
-        BounceOutcome::Duplicate
+        BounceOutcome::KnownBefore
     );
     assert_eq!(
         site.deliver_all().await,
@@ -184,10 +184,10 @@ async fn bounce_of_an_email_to_staff_causes_no_further_email() {
         .execute(&site.pool)
         .await
         .unwrap();
-        assert_eq!(bounce(&site, &report(name)).await, BounceOutcome::Recorded, "{which}");
+        assert_eq!(bounce(&site, &report(name)).await, BounceOutcome::Marked, "{which}");
         assert_eq!(site.deliver_all().await, [], "{which}");
     }
-    let stats = outbox::queue_stats(&site.connections).await.unwrap();
+    let stats = outbox::standing(&site.connections).await.unwrap();
     assert_eq!((stats.bounced, stats.staff_bounced), (3, 2));
     assert_eq!(site.count("outbox").await, 3, "{reference}");
 }
@@ -198,7 +198,7 @@ async fn bounce_of_an_erased_application_leaves_no_address() {
     let erased = site.command(&["applications", "erase", "--yes", &reference]);
     assert!(erased.status.success());
     for name in ["gmail-delayed.eml", "exim-dsn.eml", "arf-abuse.eml"] {
-        assert_eq!(bounce(&site, &report(name)).await, BounceOutcome::Recorded, "{name}");
+        assert_eq!(bounce(&site, &report(name)).await, BounceOutcome::Marked, "{name}");
     }
     let rows: Vec<String> = sqlx::query_scalar("SELECT outbox::text FROM outbox")
         .fetch_all(&site.pool)

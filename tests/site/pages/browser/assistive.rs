@@ -1,6 +1,6 @@
 //! The site for assistive technology.
 
-use npoc::membership::{QUESTIONS, Question, Rule, words};
+use npoc::membership::{QUESTIONS, Question, Rule, wording};
 use serde_json::{Value, json};
 
 use super::every_state;
@@ -98,7 +98,7 @@ fn assert_choices_exposed(question: &Question, tree: &[Value]) {
 
 fn label(question: &Question) -> String {
     let optional = if question.required { "" } else { " (optional)" };
-    format!("{}{optional}", words::label(question.field))
+    format!("{}{optional}", wording::label(question.field))
 }
 
 fn assert_exposed(question: &Question, label: &str, tree: &[Value], roles: &[&str]) {
@@ -109,7 +109,7 @@ fn assert_exposed(question: &Question, label: &str, tree: &[Value], roles: &[&st
     assert_eq!(nodes.len(), 1, "{label} with one of the roles {roles:?}");
     let description = nodes[0]["description"]["value"].as_str().unwrap_or_default();
     assert!(
-        description.contains(words::hint(question.field)),
+        description.contains(wording::hint(question.field)),
         "{label}: {description}"
     );
     assert_eq!(

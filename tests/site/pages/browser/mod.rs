@@ -48,7 +48,7 @@ impl State {
 /// Returns every page and every state of the form.
 async fn every_state(browser: &Browser) -> Vec<State> {
     let form = |name, changes: &[_]| State::posted(name, "/membership", good_with(changes));
-    let mut states: Vec<State> = Page::ALL.iter().map(|page| State::page(page.path())).collect();
+    let mut states: Vec<State> = Page::ALL.iter().map(|page| State::page(page.path)).collect();
     states.extend([
         State::posted("refused, empty", "/membership", vec![("step", "check")]),
         form("refused, filled", &[("representative_email", "a b"), ("country", "")]),

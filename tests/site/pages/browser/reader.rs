@@ -25,8 +25,8 @@ async fn reader_view_shows_whole_pages() {
     let readability = std::fs::read_to_string(path).unwrap();
     in_a_browser(async |browser| {
         let mut found = Vec::new();
-        let pages = Page::ALL.iter().filter(|page| **page != Page::Membership);
-        for path in pages.map(|page| page.path()).chain(["/no-such-page"]) {
+        let pages = Page::ALL.iter().filter(|page| **page != Page::MEMBERSHIP);
+        for path in pages.map(|page| page.path).chain(["/no-such-page"]) {
             browser.open_page(path).await;
             let seen = browser.js(&format!("{readability}{LEFT_OUT}"), Vec::new()).await;
             assert!(

@@ -1,5 +1,5 @@
-//! What the standard asks of a request beyond what hyper checks: its target, its host and its transfer coding
-//! (RFC 9112, 3.2 and 6.1). Two readers that differ here take one message for two.
+//! Validates what hyper leaves open: target, host and transfer coding (RFC 9112, 3.2 and 6.1). Two readers that differ here
+//! could take one message for two.
 
 use std::net::Ipv6Addr;
 
@@ -9,18 +9,18 @@ use axum::http::uri::Authority;
 use axum::http::{Method, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 
-/// Why a request is refused before its route is known.
+/// Why a request is rejected before routing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// 400: no host, several, or something that is no host.
+    /// 400: the host is missing, repeated or invalid.
     Host,
-    /// 400: a target that its method cannot have.
+    /// 400: the target does not fit the method.
     Target,
-    /// 400: `chunked` more than once.
+    /// 400: `chunked` appears more than once.
     ChunkedTwice,
-    /// 405: a method for another server, or for the server as a whole. The site has none.
+    /// 405: the method is for a proxy or for the server as a whole.
     Method,
-    /// 501: a coding of the message that this site cannot read.
+    /// 501: the transfer coding is not supported.
     TransferCoding,
 }
 
@@ -34,12 +34,12 @@ impl IntoResponse for Fault {
     }
 }
 
-/// Lets a request through that has no [`Fault`].
-pub async fn demand(request: Request<Body>) -> Result<Request<Body>, Fault> {
+/// Rejects a request with a [`Fault`].
+pub async fn validate(request: Request<Body>) -> Result<Request<Body>, Fault> {
     fault(&request).map_or(Ok(request), Err)
 }
 
-/// Returns what is wrong with a request.
+/// Returns the first fault of a request.
 pub fn fault<B>(request: &Request<B>) -> Option<Fault> {
     if !has_one_host(request) {
         return Some(Fault::Host);
@@ -47,7 +47,7 @@ pub fn fault<B>(request: &Request<B>) -> Option<Fault> {
     target_fault(request).or_else(|| coding_fault(request))
 }
 
-/// Only HTTP/1.0 may leave it out. The host of an absolute target counts too (RFC 9112, 3.2.2).
+/// Checks the Host header, which only HTTP/1.0 may omit, and the host of an absolute target (RFC 9112, 3.2.2).
 fn has_one_host<B>(request: &Request<B>) -> bool {
     let mut lines = request.headers().get_all(header::HOST).iter();
     let is_host = match (lines.next(), lines.next()) {
@@ -55,22 +55,22 @@ fn has_one_host<B>(request: &Request<B>) -> bool {
         (None, _) => request.version() == Version::HTTP_10,
         (Some(_), Some(_)) => false,
     };
-    let named = request.uri().authority().map(Authority::as_str);
-    is_host && named.is_none_or(|named| is_authority(named.as_bytes()))
+    let of_target = request.uri().authority().map(Authority::as_str);
+    is_host && of_target.is_none_or(|host| is_authority(host.as_bytes()))
 }
 
 fn target_fault<B>(request: &Request<B>) -> Option<Fault> {
     let (method, uri) = (request.method(), request.uri());
-    let is_ours = matches!(uri.scheme_str(), None | Some("http" | "https"));
+    let is_web = matches!(uri.scheme_str(), None | Some("http" | "https"));
     match uri.path() {
-        path if path.starts_with('/') && is_ours => None,
+        path if path.starts_with('/') && is_web => None,
         "*" if method == Method::OPTIONS => Some(Fault::Method),
         "" if method == Method::CONNECT => Some(Fault::Method),
         _ => Some(Fault::Target),
     }
 }
 
-/// hyper has seen that the last coding is `chunked`, and undoes that one alone.
+/// Accepts `chunked` alone: hyper requires it as the last coding, and decodes only that one.
 fn coding_fault<B>(request: &Request<B>) -> Option<Fault> {
     let lines = request.headers().get_all(header::TRANSFER_ENCODING).iter();
     let mut codings = lines.flat_map(|line| line.as_bytes().split(|octet| *octet == b','));
@@ -88,18 +88,18 @@ fn coding_fault<B>(request: &Request<B>) -> Option<Fault> {
         })
 }
 
-/// A host with or without a port, and without a user (RFC 9110, 4.2.1 and 4.2.4).
+/// Returns whether this is a host with an optional port and without a user (RFC 9110, 4.2.1 and 4.2.4).
 fn is_authority(text: &[u8]) -> bool {
-    let place = |octet| text.iter().position(|one| *one == octet);
+    let position = |octet| text.iter().position(|one| *one == octet);
     let end = match text.first() {
-        Some(b'[') => place(b']').map_or(0, |place| place + 1),
-        _ => place(b':').unwrap_or(text.len()),
+        Some(b'[') => position(b']').map_or(0, |index| index + 1),
+        _ => position(b':').unwrap_or(text.len()),
     };
     let (host, port) = text.split_at(end);
     is_host(host) && (port.is_empty() || port.strip_prefix(b":").is_some_and(is_port))
 }
 
-/// An IPv6 address in brackets, or a name. A comma, which names may have, would make of two hosts one.
+/// Returns whether this is an IPv6 address in brackets, or a name. Names may contain a comma, but it could join two hosts.
 fn is_host(host: &[u8]) -> bool {
     if let Some(address) = host.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]")) {
         return str::from_utf8(address).is_ok_and(|address| address.parse::<Ipv6Addr>().is_ok());
@@ -108,14 +108,14 @@ fn is_host(host: &[u8]) -> bool {
         let digits = host.get(at + 1..at + 3);
         digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
     };
-    let may_be = |(at, octet): (usize, &u8)| match octet {
+    let is_allowed = |(at, octet): (usize, &u8)| match octet {
         b'%' => is_escape(at),
         octet => octet.is_ascii_alphanumeric() || b"-._~!$&'()*+;=".contains(octet),
     };
-    !host.is_empty() && host.iter().enumerate().all(may_be)
+    !host.is_empty() && host.iter().enumerate().all(is_allowed)
 }
 
-/// None at all is the usual one (RFC 3986, 3.2.3).
+/// Returns whether this is a port. An empty one means the default (RFC 3986, 3.2.3).
 fn is_port(digits: &[u8]) -> bool {
     let number = str::from_utf8(digits)
         .ok()
@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_is_one_name_or_address_and_perhaps_a_port() {
+    fn a_host_is_one_name_or_address_with_an_optional_port() {
         let names = "a.test A.TEST a.test. a_b xn--4ca.test %41.test localhost 192.0.2.1 [::1]";
         let ports = "a.test:80 a.test: a.test:65535 a.test:00080 [2001:db8::1]:443";
         for host in names.split(' ').chain(ports.split(' ')) {

@@ -1,40 +1,39 @@
-//! The form as a page: empty, given back to be changed, or refused with all its problems.
+//! The page with the application form: empty, to change answers, or with problems.
 
 use askama::Template;
-
 use uuid::Uuid;
 
 use super::super::layout::Layout;
-use super::posted::Posted;
+use super::posted_form::PostedForm;
 use crate::membership::{Answers, Field, Group, Problem, Question, Rule, words};
 use crate::values::{Country, text};
 use crate::web::Page;
 
-/// The form.
+/// The form page.
 #[derive(Template)]
 #[template(path = "membership/form.html")]
 pub struct FormPage<'a> {
     layout: Layout<'a>,
     form_key: Uuid,
-    parts: Vec<Part>,
-    problems: Vec<Told>,
+    fieldsets: Vec<Fieldset>,
+    problems: Vec<ErrorLink>,
 }
 
-/// One fieldset.
-struct Part {
+/// A group of questions.
+struct Fieldset {
     heading: &'static str,
-    asked: Vec<Asked>,
+    fields: Vec<FormField>,
 }
 
-/// One question with what was typed and what is wrong with it.
-struct Asked {
+/// A question with its answer and its problem.
+struct FormField {
     question: &'static Question,
     typed: Vec<String>,
     problem: Option<String>,
     has_focus: bool,
 }
 
-/// One radio button or checkbox.
+/// A radio button or checkbox.
 struct Choice {
     id: String,
     value: &'static str,
@@ -43,13 +42,13 @@ struct Choice {
     has_focus: bool,
 }
 
-/// One line of the error summary.
-struct Told {
+/// A link of the error summary.
+struct ErrorLink {
     name: &'static str,
     sentence: String,
 }
 
-/// What draws the answer.
+/// The kind of input.
 enum Control {
     Text,
     Textarea,
@@ -59,23 +58,23 @@ enum Control {
 }
 
 impl<'a> FormPage<'a> {
-    /// Nothing typed yet.
+    /// Builds an empty form.
     pub fn empty(layout: Layout<'a>) -> Self {
         Self::new(layout, Uuid::now_v7(), &Answers::default(), &[], None)
     }
 
-    /// Back from the check page, at the question to change.
-    pub fn filled(layout: Layout<'a>, posted: &Posted, change: Option<Field>) -> Self {
-        Self::new(layout, posted.form_key, &posted.answers, &[], change)
+    /// Builds a form with its answers, focused on the question to change.
+    pub fn filled(layout: Layout<'a>, form: &PostedForm, change: Option<Field>) -> Self {
+        Self::new(layout, form.form_key, &form.answers, &[], change)
     }
 
-    /// Everything kept, all problems shown; the focus is on their summary.
-    pub fn refused(layout: Layout<'a>, posted: &Posted, problems: &[Problem]) -> Self {
-        Self::new(layout, posted.form_key, &posted.answers, problems, None)
+    /// Builds a form with its answers and problems, focused on the error summary.
+    pub fn with_problems(layout: Layout<'a>, form: &PostedForm, problems: &[Problem]) -> Self {
+        Self::new(layout, form.form_key, &form.answers, problems, None)
     }
 
     fn new(layout: Layout<'a>, form_key: Uuid, answers: &Answers, problems: &[Problem], focus: Option<Field>) -> Self {
-        let asked = |question: &'static Question| Asked {
+        let field = |question: &'static Question| FormField {
             question,
             typed: answers.all(question.field).to_vec(),
             problem: problems
@@ -84,28 +83,24 @@ impl<'a> FormPage<'a> {
                 .map(words::problem),
             has_focus: focus == Some(question.field),
         };
+        let fieldset = |group: Group| Fieldset {
+            heading: words::heading(group),
+            fields: group.questions().map(field).collect(),
+        };
+        let error_link = |problem: &Problem| ErrorLink {
+            name: problem.field.question().name,
+            sentence: words::problem(problem),
+        };
         Self {
             layout,
             form_key,
-            parts: Group::ALL
-                .into_iter()
-                .map(|group| Part {
-                    heading: words::heading(group),
-                    asked: group.questions().map(asked).collect(),
-                })
-                .collect(),
-            problems: problems
-                .iter()
-                .map(|problem| Told {
-                    name: problem.field.question().name,
-                    sentence: words::problem(problem),
-                })
-                .collect(),
+            fieldsets: Group::ALL.into_iter().map(fieldset).collect(),
+            problems: problems.iter().map(error_link).collect(),
         }
     }
 }
 
-impl Asked {
+impl FormField {
     fn control(&self) -> Control {
         match self.question.rule {
             Rule::Prose(..) => Control::Textarea,
@@ -124,15 +119,14 @@ impl Asked {
         words::hint(self.question.field)
     }
 
-    /// What is shown again: all that was typed, even where one answer was asked for. NUL alone goes,
-    /// since no page can show it.
+    /// Returns everything that was typed, even if the question takes one answer. Removes NUL, which no page can show.
     fn text(&self) -> String {
         let mut different = self.typed.clone();
         different.dedup();
         different.join(" / ").replace('\0', "")
     }
 
-    /// The ids of the hint and the problem, for `aria-describedby`.
+    /// Returns the ids of the hint and the problem, for `aria-describedby`.
     fn described_by(&self) -> String {
         let name = self.question.name;
         let hint = (!self.hint().is_empty()).then(|| format!("{name}-hint"));
@@ -144,13 +138,13 @@ impl Asked {
         !self.question.required
     }
 
-    /// The choices. The focus goes where the tab key would: to what is selected, else to the first.
+    /// Returns the choices. The focus is where the tab key would put it: on the selected one, or the first.
     fn choices(&self) -> Vec<Choice> {
         let offers = self.question.offers();
         let is_given = |value: &str| self.typed.iter().any(|typed| typed.trim() == value);
         let at_focus = offers.iter().position(|value| is_given(value)).unwrap_or_default();
         let choice = |(index, value): (usize, &'static &'static str)| Choice {
-            // The first is the field's own, where the summary leads.
+            // The error summary links to the first one.
             id: match index {
                 0 => self.question.name.to_owned(),
                 _ => format!("{}-{value}", self.question.name),
@@ -169,7 +163,7 @@ impl Asked {
             .any(|typed| typed.trim().eq_ignore_ascii_case(country.code()))
     }
 
-    /// The keyboard a phone should show.
+    /// Returns the keyboard for phones.
     fn inputmode(&self) -> &'static str {
         match self.question.rule {
             Rule::Email => "email",
@@ -179,12 +173,12 @@ impl Asked {
         }
     }
 
-    /// Whether a keyboard must neither correct nor capitalize.
+    /// Returns whether a keyboard must neither correct nor capitalize.
     fn is_verbatim(&self) -> bool {
         matches!(self.question.rule, Rule::Email | Rule::DomainName | Rule::Website)
     }
 
-    /// Hints at the length of the answer.
+    /// Returns a class for the width, which hints at the length of the answer.
     fn width(&self) -> &'static str {
         match self.question.rule {
             Rule::Line(_, 50) => "w-short",
@@ -193,7 +187,7 @@ impl Asked {
         }
     }
 
-    /// The same hint in characters, for browsers that know no style.
+    /// Returns the width in characters, for browsers without style sheets.
     fn size(&self) -> u64 {
         match self.width() {
             "w-short" => 20,
@@ -202,13 +196,13 @@ impl Asked {
         }
     }
 
-    /// Whether the answer may be longer than a field of one line shows on paper.
+    /// Returns whether a field of one line may cut the answer on paper.
     fn is_cut_on_paper(&self) -> bool {
         const SHORT: usize = 40;
         self.text().chars().count() > SHORT
     }
 
-    /// Whether a phone number is shown again, see [`text::is_number`].
+    /// Returns whether the answer is a phone number; see [`text::is_number`].
     fn is_number(&self) -> bool {
         self.question.autocomplete == "tel" && text::is_number(&self.text())
     }

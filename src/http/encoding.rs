@@ -1,30 +1,30 @@
-//! Content codings (RFC 9110, 8.4.1): which one a client gets, and how it is made.
+//! Content encodings (RFC 9110, 8.4.1): chooses one for a client, and encodes content.
 
 use std::io::{self, Read as _};
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, header};
 
-/// How well a page is compressed at start: for a few milliseconds each. Brotli's best would save another
-/// tenth and take ten times as long.
+/// Compression levels for prepared content: a few milliseconds a page. Brotli at its best would save another tenth and take
+/// ten times as long.
 const BROTLI: i32 = 7;
 const BROTLI_WINDOW: i32 = 18;
 const ZSTD: i32 = 15;
 
-/// A way to write content on the wire.
+/// An encoding of content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Coding {
+pub enum Encoding {
     Brotli,
     Zstd,
     Gzip,
     Identity,
 }
 
-impl Coding {
-    /// Those that we speak, the smallest first: of several that a client likes as much, it gets the first.
+impl Encoding {
+    /// Every supported encoding, the smallest first. Among equal weights, the first wins.
     pub const ALL: [Self; 4] = [Self::Brotli, Self::Zstd, Self::Gzip, Self::Identity];
 
-    /// As headers name it.
+    /// Returns the name in headers.
     pub fn token(self) -> &'static str {
         match self {
             Self::Brotli => "br",
@@ -34,9 +34,9 @@ impl Coding {
         }
     }
 
-    /// The one that a client likes best of ours. One that refuses all, `identity` too, gets `identity`
-    /// all the same: an answer that cannot be read is no better than one in a wrong coding.
-    pub fn wanted(headers: &HeaderMap) -> Self {
+    /// Returns the encoding that the client prefers. A client that refuses every encoding gets `identity`, since an answer
+    /// of any kind is more useful to it than 406.
+    pub fn preferred(headers: &HeaderMap) -> Self {
         let mut weights = [None; 4];
         let mut others = None;
         for value in headers.get_all(header::ACCEPT_ENCODING) {
@@ -44,8 +44,8 @@ impl Coding {
                 let mut parts = one.split(|octet| *octet == b';').map(<[u8]>::trim_ascii);
                 let name = parts.next().unwrap_or_default();
                 let weight = Some(weight(parts));
-                match Self::ALL.into_iter().position(|coding| coding.is_called(name)) {
-                    Some(coding) => weights[coding] = weight,
+                match Self::ALL.into_iter().position(|encoding| encoding.is_called(name)) {
+                    Some(encoding) => weights[encoding] = weight,
                     None if name == b"*" => others = weight,
                     None => {}
                 }
@@ -54,14 +54,13 @@ impl Coding {
         Self::best(weights, others)
     }
 
-    /// Of several that weigh as much, the first. `identity` may be sent to a client that does not say otherwise,
-    /// and comes after all that is named.
+    /// Returns the encoding of the greatest weight. `identity` without a weight is acceptable, but comes last.
     fn best(weights: [Option<u16>; 4], others: Option<u16>) -> Self {
         let mut best = (Self::Identity, 0);
-        for (coding, weight) in Self::ALL.into_iter().zip(weights) {
+        for (encoding, weight) in Self::ALL.into_iter().zip(weights) {
             let weight = weight.or(others).unwrap_or(0);
             if weight > best.1 {
-                best = (coding, weight);
+                best = (encoding, weight);
             }
         }
         best.0
@@ -72,12 +71,12 @@ impl Coding {
         name.eq_ignore_ascii_case(self.token().as_bytes())
     }
 
-    /// These octets in this coding.
+    /// Encodes content.
     ///
     /// # Errors
-    /// None that memory does not cause.
+    /// Returns an error if the encoder fails.
     pub fn encode(self, plain: &[u8]) -> io::Result<Vec<u8>> {
-        let mut coded = Vec::new();
+        let mut encoded = Vec::new();
         match self {
             Self::Brotli => {
                 let parameters = brotli::enc::BrotliEncoderParams {
@@ -85,30 +84,29 @@ impl Coding {
                     lgwin: BROTLI_WINDOW,
                     ..Default::default()
                 };
-                brotli::BrotliCompress(&mut &*plain, &mut coded, &parameters)?;
+                brotli::BrotliCompress(&mut &*plain, &mut encoded, &parameters)?;
             }
-            Self::Zstd => coded = zstd::bulk::compress(plain, ZSTD)?,
+            Self::Zstd => encoded = zstd::bulk::compress(plain, ZSTD)?,
             Self::Gzip => {
-                flate2::read::GzEncoder::new(plain, flate2::Compression::best()).read_to_end(&mut coded)?;
+                flate2::read::GzEncoder::new(plain, flate2::Compression::best()).read_to_end(&mut encoded)?;
             }
-            Self::Identity => coded.extend_from_slice(plain),
+            Self::Identity => encoded.extend_from_slice(plain),
         }
-        Ok(coded)
+        Ok(encoded)
     }
 }
 
-/// Whether content came in another coding than `identity`.
-pub fn is_coded(headers: &HeaderMap) -> bool {
+/// Returns whether a request has a Content-Encoding other than `identity`.
+pub fn is_encoded(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(header::CONTENT_ENCODING).iter();
-    let mut codings = lines.flat_map(|line| line.as_bytes().split(|octet| *octet == b','));
-    codings.any(|coding| {
-        let coding = coding.trim_ascii();
-        !coding.is_empty() && !Coding::Identity.is_called(coding)
+    let mut encodings = lines.flat_map(|line| line.as_bytes().split(|octet| *octet == b','));
+    encodings.any(|encoding| {
+        let encoding = encoding.trim_ascii();
+        !encoding.is_empty() && !Encoding::Identity.is_called(encoding)
     })
 }
 
-/// The weight among these parameters, in thousandths (RFC 9110, 12.4.2): 1,000 without one, and 0 where it
-/// is none.
+/// Returns the weight among these parameters in thousandths (RFC 9110, 12.4.2): 1,000 by default, 0 if it is invalid.
 fn weight<'a>(mut parameters: impl Iterator<Item = &'a [u8]>) -> u16 {
     let is_weight = |parameter: &&[u8]| parameter.len() > 1 && parameter[..2].eq_ignore_ascii_case(b"q=");
     let Some(parameter) = parameters.find(is_weight) else {
@@ -117,19 +115,19 @@ fn weight<'a>(mut parameters: impl Iterator<Item = &'a [u8]>) -> u16 {
     let value = str::from_utf8(&parameter[2..])
         .ok()
         .and_then(|value| value.parse().ok());
-    let is_possible = |value: &f32| (0.0..=1.0).contains(value);
+    let is_valid = |value: &f32| (0.0..=1.0).contains(value);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1,000")]
     value
-        .filter(is_possible)
+        .filter(is_valid)
         .map_or(0, |value| (value * 1000.0).round() as u16)
 }
 
-/// Leaves one coding for the layer that compresses. Left to itself, it answers 406 where none is accepted,
-/// also after an application was stored.
-pub async fn settle(mut request: Request) -> Request {
-    let coding = Coding::wanted(request.headers());
-    let settled = HeaderValue::from_static(coding.token());
-    request.headers_mut().insert(header::ACCEPT_ENCODING, settled);
+/// Reduces Accept-Encoding to one encoding for the compression layer. Otherwise that layer answers 406 if none is accepted,
+/// even after the handler has stored something.
+pub async fn choose(mut request: Request) -> Request {
+    let encoding = Encoding::preferred(request.headers());
+    let chosen = HeaderValue::from_static(encoding.token());
+    request.headers_mut().insert(header::ACCEPT_ENCODING, chosen);
     request
 }
 
@@ -138,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_gets_the_smallest_coding_of_those_it_likes_best() {
+    fn a_client_gets_the_smallest_of_its_preferred_encodings() {
         for (accepted, token) in [
             ("", "identity"),
             ("gzip", "gzip"),
@@ -165,12 +163,12 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(header::ACCEPT_ENCODING, accepted.parse().unwrap());
-            assert_eq!(Coding::wanted(&headers).token(), token, "{accepted}");
+            assert_eq!(Encoding::preferred(&headers).token(), token, "{accepted}");
         }
-        assert_eq!(Coding::wanted(&HeaderMap::new()), Coding::Identity);
+        assert_eq!(Encoding::preferred(&HeaderMap::new()), Encoding::Identity);
         let mut lines = HeaderMap::new();
         lines.append(header::ACCEPT_ENCODING, HeaderValue::from_bytes(b"gzip, \xff").unwrap());
         lines.append(header::ACCEPT_ENCODING, HeaderValue::from_static("zstd"));
-        assert_eq!(Coding::wanted(&lines), Coding::Zstd);
+        assert_eq!(Encoding::preferred(&lines), Encoding::Zstd);
     }
 }

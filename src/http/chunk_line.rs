@@ -1,6 +1,6 @@
-//! The line before a chunk (RFC 9112, 7.1): its size, and extensions, of which we know none.
+//! The line before a chunk (RFC 9112, 7.1): its size and its extensions, which this site ignores.
 
-/// Returns the size that a line without its end says, in octets; `None` where it is malformed.
+/// Returns the chunk size in octets, or `None` if the line is malformed. The line comes without its end.
 pub fn size(line: &[u8]) -> Option<u64> {
     let digits = line.iter().take_while(|octet| octet.is_ascii_hexdigit()).count();
     let (digits, extensions) = line.split_at(digits);
@@ -8,12 +8,12 @@ pub fn size(line: &[u8]) -> Option<u64> {
     are_extensions(extensions).then_some(size)
 }
 
-/// Any number of `;name` and `;name=value`, with blanks around each sign.
+/// Returns whether this is a list of `;name` and `;name=value`. Blanks may surround each sign.
 fn are_extensions(mut rest: &[u8]) -> bool {
     while !rest.is_empty() {
-        let named = behind(rest, b';').and_then(behind_token);
-        let valued = named.map(|named| match behind(named, b'=') {
-            Some(value) => behind_token(value).or_else(|| behind_quoted(value)),
+        let named = after(rest, b';').and_then(after_token);
+        let valued = named.map(|named| match after(named, b'=') {
+            Some(value) => after_token(value).or_else(|| after_quoted(value)),
             None => Some(named),
         });
         let Some(Some(next)) = valued else { return false };
@@ -22,22 +22,22 @@ fn are_extensions(mut rest: &[u8]) -> bool {
     true
 }
 
-fn behind(text: &[u8], sign: u8) -> Option<&[u8]> {
+fn after(text: &[u8], sign: u8) -> Option<&[u8]> {
     let blank = |octet: &u8| b" \t".contains(octet);
-    from_first_not(text, blank)
+    skip_while(text, blank)
         .strip_prefix(&[sign])
-        .map(|rest| from_first_not(rest, blank))
+        .map(|rest| skip_while(rest, blank))
 }
 
-fn behind_token(text: &[u8]) -> Option<&[u8]> {
-    let rest = from_first_not(text, |octet| {
+fn after_token(text: &[u8]) -> Option<&[u8]> {
+    let rest = skip_while(text, |octet| {
         octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(octet)
     });
     (rest.len() < text.len()).then_some(rest)
 }
 
-/// A backslash takes the meaning from what follows it.
-fn behind_quoted(text: &[u8]) -> Option<&[u8]> {
+/// Returns what follows a quoted string, in which a backslash escapes the next octet.
+fn after_quoted(text: &[u8]) -> Option<&[u8]> {
     let mut rest = text.strip_prefix(b"\"")?;
     loop {
         let (octet, next) = rest.split_first()?;
@@ -54,7 +54,7 @@ fn is_text(octet: u8) -> bool {
     octet == b'\t' || !octet.is_ascii_control()
 }
 
-fn from_first_not(text: &[u8], is: impl Fn(&u8) -> bool) -> &[u8] {
+fn skip_while(text: &[u8], is: impl Fn(&u8) -> bool) -> &[u8] {
     &text[text.iter().take_while(|octet| is(octet)).count()..]
 }
 
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chunk_line_is_what_the_standard_says_however_odd() {
+    fn a_chunk_line_is_read_exactly_as_the_standard_says() {
         let size_5 = r#"5 05 5;a 5;!#$%&'*+-.^_`|~=1 5;a="" 5;a="ä";b=c;d"#;
         for line in size_5.split(' ').chain(["5 ; a = b", "5\t;a", r#"5;a="b;c=d \" \\""#]) {
             assert_eq!(size(line.as_bytes()), Some(5), "{line}");

@@ -1,0 +1,177 @@
+//! The application form: form → check page → send → receipt. There is no cookie and no session. The pages carry the answers,
+//! so nothing expires and no answer is lost.
+
+mod check_page;
+mod form;
+mod origin;
+mod posted_form;
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use askama::Template as _;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+
+use super::error::WebError;
+use super::layout::{Layout, private_page};
+use super::{Page, Site};
+use crate::http::encoding::is_encoded;
+use crate::http::rate_limit::Verdict;
+use crate::membership::{self, Application, Field, Place, Problem, Receipt, without_slip};
+use check_page::{CheckPage, CheckedForm, Notice};
+use form::FormPage;
+use origin::is_cross_site;
+use posted_form::{Action, PostedForm, is_urlencoded};
+
+/// How long the database may take to store an application: time for the current batch, for the next one, and a little more.
+const STORING_LIMIT: Duration = Duration::from_secs(9);
+
+/// Shows an empty form with a new key, which identifies what is sent from it.
+pub async fn show_form(State(site): State<Arc<Site>>) -> Result<Response, WebError> {
+    let page = FormPage::empty(layout(&site));
+    Ok(private_page(StatusCode::OK, page.render()?))
+}
+
+/// Takes a posted form, and does what its button says.
+pub async fn post(State(site): State<Arc<Site>>, request: Request) -> Result<Response, WebError> {
+    if !is_urlencoded(request.headers()) {
+        return Err(WebError::UnsupportedMediaType);
+    }
+    if is_encoded(request.headers()) {
+        return Err(WebError::Compressed);
+    }
+    let (head, body) = request.into_parts();
+    let client = site.proxies.client(&head);
+    let network = client.unwrap_or(Ipv4Addr::LOCALHOST.into());
+    let body = site.body_reader.read(body, network).await?;
+    let form = PostedForm::parse(&body.octets);
+    let response = answer(&site, &head.headers, client, &form).await?;
+    Ok(body.answer(response).await?)
+}
+
+async fn answer(
+    site: &Site,
+    headers: &HeaderMap,
+    client: Option<IpAddr>,
+    form: &PostedForm,
+) -> Result<Response, WebError> {
+    if let Action::Edit(field) = form.action {
+        return show_form_again(site, form, field);
+    }
+    let application = match membership::check(&form.answers) {
+        Ok(application) => application,
+        Err(problems) => return show_problems(site, form, &problems),
+    };
+    match form.action {
+        Action::UseSuggestion(field) => ask_to_check(site, &without_slip(application, field), form),
+        Action::Send(Some(key)) => {
+            let checked = CheckedForm::sent(&application, form.form_key, key);
+            if is_cross_site(headers, &site.info.public_url, checked.submission_key == key) {
+                return ask_to_check(site, &application, form);
+            }
+            submit(site, client, &checked).await
+        }
+        Action::Check | Action::Edit(_) | Action::Send(None) => ask_to_check(site, &application, form),
+    }
+}
+
+fn layout(site: &Site) -> Layout<'_> {
+    Layout::of(&Page::MEMBERSHIP, &site.info)
+}
+
+/// Shows the form with its answers, at the question to change.
+fn show_form_again(site: &Site, form: &PostedForm, change: Option<Field>) -> Result<Response, WebError> {
+    let page = FormPage::filled(layout(site), form, change);
+    Ok(private_page(StatusCode::OK, page.render()?))
+}
+
+/// Shows the form with its answers and their problems.
+fn show_problems(site: &Site, form: &PostedForm, problems: &[Problem]) -> Result<Response, WebError> {
+    let page = FormPage::with_problems(layout(site), form, problems);
+    Ok(private_page(StatusCode::UNPROCESSABLE_ENTITY, page.render()?))
+}
+
+fn ask_to_check(site: &Site, application: &Application, form: &PostedForm) -> Result<Response, WebError> {
+    show_check_page(site, &CheckedForm::new(application, form.form_key), Notice::NotSentYet)
+}
+
+/// Shows the check page. Its key stores the application once, whatever happened before.
+fn show_check_page(site: &Site, checked: &CheckedForm, notice: Notice) -> Result<Response, WebError> {
+    let html = CheckPage::new(layout(site), checked, notice).render()?;
+    let mut response = private_page(notice.status(), html);
+    if notice != Notice::NotSentYet {
+        response.headers_mut().insert(header::RETRY_AFTER, 60.into());
+    }
+    Ok(response)
+}
+
+/// Stores an application within the rate limit. Beyond 64 at the same time, the answers are given back at once.
+async fn submit(site: &Site, client: Option<IpAddr>, checked: &CheckedForm<'_>) -> Result<Response, WebError> {
+    let verdict = count(site, client);
+    if verdict == Verdict::OverMinuteLimit {
+        return rate_limited(site, checked).await;
+    }
+    match site.intake.place() {
+        Some(permit) => store(site, checked, permit, verdict == Verdict::OverDailyLimit).await,
+        None => show_check_page(site, checked, Notice::Busy),
+    }
+}
+
+/// Counts an application of this client. An unknown client has no rate limit.
+fn count(site: &Site, client: Option<IpAddr>) -> Verdict {
+    match (&site.rate_limits, client) {
+        (Some(limits), Some(client)) => limits.count(client),
+        _ => Verdict::WithinLimits,
+    }
+}
+
+/// Shows the receipt if the application is stored already, otherwise the check page.
+async fn rate_limited(site: &Site, checked: &CheckedForm<'_>) -> Result<Response, WebError> {
+    let found = membership::receipt_of_key(&site.pool, checked.submission_key);
+    match with_time_limit(found).await {
+        Ok(Some(receipt)) => Ok(redirect_to_receipt(&receipt)),
+        Ok(None) => show_check_page(site, checked, Notice::TooMany),
+        Err(error) => not_stored(site, checked, &error),
+    }
+}
+
+async fn store(
+    site: &Site,
+    checked: &CheckedForm<'_>,
+    permit: Place,
+    is_network_full: bool,
+) -> Result<Response, WebError> {
+    let submission = membership::Submission {
+        application: checked.application.clone(),
+        key: checked.submission_key,
+        filled_in: checked.filled_in,
+        received_at: site.intake.now(),
+        is_network_full,
+    };
+    match with_time_limit(site.intake.submit(permit, submission)).await {
+        Ok(receipt) => Ok(redirect_to_receipt(&receipt)),
+        Err(error) => not_stored(site, checked, &error),
+    }
+}
+
+async fn with_time_limit<T, E: Into<anyhow::Error>>(work: impl Future<Output = Result<T, E>>) -> anyhow::Result<T> {
+    tokio::time::timeout(STORING_LIMIT, work).await?.map_err(Into::into)
+}
+
+/// Gives the answers back. Perhaps they are stored: the key makes sending them again safe.
+fn not_stored(site: &Site, checked: &CheckedForm, error: &anyhow::Error) -> Result<Response, WebError> {
+    tracing::error!(
+        error = format!("{error:#}"),
+        "application not stored, answers given back"
+    );
+    show_check_page(site, checked, Notice::NotStored)
+}
+
+fn redirect_to_receipt(receipt: &Receipt) -> Response {
+    let location = format!("/membership/received/{}", receipt.secret);
+    let headers = [(header::LOCATION, location), (header::CACHE_CONTROL, "no-store".into())];
+    (StatusCode::SEE_OTHER, headers).into_response()
+}
