@@ -13,8 +13,8 @@ use axum::http::{Request, StatusCode, header};
 use criterion::Criterion;
 use http_body_util::BodyExt as _;
 use npoc::database::Pool;
-use npoc::mailer::{Email, Mailer, Stamp};
-use npoc::membership::{Answers, Application, NewApplication, Suspicions, check, emails};
+use npoc::mailer::{Email, Mailer, MessageSeed};
+use npoc::membership::{Answers, Application, NewApplication, SpamSigns, check, emails};
 use npoc::outbox::Outbox;
 use npoc::settings::{Purpose, Settings};
 use npoc::web::{Limits, Service, Site};
@@ -101,7 +101,7 @@ fn write(settings: &Settings, application: &Application) -> [Email; 2] {
 }
 
 fn compose(mailer: &Mailer, email: &Email) {
-    let message = mailer.message(email, &Stamp::now());
+    let message = mailer.message(email, &MessageSeed::now());
     drop(black_box(message.expect("a message").formatted()));
 }
 

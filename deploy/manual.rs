@@ -76,7 +76,7 @@ fn write_pages(command: &Command, name: &str, date: &str, directory: &Path) -> a
 
 /// Returns the sections that only the main page has.
 fn common_sections() -> String {
-    let setting = |setting: Setting| {
+    let setting = |setting: &Setting| {
         (
             setting.name,
             format!("{} Default: {}.", setting.meaning, setting.default.text()),

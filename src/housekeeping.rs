@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use crate::clock::ClockCheck;
 use crate::database::Pool;
 use crate::membership::{
-    MailIdentity, erase_announced, is_anything_announced, owe_digests, owe_report, take_back_reports,
+    MailIdentity, erase_announced, is_anything_announced, queue_daily_report, queue_digests, withdraw_future_reports,
 };
 use crate::outbox::{self, Outbox};
 
@@ -53,8 +53,8 @@ pub async fn run_once(
 ) -> anyhow::Result<()> {
     let (check, is_announced) = check_clocks(pool, outbox).await?;
     // A failure here must not block the other tasks.
-    let digests = owe_digests(pool, outbox, identity).await;
-    if owe_report(pool, identity, retention_days, &check).await? {
+    let digests = queue_digests(pool, outbox, identity).await;
+    if queue_daily_report(pool, identity, retention_days, &check).await? {
         outbox.wake();
         tracing::info!("daily report queued");
     }
@@ -71,9 +71,9 @@ async fn check_clocks(pool: &Pool, outbox: &Outbox) -> sqlx::Result<(ClockCheck,
     pool.end_abandoned().await?;
     let mut transaction = pool.transaction().await?;
     let check = outbox.clock().check_and_record(&mut transaction).await?;
-    let brought_back = outbox.bring_back(&mut transaction, &check).await?;
+    let brought_back = outbox.reset_future_times(&mut transaction, &check).await?;
     if check.is_plausible {
-        take_back_reports(&mut *transaction).await?;
+        withdraw_future_reports(&mut *transaction).await?;
     }
     let is_announced = is_anything_announced(&mut *transaction).await?;
     transaction.end().await?;
@@ -84,7 +84,7 @@ async fn check_clocks(pool: &Pool, outbox: &Outbox) -> sqlx::Result<(ClockCheck,
 }
 
 async fn warn_about_stuck_mail(pool: &Pool) -> sqlx::Result<()> {
-    let standing = outbox::standing(pool).await?;
+    let standing = outbox::queue_stats(pool).await?;
     if standing.oldest_waits > STUCK_AFTER {
         tracing::warn!(
             waiting = standing.waiting,

@@ -1,7 +1,7 @@
 //! The web site of NPOC, ICANN's Not-for-Profit Organizations Constituency: pages, and the application for membership.
 //!
 //! *A request* passes the layers and reaches the handler of its route. The handler checks the form with
-//! [`membership::check()`], which returns an application or all problems. [`membership::Intake`] stores concurrent
+//! [`membership::check()`], which returns an application or all problems. [`membership::Submissions`] stores concurrent
 //! applications in one statement, with their history and mails. The answer is a redirect to the receipt.
 //!
 //! *An email* is rendered and queued in the statement that stores its application. One `UPDATE` claims it and moves its due
@@ -14,11 +14,12 @@
 //! |---|---|---|
 //! | [`settings`] | reads all settings; `main` hands them down in pieces | types of the modules below |
 //! | [`commands`] | the operator's command line | [`membership`], [`outbox`] |
-//! | [`web`] | pages, the form, metrics; no SQL | [`membership`], [`outbox`] |
+//! | [`web`] | pages, the form, metrics; no SQL | [`membership`], [`outbox`], [`http`] |
 //! | [`housekeeping`] | periodic tasks | [`membership`], [`outbox`] |
 //! | [`membership`] | the rules; no HTTP | [`outbox`] |
 //! | [`outbox`] | the queue of emails | [`mailer`] |
 //! | [`mailer`] | sends one email by SMTP or into a folder | – |
+//! | [`http`] | connections, limits, compression; knows nothing of NPOC | – |
 //! | [`database`] | connections, migrations, the embedded server | – |
 //! | [`values`] | names, addresses, domains, countries | – |
 //! | [`clock`] | the trusted time | – |
@@ -32,6 +33,7 @@ pub mod commands;
 pub mod database;
 mod directory;
 pub mod housekeeping;
+mod http;
 pub mod mailer;
 pub mod membership;
 pub mod outbox;

@@ -50,7 +50,7 @@ fn main() -> ExitCode {
     ended.unwrap_or_else(|error| {
         // If standard error cannot be written, the exit status still reports the error.
         drop(writeln!(io::stderr(), "{}", error_line(&error)));
-        ExitCode::from(commands::status(&error))
+        ExitCode::from(commands::exit_status(&error))
     })
 }
 
@@ -67,7 +67,7 @@ fn print(message: &clap::Error) -> anyhow::Result<ExitCode> {
 /// Turns the error of a closed pipe into success, since a reader may stop early.
 fn ignore_closed_pipe(written: anyhow::Result<()>) -> anyhow::Result<ExitCode> {
     match written {
-        Err(error) if !commands::is_unread(&error) => Err(error),
+        Err(error) if !commands::is_broken_pipe(&error) => Err(error),
         _ => Ok(ExitCode::SUCCESS),
     }
 }
@@ -123,7 +123,7 @@ async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log.write_line(&error_line(error));
-            ExitCode::from(commands::status(error))
+            ExitCode::from(commands::exit_status(error))
         }
     };
     log.flush(FLUSH_LIMIT);

@@ -10,7 +10,7 @@ use super::applications::{Exported, open_for_reading};
 use super::terminal::{Terminal, Tone, counted, fit};
 use super::write_json;
 use crate::database::Pool;
-use crate::membership::{self, Filter, Record, State};
+use crate::membership::{self, Filter, State, StoredApplication};
 
 /// The space between columns.
 const GAP: &str = "  ";
@@ -42,7 +42,7 @@ impl Table {
         }
     }
 
-    fn write(&self, record: &Record, is_first: bool, out: &mut impl Write) -> anyhow::Result<()> {
+    fn write(&self, record: &StoredApplication, is_first: bool, out: &mut impl Write) -> anyhow::Result<()> {
         if is_first {
             let received = if self.received == DAY {
                 "Received"
@@ -83,7 +83,7 @@ fn tone(state: &str) -> Tone {
 }
 
 /// Returns the minute of arrival, in UTC.
-fn received_at(record: &Record) -> anyhow::Result<String> {
+fn received_at(record: &StoredApplication) -> anyhow::Result<String> {
     let format = format_description!("[year]-[month]-[day] [hour]:[minute]");
     Ok(record.received_at.format(format)?)
 }
@@ -110,7 +110,7 @@ pub(super) async fn list(pool: &Pool, filter: Filter, json: bool, out: &mut impl
 }
 
 /// Writes a line for other programs. No answer of one line contains a tab.
-fn write_line(record: &Record, out: &mut impl Write) -> anyhow::Result<()> {
+fn write_line(record: &StoredApplication, out: &mut impl Write) -> anyhow::Result<()> {
     let cells = [
         &record.reference,
         &received_at(record)?,

@@ -10,7 +10,7 @@ use super::terminal::{Terminal, Tone, bar, counted};
 use super::{mail, write_json};
 use crate::clock::{Clock, Trust};
 use crate::database::{Pool, Session};
-use crate::membership::{self, Doubt, Erase, Filter, Group, QUESTIONS, Record, in_utc, wording};
+use crate::membership::{self, Doubt, Erase, Filter, Group, QUESTIONS, StoredApplication, in_utc, words};
 use crate::outbox::{self, EmailStatus};
 use crate::values::Country;
 
@@ -25,7 +25,7 @@ pub(super) async fn open_for_reading(pool: &Pool, filter: &Filter) -> sqlx::Resu
 }
 
 /// Returns the ICANN region of the applicant's country.
-pub(super) fn icann_region(record: &Record) -> String {
+pub(super) fn icann_region(record: &StoredApplication) -> String {
     Country::parse(&record.country).map_or_else(|_| "unknown".into(), |country| country.region().to_string())
 }
 
@@ -33,12 +33,12 @@ pub(super) fn icann_region(record: &Record) -> String {
 #[derive(Serialize)]
 pub(super) struct Exported<'a> {
     #[serde(flatten)]
-    record: &'a Record,
+    record: &'a StoredApplication,
     icann_region: String,
 }
 
 impl<'a> Exported<'a> {
-    pub(super) fn of(record: &'a Record) -> Self {
+    pub(super) fn of(record: &'a StoredApplication) -> Self {
         Self {
             record,
             icann_region: icann_region(record),
@@ -47,7 +47,10 @@ impl<'a> Exported<'a> {
 }
 
 /// Returns the application with a reference, or an error that says whether it was erased.
-pub(super) async fn find_or_explain(connection: &mut PgConnection, reference: &str) -> anyhow::Result<Record> {
+pub(super) async fn find_or_explain(
+    connection: &mut PgConnection,
+    reference: &str,
+) -> anyhow::Result<StoredApplication> {
     if let Some(record) = membership::find(&mut *connection, reference).await? {
         return Ok(record);
     }
@@ -79,7 +82,7 @@ struct Event<'a> {
 pub(super) async fn show(pool: &Pool, reference: &str, json: bool, out: &mut impl Write) -> anyhow::Result<()> {
     let mut session = pool.session().await?;
     let record = find_or_explain(&mut session, reference).await?;
-    let mails = outbox::about(&mut *session, reference).await?;
+    let mails = outbox::list_about(&mut *session, reference).await?;
     let history = membership::history(&mut *session, reference).await?;
     let history = history.iter().map(|(happened_at, event)| Event {
         happened_at: *happened_at,
@@ -97,7 +100,7 @@ pub(super) async fn show(pool: &Pool, reference: &str, json: bool, out: &mut imp
 }
 
 fn write_whole(
-    record: &Record,
+    record: &StoredApplication,
     whole: &ApplicationWithHistory,
     terminal: Terminal,
     out: &mut impl Write,
@@ -123,7 +126,7 @@ fn write_whole(
     Ok(())
 }
 
-fn write_findings(record: &Record, terminal: Terminal, out: &mut impl Write) -> anyhow::Result<()> {
+fn write_findings(record: &StoredApplication, terminal: Terminal, out: &mut impl Write) -> anyhow::Result<()> {
     // Answers of an earlier release may break a newer rule.
     if let Ok(application) = membership::check(&record.answers()) {
         let findings = membership::findings(&application, &Doubt::all(&application));
@@ -146,16 +149,16 @@ fn write_mails(mails: &[EmailStatus], terminal: Terminal, out: &mut impl Write) 
     Ok(())
 }
 
-fn write_answers(record: &Record, terminal: Terminal, out: &mut impl Write) -> anyhow::Result<()> {
+fn write_answers(record: &StoredApplication, terminal: Terminal, out: &mut impl Write) -> anyhow::Result<()> {
     let mut last_group: Option<Group> = None;
-    for (question, answer) in QUESTIONS.iter().zip(record.answers().for_people()) {
+    for (question, answer) in QUESTIONS.iter().zip(words::answers_in_words(&record.answers())) {
         if last_group.replace(question.group) != Some(question.group) {
-            let heading = wording::heading(question.group);
+            let heading = words::heading(question.group);
             writeln!(out, "\n{}", terminal.toned(Tone::Heading, heading))?;
         }
         write_lines(terminal, answer.label, "", out)?;
         if answer.lines.is_empty() {
-            write_lines(terminal, wording::NOT_PROVIDED, "    ", out)?;
+            write_lines(terminal, words::NOT_PROVIDED, "    ", out)?;
         }
         for line in answer.lines {
             write_lines(terminal, &line, "    ", out)?;

@@ -89,9 +89,9 @@ impl Reader<'_> {
     async fn read_one(&mut self, mail: &[u8]) -> anyhow::Result<()> {
         let report = read_bounce(mail, self.address);
         match outbox::record_bounce(self.pool, self.notices, &report).await? {
-            BounceOutcome::Marked => self.counts.marked += 1,
-            BounceOutcome::KnownBefore => self.counts.known_before += 1,
-            BounceOutcome::SaysNothing | BounceOutcome::Unknown => self.counts.other += 1,
+            BounceOutcome::Recorded => self.counts.marked += 1,
+            BounceOutcome::Duplicate => self.counts.known_before += 1,
+            BounceOutcome::Irrelevant | BounceOutcome::UnknownToken => self.counts.other += 1,
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use time::macros::format_description;
 use time::{Date, Duration, OffsetDateTime};
 
-use crate::database::{Unsuitable, embedded, is_away};
+use crate::database::{Unsuitable, embedded, is_unavailable};
 use crate::membership::{Filter, Search, State};
 use crate::outbox::EmailFilter;
 use crate::settings::InvalidSettings;
@@ -298,12 +298,12 @@ pub fn exit_status(error: &anyhow::Error) -> u8 {
     let status_of = |cause: &(dyn std::error::Error + 'static)| {
         let embedded = cause.downcast_ref::<embedded::Error>();
         let is_final = embedded.is_some_and(embedded::Error::is_final);
-        if is_final || cause.is::<Faults>() || cause.downcast_ref().is_some_and(needs_operator) {
+        if is_final || cause.is::<InvalidSettings>() || cause.downcast_ref().is_some_and(needs_operator) {
             Some(CONFIG)
         } else if cause.is::<NotFound>() {
             Some(NOT_FOUND)
         } else {
-            cause.downcast_ref().is_some_and(is_away).then_some(UNAVAILABLE)
+            cause.downcast_ref().is_some_and(is_unavailable).then_some(UNAVAILABLE)
         }
     };
     // First, since its cause may have another exit status.

@@ -15,7 +15,7 @@ use super::spreadsheet::keep_text;
 use super::terminal::progress;
 use super::write_json;
 use crate::database::Pool;
-use crate::membership::{self, Filter, QUESTIONS, Question, Record, Rule};
+use crate::membership::{self, Filter, QUESTIONS, Question, Rule, StoredApplication};
 
 /// Exports the applications that a filter selects, or the application with a reference. Reads each one as it is written.
 ///
@@ -34,7 +34,7 @@ pub(super) async fn export(
             find_or_explain(&mut session, reference).await?;
             (Filter::of(reference), Some(1))
         }
-        None if filter.lets_all_through() => (filter, Some(membership::count(&mut *session).await?)),
+        None if filter.is_unfiltered() => (filter, Some(membership::count(&mut *session).await?)),
         None => (filter, None),
     };
     let bar = progress_bar(count)?;
@@ -62,7 +62,7 @@ fn progress_bar(count: Option<i64>) -> anyhow::Result<ProgressBar> {
 }
 
 /// Applications, streamed from the database.
-type Records<'a> = BoxStream<'a, sqlx::Result<Record>>;
+type Records<'a> = BoxStream<'a, sqlx::Result<StoredApplication>>;
 
 async fn export_jsonl(mut records: Records<'_>, out: &mut impl Write) -> anyhow::Result<()> {
     while let Some(record) = records.try_next().await? {
@@ -91,7 +91,7 @@ async fn export_csv(mut records: Records<'_>, out: &mut impl Write) -> anyhow::R
     Ok(csv.flush()?)
 }
 
-fn cells(record: &Record) -> anyhow::Result<Vec<String>> {
+fn cells(record: &StoredApplication) -> anyhow::Result<Vec<String>> {
     let answers = record.answers();
     let received_at = record.received_at.to_offset(UtcOffset::UTC).format(INSTANT)?;
     let mut cells = vec![record.reference.clone(), received_at];

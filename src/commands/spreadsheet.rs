@@ -5,7 +5,7 @@
 //! programs too. So an apostrophe precedes the cell, and stays visible.
 //!
 //! `LibreOffice` converts by the locale of the import: its digits, separators, currency, names of months and days, and words
-//! for true and false; `.ci/spreadsheet` tests it. Excel converts by the locale of Windows, and knows English names in every
+//! for true and false; `bin/spreadsheet` tests it. Excel converts by the locale of Windows, and knows English names in every
 //! locale. It turns `3-4`, `MAR1` and `1/2` into dates, digits after the fifteenth into zeros, `5 p` into a time, and `#N/A`
 //! into an error. The reader's locale is unknown, so this module protects every cell that any locale would convert.
 

@@ -7,9 +7,9 @@ use time::{Date, Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::emails::MailIdentity;
-use super::erasure::{Announcement, announce};
+use super::retention::{Announcement, announce};
 use super::words::{self, day, in_utc};
-use crate::clock::{Look, Trust, tell_news};
+use crate::clock::{ClockCheck, Trust, take_corrections};
 use crate::database::Pool;
 use crate::mailer::{Email, Purpose};
 use crate::outbox::{self, QueueStats};
@@ -130,8 +130,12 @@ async fn mark_reported(connection: &mut PgConnection, day: Date) -> sqlx::Result
 }
 
 /// Returns the sentences about clocks that were wrong. What they report is not reported again.
-async fn notes(connection: &mut PgConnection, retention_days: Option<u16>, look: &Look) -> sqlx::Result<Vec<String>> {
-    let news = tell_news(&mut *connection).await?;
+async fn notes(
+    connection: &mut PgConnection,
+    retention_days: Option<u16>,
+    look: &ClockCheck,
+) -> sqlx::Result<Vec<String>> {
+    let news = take_corrections(&mut *connection).await?;
     let mut notes = Vec::new();
     if news.mails_brought_back > 0 {
         notes.push(words::emails_brought_back(news.mails_brought_back));
@@ -237,14 +241,14 @@ async fn references(
 impl Report {
     async fn of(pool: &Pool, period: Period) -> sqlx::Result<Self> {
         // Asked before this function holds a connection: reports made at the same time would wait for each other.
-        let stats = outbox::standing(pool).await?;
+        let stats = outbox::queue_stats(pool).await?;
         let mut session = pool.session().await?;
         let (from, to) = (period.starts_at(), period.ends_at());
         let report = Self {
             period,
             received: received(&mut session, from, to).await?,
             references: references(&mut session, from, to).await?,
-            mailed: outbox::mailed(&mut *session, from, to).await?,
+            mailed: outbox::sent_between(&mut *session, from, to).await?,
             bounced: outbox::bounced_between(&mut session, period.first, period.last + Duration::DAY).await?,
             stats,
             announcement: None,
@@ -265,7 +269,6 @@ impl Report {
             text: ReportText { report: self }.render()?,
             html: ReportHtml { report: self }.render()?,
             purpose: Purpose::DailyReport,
-            is_held: false,
         })
     }
 
@@ -287,7 +290,7 @@ impl Report {
     }
 
     fn oldest(&self) -> Option<String> {
-        self.stats.oldest_owed_at.map(in_utc)
+        self.stats.oldest_queued_at.map(in_utc)
     }
 }
 

@@ -6,8 +6,8 @@ use askama::Template;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::ceiling::SINGLE_MAILS;
 use super::emails::{MailIdentity, shortened};
+use super::submit::SINGLE_MAILS;
 use super::unlinked::unlinked;
 use super::words::without_reply_line;
 use crate::database::Pool;

@@ -5,11 +5,11 @@ use askama::Template;
 use time::OffsetDateTime;
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::ceiling::Hold;
-use super::check::Application;
 use super::doubts::Doubt;
-use super::question::{Field, Rule};
-use super::suspicion::Suspicions;
+use super::doubts::SpamSigns;
+use super::form::Application;
+use super::form::{Field, Rule};
+use super::submit::Hold;
 use super::unlinked::{mail_address, unlinked};
 use super::words::{self, AnswerInWords, Finding};
 use crate::mailer::{Email, Purpose};
@@ -52,7 +52,7 @@ pub struct NewApplication<'a> {
     /// Earlier applications of the same domain, newest first.
     pub earlier: &'a [Earlier],
     /// Signs of spam.
-    pub suspicions: &'a Suspicions,
+    pub suspicions: &'a SpamSigns,
     /// The reason why the confirmation is held, if it is.
     pub hold: Option<Hold>,
 }
@@ -117,7 +117,6 @@ fn to_staff(identity: &MailIdentity, application: &Application, new: &NewApplica
         text: ApplicationText { email: &email }.render()?,
         html: ApplicationHtml { email: &email }.render()?,
         purpose: Purpose::Application,
-        is_held: false,
     })
 }
 
@@ -133,7 +132,6 @@ fn to_applicant(identity: &MailIdentity, application: &Application, new: &NewApp
         text: ConfirmationText { application: new }.render()?,
         html: ConfirmationHtml { application: new }.render()?,
         purpose: Purpose::Arrival,
-        is_held: new.hold.is_some(),
     })
 }
 

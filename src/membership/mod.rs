@@ -4,13 +4,12 @@
 //! `Answers::typed` → [`check`] → [`Application`] → [`Submission`] → [`Submissions`] → [`Receipt`].
 
 mod applications;
+mod daily_report;
 mod digest;
 mod doubts;
 mod emails;
-mod findings;
 mod form;
 mod notices;
-mod report;
 mod retention;
 mod search;
 mod search_index;
@@ -20,12 +19,11 @@ mod unlinked;
 pub mod words;
 
 pub use applications::{Filter, State, can_store, count, find, history, lock, prepare_search, records, release};
-pub use digest::owe_digests;
+pub use daily_report::{queue_daily_report, withdraw_future_reports};
+pub use digest::queue_digests;
 pub use doubts::{Doubt, SpamSigns, Typo, with_suggestion};
-pub use emails::{Earlier, MailIdentity, NewApplication, emails, in_utc};
-pub use findings::{Finding, findings, verdict};
+pub use emails::{Earlier, MailIdentity, NewApplication, emails};
 pub use form::{Answers, Application, Field, Group, Problem, QUESTIONS, Question, Rule, Value, check};
-pub use report::{owe_report, take_back_reports};
 pub use retention::{
     Announced, Erase, announced, count_older_than, erase, erase_announced, erase_older_than, is_anything_announced,
 };
@@ -35,4 +33,4 @@ pub use stored_application::StoredApplication;
 pub use submit::{
     Hold, Receipt, SenderNetwork, Submission, Submissions, SubmitPermit, receipt, receipt_of_key, submission_key,
 };
-pub use wording::AnswerInWords;
+pub use words::{AnswerInWords, Finding, findings, in_utc, verdict};

@@ -6,7 +6,7 @@ use super::emails::MailIdentity;
 use super::unlinked::{mail_address, unlinked};
 use super::words;
 use crate::mailer::{Email, Purpose};
-use crate::outbox::{NoticeWriter, Undelivered, Why};
+use crate::outbox::{NoticeWriter, Undelivered, UndeliveredReason};
 
 #[derive(Template)]
 #[template(path = "emails/undelivered.txt")]
@@ -27,7 +27,7 @@ impl NoticeWriter for MailIdentity {
             return Ok(None);
         }
         let reference = undelivered.reference.as_deref();
-        let what = words::undelivered_subject(&undelivered.why);
+        let what = words::undelivered_subject(&undelivered.reason);
         Ok(Some(Email {
             message_id: message_id(undelivered),
             in_reply_to: reference.map(|reference| self.message_id(reference, "staff")),
@@ -38,7 +38,6 @@ impl NoticeWriter for MailIdentity {
             text: NoticeText { email: undelivered }.render()?,
             html: NoticeHtml { email: undelivered }.render()?,
             purpose: Purpose::Undelivered,
-            is_held: false,
         }))
     }
 }
@@ -46,11 +45,11 @@ impl NoticeWriter for MailIdentity {
 /// Returns one Message-ID for each kind of news. An email that is given up again after an operator's retry is reported
 /// again.
 fn message_id(email: &Undelivered) -> String {
-    let news = match email.why {
-        Why::GivenUp(_) => format!("given-up-{}", email.claims),
-        Why::Bounced(_) => "bounced".to_owned(),
-        Why::Delayed(_) => "delayed".to_owned(),
-        Why::Complaint => "complaint".to_owned(),
+    let news = match email.reason {
+        UndeliveredReason::GivenUp(_) => format!("given-up-{}", email.claims),
+        UndeliveredReason::Bounced(_) => "bounced".to_owned(),
+        UndeliveredReason::Delayed(_) => "delayed".to_owned(),
+        UndeliveredReason::Complaint => "complaint".to_owned(),
     };
     email.message_id.replacen('@', &format!(".{news}@"), 1)
 }
@@ -58,11 +57,11 @@ fn message_id(email: &Undelivered) -> String {
 impl Undelivered {
     /// Returns the words for the template.
     fn fact(&self) -> &'static str {
-        words::undelivered_fact(&self.why)
+        words::undelivered_fact(&self.reason)
     }
 
     fn advice(&self) -> &'static str {
-        words::undelivered_advice(&self.why)
+        words::undelivered_advice(&self.reason)
     }
 
     fn shown_recipient(&self) -> String {
@@ -75,13 +74,15 @@ impl Undelivered {
 
     /// Returns what an email server said, without links: the server may belong to anyone.
     fn reason(&self) -> Option<String> {
-        match &self.why {
-            Why::GivenUp(reason) | Why::Bounced(reason) | Why::Delayed(reason) => Some(unlinked(reason, None)),
-            Why::Complaint => None,
+        match &self.reason {
+            UndeliveredReason::GivenUp(reason)
+            | UndeliveredReason::Bounced(reason)
+            | UndeliveredReason::Delayed(reason) => Some(unlinked(reason, None)),
+            UndeliveredReason::Complaint => None,
         }
     }
 
     fn can_be_sent_again(&self) -> bool {
-        matches!(self.why, Why::GivenUp(_))
+        matches!(self.reason, UndeliveredReason::GivenUp(_))
     }
 }

@@ -103,7 +103,7 @@ fn digits(words: &str) -> String {
 /// A release that changes these lines, such as the words of a choice or the name of a country, sets
 /// `applications.search_grams` to NULL in a migration.
 fn lines(record: &StoredApplication) -> impl Iterator<Item = String> {
-    let said: Vec<_> = record.answers().in_words().collect();
+    let said: Vec<_> = crate::membership::words::answers_in_words(&record.answers()).collect();
     let said = said.into_iter().map(|answer| folded(&answer.lines.join(" ")));
     let phone = record.representative_phone.iter().map(|phone| digits(&folded(phone)));
     let names = [record.reference.trim_start_matches("NPOC-"), &record.domain_name_ascii];

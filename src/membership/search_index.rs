@@ -35,11 +35,11 @@ pub async fn index_for_search(pool: &Pool, outbox: &Outbox, mut stop: watch::Rec
     let indexing = async {
         loop {
             if let Err(error) = index_all(pool, outbox).await {
-                pool.doubt();
+                pool.recheck_server();
                 tracing::warn!(%error, "indexing for search failed, retrying; until then searches are slow");
             }
             tokio::select! {
-                () = outbox.news() => tokio::time::sleep(GATHER).await,
+                () = outbox.changed() => tokio::time::sleep(GATHER).await,
                 () = tokio::time::sleep(INTERVAL) => {}
             }
         }
@@ -57,11 +57,11 @@ pub async fn index_for_search(pool: &Pool, outbox: &Outbox, mut stop: watch::Rec
 pub async fn index_all(pool: &Pool, outbox: &Outbox) -> sqlx::Result<()> {
     loop {
         let began = Instant::now();
-        let most = if outbox.is_giving_way() { SMALL_BATCH } else { BATCH };
+        let most = if outbox.is_storing() { SMALL_BATCH } else { BATCH };
         if within(LIMIT, index_batch(pool, most)).await? == 0 {
             return Ok(());
         }
-        if outbox.is_giving_way() {
+        if outbox.is_storing() {
             tokio::time::sleep(began.elapsed() * PAUSE_FACTOR).await;
         }
     }

@@ -21,7 +21,7 @@ const MAX_DRIFT: time::Duration = time::Duration::seconds(5);
 /// Makes emails due now whose times are too far in the future, and ends such leases. Leaves the emails in `in_flight`
 /// alone. If the clock is plausible, an email queued in the future counts as queued now. Returns how many were changed,
 /// and counts them for the daily report.
-async fn reset_future_times(executor: impl PgExecutor<'_>, look: &Look, in_flight: &[i64]) -> sqlx::Result<i64> {
+async fn reset_future_times(executor: impl PgExecutor<'_>, look: &ClockCheck, in_flight: &[i64]) -> sqlx::Result<i64> {
     let longest = RETRY_WAITS.map(|wait| wait.max(MAX_WAIT_FOR_US).mul_f64(1.0 + JITTER).as_secs_f64());
     let reset = sqlx::query_scalar!(
         r#"WITH ahead AS (
@@ -121,7 +121,7 @@ impl Outbox {
     ///
     /// # Errors
     /// Returns an error if the database is unavailable.
-    pub async fn reset_future_times(&self, connection: &mut PgConnection, look: &Look) -> sqlx::Result<i64> {
+    pub async fn reset_future_times(&self, connection: &mut PgConnection, look: &ClockCheck) -> sqlx::Result<i64> {
         let in_flight = self.slots().ids();
         reset_future_times(connection, look, &in_flight).await
     }

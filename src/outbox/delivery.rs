@@ -92,7 +92,7 @@ impl Delivery {
                 (!rest.is_zero()).then(|| rest + Duration::from_millis(1))
             }
             Err(error) => {
-                self.outbox.pool.doubt();
+                self.outbox.pool.recheck_server();
                 tracing::warn!(%error, "outbox cannot be read; retrying");
                 Some(POLL)
             }
@@ -113,7 +113,7 @@ impl Delivery {
                 Ok(Some(claimed)) => self.send(claimed, &request),
                 Ok(None) => return self.found_nothing(&request),
                 Err(error) => {
-                    self.outbox.pool.doubt();
+                    self.outbox.pool.recheck_server();
                     tracing::warn!(%error, "outbox cannot be read; retrying");
                     return POLL;
                 }

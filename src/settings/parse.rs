@@ -142,7 +142,7 @@ impl Row<'_> {
                     .input
                     .must_be("NPOC_MAIL", "not set if SMTP_URL is set: mail goes one way"))
             } else {
-                let relay = Relay::at(&url).ok_or_else(|| self.invalid())?;
+                let relay = Relay::parse(&url).ok_or_else(|| self.invalid())?;
                 Ok(Transport::Smtp(Box::new(relay)))
             };
         }

@@ -1,5 +1,5 @@
 //! Types that hold only valid values. Each has one `parse`, which cleans typed or pasted text and returns a [`Fault`] for an
-//! invalid one. There is no I/O, no HTTP and no sentence for people here: `membership::wording` has the sentences.
+//! invalid one. There is no I/O, no HTTP and no sentence for people here: `membership::words` has the sentences.
 
 pub mod characters;
 mod country;

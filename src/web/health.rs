@@ -54,7 +54,7 @@ impl Readiness {
         }
         let health = within(DATABASE_LIMIT, self.check()).await.unwrap_or(Health::NotReady);
         if matches!(health, Health::NotReady) {
-            self.pool.doubt();
+            self.pool.recheck_server();
         }
         *last = Some((Instant::now(), health));
         health
@@ -77,7 +77,7 @@ pub async fn live() -> &'static str {
 /// has the same outbox.
 pub async fn ready(State(site): State<Arc<Site>>) -> (StatusCode, String) {
     // The check has a task of its own: a client that leaves does not cancel it for the others.
-    let (fails, unnamed) = (site.intake.fails(), site.proxies.unnamed());
+    let (fails, unnamed) = (site.submissions.is_failing(), site.proxies.unnamed());
     let checking = tokio::spawn(async move { site.readiness.health().await });
     match checking.await.unwrap_or(Health::NotReady) {
         _ if fails => not_ready(),

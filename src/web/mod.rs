@@ -42,7 +42,7 @@ use crate::http::request_body::BodyReader;
 use crate::http::server::{Server, Timeouts};
 pub use crate::http::service::Service;
 use crate::http::{encoding, message};
-use crate::membership::Intake;
+use crate::membership::Submissions;
 use crate::outbox::Outbox;
 use crate::settings::Settings;
 use error::WebError;
@@ -55,7 +55,7 @@ use monitoring::Metrics;
 pub struct Site {
     pool: Pool,
     readiness: Readiness,
-    intake: Intake,
+    submissions: Submissions,
     body_reader: BodyReader,
     proxies: Proxies,
     rate_limits: Option<RateLimits>,
@@ -116,7 +116,7 @@ impl Site {
         prepared.extend(assets::prepare(&info.public_url, &security_headers)?);
         let metrics = Arc::<Metrics>::default();
         Ok(Arc::new(Self {
-            intake: Intake::new(limits.storing, &pool, &settings.mail_identity(), outbox),
+            submissions: Submissions::new(limits.storing, &pool, &settings.mail_identity(), outbox),
             body_reader: BodyReader::new(settings.trusted_proxies.clone()),
             proxies: Proxies::new(settings.trusted_proxies.clone(), metrics.unnamed_clients()),
             rate_limits: RateLimits::new(settings.rate_limit),
@@ -156,7 +156,7 @@ impl Site {
 /// Serves visitors until told to stop, then finishes current requests within a time limit.
 pub async fn serve(site: Arc<Site>, listener: TcpListener, stop: watch::Receiver<bool>) {
     site.server(site.service()).run(listener, stop).await;
-    site.intake.close().await;
+    site.submissions.close().await;
 }
 
 /// Serves metrics to a monitor until told to stop.

@@ -171,7 +171,7 @@ refuses_in_our_words() { # requests that nginx itself refuses
         truncate -s 1M body && chmod 0 /var/lib/nginx/body && is_our_page 500 'went wrong on our side' --data-binary @body https://npoc.example/membership &&
         chmod 700 /var/lib/nginx/body && is_our_page 404 'Page not found' https://npoc.example/npoc-page/away.html
 }
-is_away() {
+is_unavailable() {
     systemctl stop npoc && is_our_page 503 'away for a moment' --data a=b https://npoc.example/membership &&
         grep -qi '^retry-after: 10' page.headers && is_our_page 503 'away for a moment' https://npoc.example/ &&
         systemctl start npoc && within 15 curl -fsS https://npoc.example/health/ready
@@ -183,7 +183,7 @@ behind() { # PROXY: runs the checks for each proxy
     check "HSTS is sent, and only once" has_hsts
     check "the site refuses a form of 9 MB with its own page" says_that_it_is_too_long 9
     check "a form of 20 MB is refused with the same page" says_that_it_is_too_long 20
-    check "while the site is down, our page says so" is_away
+    check "while the site is down, our page says so" is_unavailable
 }
 leads_to() { is "$(curl -sS -o /dev/null -w '%{redirect_url}' "$1")" "$2"; }
 applies_by_tls() {

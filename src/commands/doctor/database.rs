@@ -13,7 +13,7 @@ use crate::database::{
 };
 use crate::housekeeping::STUCK_AFTER as WAITS;
 use crate::membership::in_utc;
-use crate::outbox::{self, MOST_CONNECTIONS, QueueStats, RelayState};
+use crate::outbox::{self, MAX_CONNECTIONS, QueueStats, RelayState};
 use crate::settings::Settings;
 use crate::{error_chain, single_line};
 
@@ -28,7 +28,7 @@ const MAX_CLOCK_DIFFERENCE: i64 = 5;
 
 /// Checks the database. Does not start an embedded one, since that would create it.
 pub(super) async fn check(settings: &Settings) -> Vec<Finding> {
-    let choice = beside(&settings.database);
+    let choice = running_or_configured(&settings.database);
     let mut findings = match &choice {
         DatabaseChoice::Embedded(home) => vec![not_running(home)],
         DatabaseChoice::Url(address) => check_servers(address.hosts(), &choice, settings).await,
@@ -74,7 +74,7 @@ fn old_version(home: &std::path::Path) -> Option<Finding> {
              without the programs of version {used}."
         );
         let advice = format!(
-            "Keep those programs until you have moved the data. DEPLOY.md says how: \"{}\".",
+            "Keep those programs until you have moved the data. docs/deploying.md says how: \"{}\".",
             embedded::MOVING
         );
         Finding::warn(DATABASE, says, advice)
@@ -112,7 +112,7 @@ fn unusable(error: &anyhow::Error) -> Finding {
             advice,
         );
     }
-    if error.downcast_ref().is_some_and(is_full) {
+    if error.downcast_ref().is_some_and(is_out_of_connections) {
         let says = format!("it has no free connection: {}.", error_chain(error.as_ref()));
         return Finding::fail(DATABASE, says, server::FEW_CONNECTIONS);
     }
@@ -129,7 +129,7 @@ fn unreachable(why: &str) -> Finding {
 }
 
 async fn inspect_database(choice: &DatabaseChoice, settings: &Settings) -> anyhow::Result<Vec<Finding>> {
-    let database = Database::at(choice, OF_COMMAND).await?;
+    let database = Database::at(choice, COMMAND_CONNECTIONS).await?;
     let mut session = database.pool.session().await?;
     let inspection = inspect(&mut session).await?;
     let migrations = migrations(&mut session).await?;
@@ -141,7 +141,7 @@ async fn inspect_database(choice: &DatabaseChoice, settings: &Settings) -> anyho
         let relay = outbox::relay_state(&mut *session).await?;
         findings.extend(retention::check(&mut session, settings.retention_days).await?);
         session.end().await?;
-        findings.extend(mail(&outbox::standing(&database.pool).await?, &relay));
+        findings.extend(mail(&outbox::queue_stats(&database.pool).await?, &relay));
     }
     database.close().await;
     Ok(findings)
@@ -251,7 +251,7 @@ fn failing(relay: &RelayState) -> Option<Finding> {
             "the relay accepts {} connections at a time, and the site opens no more.",
             relay.connections
         );
-        return (usize::try_from(relay.connections).unwrap_or_default() < MOST_CONNECTIONS)
+        return (usize::try_from(relay.connections).unwrap_or_default() < MAX_CONNECTIONS)
             .then(|| Finding::ok(MAIL, says));
     };
     let why = relay.last_error.as_deref().unwrap_or("reason unknown");

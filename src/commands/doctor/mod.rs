@@ -136,7 +136,11 @@ const ADVICE_MARGIN: &str = "       ";
 ///
 /// # Errors
 /// Returns an error if standard output cannot be written.
-pub async fn doctor(settings: Result<Settings, Faults>, file: Option<&Path>, json: bool) -> anyhow::Result<bool> {
+pub async fn doctor(
+    settings: Result<Settings, InvalidSettings>,
+    file: Option<&Path>,
+    json: bool,
+) -> anyhow::Result<bool> {
     let mut report = Report {
         out: Output::lock(),
         terminal: Terminal::of_stdout(),
@@ -146,7 +150,7 @@ pub async fn doctor(settings: Result<Settings, Faults>, file: Option<&Path>, jso
     };
     match settings {
         Ok(settings) => check_all(&settings, file, &mut report).await?,
-        Err(Faults(faults)) => {
+        Err(InvalidSettings(faults)) => {
             let advice = "Fix this first. Other checks need valid settings.";
             report.add_all(faults.into_iter().map(|fault| Finding::fail("Settings", fault, advice)))?;
         }

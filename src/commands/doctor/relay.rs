@@ -3,7 +3,7 @@
 use lettre::address::Envelope;
 
 use super::{Finding, TIME_LIMIT};
-use crate::mailer::{Blame, Cause, Conversation, Failure, Relay, SmtpError, SmtpLimits, Stage, Transport};
+use crate::mailer::{Blame, Cause, Conversation, Relay, SendFailure, SmtpError, SmtpLimits, Stage, Transport};
 use crate::settings::Settings;
 
 const RELAY: &str = "Relay";
@@ -14,14 +14,14 @@ const TOKEN: &str = "doctordoctor2345";
 /// Checks the relay without sending an email.
 pub(super) async fn check(settings: &Settings) -> Vec<Finding> {
     let relay = match &settings.transport {
-        Transport::Smtp(relay) => relay.within(SmtpLimits {
+        Transport::Smtp(relay) => relay.with_limits(SmtpLimits {
             opening: TIME_LIMIT,
             mail: TIME_LIMIT,
             recipient: TIME_LIMIT,
         }),
         Transport::Folder(folder) => return vec![folder_finding(settings, &folder.display().to_string())],
     };
-    let mut findings = match relay.converse().await {
+    let mut findings = match relay.connect().await {
         Ok(conversation) => check_conversation(&relay, conversation, settings).await,
         Err(error) => vec![unusable(&relay, &error)],
     };
@@ -38,7 +38,7 @@ fn bounces(settings: &Settings) -> Finding {
                 "bounces go to {}, and the site does not read them.",
                 settings.mail_from.email
             ),
-            "Set NPOC_BOUNCE_ADDRESS and pipe its mail to npoc mail bounced (DEPLOY.md), or let a person read that mailbox.",
+            "Set NPOC_BOUNCE_ADDRESS and pipe its mail to npoc mail bounced (docs/deploying.md), or let a person read that mailbox.",
         ),
     }
 }
@@ -116,18 +116,18 @@ async fn check_conversation(relay: &Relay, mut conversation: Conversation, setti
         Ok(envelope) => envelope,
         Err(error) => return vec![Finding::fail(RELAY, format!("{error}."), "Check NPOC_STAFF_EMAIL.")],
     };
-    findings.push(match conversation.would_deliver(&envelope).await {
+    findings.push(match conversation.probe_recipient(&envelope).await {
         Ok(()) => Finding::ok(RELAY, format!("it would {action}.")),
         Err(error) => refused(&error, &action, settings),
     });
-    conversation.leave().await;
+    conversation.quit().await;
     findings
 }
 
 fn encryption(relay: &Relay, conversation: &Conversation) -> Finding {
     if conversation.is_encrypted() {
         Finding::ok(RELAY, "it answers, over TLS with a valid certificate.")
-    } else if relay.is_elsewhere() {
+    } else if relay.is_remote() {
         Finding::warn(
             RELAY,
             "it answers, without encryption.",
@@ -160,7 +160,7 @@ fn refused(error: &SmtpError, action: &str, settings: &Settings) -> Finding {
 }
 
 fn refusal_advice(error: &SmtpError, settings: &Settings) -> &'static str {
-    let blame = Failure::of_smtp(error, false).blame;
+    let blame = SendFailure::of_smtp(error, false).blame;
     let wants_login = error
         .cause
         .reply()

@@ -20,7 +20,7 @@ pub(super) fn check(found: &Inspection, connections: u32) -> Vec<Finding> {
 
 fn suitability(found: &Inspection) -> Finding {
     let says = |what: &str| format!("PostgreSQL {} answers{what}.", found.version);
-    if !found.will_do {
+    if !found.is_supported {
         Finding::fail(DATABASE, says(" and is too old"), "The site needs version 14 or later.")
     } else if found.encoding != "UTF8" {
         let advice = "Create it again: createdb --encoding=UTF8 --template=template0 --owner=npoc npoc";

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// The oldest supported major version of PostgreSQL.
 pub const OLDEST: u32 = 14;
 
-/// The section of DEPLOY.md about moving data to a new version.
+/// The section of docs/deploying.md about moving data to a new version.
 pub const MOVING: &str = "The embedded database in a new version of PostgreSQL";
 
 /// Messages of temporary failures: no space, no memory, too many open files, or an earlier server that is still ending.
@@ -38,7 +38,7 @@ pub enum Error {
 
     /// The major version that created the cluster is not installed.
     #[error(
-        "The data in {} belong to PostgreSQL {needed}, but only version {found} is installed. DEPLOY.md says what to \
+        "The data in {} belong to PostgreSQL {needed}, but only version {found} is installed. docs/deploying.md says what to \
          do: \"{MOVING}\".",
         .path.display()
     )]

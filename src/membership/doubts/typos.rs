@@ -30,7 +30,7 @@ impl Typo {
 
     fn find(field: Field, given: &EmailAddress, own: &DomainName) -> Option<Self> {
         let likely_domain = likely_domain(given.domain(), own);
-        let respelled = given.likely();
+        let respelled = given.likely_spelling();
         if likely_domain.is_none() && respelled.is_none() {
             return None;
         }

@@ -1,5 +1,5 @@
 //! The form as a table: one row for each question, in form order, with its field name and its rule. The page, the
-//! check, the emails, the commands and the tests read this table. `membership::wording` has the words for people.
+//! check, the emails, the commands and the tests read this table. `membership::words` has the words for people.
 
 use crate::values::characters::has_visible_text;
 use crate::values::{Country, DomainName, EmailAddress, Fault, Website, text};
@@ -268,7 +268,7 @@ impl Rule {
     }
 
     fn parse_one(self, typed: &str) -> Result<Value, Fault> {
-        if !is_anything_seen(typed) {
+        if !has_visible_text(typed) {
             return Err(Fault::Missing);
         }
         match self {
@@ -303,7 +303,7 @@ fn one_of(offered: &[&str], typed: &str) -> Result<String, Fault> {
 /// Returns the chosen values in the order of the offer, whatever the order in which they came.
 fn any_of(offered: &[&str], typed: &[String]) -> Result<Vec<String>, Fault> {
     let trimmed = typed.iter().map(|one| one.trim());
-    let given: Vec<&str> = trimmed.filter(|one| is_anything_seen(one)).collect();
+    let given: Vec<&str> = trimmed.filter(|one| has_visible_text(one)).collect();
     if let Some(unknown) = given.iter().find(|one| !offered.contains(one)) {
         return Err(Fault::not_offered(unknown));
     }

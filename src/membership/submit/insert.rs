@@ -17,10 +17,10 @@ use super::super::doubts::SpamSigns;
 use super::super::emails::{MailIdentity, NewApplication, emails};
 use super::super::stored_application::StoredApplication;
 use super::facts::{Facts, facts};
-use super::limits::{Hold, SINGLE_MAILS};
+use super::limits::SINGLE_MAILS;
 use super::receipts::{Receipt, stored_before};
 use super::{Submission, reference};
-use crate::database::{Reserved, confirm, is_away, is_full};
+use crate::database::{DedicatedConnection, confirm, is_out_of_connections, is_unavailable};
 use crate::outbox::{EmailRow, as_json};
 
 /// The pause before a retry after the database was unavailable.
@@ -44,13 +44,13 @@ impl NotStored {
     pub(super) fn affects_all(&self) -> bool {
         match self {
             Self::TimedOut => true,
-            Self::Database(error) => is_away(error),
+            Self::Database(error) => is_unavailable(error),
         }
     }
 
     /// Returns whether the server has no connection left.
     pub(super) fn is_server_full(&self) -> bool {
-        matches!(self, Self::Database(error) if is_full(error))
+        matches!(self, Self::Database(error) if is_out_of_connections(error))
     }
 
     /// Returns whether another transaction held a lock for too long.
@@ -90,7 +90,7 @@ struct Prepared {
 /// # Errors
 /// Returns [`NotStored`] if nothing is stored, or if that is unknown. The same keys find what is stored.
 pub(super) async fn insert(
-    connection: &mut Reserved,
+    connection: &mut DedicatedConnection,
     identity: &MailIdentity,
     submissions: &[&Submission],
     deadline: Instant,
@@ -111,7 +111,7 @@ pub(super) async fn insert(
 /// million applications stored, one reference in 10⁵ is in use.
 fn waiting_can_help(error: &sqlx::Error) -> bool {
     let constraint = error.as_database_error().and_then(|error| error.constraint());
-    constraint == Some("applications_reference_unique") || is_away(error)
+    constraint == Some("applications_reference_unique") || is_unavailable(error)
 }
 
 async fn insert_new(
@@ -197,7 +197,7 @@ fn complete([mut staff, mut applicant]: [EmailRow; 2], facts: Facts) -> [EmailRo
     let for_digest =
         format!("more than {SINGLE_MAILS} applications arrived within an hour, so staff get it in a digest");
     staff.hold(facts.is_for_digest.then_some(&for_digest));
-    applicant.hold(facts.hold.map(Hold::reason));
+    applicant.hold(facts.hold.map(crate::membership::words::hold_reason));
     applicant.mailbox_key = Some(facts.counted_as.mailbox);
     applicant.domain_key = Some(facts.counted_as.domain);
     [staff, applicant]

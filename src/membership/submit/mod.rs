@@ -22,8 +22,8 @@ use tokio::time::Instant;
 use tracing::Span;
 
 use super::emails::MailIdentity;
-use crate::database::{Opened, Pool, Reserved, STORING};
-use crate::outbox::{Outbox, Precedence};
+use crate::database::{DEDICATED_CONNECTIONS, DedicatedConnection, Opened, Pool};
+use crate::outbox::{Outbox, StoringGuard};
 use insert::{NotStored, insert};
 pub use limits::{Hold, SINGLE_MAILS};
 pub use receipts::{Receipt, receipt, receipt_of_key};
@@ -52,7 +52,7 @@ type FailedAt = Arc<std::sync::Mutex<Option<Instant>>>;
 #[derive(Debug)]
 pub struct SubmitPermit {
     _permit: OwnedSemaphorePermit,
-    _precedence: Precedence,
+    _guard: StoringGuard,
 }
 
 /// A queued application. It is stored even if the client has disconnected, because the applicant has sent it.
@@ -75,7 +75,7 @@ type BatchResult = Result<Vec<anyhow::Result<Receipt>>, NotStored>;
 /// Stores batches from the queue over its own connection.
 struct BatchWriter {
     queue: Arc<Mutex<mpsc::UnboundedReceiver<Queued>>>,
-    connection: Reserved,
+    connection: DedicatedConnection,
     /// Whether the server may have no connection left for this writer.
     may_be_full: bool,
     failed_at: FailedAt,
@@ -93,10 +93,10 @@ impl Submissions {
         let (queue, waiting) = mpsc::unbounded_channel();
         let waiting = Arc::new(Mutex::new(waiting));
         let failed_at = FailedAt::default();
-        for rank in 0..STORING {
+        for rank in 0..DEDICATED_CONNECTIONS {
             let writer = BatchWriter {
                 queue: Arc::clone(&waiting),
-                connection: Reserved::beside(pool, rank),
+                connection: DedicatedConnection::beside(pool, rank),
                 may_be_full: true,
                 failed_at: Arc::clone(&failed_at),
                 identity: identity.clone(),
@@ -126,7 +126,7 @@ impl Submissions {
         let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
         Some(SubmitPermit {
             _permit: permit,
-            _precedence: self.outbox.precedence(),
+            _guard: self.outbox.storing_guard(),
         })
     }
 
@@ -179,7 +179,7 @@ impl BatchWriter {
     /// Waits while the server has no connection left, so that the other writer stores the applications. Applicants get any
     /// other failure at once.
     async fn wait_for_connection(&mut self) {
-        while self.may_be_full && self.connection.open().await == Opened::ServerIsFull {
+        while self.may_be_full && self.connection.open().await == Opened::OutOfConnections {
             tokio::time::sleep(FULL_PAUSE).await;
         }
         self.may_be_full = false;

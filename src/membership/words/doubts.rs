@@ -1,8 +1,8 @@
 //! What an applicant reads about doubtful answers, and staff about a held email. Nothing is refused for a doubt.
 
-use crate::membership::ceiling::Hold;
 use crate::membership::doubts::Doubt;
-use crate::membership::question::Field;
+use crate::membership::form::Field;
+use crate::membership::submit::Hold;
 
 /// A question about one answer, for the check page.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use time::macros::format_description;
 use time::{Date, OffsetDateTime, UtcOffset};
 
-use crate::outbox::Why;
+use crate::outbox::UndeliveredReason;
 
 /// Introduces the representative if a reply reaches them.
 pub const BY_REPLY: &str = "A reply to this email goes to the representative:";
@@ -39,31 +39,39 @@ pub fn day(day: Date) -> String {
 }
 
 /// Returns the subject of an email about an undelivered email, without the reference.
-pub fn undelivered_subject(why: &Why) -> &'static str {
-    match why {
-        Why::GivenUp(_) => "A mail could not be delivered",
-        Why::Bounced(_) => "A mail came back",
-        Why::Delayed(_) => "A mail is late",
-        Why::Complaint => "A mail was reported as spam",
+pub fn undelivered_subject(reason: &UndeliveredReason) -> &'static str {
+    match reason {
+        UndeliveredReason::GivenUp(_) => "A mail could not be delivered",
+        UndeliveredReason::Bounced(_) => "A mail came back",
+        UndeliveredReason::Delayed(_) => "A mail is late",
+        UndeliveredReason::Complaint => "A mail was reported as spam",
     }
 }
 
 /// Returns what happened to an undelivered email.
-pub fn undelivered_fact(why: &Why) -> &'static str {
-    match why {
-        Why::GivenUp(_) => "An email from the site could not be delivered, and the site has stopped trying.",
-        Why::Bounced(_) => "An email from the site came back: the applicant’s email server did not accept it.",
-        Why::Delayed(_) => "An email from the site is late: another email server is still trying to deliver it.",
-        Why::Complaint => "The recipient of an email from the site reported it as spam.",
+pub fn undelivered_fact(reason: &UndeliveredReason) -> &'static str {
+    match reason {
+        UndeliveredReason::GivenUp(_) => {
+            "An email from the site could not be delivered, and the site has stopped trying."
+        }
+        UndeliveredReason::Bounced(_) => {
+            "An email from the site came back: the applicant’s email server did not accept it."
+        }
+        UndeliveredReason::Delayed(_) => {
+            "An email from the site is late: another email server is still trying to deliver it."
+        }
+        UndeliveredReason::Complaint => "The recipient of an email from the site reported it as spam.",
     }
 }
 
 /// Returns what staff should do about an undelivered email.
-pub fn undelivered_advice(why: &Why) -> &'static str {
-    match why {
-        Why::GivenUp(_) | Why::Bounced(_) => "The applicant has not received this email. Contact them in another way.",
-        Why::Delayed(_) => "There is nothing to do yet. You will get another email if it comes back.",
-        Why::Complaint => {
+pub fn undelivered_advice(reason: &UndeliveredReason) -> &'static str {
+    match reason {
+        UndeliveredReason::GivenUp(_) | UndeliveredReason::Bounced(_) => {
+            "The applicant has not received this email. Contact them in another way."
+        }
+        UndeliveredReason::Delayed(_) => "There is nothing to do yet. You will get another email if it comes back.",
+        UndeliveredReason::Complaint => {
             "This person may not have applied: someone may have typed their address. The site sends no more confirmations to it."
         }
     }

@@ -92,8 +92,8 @@ fn in_words(doubt: &Doubt, own: &DomainName) -> Option<(&'static str, String)> {
             let name = unlinked(name.unicode(), Some(own));
             (SCRIPTS, format!("{name} mixes scripts; it may imitate another name"))
         }
-        Doubt::Slip(slip) => {
-            let (given, meant) = (mail_address(&slip.given), mail_address(&slip.meant));
+        Doubt::Typo(typo) => {
+            let (given, meant) = (mail_address(&typo.given), mail_address(&typo.suggestion));
             (TYPOS, format!("{given} (is it {meant}?)"))
         }
         Doubt::OddMailbox { address, .. } => {
@@ -136,7 +136,7 @@ fn spam_signs(new: &NewApplication) -> Finding {
         names.join("; ")
     };
     let finding = Finding::of("Signs of spam", value);
-    if new.suspicions.are_enough() {
+    if new.suspicions.is_suspected() {
         finding.with_caution("signs of spam")
     } else {
         finding

@@ -1,8 +1,8 @@
 //! The form in words: headings, labels, hints, choices, and answers as people read them.
 
-use crate::membership::question::{Field as F, Group, Rule};
+use crate::membership::form::{Field as F, Group, Rule};
 use crate::membership::{Answers, Field, QUESTIONS};
-use crate::values::{Country, DomainName, EmailAddress, text};
+use crate::values::{Country, DomainName, text};
 
 use super::super::unlinked::{mail_address, unlinked};
 
@@ -117,9 +117,11 @@ impl AnswerInWords {
 
     /// Keeps email addresses that staff can use, and breaks those that a program could take for a link to a page.
     #[must_use]
-    pub fn with_usable_addresses(mut self) -> Self {
+    pub fn with_usable_address(mut self, application: &crate::membership::Application) -> Self {
         for line in &mut self.lines {
-            *line = EmailAddress::parse(line).map_or_else(|_| unlinked(line, None), |address| mail_address(&address));
+            *line = application
+                .email(self.field)
+                .map_or_else(|| unlinked(line, None), mail_address);
         }
         self
     }

@@ -1,7 +1,7 @@
 //! What an applicant reads about an answer that breaks a rule.
 
-use crate::membership::check::Problem;
-use crate::membership::question::{Field, Field as F};
+use crate::membership::form::Problem;
+use crate::membership::form::{Field, Field as F};
 use crate::values::{DomainFault, EmailFault, Fault};
 
 /// Returns what to do about a problem. The error summary and the field show the same sentence.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::super::layout::Layout;
 use crate::membership::words::DoubtQuestion;
-use crate::membership::{self, Answers, Application, Doubt, Slip, submission_key, words};
+use crate::membership::{self, Answers, Application, Doubt, Typo, submission_key, words};
 
 /// The message above the answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +85,7 @@ fn age(form_key: Uuid) -> Option<Duration> {
 pub struct CheckPage<'a> {
     layout: Layout<'a>,
     answers: &'a Answers,
-    slips: Vec<Slip>,
+    typos: Vec<Typo>,
     questions: Vec<DoubtQuestion>,
     eligibility_notes: Vec<String>,
     form_key: Uuid,
@@ -97,14 +97,14 @@ impl<'a> CheckPage<'a> {
     /// Builds the page, with every doubt about the answers.
     pub fn new(layout: Layout<'a>, checked: &CheckedForm<'a>, notice: Notice) -> Self {
         let doubts = Doubt::all(checked.application);
-        let slip = |doubt: &Doubt| match doubt {
-            Doubt::Slip(slip) => Some(slip.clone()),
+        let typo = |doubt: &Doubt| match doubt {
+            Doubt::Typo(typo) => Some(typo.clone()),
             _ => None,
         };
         Self {
             layout,
             answers: checked.application.answers(),
-            slips: doubts.iter().filter_map(slip).collect(),
+            typos: doubts.iter().filter_map(typo).collect(),
             questions: doubts.iter().filter_map(words::question).collect(),
             eligibility_notes: doubts.iter().filter_map(words::eligibility_note).collect(),
             form_key: checked.form_key,

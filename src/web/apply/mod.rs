@@ -20,7 +20,7 @@ use super::layout::{Layout, private_page};
 use super::{Page, Site};
 use crate::http::encoding::is_encoded;
 use crate::http::rate_limit::Verdict;
-use crate::membership::{self, Application, Field, Place, Problem, Receipt, without_slip};
+use crate::membership::{self, Application, Field, Problem, Receipt, SenderNetwork, SubmitPermit, with_suggestion};
 use check_page::{CheckPage, CheckedForm, Notice};
 use form::FormPage;
 use origin::is_cross_site;
@@ -66,7 +66,7 @@ async fn answer(
         Err(problems) => return show_problems(site, form, &problems),
     };
     match form.action {
-        Action::UseSuggestion(field) => ask_to_check(site, &without_slip(application, field), form),
+        Action::UseSuggestion(field) => ask_to_check(site, &with_suggestion(application, field), form),
         Action::Send(Some(key)) => {
             let checked = CheckedForm::sent(&application, form.form_key, key);
             if is_cross_site(headers, &site.info.public_url, checked.submission_key == key) {
@@ -114,8 +114,20 @@ async fn submit(site: &Site, client: Option<IpAddr>, checked: &CheckedForm<'_>) 
     if verdict == Verdict::OverMinuteLimit {
         return rate_limited(site, checked).await;
     }
-    match site.intake.place() {
-        Some(permit) => store(site, checked, permit, verdict == Verdict::OverDailyLimit).await,
+    match site.submissions.permit() {
+        Some(permit) => {
+            store(
+                site,
+                checked,
+                permit,
+                if verdict == Verdict::OverDailyLimit {
+                    SenderNetwork::AtDailyLimit
+                } else {
+                    SenderNetwork::BelowDailyLimit
+                },
+            )
+            .await
+        }
         None => show_check_page(site, checked, Notice::Busy),
     }
 }
@@ -141,17 +153,17 @@ async fn rate_limited(site: &Site, checked: &CheckedForm<'_>) -> Result<Response
 async fn store(
     site: &Site,
     checked: &CheckedForm<'_>,
-    permit: Place,
-    is_network_full: bool,
+    permit: SubmitPermit,
+    network: SenderNetwork,
 ) -> Result<Response, WebError> {
     let submission = membership::Submission {
         application: checked.application.clone(),
         key: checked.submission_key,
         filled_in: checked.filled_in,
-        received_at: site.intake.now(),
-        is_network_full,
+        received_at: site.submissions.now(),
+        network,
     };
-    match with_time_limit(site.intake.submit(permit, submission)).await {
+    match with_time_limit(site.submissions.submit(permit, submission)).await {
         Ok(receipt) => Ok(redirect_to_receipt(&receipt)),
         Err(error) => not_stored(site, checked, &error),
     }

@@ -110,32 +110,35 @@ fn program_exits_with_every_invalid_setting() {
 }
 
 #[test]
-fn every_setting_is_documented() {
+fn every_setting_has_a_row_and_a_line_in_the_package() {
     let asked = std::cell::RefCell::new(std::collections::BTreeSet::new());
     let asking = |name: &str| {
         asked.borrow_mut().insert(name.to_owned());
         None
     };
     assert!(Settings::read(Purpose::Serve, true, asking).is_ok());
-    let of_the_system = ["HOME", "XDG_STATE_HOME"];
-    // Other programs and libraries read these.
-    let of_others = ["NPOC_SETTINGS", "PG_BINDIR", "SSL_CERT_FILE"];
+    let system_variables = ["HOME", "XDG_STATE_HOME"];
+    // Other modules and libraries read these.
+    let read_elsewhere = ["NPOC_SETTINGS", "PG_BINDIR", "SSL_CERT_FILE"];
     let mut read = asked.into_inner();
-    read.retain(|name| !of_the_system.contains(&name.as_str()));
-    read.extend(of_others.map(str::to_owned));
-    let documented = SETTINGS.iter().map(|setting| setting.name.to_owned()).collect();
-    assert_eq!(read, documented);
+    read.retain(|name| !system_variables.contains(&name.as_str()));
+    read.extend(read_elsewhere.map(str::to_owned));
+    let rows = SETTINGS.iter().map(|setting| setting.name.to_owned()).collect();
+    assert_eq!(read, rows);
 
-    let documents = documents();
     let package = include_str!("../../../deploy/npoc.env");
-    for name in read {
-        assert!(documents.contains(&format!("| `{name}` |")), "{name} is not documented");
-        let is_set = |line: &str| line.trim_start_matches('#').starts_with(&format!("{name}="));
-        let is_needed = name != "NPOC_SETTINGS";
-        assert!(
-            !is_needed || package.lines().any(is_set),
-            "{name} is not in deploy/npoc.env"
-        );
+    for name in read.iter().filter(|name| *name != "NPOC_SETTINGS") {
+        let sets = |line: &str| line.trim_start_matches('#').starts_with(&format!("{name}="));
+        assert!(package.lines().any(sets), "{name} is not in deploy/npoc.env");
+    }
+}
+
+#[test]
+fn settings_guide_is_rendered_from_the_rows() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/settings.md");
+    let expected = docs();
+    if std::env::var_os("UPDATE_DOCS").is_some_and(|value| value == "1") {
+        std::fs::write(path, &expected).unwrap();
     }
     let found = std::fs::read_to_string(path).unwrap();
     assert!(
@@ -144,13 +147,30 @@ fn every_setting_is_documented() {
     );
 }
 
-/// Returns README.md and the documents in docs/ as one text.
-fn documents() -> String {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let docs = std::fs::read_dir(root.join("docs")).into_iter().flatten().flatten();
-    let paths = docs.map(|entry| entry.path()).chain([root.join("README.md")]);
-    paths.map(|path| std::fs::read_to_string(path).unwrap()).collect()
+fn docs() -> String {
+    let escaped = |text: &str| text.replace('*', "\\*").replace('<', "\\<").replace('|', "\\|");
+    let row = |setting: &Setting| {
+        let default = match setting.default {
+            DefaultValue::Literal(value) => format!("`{value}`"),
+            DefaultValue::Described(words) => escaped(words),
+        };
+        format!("| `{}` | {} | {default} |\n", setting.name, escaped(setting.meaning))
+    };
+    let rows: String = SETTINGS.iter().map(row).collect();
+    format!("{DOCS_INTRODUCTION}\n| Setting | Meaning | Default |\n|---|---|---|\n{rows}")
 }
+
+const DOCS_INTRODUCTION: &str = "# Settings
+
+<!-- Rendered from src/settings/mod.rs. To update it: UPDATE_DOCS=1 cargo test --test site settings_guide -->
+
+Settings are environment variables. A file can set them too, with one `NAME=value` on each line: `.env` in the working
+directory, or the file that `--settings` or `NPOC_SETTINGS` names. The environment takes precedence over the file. An empty
+value counts as not set.
+
+In a named file, `npoc` rejects a setting that is set twice, an unknown name that begins with `NPOC_`, and a `$` outside
+single quotes. `npoc` refuses to start if a setting is invalid, and lists every problem.
+";
 
 #[test]
 fn packaged_settings_work_with_a_relay() {

@@ -1,4 +1,4 @@
-//! A spreadsheet changes no cell of an export. `.ci/spreadsheet` opens one in `LibreOffice`.
+//! A spreadsheet changes no cell of an export. `bin/spreadsheet` opens one in `LibreOffice`.
 
 use std::collections::HashMap;
 use std::process::Command;
@@ -75,7 +75,7 @@ async fn unticked_box_is_an_answer_in_a_spreadsheet() {
 }
 
 #[tokio::test]
-#[ignore = "opens the export in LibreOffice: .ci/spreadsheet runs it"]
+#[ignore = "opens the export in LibreOffice: bin/spreadsheet runs it"]
 async fn libreoffice_changes_no_cell_in_twelve_languages() {
     let site = site_with_cells().await;
     let file = std::env::temp_dir().join(format!("npoc-export-{}.csv", Uuid::new_v4()));

@@ -11,7 +11,7 @@ async fn staff_email_shows_every_answer_under_its_label() {
     site.deliver_all().await;
     let (staff, _) = site.emails(&reference);
     let mut rest = staff.text.as_str();
-    for question in &QUESTIONS {
+    for question in QUESTIONS {
         let label = words::label(question.field);
         let (_, after) = rest
             .split_once(&format!("\n{label}\n"))

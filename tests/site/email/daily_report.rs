@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use npoc::database::Pool;
-use npoc::membership::owe_report;
+use npoc::membership::queue_daily_report;
 use npoc::outbox::DeliveryOutcome;
 use sqlx::postgres::PgPoolOptions;
 
@@ -55,7 +55,7 @@ async fn staff_get_one_report_a_day_from_all_instances() {
     assert_eq!(queued, 1);
     site.sql("UPDATE outbox SET due_at = now() + interval '1 day' WHERE reference IS NOT NULL AND sent_at IS NULL")
         .await;
-    assert_eq!(site.deliver_all().await, [Step::Sent]);
+    assert_eq!(site.deliver_all().await, [DeliveryOutcome::Sent]);
     assert!(!queue_report(&site).await, "only one report a day");
 
     let [report] = &reports(&site)[..] else {

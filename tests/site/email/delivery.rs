@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lettre::message::Mailbox;
 use npoc::mailer::{Mailer, Sender, Transport};
-use npoc::outbox::{self, Outbox, Step};
+use npoc::outbox::{self, DeliveryOutcome, Outbox};
 use npoc::values::EmailAddress;
 use tokio::sync::watch;
 
@@ -53,7 +53,7 @@ async fn both_emails_of_an_application_are_sent_once() {
     let relay = Relay::playing(Part::Accepts).await;
     let site = site_with(&relay).await;
     site.apply(&[]).await;
-    assert_eq!(site.deliver_all().await, [Step::Sent, Step::Sent]);
+    assert_eq!(site.deliver_all().await, [DeliveryOutcome::Sent, DeliveryOutcome::Sent]);
     make_due(&site).await;
     assert_eq!(site.deliver_all().await, []);
     assert_eq!(relay.taken().len(), 2);
@@ -71,8 +71,12 @@ async fn unavailable_relay_is_retried_with_the_same_message_id() {
         let relay = Relay::playing(part).await;
         let site = site_with(&relay).await;
         let reference = site.apply(&[]).await;
-        assert_eq!(site.deliver_all().await, [Step::Later, Step::Later], "{part:?}");
-        assert_eq!(outbox::unsent(&site.pool).await.unwrap().len(), 2);
+        assert_eq!(
+            site.deliver_all().await,
+            [DeliveryOutcome::Later, DeliveryOutcome::Later],
+            "{part:?}"
+        );
+        assert_eq!(outbox::list_unsent(&site.pool).await.unwrap().len(), 2);
         relay.play(Part::Accepts);
         let too_early: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox WHERE due_at <= failed_at")
             .fetch_one(&site.pool)
@@ -80,7 +84,7 @@ async fn unavailable_relay_is_retried_with_the_same_message_id() {
             .unwrap();
         assert_eq!(too_early, 0, "attempts that are due too early");
         make_due(&site).await;
-        assert_eq!(site.deliver_all().await, [Step::Sent, Step::Sent]);
+        assert_eq!(site.deliver_all().await, [DeliveryOutcome::Sent, DeliveryOutcome::Sent]);
         assert!(message_ids(&relay.taken()).iter().all(|id| id.contains(&reference)));
     }
 }
@@ -91,9 +95,12 @@ async fn refusal_is_final_for_applicants_but_not_for_staff() {
     let site = site_with(&relay).await;
     let reference = site.apply(&[]).await;
     let mut steps = site.deliver_all().await;
-    steps.sort_by_key(|step| *step == Step::GivenUp);
-    assert_eq!(steps, [Step::Later, Step::Later, Step::GivenUp]);
-    let unsent = outbox::unsent(&site.pool).await.unwrap();
+    steps.sort_by_key(|step| *step == DeliveryOutcome::GivenUp);
+    assert_eq!(
+        steps,
+        [DeliveryOutcome::Later, DeliveryOutcome::Later, DeliveryOutcome::GivenUp]
+    );
+    let unsent = outbox::list_unsent(&site.pool).await.unwrap();
     let given_up: Vec<_> = unsent.iter().filter(|mail| mail.given_up_at.is_some()).collect();
     assert_eq!(
         (unsent.len(), given_up.len()),
@@ -112,7 +119,7 @@ async fn refusal_is_final_for_applicants_but_not_for_staff() {
     );
     assert_eq!(
         site.deliver_all().await,
-        [Step::Sent, Step::Sent, Step::Sent],
+        [DeliveryOutcome::Sent, DeliveryOutcome::Sent, DeliveryOutcome::Sent],
         "one command retries all of them"
     );
 }
@@ -126,7 +133,7 @@ async fn staff_get_an_email_about_a_failed_email() {
     relay.play(Part::Accepts);
     site.sql("DELETE FROM outbox WHERE message_id LIKE '%.staff@%'").await;
     make_due(&site).await;
-    assert_eq!(site.deliver_all().await, [Step::Sent]);
+    assert_eq!(site.deliver_all().await, [DeliveryOutcome::Sent]);
     let (_, notice) = taken_for(&relay, "info@npoc.org");
     assert_eq!(
         notice.subject,
@@ -151,8 +158,11 @@ async fn retries_end_for_applicants_but_not_for_staff() {
     site.apply(&[]).await;
     site.sql("UPDATE outbox SET attempts = 14").await;
     let mut steps = site.deliver_all().await;
-    steps.sort_by_key(|step| *step == Step::GivenUp);
-    assert_eq!(steps, [Step::Later, Step::Later, Step::GivenUp]);
+    steps.sort_by_key(|step| *step == DeliveryOutcome::GivenUp);
+    assert_eq!(
+        steps,
+        [DeliveryOutcome::Later, DeliveryOutcome::Later, DeliveryOutcome::GivenUp]
+    );
     assert_eq!(site.count("outbox").await, 3, "both emails, and one about the failure");
 }
 
@@ -170,9 +180,9 @@ async fn panic_is_a_failed_attempt_and_the_worker_continues() {
     );
     let outbox = Outbox::new(site.connections.clone(), mailer, Arc::new(site.head.clone()));
     for _ in 0..2 {
-        assert_eq!(outbox.deliver_next().await.unwrap(), Step::Later);
+        assert_eq!(outbox.deliver_next().await.unwrap(), DeliveryOutcome::Later);
     }
-    let unsent = outbox::unsent(&site.pool).await.unwrap();
+    let unsent = outbox::list_unsent(&site.pool).await.unwrap();
     assert!(
         unsent
             .iter()
@@ -190,7 +200,7 @@ async fn lease_of_a_dead_worker_expires() {
         .await;
     assert_eq!(site.deliver_all().await, [], "the lease protects it from other workers");
     make_due(&site).await;
-    assert_eq!(site.deliver_all().await, [Step::Sent, Step::Sent]);
+    assert_eq!(site.deliver_all().await, [DeliveryOutcome::Sent, DeliveryOutcome::Sent]);
 }
 
 #[tokio::test]
@@ -198,10 +208,13 @@ async fn lost_acknowledgement_resends_with_the_same_message_id() {
     let relay = Relay::playing(Part::Cuts(At::Message)).await;
     let site = site_with(&relay).await;
     site.apply(&[]).await;
-    assert_eq!(site.deliver_all().await, [Step::Later, Step::Later]);
+    assert_eq!(
+        site.deliver_all().await,
+        [DeliveryOutcome::Later, DeliveryOutcome::Later]
+    );
     relay.play(Part::Accepts);
     make_due(&site).await;
-    assert_eq!(site.deliver_all().await, [Step::Sent, Step::Sent]);
+    assert_eq!(site.deliver_all().await, [DeliveryOutcome::Sent, DeliveryOutcome::Sent]);
     let mut ids = message_ids(&relay.taken());
     ids.sort();
     assert_eq!(ids.len(), 4);
@@ -219,7 +232,7 @@ async fn concurrent_workers_send_each_email_once() {
     for _ in 0..8 {
         let outbox = Arc::clone(&site.outbox);
         workers.push(tokio::spawn(async move {
-            while outbox.deliver_next().await.unwrap() != Step::Nothing {}
+            while outbox.deliver_next().await.unwrap() != DeliveryOutcome::Nothing {}
         }));
     }
     for worker in workers {
@@ -236,7 +249,7 @@ async fn concurrent_workers_send_each_email_once() {
 async fn delivery_continues_while_applications_are_stored() {
     let relay = Relay::playing(Part::Accepts).await;
     let site = site_with(&relay).await;
-    let _storing = site.outbox.precedence();
+    let _storing = site.outbox.storing_guard();
     let _delivering = deliver_in_background(&site);
     site.apply(&[]).await;
     all_sent(&site.pool).await;
@@ -286,7 +299,11 @@ async fn smtputf8_relay_reaches_mailboxes_outside_ascii() {
         let relay = Relay::playing(Part::Accepts).await;
         let site = site_with(&relay).await;
         site.apply(&[("representative_email", typed)]).await;
-        assert_eq!(site.deliver_all().await, [Step::Sent, Step::Sent], "{typed}");
+        assert_eq!(
+            site.deliver_all().await,
+            [DeliveryOutcome::Sent, DeliveryOutcome::Sent],
+            "{typed}"
+        );
         let (applicant, mail) = taken_for(&relay, wire);
         assert!(applicant.mail.ends_with("BODY=8BITMIME SMTPUTF8"), "{}", applicant.mail);
         assert_eq!(mail.header("To").unwrap(), wire);
@@ -313,7 +330,7 @@ async fn smtputf8_is_requested_only_when_an_address_needs_it() {
         ("representative_email", "hanako@例え.テスト"),
     ])
     .await;
-    assert_eq!(site.deliver_all().await, [Step::Sent, Step::Sent]);
+    assert_eq!(site.deliver_all().await, [DeliveryOutcome::Sent, DeliveryOutcome::Sent]);
     for taken in relay.taken() {
         assert_eq!(taken.mail, "MAIL FROM:<no-reply@npoc.org>");
         assert!(taken.message.is_ascii());
@@ -328,8 +345,11 @@ async fn staff_learn_whom_a_relay_without_smtputf8_cannot_reach() {
     let site = site_with(&relay).await;
     let reference = site.apply(&[("representative_email", "用户@例え.テスト")]).await;
     let mut steps = site.deliver_all().await;
-    steps.sort_by_key(|step| *step == Step::GivenUp);
-    assert_eq!(steps, [Step::Sent, Step::Sent, Step::GivenUp]);
+    steps.sort_by_key(|step| *step == DeliveryOutcome::GivenUp);
+    assert_eq!(
+        steps,
+        [DeliveryOutcome::Sent, DeliveryOutcome::Sent, DeliveryOutcome::GivenUp]
+    );
     let mails: Vec<Mail> = relay
         .taken()
         .iter()
@@ -345,7 +365,7 @@ async fn staff_learn_whom_a_relay_without_smtputf8_cannot_reach() {
     outbox::retry(&site.pool, Some(&reference)).await.unwrap();
     assert_eq!(
         site.deliver_all().await,
-        [Step::Sent],
+        [DeliveryOutcome::Sent],
         "the relay supports SMTPUTF8 now"
     );
     taken_for(&relay, "用户@xn--r8jz45g.xn--zckzah");

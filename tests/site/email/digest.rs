@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures_util::TryStreamExt as _;
 use futures_util::future::join_all;
-use npoc::membership::{Filter, owe_digests, records};
+use npoc::membership::{Filter, queue_digests, records};
 use npoc::outbox::{self, EmailFilter};
 use uuid::Uuid;
 
@@ -136,7 +136,7 @@ async fn digest_comes_hourly_until_applications_slow_down() {
 async fn instances_make_one_digest() {
     let site = site().await;
     let references = apply(&site, 25).await;
-    let queue = || owe_digests(&site.connections, &site.outbox, &site.head);
+    let queue = || queue_digests(&site.connections, &site.outbox, &site.head);
     let queued = join_all((0..6).map(|_| queue())).await;
     let mut queued: Vec<usize> = queued.into_iter().map(Result::unwrap).collect();
     queued.sort_unstable();
@@ -153,11 +153,11 @@ async fn failed_digest_is_retried_by_the_next_housekeeping() {
         .await;
     let look = || npoc::housekeeping::run_once(&site.connections, &site.outbox, &site.head, None);
     assert!(look().await.is_err());
-    let waiting = outbox::with_state(&site.pool, EmailFilter::Digest).await.unwrap();
+    let waiting = outbox::list(&site.pool, EmailFilter::Digest).await.unwrap();
     assert_eq!(waiting.len(), 5);
     an_hour_later(&site).await;
     an_hour_later(&site).await;
-    let standing = outbox::standing(&site.connections).await.unwrap();
+    let standing = outbox::queue_stats(&site.connections).await.unwrap();
     assert!(
         standing.oldest_waits >= time::Duration::minutes(90),
         "the wait is visible: {standing:?}"
@@ -174,7 +174,7 @@ async fn email_for_a_digest_is_neither_held_nor_failed() {
     apply(&site, 24).await;
     site.deliver_all().await;
     let figures = async || {
-        let standing = outbox::standing(&site.connections).await.unwrap();
+        let standing = outbox::queue_stats(&site.connections).await.unwrap();
         (standing.waiting, standing.given_up, standing.held, standing.for_digest)
     };
     assert_eq!(figures().await, (0, 0, 0, 4));
@@ -195,7 +195,7 @@ async fn email_for_a_digest_is_neither_held_nor_failed() {
     site.run_housekeeping(None).await;
     site.deliver_all().await;
     assert_eq!(figures().await, (0, 0, 0, 0));
-    assert!(outbox::unsent(&site.pool).await.unwrap().is_empty());
+    assert!(outbox::list_unsent(&site.pool).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -293,7 +293,7 @@ async fn kill_9_loses_no_application_in_a_digest() {
         "digest = (SELECT message_id FROM outbox WHERE purpose = 'digest' AND sent_at IS NOT NULL)",
     )
     .await;
-    assert_eq!(outbox::unsent(&pool).await.unwrap().len(), 0);
+    assert_eq!(outbox::list_unsent(&pool).await.unwrap().len(), 0);
     assert_eq!(emails_in(&home), 20 + 26 + 1);
     drop(site);
     drop(std::fs::remove_dir_all(&home));

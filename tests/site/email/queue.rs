@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use npoc::outbox::{self, Step};
+use npoc::outbox::{self, DeliveryOutcome};
 use uuid::Uuid;
 
 use crate::support::delivery::{deliver_in_background, queue_backlog, site_with, unsent, wait_until};
@@ -83,7 +83,11 @@ async fn relay_outage_uses_up_no_attempts() {
         for _ in 0..6 {
             site.sql("UPDATE outbox SET due_at = now()").await;
             for _ in 0..3 {
-                assert_eq!(site.outbox.deliver_next().await.unwrap(), Step::Later, "{fault:?}");
+                assert_eq!(
+                    site.outbox.deliver_next().await.unwrap(),
+                    DeliveryOutcome::Later,
+                    "{fault:?}"
+                );
             }
         }
         let charged: i64 = sqlx::query_scalar("SELECT sum(attempts) FROM outbox")
@@ -117,14 +121,14 @@ async fn email_that_breaks_sessions_is_charged_once_others_succeed() {
         let query = sqlx::query_scalar("SELECT attempts FROM outbox WHERE message_id LIKE '<old-%'");
         query.fetch_one(&site.pool).await.unwrap()
     };
-    assert_eq!(site.deliver_all().await, [Step::Later]);
+    assert_eq!(site.deliver_all().await, [DeliveryOutcome::Later]);
     assert_eq!(charged().await, 0, "the cause is not known yet");
     relay.play(Part::Accepts);
     site.apply(&[]).await;
-    assert_eq!(site.deliver_all().await, [Step::Sent, Step::Sent]);
+    assert_eq!(site.deliver_all().await, [DeliveryOutcome::Sent, DeliveryOutcome::Sent]);
     relay.play(Part::Cuts(At::Message));
     site.sql("UPDATE outbox SET due_at = now() WHERE sent_at IS NULL").await;
-    assert_eq!(site.deliver_all().await, [Step::Later]);
+    assert_eq!(site.deliver_all().await, [DeliveryOutcome::Later]);
     assert_eq!(charged().await, 1, "the relay accepted others meanwhile");
 }
 
@@ -135,8 +139,8 @@ async fn unreadable_row_delays_no_other_email() {
     queue_backlog(&site, 10).await;
     site.sql("UPDATE outbox SET recipient = 'no address' WHERE id % 2 = 0")
         .await;
-    assert_eq!(site.deliver_all().await, [Step::Sent; 5]);
-    let listed = outbox::unsent(&site.pool).await.unwrap();
+    assert_eq!(site.deliver_all().await, [DeliveryOutcome::Sent; 5]);
+    let listed = outbox::list_unsent(&site.pool).await.unwrap();
     assert!(
         listed
             .iter()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use npoc::mailer::{Email, Mailer, Purpose, Relay as RelayClient, Stamp};
+use npoc::mailer::{Email, Mailer, MessageSeed, Purpose, Relay as RelayClient};
 use npoc::outbox;
 
 use crate::support::delivery::{deliver_in_background, queue_backlog, site_with, unsent, wait_until};
@@ -81,8 +81,8 @@ async fn relay_replies_are_bounded_and_matched_to_commands() {
         (Part::Sends(At::Greeting, b"220-a\r\n221 b\r\n"), "", "different codes"),
     ] {
         let relay = Relay::playing(part).await;
-        let client = RelayClient::at(&format!("{}{query}", relay.url)).unwrap();
-        let error = client.converse().await.err().unwrap().to_string();
+        let client = RelayClient::parse(&format!("{}{query}", relay.url)).unwrap();
+        let error = client.connect().await.err().unwrap().to_string();
         assert!(error.contains(words), "{part:?}: {error}");
     }
 }
@@ -127,7 +127,6 @@ async fn slow_greeting_does_not_count_as_a_slow_recipient() {
         text: "t".into(),
         html: "h".into(),
         purpose: Purpose::Application,
-        is_held: false,
     };
     // Greeting, EHLO and MAIL together exceed the limit, RCPT alone does not. On a busy machine RCPT may exceed it too,
     // so each round gives the relay and the limit more time.
@@ -137,7 +136,7 @@ async fn slow_greeting_does_not_count_as_a_slow_recipient() {
         let settings = crate::support::settings(&[("HOME", "/"), ("SMTP_URL", &relay.url)]);
         let mailer = Mailer::new(settings.sender(), settings.transport.clone());
         let mailer = mailer.with_recipient_limit(Duration::from_millis(milliseconds * 5 / 2));
-        outcome = mailer.send(&email, &Stamp::now()).await;
+        outcome = mailer.send(&email, &MessageSeed::now()).await;
         if outcome.is_ok() {
             break;
         }

@@ -52,7 +52,7 @@ async fn no_report_is_queued_while_clocks_disagree() {
         to_1970(),
     ] {
         let outbox = outbox_ahead(&site, ahead);
-        watch::look(&site.connections, &outbox, &site.head, Some(30))
+        housekeeping::run_once(&site.connections, &outbox, &site.head, Some(30))
             .await
             .unwrap();
         assert_eq!(number(&site, QUEUED_REPORTS).await, 0, "{ahead}");
@@ -269,9 +269,9 @@ async fn no_age_is_negative() {
     let site = TestSite::new().await;
     site.apply(&[]).await;
     site.sql("UPDATE outbox SET owed_at = now() + interval '1 day'").await;
-    let standing = outbox::standing(&site.connections).await.unwrap();
+    let standing = outbox::queue_stats(&site.connections).await.unwrap();
     assert_eq!(standing.oldest_waits, Duration::ZERO);
-    assert!(standing.oldest_owed_at.unwrap() <= OffsetDateTime::now_utc() + Duration::MINUTE);
+    assert!(standing.oldest_queued_at.unwrap() <= OffsetDateTime::now_utc() + Duration::MINUTE);
     assert_eq!(site.get("/health/ready").await.body, "ready\noldest unsent mail: 0 s\n");
 }
 
@@ -284,7 +284,7 @@ async fn fast_clock_does_not_exhaust_limits_for_a_year() {
     site.sql("UPDATE outbox SET owed_at = now() + interval '1 year', sent_at = now() + interval '1 year'")
         .await;
     let reference = site.apply(&[]).await;
-    let held = outbox::about(&site.pool, &reference).await.unwrap();
+    let held = outbox::list_about(&site.pool, &reference).await.unwrap();
     assert!(held.iter().all(|mail| !mail.is_held), "{held:?}");
 }
 

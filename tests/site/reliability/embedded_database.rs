@@ -150,7 +150,7 @@ async fn full_disk_keeps_pages_up_and_storing_resumes_later() {
     assert_pages_stay_up_and_answers_are_kept(&again);
     root.make_room();
     until(|| apply(&again).0 == 303);
-    let warnings = again.log().matches("the embedded database is away").count();
+    let warnings = again.log().matches("embedded database unavailable").count();
     assert!(warnings < 4, "{}", again.log());
 }
 
@@ -239,7 +239,7 @@ fn permanent_start_errors_exit_with_78() {
     let stderr = String::from_utf8(ended.stderr).unwrap();
     let sentence = stderr.trim().strip_prefix("npoc: ").unwrap().to_owned();
     assert!(
-        sentence.contains("belong to PostgreSQL 13") && sentence.contains("DEPLOY.md"),
+        sentence.contains("belong to PostgreSQL 13") && sentence.contains("docs/deploying.md"),
         "{stderr}"
     );
     let doctor = run(&["doctor", "--json"], &[setting]);
@@ -280,7 +280,8 @@ fn doctor_reports_newer_postgresql_programs() {
     };
     let of_old = found("97\n");
     assert!(
-        of_old.contains("belong to PostgreSQL 97, and the newest programs here are 98") && of_old.contains("DEPLOY.md"),
+        of_old.contains("belong to PostgreSQL 97, and the newest programs here are 98")
+            && of_old.contains("docs/deploying.md"),
         "{of_old}"
     );
     let of_new = found("98\n");

@@ -154,7 +154,7 @@ async fn database_of_any_earlier_version_is_migrated_with_its_data() {
             ("Afya Bora", false),
             "from {first}"
         );
-        let owed = npoc::outbox::unsent(&pool).await.unwrap();
+        let owed = npoc::outbox::list_unsent(&pool).await.unwrap();
         assert_eq!(owed.len(), 1, "queued emails stay queued");
     }
 }

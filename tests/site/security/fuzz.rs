@@ -1,6 +1,6 @@
 //! Fuzz tests: no input causes a panic, and accepted answers are stored, sent and read back unchanged.
 //!
-//! `cargo test` tries some random input. `.ci/fuzz` runs each `any_…` test for a given time, guided by coverage.
+//! `cargo test` tries some random input. `bin/fuzz` runs each `any_…` test for a given time, guided by coverage.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -11,8 +11,8 @@ use axum::http::{Request, StatusCode, header};
 use futures_util::TryStreamExt as _;
 use lettre::Message;
 use mail_parser::{HeaderName, MessageParser};
-use npoc::mailer::{Email, Mailer, Purpose, Stamp};
-use npoc::membership::{self, Answers, Application, Filter, NewApplication, QUESTIONS, Question, Rule, Suspicions};
+use npoc::mailer::{Email, Mailer, MessageSeed, Purpose};
+use npoc::membership::{self, Answers, Application, Filter, NewApplication, QUESTIONS, Question, Rule, SpamSigns};
 use npoc::settings::Settings;
 use npoc::values::{DomainName, EmailAddress, Website, text};
 use time::OffsetDateTime;
@@ -219,7 +219,6 @@ fn example() -> Email {
         text: "Text".into(),
         html: "<p>Text</p>".into(),
         purpose: Purpose::Application,
-        is_held: false,
     }
 }
 
@@ -227,7 +226,7 @@ static SETTINGS: LazyLock<Settings> = LazyLock::new(|| settings(&[("HOME", "/now
 
 fn composed(email: &Email) -> Message {
     let mailer = Mailer::new(SETTINGS.sender(), SETTINGS.transport.clone());
-    mailer.message(email, &Stamp::now()).unwrap()
+    mailer.message(email, &MessageSeed::now()).unwrap()
 }
 
 /// Parses a message with another library: it has exactly the expected headers and every word.

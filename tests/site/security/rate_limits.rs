@@ -47,7 +47,7 @@ async fn apply(site: &TestSite, address: &str) -> String {
 
 /// Returns why the email to the applicant is held, if it is held.
 async fn hold(site: &TestSite, reference: &str) -> Option<String> {
-    let mails = outbox::about(&site.pool, reference).await.unwrap();
+    let mails = outbox::list_about(&site.pool, reference).await.unwrap();
     let mail = mails
         .into_iter()
         .find(|mail| mail.message_id.contains(".applicant@"))
@@ -283,7 +283,7 @@ async fn instances_share_the_limits() {
         Process::post_until_stored(sites[number % 2].address, &body);
     }
     let pool = sqlx::PgPool::connect_with(empty).await.unwrap();
-    let held = outbox::with_state(&pool, outbox::EmailFilter::Held).await.unwrap();
+    let held = outbox::list(&pool, outbox::EmailFilter::Held).await.unwrap();
     assert_eq!(held.len(), 2, "the last two emails are held");
     drop(sites);
     drop(std::fs::remove_dir_all(&home));

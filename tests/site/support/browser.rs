@@ -65,7 +65,7 @@ impl Chromedriver {
             // Ctrl-C goes to the tests alone, which then stop the driver.
             .process_group(0)
             .spawn()
-            .expect("chromedriver is missing: .ci/browser installs it");
+            .expect("chromedriver is missing: bin/browser installs it");
         let mut said = BufReader::new(process.stdout.take().unwrap()).lines();
         let port = said.find_map(|line| {
             let line = line.unwrap();

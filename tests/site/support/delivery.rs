@@ -36,7 +36,7 @@ pub async fn wait_until(what: &str, is_met: impl AsyncFn() -> bool) {
 
 /// Counts the unsent emails.
 pub async fn unsent(pool: &PgPool) -> usize {
-    outbox::unsent(pool).await.unwrap().len()
+    outbox::list_unsent(pool).await.unwrap().len()
 }
 
 /// Waits until no unsent email is left.

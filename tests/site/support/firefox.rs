@@ -52,7 +52,7 @@ impl Process {
             // Ctrl-C goes to the tests alone, which then stop Firefox.
             .process_group(0)
             .spawn()
-            .expect("firefox-esr is missing: .ci/paper installs it");
+            .expect("firefox-esr is missing: bin/paper installs it");
         Self { process, profile }
     }
 }

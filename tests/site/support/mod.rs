@@ -24,7 +24,7 @@ use npoc::clock::Clock;
 use npoc::database::Pool;
 use npoc::mailer::{Mailer, Transport};
 use npoc::membership::MailIdentity;
-use npoc::outbox::{Outbox, Step};
+use npoc::outbox::{DeliveryOutcome, Outbox};
 use npoc::settings::{Purpose, Settings};
 use npoc::web::{self, Limits};
 use sqlx::PgPool;
@@ -191,15 +191,15 @@ impl TestSite {
 
     /// Tries each due email once, and the emails about failures. Returns the outcomes. No email is tried twice, even on a
     /// slow machine.
-    pub async fn deliver_all(&self) -> Vec<Step> {
+    pub async fn deliver_all(&self) -> Vec<DeliveryOutcome> {
         let due = "SELECT count(*) FROM outbox WHERE sent_at IS NULL AND given_up_at IS NULL AND due_at <= now()";
         let mut left: i64 = sqlx::query_scalar(due).fetch_one(&self.pool).await.unwrap();
         let mut steps = Vec::new();
         while left > 0 {
             match self.outbox.deliver_next().await.unwrap() {
-                Step::Nothing => break,
+                DeliveryOutcome::Nothing => break,
                 step => {
-                    left -= i64::from(step != Step::GivenUp);
+                    left -= i64::from(step != DeliveryOutcome::GivenUp);
                     steps.push(step);
                 }
             }
@@ -230,7 +230,7 @@ impl TestSite {
 
     /// Runs the housekeeping once.
     pub async fn run_housekeeping(&self, retention_days: Option<u16>) {
-        let done = npoc::watch::look(&self.connections, &self.outbox, &self.head, retention_days).await;
+        let done = npoc::housekeeping::run_once(&self.connections, &self.outbox, &self.head, retention_days).await;
         done.unwrap();
     }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::StatusCode;
 use futures_util::future::join_all;
-use npoc::membership::{self, Field, Rule, Search, wording};
+use npoc::membership::{self, Field, Rule, Search, words};
 use npoc::outbox::DeliveryOutcome;
 use npoc::values::{DomainName, EmailAddress, Fault};
 use serde_json::Value;
@@ -334,7 +334,7 @@ fn assert_mailed(mails: &[Mail], typed: &[(&str, &str)], reference: &str) {
 
 fn assert_answers_go_to_staff_alone(typed: &[(&str, &str)], staff: &Mail, applicant: &Mail) {
     for (name, value) in typed {
-        let label = wording::label(Field::named(name).unwrap());
+        let label = words::label(Field::named(name).unwrap());
         let lines: Vec<String> = value.lines().map(|line| format!("    {line}\n")).collect();
         let block = format!("\n{label}\n{}", lines.concat());
         assert!(staff.text.contains(&block), "{block} is missing in {}", staff.text);

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
 use npoc::mailer::{BounceAddress, BounceVerdict, read_bounce};
-use npoc::outbox::{self, BounceOutcome, EmailFilter, Step};
+use npoc::outbox::{self, BounceOutcome, DeliveryOutcome, EmailFilter};
 use uuid::Uuid;
 
 use crate::support::{TestSite, database, process};
@@ -89,15 +89,15 @@ fn every_bounce_format_is_understood() {
 async fn bounce_is_recorded_and_reported_to_staff_once() {
     let (site, reference) = site_with_sent_mail().await;
     let report = report("postfix-unknown.eml");
-    assert_eq!(bounce(&site, &report).await, BounceOutcome::Marked);
-    assert_eq!(bounce(&site, &report).await, BounceOutcome::KnownBefore);
-    let listed = outbox::with_state(&site.pool, EmailFilter::Bounced).await.unwrap();
+    assert_eq!(bounce(&site, &report).await, BounceOutcome::Recorded);
+    assert_eq!(bounce(&site, &report).await, BounceOutcome::Duplicate);
+    let listed = outbox::list(&site.pool, EmailFilter::Bounced).await.unwrap();
     assert_eq!(
         (listed.len(), listed[0].bounce_class.as_deref()),
         (1, Some("no-such-mailbox"))
     );
     assert!(listed[0].bounce_reason.as_ref().unwrap().contains("5.1.1"));
-    assert_eq!(site.deliver_all().await, [Step::Sent], "one email to staff");
+    assert_eq!(site.deliver_all().await, [DeliveryOutcome::Sent], "one email to staff");
     let notice = std::fs::read_to_string(site.folder.join(format!("{reference}.applicant.bounced.eml"))).unwrap();
     assert!(notice.contains("To: info@npoc.org"), "{notice}");
     assert!(
@@ -110,23 +110,18 @@ async fn bounce_is_recorded_and_reported_to_staff_once() {
 async fn invented_tokens_and_vacation_notes_mark_nothing() {
     let (site, _) = site_with_sent_mail().await;
     let made_up = String::from_utf8_lossy(&report("postfix-unknown.eml")).replace(TOKEN, "aaaaaaaaaaaaaaaa");
-    assert_eq!(bounce(&site, made_up.as_bytes()).await, BounceOutcome::Unknown);
-    assert_eq!(bounce(&site, b"no mail at all").await, BounceOutcome::Unknown);
-    assert_eq!(bounce(&site, b"").await, BounceOutcome::Unknown);
+    assert_eq!(bounce(&site, made_up.as_bytes()).await, BounceOutcome::UnknownToken);
+    assert_eq!(bounce(&site, b"no mail at all").await, BounceOutcome::UnknownToken);
+    assert_eq!(bounce(&site, b"").await, BounceOutcome::UnknownToken);
     for note in [
         "vacation.eml",
         "mdn.eml",
         "postfix-delivered.eml",
         "reply-that-quotes.eml",
     ] {
-        assert_eq!(bounce(&site, &report(note)).await, BounceOutcome::SaysNothing, "{note}");
+        assert_eq!(bounce(&site, &report(note)).await, BounceOutcome::Irrelevant, "{note}");
     }
-    assert!(
-        outbox::with_state(&site.pool, EmailFilter::Bounced)
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(outbox::list(&site.pool, EmailFilter::Bounced).await.unwrap().is_empty());
     assert_eq!(site.deliver_all().await, [], "staff get no email");
     let counted: i64 = sqlx::query_scalar("SELECT sum(reports)::bigint FROM bounce_reports WHERE verdict = 'other'")
         .fetch_one(&site.pool)
@@ -140,23 +135,23 @@ async fn delay_is_reported_once_and_a_later_bounce_too() {
     let (site, _) = site_with_sent_mail().await;
     assert_eq!(
         bounce(&site, &report("postfix-delayed.eml")).await,
-        BounceOutcome::Marked
+        BounceOutcome::Recorded
     );
     assert_eq!(
         bounce(&site, &report("gmail-delayed.eml")).await,
-        BounceOutcome::KnownBefore
+        BounceOutcome::Duplicate
     );
     assert_eq!(
         bounce(&site, &report("postfix-expired.eml")).await,
-        BounceOutcome::Marked
+        BounceOutcome::Recorded
     );
     assert_eq!(
         bounce(&site, &report("postfix-delayed.eml")).await,
-        BounceOutcome::KnownBefore
+        BounceOutcome::Duplicate
     );
     assert_eq!(
         site.deliver_all().await,
-        [Step::Sent, Step::Sent],
+        [DeliveryOutcome::Sent, DeliveryOutcome::Sent],
         "one email about the delay, one about the bounce"
     );
 }
@@ -184,10 +179,10 @@ async fn bounce_of_an_email_to_staff_causes_no_further_email() {
         .execute(&site.pool)
         .await
         .unwrap();
-        assert_eq!(bounce(&site, &report(name)).await, BounceOutcome::Marked, "{which}");
+        assert_eq!(bounce(&site, &report(name)).await, BounceOutcome::Recorded, "{which}");
         assert_eq!(site.deliver_all().await, [], "{which}");
     }
-    let stats = outbox::standing(&site.connections).await.unwrap();
+    let stats = outbox::queue_stats(&site.connections).await.unwrap();
     assert_eq!((stats.bounced, stats.staff_bounced), (3, 2));
     assert_eq!(site.count("outbox").await, 3, "{reference}");
 }
@@ -198,7 +193,7 @@ async fn bounce_of_an_erased_application_leaves_no_address() {
     let erased = site.command(&["applications", "erase", "--yes", &reference]);
     assert!(erased.status.success());
     for name in ["gmail-delayed.eml", "exim-dsn.eml", "arf-abuse.eml"] {
-        assert_eq!(bounce(&site, &report(name)).await, BounceOutcome::Marked, "{name}");
+        assert_eq!(bounce(&site, &report(name)).await, BounceOutcome::Recorded, "{name}");
     }
     let rows: Vec<String> = sqlx::query_scalar("SELECT outbox::text FROM outbox")
         .fetch_all(&site.pool)
@@ -215,16 +210,20 @@ async fn bounce_of_an_erased_application_leaves_no_address() {
 #[tokio::test]
 async fn spam_complaint_stops_confirmations_to_that_address() {
     let (site, _) = site_with_sent_mail().await;
-    assert_eq!(bounce(&site, &report("arf-abuse.eml")).await, BounceOutcome::Marked);
+    assert_eq!(bounce(&site, &report("arf-abuse.eml")).await, BounceOutcome::Recorded);
     assert_eq!(
         site.deliver_all().await,
-        [Step::Sent],
+        [DeliveryOutcome::Sent],
         "staff get an email about the complaint"
     );
     let again = [("representative_email", "Wanjiku+more@afyabora.or.ke")];
     let reference = site.apply(&again).await;
-    assert_eq!(site.deliver_all().await, [Step::Sent], "only the email to staff");
-    let mails = outbox::about(&site.pool, &reference).await.unwrap();
+    assert_eq!(
+        site.deliver_all().await,
+        [DeliveryOutcome::Sent],
+        "only the email to staff"
+    );
+    let mails = outbox::list_about(&site.pool, &reference).await.unwrap();
     assert!(mails[1].is_held, "{mails:?}");
 }
 

@@ -1,6 +1,6 @@
 //! The faults of a relay, with the outcome of the first attempt to send each email.
 
-use npoc::outbox::Step;
+use npoc::outbox::DeliveryOutcome;
 
 use crate::support::relay::{At, EMPTY_LINES, Part};
 
@@ -10,8 +10,8 @@ pub struct Fault {
     pub part: Part,
     /// Changes the address of the relay.
     pub url: fn(&str) -> String,
-    pub staff: Step,
-    pub applicant: Step,
+    pub staff: DeliveryOutcome,
+    pub applicant: DeliveryOutcome,
     /// The stored cause of the failure.
     pub blame: Option<&'static str>,
 }
@@ -40,13 +40,13 @@ impl Fault {
     }
 }
 
-fn fault(what: &str, part: Part, applicant: Step, blame: Option<&'static str>) -> Fault {
+fn fault(what: &str, part: Part, applicant: DeliveryOutcome, blame: Option<&'static str>) -> Fault {
     Fault {
         what: format!("{what} ({part:?})"),
         part,
         url: plain,
-        staff: if applicant == Step::GivenUp {
-            Step::Later
+        staff: if applicant == DeliveryOutcome::GivenUp {
+            DeliveryOutcome::Later
         } else {
             applicant
         },
@@ -57,32 +57,37 @@ fn fault(what: &str, part: Part, applicant: Step, blame: Option<&'static str>) -
 
 /// The relay serves no client: both emails are retried, and no attempt is charged.
 fn the_relays(what: &str, part: Part) -> Fault {
-    fault(what, part, Step::Later, Some("relay"))
+    fault(what, part, DeliveryOutcome::Later, Some("relay"))
 }
 
 /// The relay rejects this site: both emails are retried, and no attempt is charged.
 fn ours(what: &str, at: At, reply: &'static str) -> Fault {
-    fault(what, Part::Says(at, reply), Step::Later, Some("us"))
+    fault(what, Part::Says(at, reply), DeliveryOutcome::Later, Some("us"))
 }
 
 /// The session breaks within an email: both emails are retried.
 fn unclear(what: &str, part: Part) -> Fault {
-    fault(what, part, Step::Later, Some("unclear"))
+    fault(what, part, DeliveryOutcome::Later, Some("unclear"))
 }
 
 /// The server of the recipient rejects the email for now: an attempt is charged.
 fn theirs_for_now(what: &str, at: At, reply: &'static str) -> Fault {
-    fault(what, Part::Says(at, reply), Step::Later, Some("recipient-for-now"))
+    fault(
+        what,
+        Part::Says(at, reply),
+        DeliveryOutcome::Later,
+        Some("recipient-for-now"),
+    )
 }
 
 /// The server of the recipient rejects the email for good: final for an applicant, retried for staff.
 fn theirs(what: &str, at: At, reply: &'static str) -> Fault {
-    fault(what, Part::Says(at, reply), Step::GivenUp, Some("recipient"))
+    fault(what, Part::Says(at, reply), DeliveryOutcome::GivenUp, Some("recipient"))
 }
 
 /// The relay accepts the email.
 fn sent(what: &str, part: Part) -> Fault {
-    fault(what, part, Step::Sent, None)
+    fault(what, part, DeliveryOutcome::Sent, None)
 }
 
 #[rustfmt::skip]
@@ -161,7 +166,7 @@ pub fn faults() -> Vec<Fault> {
         unclear("says no code at RCPT", Part::Says(At::Rcpt, "999 what")),
         unclear("answers RCPT without end", Part::NeverEnds(At::Rcpt)),
         unclear("has two codes in one reply", Part::Sends(At::Rcpt, b"250-ok\r\n550 5.1.1 no\r\n")),
-        fault("is silent after RCPT", Part::Silent(At::Rcpt), Step::Later, Some("slow")),
+        fault("is silent after RCPT", Part::Silent(At::Rcpt), DeliveryOutcome::Later, Some("slow")),
         unclear("hangs up after RCPT", Part::Cuts(At::Rcpt)),
         sent("cannot verify the recipient", Part::Says(At::Rcpt, "252 cannot verify, but take it")),
         ours("cannot take DATA now", At::Data, "451 4.3.0 later"),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
 use npoc::mailer::{Mailer, Relay as RelayClient, SmtpLimits, Transport};
-use npoc::outbox::{self, EmailFilter, Outbox, Step};
+use npoc::outbox::{self, DeliveryOutcome, EmailFilter, Outbox};
 use npoc::settings::Settings;
 
 use self::faults::{Fault, faults, with_login};
@@ -24,7 +24,7 @@ const SHORT: Duration = Duration::from_secs(2);
 
 fn outbox_to(site: &TestSite, url: &str, limit: Duration) -> Outbox {
     let settings: Settings = settings(&[("HOME", "/"), ("SMTP_URL", url)]);
-    let relay = RelayClient::at(url).unwrap().within(SmtpLimits {
+    let relay = RelayClient::parse(url).unwrap().with_limits(SmtpLimits {
         opening: limit,
         mail: limit,
         recipient: limit,
@@ -34,7 +34,7 @@ fn outbox_to(site: &TestSite, url: &str, limit: Duration) -> Outbox {
 }
 
 /// Sends an application and tries each of its emails once. Returns both outcomes and the reference.
-async fn first_tries(site: &TestSite, fault: &Fault, relay: &Relay, limit: Duration) -> ([Step; 2], String) {
+async fn first_tries(site: &TestSite, fault: &Fault, relay: &Relay, limit: Duration) -> ([DeliveryOutcome; 2], String) {
     site.sql("DELETE FROM outbox").await;
     site.sql("UPDATE relay_state SET failures = 0, failing_since = NULL, failed_at = NULL, retry_at = NULL")
         .await;
@@ -51,7 +51,7 @@ async fn first_tries(site: &TestSite, fault: &Fault, relay: &Relay, limit: Durat
 }
 
 /// Runs [`first_tries`], with a growing limit: on a busy machine, a short one may pass before the relay falls silent.
-async fn first_tries_of(site: &TestSite, fault: &Fault) -> (Relay, [Step; 2], String) {
+async fn first_tries_of(site: &TestSite, fault: &Fault) -> (Relay, [DeliveryOutcome; 2], String) {
     let mut limit = if fault.is_silent() { SHORT } else { LONG };
     loop {
         let relay = Relay::playing(fault.part).await;
@@ -71,8 +71,12 @@ async fn assert_survives(site: &TestSite, fault: &Fault) {
     relay.play(Part::Accepts);
     outbox::retry(&site.pool, None).await.unwrap();
     let outbox = outbox_to(site, &relay.url, LONG);
-    while outbox.deliver_next().await.unwrap() != Step::Nothing {}
-    assert!(outbox::unsent(&site.pool).await.unwrap().is_empty(), "{}", fault.what);
+    while outbox.deliver_next().await.unwrap() != DeliveryOutcome::Nothing {}
+    assert!(
+        outbox::list_unsent(&site.pool).await.unwrap().is_empty(),
+        "{}",
+        fault.what
+    );
     assert_arrived(&relay, &reference, fault);
 }
 
@@ -90,14 +94,14 @@ async fn assert_blame(site: &TestSite, fault: &Fault) {
     let longest_for_relay = if relay_failures > 1 { f64::MAX } else { 6.0 };
     for (id, attempts, blame, wait) in &failed {
         assert_eq!(Some(blame.as_str()), fault.blame, "{}", fault.what);
-        let is_final = fault.applicant == Step::GivenUp;
+        let is_final = fault.applicant == DeliveryOutcome::GivenUp;
         let is_to_staff = id.contains(".staff");
         let is_charged = blame.starts_with("recipient") && !(is_to_staff && is_final);
         assert_eq!(*attempts, i32::from(is_charged), "{}: {id}", fault.what);
         let is_due_later = seconds_to_retry(blame, longest_for_relay).contains(wait);
         assert!(is_due_later || (is_final && !is_to_staff), "{}: {wait}", fault.what);
     }
-    let notices = i64::from(fault.applicant == Step::GivenUp);
+    let notices = i64::from(fault.applicant == DeliveryOutcome::GivenUp);
     let emails = site.count("outbox").await;
     assert_eq!(emails, 2 + notices, "{}: emails about failures", fault.what);
 }
@@ -177,13 +181,13 @@ async fn every_enhanced_status_code_is_classified() {
                 .await;
             let step = outbox_to(&site, &relay.url, LONG).deliver_next().await.unwrap();
             let expected = if FINAL.contains(&(subject, detail)) {
-                Step::GivenUp
+                DeliveryOutcome::GivenUp
             } else {
-                Step::Later
+                DeliveryOutcome::Later
             };
             assert_eq!(step, expected, "{reply} at {at:?}");
-            let listed = outbox::with_state(&site.pool, EmailFilter::Unsent).await.unwrap();
-            let is_charged = expected == Step::GivenUp;
+            let listed = outbox::list(&site.pool, EmailFilter::Unsent).await.unwrap();
+            let is_charged = expected == DeliveryOutcome::GivenUp;
             assert_eq!(listed[0].attempts, i32::from(is_charged), "{reply}: charged attempts");
         }
     }
@@ -194,7 +198,7 @@ async fn missing_relay_is_retried() {
     let site = TestSite::new().await;
     site.apply(&[]).await;
     let outbox = outbox_to(&site, "smtp://127.0.0.1:9", LONG);
-    assert_eq!(outbox.deliver_next().await.unwrap(), Step::Later);
+    assert_eq!(outbox.deliver_next().await.unwrap(), DeliveryOutcome::Later);
 }
 
 #[tokio::test]
@@ -215,7 +219,7 @@ async fn unanswered_email_delays_no_other() {
     tokio::time::timeout(TIMEOUT, begun).await.unwrap();
     assert_eq!(
         outbox_to(&site, &accepting.url, LONG).deliver_next().await.unwrap(),
-        Step::Sent
+        DeliveryOutcome::Sent
     );
     assert!(!waiting.is_finished());
     waiting.abort();
@@ -231,8 +235,8 @@ async fn password_is_sent_by_login_or_plain_and_never_shown() {
         ),
     ] {
         let relay = Relay::playing(Part::Offers(offers)).await;
-        let client = RelayClient::at(&with_login(&relay.url)).unwrap();
-        let began = client.converse().await;
+        let client = RelayClient::parse(&with_login(&relay.url)).unwrap();
+        let began = client.connect().await;
         let commands = relay.commands();
         assert_eq!(commands[1], said[0]);
         // This relay does not support the next step of AUTH LOGIN, so the session ends there.
@@ -240,9 +244,9 @@ async fn password_is_sent_by_login_or_plain_and_never_shown() {
     }
     let echo = "535 5.7.8 not AHVzZXIAcGFzc3dvcmQ= nor password";
     let relay = Relay::playing(Part::Says(At::Auth, echo)).await;
-    let error = RelayClient::at(&with_login(&relay.url))
+    let error = RelayClient::parse(&with_login(&relay.url))
         .unwrap()
-        .converse()
+        .connect()
         .await
         .err()
         .unwrap();
@@ -257,7 +261,7 @@ async fn slow_recipient_is_retried_later_without_charge() {
     let settings = settings(&[("HOME", "/"), ("SMTP_URL", &relay.url)]);
     let mailer = Mailer::new(settings.sender(), settings.transport.clone()).with_recipient_limit(SHORT);
     let outbox = Outbox::new(site.connections.clone(), mailer, Arc::new(site.head.clone()));
-    assert_eq!(outbox.deliver_next().await.unwrap(), Step::Later);
-    let listed = outbox::with_state(&site.pool, EmailFilter::Waiting).await.unwrap();
+    assert_eq!(outbox.deliver_next().await.unwrap(), DeliveryOutcome::Later);
+    let listed = outbox::list(&site.pool, EmailFilter::Waiting).await.unwrap();
     assert_eq!((listed[0].blame.as_deref(), listed[0].attempts), (Some("slow"), 0));
 }

@@ -1,6 +1,6 @@
 //! The site for assistive technology.
 
-use npoc::membership::{QUESTIONS, Question, Rule, wording};
+use npoc::membership::{QUESTIONS, Question, Rule, words};
 use serde_json::{Value, json};
 
 use super::every_state;
@@ -16,9 +16,9 @@ const AXE: &str = "const done = arguments[arguments.length - 1];
        .catch(error => done({ violations: [String(error)], passes: 0 }));";
 
 #[tokio::test]
-#[ignore = "drives Chromium: .ci/browser runs it"]
+#[ignore = "drives Chromium: bin/browser runs it"]
 async fn axe_finds_no_violation_on_any_page() {
-    let path = std::env::var("AXE").expect("AXE is the path of axe-core: .ci/browser fetches it");
+    let path = std::env::var("AXE").expect("AXE is the path of axe-core: bin/browser fetches it");
     let axe = std::fs::read_to_string(path).unwrap();
     in_a_browser(async |browser| {
         let mut found = Vec::new();
@@ -52,7 +52,7 @@ async fn axe_violations(browser: &Browser) -> Vec<String> {
 }
 
 #[tokio::test]
-#[ignore = "drives Chromium: .ci/browser runs it"]
+#[ignore = "drives Chromium: bin/browser runs it"]
 async fn fields_expose_label_hint_problem_and_state() {
     in_a_browser(async |browser| {
         browser.post("/membership", &[("step", "check")]).await;
@@ -89,7 +89,7 @@ fn assert_choices_exposed(question: &Question, tree: &[Value]) {
         Rule::AnyOf(_) => assert_exposed(question, &label, tree, &["group"]),
         _ => assert_exposed(
             question,
-            wording::choice(question.field, "yes").unwrap(),
+            words::choice(question.field, "yes").unwrap(),
             tree,
             &["checkbox"],
         ),
@@ -98,7 +98,7 @@ fn assert_choices_exposed(question: &Question, tree: &[Value]) {
 
 fn label(question: &Question) -> String {
     let optional = if question.required { "" } else { " (optional)" };
-    format!("{}{optional}", wording::label(question.field))
+    format!("{}{optional}", words::label(question.field))
 }
 
 fn assert_exposed(question: &Question, label: &str, tree: &[Value], roles: &[&str]) {
@@ -109,7 +109,7 @@ fn assert_exposed(question: &Question, label: &str, tree: &[Value], roles: &[&st
     assert_eq!(nodes.len(), 1, "{label} with one of the roles {roles:?}");
     let description = nodes[0]["description"]["value"].as_str().unwrap_or_default();
     assert!(
-        description.contains(wording::hint(question.field)),
+        description.contains(words::hint(question.field)),
         "{label}: {description}"
     );
     assert_eq!(

@@ -13,7 +13,7 @@ const SUMMARY_HAS_FOCUS: &str = "return document.activeElement.matches('.summary
 const SUBMIT: &str = "form.application > button";
 
 #[tokio::test]
-#[ignore = "drives Chromium: .ci/browser runs it"]
+#[ignore = "drives Chromium: bin/browser runs it"]
 async fn organization_applies_with_the_keyboard_alone() {
     in_a_browser(async |browser| {
         browser.open_page("/").await;
@@ -104,7 +104,7 @@ async fn leaves_nothing_behind(browser: &Browser) {
 }
 
 #[tokio::test]
-#[ignore = "drives Chromium: .ci/browser runs it"]
+#[ignore = "drives Chromium: bin/browser runs it"]
 async fn change_link_focuses_its_field_and_one_press_returns() {
     in_a_browser(async |browser| {
         browser
@@ -141,7 +141,7 @@ const IS_IN_VIEW: &str = "(e => {
 })(document.activeElement)";
 
 #[tokio::test]
-#[ignore = "drives Chromium: .ci/browser runs it"]
+#[ignore = "drives Chromium: bin/browser runs it"]
 async fn one_press_accepts_the_suggested_address() {
     in_a_browser(async |browser| {
         browser.post("/membership", &good_with(QUESTIONABLE)).await;
@@ -162,7 +162,7 @@ async fn one_press_accepts_the_suggested_address() {
 }
 
 #[tokio::test]
-#[ignore = "drives Chromium: .ci/browser runs it"]
+#[ignore = "drives Chromium: bin/browser runs it"]
 async fn focus_is_visible_and_moves_down_the_page() {
     in_a_browser(async |browser| {
         for (path, posted) in [
@@ -224,7 +224,7 @@ const STOP: &str = "(e => {
 })(document.activeElement)";
 
 #[tokio::test]
-#[ignore = "drives Chromium: .ci/browser runs it"]
+#[ignore = "drives Chromium: bin/browser runs it"]
 async fn going_back_keeps_answers_and_sends_nothing_twice() {
     in_a_browser(async |browser| {
         browser.open_page("/membership").await;

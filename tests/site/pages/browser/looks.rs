@@ -21,7 +21,7 @@ const OUTSIDE: &str = "(() => {
 })()";
 
 #[tokio::test]
-#[ignore = "drives Chromium: .ci/browser runs it"]
+#[ignore = "drives Chromium: bin/browser runs it"]
 async fn no_page_scrolls_sideways_when_narrow_or_enlarged() {
     in_a_browser(async |browser| {
         let mut found = Vec::new();
@@ -57,7 +57,7 @@ const SETTINGS: [(&str, u32, &str); 4] = [
 ];
 
 #[tokio::test]
-#[ignore = "drives Chromium: .ci/browser runs it"]
+#[ignore = "drives Chromium: bin/browser runs it"]
 async fn press_targets_are_at_least_44_pixels() {
     in_a_browser(async |browser| {
         let mut found = Vec::new();
@@ -86,7 +86,7 @@ const SMALL: &str = "[...document.querySelectorAll('a, button, input:not([type=h
     .map(e => e.tagName + ' ' + (e.id || e.textContent.trim().slice(0, 30)) + ' ' + Math.round(e.getBoundingClientRect().height))";
 
 #[tokio::test]
-#[ignore = "drives Chromium: .ci/browser runs it"]
+#[ignore = "drives Chromium: bin/browser runs it"]
 async fn right_to_left_answers_keep_their_direction() {
     in_a_browser(async |browser| {
         browser.post("/membership", &good_with(ARABIC)).await;
@@ -137,7 +137,7 @@ async fn right_to_left_answers_keep_their_direction() {
 }
 
 #[tokio::test]
-#[ignore = "drives Chromium: .ci/browser runs it"]
+#[ignore = "drives Chromium: bin/browser runs it"]
 async fn light_and_dark_color_schemes_differ() {
     in_a_browser(async |browser| {
         browser.open_page("/membership").await;
@@ -152,7 +152,7 @@ async fn light_and_dark_color_schemes_differ() {
 }
 
 #[tokio::test]
-#[ignore = "drives Chromium: .ci/browser runs it"]
+#[ignore = "drives Chromium: bin/browser runs it"]
 async fn forced_colors_keep_outlines_and_borders() {
     in_a_browser(async |browser| {
         browser.media(&[("forced-colors", "active")]).await;
@@ -192,7 +192,7 @@ async fn assert_line(browser: &Browser, selector: &str, side: &str) {
 }
 
 #[tokio::test]
-#[ignore = "drives Chromium: .ci/browser runs it"]
+#[ignore = "drives Chromium: bin/browser runs it"]
 async fn reduced_motion_stops_all_animation() {
     in_a_browser(async |browser| {
         browser.open_page("/membership").await;
@@ -212,7 +212,7 @@ async fn reduced_motion_stops_all_animation() {
 }
 
 #[tokio::test]
-#[ignore = "drives Chromium: .ci/browser runs it"]
+#[ignore = "drives Chromium: bin/browser runs it"]
 async fn receipt_prints_on_one_page_without_navigation() {
     in_a_browser(async |browser| {
         browser

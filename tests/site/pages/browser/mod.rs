@@ -1,6 +1,6 @@
 //! The site in a real browser: keyboard, assistive technology, widths, colors and print.
 //!
-//! The tests drive Chromium through `ChromeDriver`. `.ci/browser` installs both.
+//! The tests drive Chromium through `ChromeDriver`. `bin/browser` installs both.
 
 mod assistive;
 mod journey;

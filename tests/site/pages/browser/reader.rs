@@ -19,9 +19,9 @@ const LEFT_OUT: &str = "
     return { blocks: blocks.length, leftOut: blocks.filter(text => !kept.includes(text)) };";
 
 #[tokio::test]
-#[ignore = "drives Chromium: .ci/browser runs it"]
+#[ignore = "drives Chromium: bin/browser runs it"]
 async fn reader_view_shows_whole_pages() {
-    let path = std::env::var("READABILITY").expect("READABILITY is the path of Readability: .ci/browser fetches it");
+    let path = std::env::var("READABILITY").expect("READABILITY is the path of Readability: bin/browser fetches it");
     let readability = std::fs::read_to_string(path).unwrap();
     in_a_browser(async |browser| {
         let mut found = Vec::new();

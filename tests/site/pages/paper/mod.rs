@@ -1,7 +1,7 @@
 //! The form on paper: every word of every answer, on the same sheet as its question.
 //!
 //! Chromium and Firefox print the form as filled in, as rejected and as given back, the check page and the receipt.
-//! `.ci/paper` installs both.
+//! `bin/paper` installs both.
 
 mod printer;
 
@@ -91,13 +91,13 @@ fn refused() -> Vec<(&'static str, String)> {
 }
 
 #[tokio::test]
-#[ignore = "drives Chromium: .ci/paper runs it"]
+#[ignore = "drives Chromium: bin/paper runs it"]
 async fn chromium_prints_every_answer_with_its_question() {
     in_a_browser(async |browser| print_the_whole_way(Printer::Chromium(browser)).await).await;
 }
 
 #[tokio::test]
-#[ignore = "drives Firefox: .ci/paper runs it"]
+#[ignore = "drives Firefox: bin/paper runs it"]
 async fn firefox_prints_every_answer_with_its_question() {
     let mut firefox = Firefox::open().await;
     print_the_whole_way(Printer::Firefox(&mut firefox)).await;

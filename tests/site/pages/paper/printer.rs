@@ -108,7 +108,7 @@ async fn pdftotext(pdf: &[u8]) -> String {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .expect("pdftotext is missing: .ci/paper installs it");
+        .expect("pdftotext is missing: bin/paper installs it");
     process.stdin.take().unwrap().write_all(pdf).await.unwrap();
     String::from_utf8(process.wait_with_output().await.unwrap().stdout).unwrap()
 }

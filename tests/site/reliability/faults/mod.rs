@@ -1,4 +1,4 @@
-//! Tests that need additional programs or much time. `.ci/faults` runs them.
+//! Tests that need additional programs or much time. `bin/faults` runs them.
 
 mod pooler;
 mod storm;

@@ -43,7 +43,7 @@ impl PgBouncer {
         // Only the user of the server may use its socket, and PgBouncer refuses to run as root.
         let server = std::fs::metadata(options.get_socket().unwrap()).unwrap();
         let process = command.uid(server.uid()).gid(server.gid()).spawn();
-        let process = process.expect("pgbouncer is missing: .ci/faults installs it");
+        let process = process.expect("pgbouncer is missing: bin/faults installs it");
         Self { process, home, port }
     }
 }
@@ -57,7 +57,7 @@ impl Drop for PgBouncer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs PgBouncer: .ci/faults runs it"]
+#[ignore = "needs PgBouncer: bin/faults runs it"]
 async fn pgbouncer_in_transaction_mode_stores_and_sends_once() {
     let options = database::empty_options().await;
     let pgbouncer = PgBouncer::before(&options);

@@ -48,7 +48,7 @@ enum Blow {
     Crash,
 }
 
-/// Faults of the relay, in half of its sessions. None is final, and none takes minutes.
+/// InvalidSettings of the relay, in half of its sessions. None is final, and none takes minutes.
 const FAULTS: [Part; 10] = [
     Part::Cuts(At::Greeting),
     Part::Says(At::Greeting, "421 4.3.2 too busy"),
@@ -78,13 +78,13 @@ struct Storm {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes minutes: .ci/faults runs it"]
+#[ignore = "takes minutes: bin/faults runs it"]
 async fn storm_loses_nothing_and_stores_nothing_twice() {
     assert_nothing_is_lost(Relay::playing_at_random(&FAULTS).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes minutes: .ci/faults runs it"]
+#[ignore = "takes minutes: bin/faults runs it"]
 async fn storm_with_a_relay_of_two_connections_loses_nothing() {
     assert_nothing_is_lost(Relay::playing(Part::Serves(2)).await).await;
 }
