@@ -48,7 +48,7 @@ enum Blow {
     Crash,
 }
 
-/// InvalidSettings of the relay, in half of its sessions. None is final, and none takes minutes.
+/// Faults of the relay, in half of its sessions. None is final, and none takes minutes.
 const FAULTS: [Part; 10] = [
     Part::Cuts(At::Greeting),
     Part::Says(At::Greeting, "421 4.3.2 too busy"),
