@@ -25,7 +25,7 @@ use super::emails::MailIdentity;
 use crate::database::{Opened, Pool, Reserved, STORING};
 use crate::outbox::{Outbox, Precedence};
 use insert::{NotStored, insert};
-pub use limits::Hold;
+pub use limits::{Hold, SINGLE_MAILS};
 pub use receipts::{Receipt, receipt, receipt_of_key};
 pub use submission::{SenderNetwork, Submission, submission_key};
 
