@@ -35,7 +35,7 @@ async fn likely_typo_in_an_email_address_is_a_question() {
     assert!(
         staff
             .text
-            .contains("look like a slip\n    YES: ann@gmial.com (is it ann@gmail.com?); Bob@afyabroa.or.ke (is"),
+            .contains("may be mistyped\n    YES: ann@gmial.com (is it ann@gmail.com?); Bob@afyabroa.or.ke (is"),
         "staff see the unchanged address: {}",
         staff.text
     );
@@ -64,13 +64,15 @@ async fn unknown_domain_ending_is_a_question() {
     assert_eq!(asked.status, StatusCode::OK);
     assert_eq!(
         asked.all(".notice--warning h2"),
-        ["Is afyabora.or.k right?", "Is web.dr right?"]
+        ["Is afyabora.or.k correct?", "Is web.dr correct?"]
     );
     let reference = site.apply(&typed).await;
     site.deliver_all().await;
     let (staff, _) = site.emails(&reference);
     assert!(
-        staff.text.contains("does not know\n    YES: afyabora.or.k; web[.]dr\n"),
+        staff
+            .text
+            .contains("does not recognize\n    YES: afyabora.or.k; web[.]dr\n"),
         "{}",
         staff.text
     );
@@ -173,9 +175,9 @@ async fn check_page_email_and_terminal_show_the_same_doubts() {
     let questions = asked.all(".notice--warning").join(" ");
     for words in [
         "o’brien@exаmple.org looks like o'brien@exаmple.org",
-        &format!("Is {long} right?"),
-        "Is exаmple.org right? It mixes letters of several scripts, so one may be another letter that looks the same: \
-         in the domain name system it is xn--exmple-4nf.org.",
+        &format!("Is {long} correct?"),
+        "Is exаmple.org correct? It mixes letters of several scripts, so one letter may be another letter that looks the \
+         same. In the domain name system it is xn--exmple-4nf.org.",
         "NPOC’s members are registered organizations.",
         "Bodies that represent a government in ICANN",
     ] {
@@ -188,10 +190,10 @@ async fn check_page_email_and_terminal_show_the_same_doubts() {
     let (mail, shown) = (folded(&staff.text), folded(&shown));
     for words in [
         "NOT REGISTERED, by its own answer",
-        "It SELECTED WHAT MAY KEEP IT FROM JOINING",
-        "LOOK AT: a domain name of mixed scripts; a mail address that may be mistyped; a mail address with an unusual mailbox",
+        "It SELECTED SOMETHING THAT MAY KEEP IT FROM JOINING",
+        "CHECK: a domain name with mixed scripts; an email address that may be mistyped; an unusual email address",
         "YES: o’brien@exаmple.org (is it o'brien@exаmple.org?)",
-        &format!("YES: {long} (over 64 octets"),
+        &format!("YES: {long} (more than 64 bytes"),
     ] {
         assert!(mail.contains(words), "{words} in {mail}");
         assert!(shown.contains(words), "{words} in {shown}");

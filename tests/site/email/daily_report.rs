@@ -9,10 +9,11 @@ use sqlx::postgres::PgPoolOptions;
 use crate::support::process::TIMEOUT;
 use crate::support::{Mail, TestSite};
 
+/// Moves everything back by a day. A day ends ten minutes after midnight.
 async fn a_day_later(site: &TestSite) {
-    site.sql("UPDATE applications SET received_at = received_at - interval '1 day'")
+    site.sql("UPDATE applications SET received_at = received_at - interval '1 day 10 minutes'")
         .await;
-    site.sql("UPDATE outbox SET sent_at = sent_at - interval '1 day', owed_at = owed_at - interval '1 day'")
+    site.sql("UPDATE outbox SET sent_at = sent_at - interval '1 day 10 minutes', owed_at = owed_at - interval '1 day'")
         .await;
     site.sql("UPDATE reports SET day = day - 1").await;
 }

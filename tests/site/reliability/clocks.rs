@@ -216,7 +216,7 @@ async fn reports_of_future_days_are_withdrawn_and_mentioned() {
     for days in ["1", "6", "400", "3000"] {
         let site = TestSite::new().await;
         let ahead = format!(
-            "INSERT INTO reports (day, owed_at) SELECT day + {days} + 1, now() + interval '{days} days' FROM reports"
+            "INSERT INTO reports (day, owed_at) SELECT day + {days} + 2, now() + interval '{days} days' FROM reports"
         );
         sqlx::query(AssertSqlSafe(ahead)).execute(&site.pool).await.unwrap();
         site.sql("UPDATE reports SET day = day - 1").await;

@@ -273,8 +273,8 @@ async fn commands_never_create_or_change_tables() {
     )
     .await;
     for (options, code, words) in [
-        (&empty, 1, "its tables are not there"),
-        (&others, 1, "its tables are not there"),
+        (&empty, 1, "does not have the site's tables"),
+        (&others, 1, "does not have the site's tables"),
         (&sqlx_program, 78, "another program"),
         (&older, 1, "npoc migrate"),
     ] {

@@ -31,6 +31,15 @@ pub async fn fresh() -> PgPool {
         .unwrap()
 }
 
+/// Marks the last day that has ended as reported, as the site sees it: days end ten minutes after midnight. The template
+/// may come from the day before.
+pub async fn report_yesterday(pool: &PgPool) {
+    sqlx::query("UPDATE reports SET day = ((now() - interval '10 minutes') AT TIME ZONE 'UTC')::date - 1")
+        .execute(pool)
+        .await
+        .unwrap();
+}
+
 /// Returns the connection options of a new migrated database.
 pub async fn fresh_options() -> PgConnectOptions {
     let copying = TEMPLATE.get_or_init(make_template).await;
