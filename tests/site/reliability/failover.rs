@@ -280,7 +280,7 @@ async fn site_leaves_a_frozen_primary_for_the_promoted_one() {
     pair.to_standby.lead(Way::Closed);
     assert_eq!(site.send(Uuid::now_v7()).status, 503);
     assert!(!site.is_ready());
-    until(|| site.process.log().contains("another has replaced"));
+    until(|| site.process.log().contains("database server rejected"));
     pair.to_standby.lead(Way::To(pair.standby.socket_dir().to_owned()));
     site.apply();
     let after = pair.number(&pair.primary, "SELECT count(*) FROM applications").await;
