@@ -14,12 +14,12 @@
 //! |---|---|---|
 //! | [`settings`] | reads all settings; `main` hands them down in pieces | types of the modules below |
 //! | [`commands`] | the operator's command line | [`membership`], [`outbox`] |
-//! | [`web`] | pages, the form, metrics; no SQL | [`membership`], [`outbox`], [`http`] |
+//! | [`web`] | pages, the form, metrics; no SQL | [`membership`], [`outbox`], `http` |
 //! | [`housekeeping`] | periodic tasks | [`membership`], [`outbox`] |
 //! | [`membership`] | the rules; no HTTP | [`outbox`] |
 //! | [`outbox`] | the queue of emails | [`mailer`] |
 //! | [`mailer`] | sends one email by SMTP or into a folder | – |
-//! | [`http`] | connections, limits, compression; knows nothing of NPOC | – |
+//! | `http` | connections, limits, compression; knows nothing of NPOC | – |
 //! | [`database`] | connections, migrations, the embedded server | – |
 //! | [`values`] | names, addresses, domains, countries | – |
 //! | [`clock`] | the trusted time | – |

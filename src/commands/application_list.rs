@@ -7,8 +7,8 @@ use futures_util::TryStreamExt as _;
 use time::macros::format_description;
 
 use super::applications::{Exported, open_for_reading};
+use super::output::write_json;
 use super::terminal::{Terminal, Tone, counted, fit};
-use super::write_json;
 use crate::database::Pool;
 use crate::membership::{self, Filter, State, StoredApplication};
 

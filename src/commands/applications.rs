@@ -6,8 +6,8 @@ use serde::Serialize;
 use sqlx::PgConnection;
 
 use super::cli::NotFound;
+use super::output::write_json;
 use super::terminal::{Terminal, Tone, bar, counted};
-use super::{mail, write_json};
 use crate::clock::{Clock, Trust};
 use crate::database::{Pool, Session};
 use crate::membership::{self, Doubt, Erase, Filter, Group, QUESTIONS, StoredApplication, in_utc, words};
@@ -140,7 +140,7 @@ fn write_findings(record: &StoredApplication, terminal: Terminal, out: &mut impl
 
 fn write_mails(mails: &[EmailStatus], terminal: Terminal, out: &mut impl Write) -> anyhow::Result<()> {
     for mail in mails {
-        let line = format!("{}: {}", mail.message_id, mail::status_in_words(mail));
+        let line = format!("{}: {}", mail.message_id, super::mail::status_in_words(mail));
         write_lines(terminal, &line, "", out)?;
         if let (true, Some(reason)) = (mail.is_held, &mail.last_error) {
             write_lines(terminal, reason, "    ", out)?;

@@ -11,9 +11,9 @@ use time::macros::format_description;
 
 use super::applications::{Exported, find_or_explain, icann_region, open_for_reading};
 use super::cli::Format;
+use super::output::write_json;
 use super::spreadsheet::keep_text;
 use super::terminal::progress;
-use super::write_json;
 use crate::database::Pool;
 use crate::membership::{self, Filter, QUESTIONS, Question, Rule, StoredApplication};
 

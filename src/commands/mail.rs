@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use super::cli::NotFound;
+use super::output::write_json;
 use super::terminal::{Output, counted};
 use crate::database::Pool;
 use crate::mailer::{Email, Mailer, MessageSeed, Purpose};
@@ -25,7 +26,7 @@ pub(super) async fn list(
     let relay = outbox::relay_state(&mut *session).await?;
     session.end().await?;
     if json {
-        return listed.iter().try_for_each(|mail| super::write_json(mail, out));
+        return listed.iter().try_for_each(|mail| write_json(mail, out));
     }
     let what = format!("{} mail", state.name());
     writeln!(out, "{}", counted(u64::try_from(listed.len())?, &what))?;

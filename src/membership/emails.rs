@@ -2,14 +2,11 @@
 //! fails the request instead of disappearing.
 
 use askama::Template;
-use time::OffsetDateTime;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::doubts::Doubt;
-use super::doubts::SpamSigns;
-use super::form::Application;
-use super::form::{Field, Rule};
-use super::submit::Hold;
+use super::form::{Application, Field, Rule};
+use super::new_application::NewApplication;
 use super::unlinked::{mail_address, unlinked};
 use super::words::{self, AnswerInWords, Finding};
 use crate::mailer::{Email, Purpose};
@@ -29,32 +26,6 @@ pub struct MailIdentity {
     pub message_id_domain: String,
     /// Whether emails to applicants, and single emails to staff, are limited in number.
     pub has_ceilings: bool,
-}
-
-/// An earlier application of the same domain.
-#[derive(Clone, Debug)]
-pub struct Earlier {
-    /// Its reference.
-    pub reference: String,
-    /// The time of its arrival.
-    pub received_at: OffsetDateTime,
-}
-
-/// What the emails say apart from the answers.
-#[derive(Debug)]
-pub struct NewApplication<'a> {
-    /// The reference to quote.
-    pub reference: &'a str,
-    /// The address of the receipt.
-    pub receipt_url: String,
-    /// The time of arrival.
-    pub received_at: OffsetDateTime,
-    /// Earlier applications of the same domain, newest first.
-    pub earlier: &'a [Earlier],
-    /// Signs of spam.
-    pub suspicions: &'a SpamSigns,
-    /// The reason why the confirmation is held, if it is.
-    pub hold: Option<Hold>,
 }
 
 #[derive(Template)]

@@ -9,6 +9,7 @@ mod digest;
 mod doubts;
 mod emails;
 mod form;
+mod new_application;
 mod notices;
 mod retention;
 mod search;
@@ -22,8 +23,9 @@ pub use applications::{Filter, State, can_store, count, find, history, lock, pre
 pub use daily_report::{queue_daily_report, withdraw_future_reports};
 pub use digest::queue_digests;
 pub use doubts::{Doubt, SpamSigns, Typo, with_suggestion};
-pub use emails::{Earlier, MailIdentity, NewApplication, emails};
+pub use emails::{MailIdentity, emails};
 pub use form::{Answers, Application, Field, Group, Problem, QUESTIONS, Question, Rule, Value, check};
+pub use new_application::{Earlier, NewApplication};
 pub use retention::{
     Announced, Erase, announced, count_older_than, erase, erase_announced, erase_older_than, is_anything_announced,
 };

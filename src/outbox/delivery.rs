@@ -37,6 +37,13 @@ pub(super) struct Delivery {
     search_again: Duration,
 }
 
+impl Outbox {
+    /// Delivers until `stop` is set, then finishes the emails in flight.
+    pub async fn run(self: Arc<Self>, stop: watch::Receiver<bool>) {
+        Delivery::new(self).run(stop).await;
+    }
+}
+
 impl Delivery {
     pub(super) fn new(outbox: Arc<Outbox>) -> Self {
         Self {

@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sqlx::PgConnection;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::database::Pool;
@@ -41,7 +41,6 @@ pub use status::{
 };
 pub use undelivered::{NoticeWriter, Undelivered, UndeliveredReason};
 
-use delivery::Delivery;
 use slots::DeliverySlots;
 
 /// How long an attempt may take. The mailer's own limits are shorter, and the lease is longer.
@@ -164,11 +163,6 @@ impl Outbox {
     #[must_use]
     pub fn storing_guard(&self) -> StoringGuard {
         self.storing.clone()
-    }
-
-    /// Delivers until `stop` is set, then finishes the emails in flight.
-    pub async fn run(self: Arc<Self>, stop: watch::Receiver<bool>) {
-        Delivery::new(self).run(stop).await;
     }
 
     fn slots(&self) -> MutexGuard<'_, DeliverySlots> {

@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::env;
 
-use super::{InvalidSettings, SETTINGS, Settings, file};
+use super::file;
+use super::row::InvalidSettings;
 
 /// Reads variables, and records those that are not UTF-8.
 #[derive(Default)]
@@ -23,15 +24,14 @@ impl Environment {
 
     /// Rejects settings that are not UTF-8, since another value was read for them. Other variables are checked where they
     /// are used.
-    pub(super) fn reject_non_utf8(
+    pub(super) fn reject_non_utf8<T>(
         self,
-        settings: Result<Settings, InvalidSettings>,
-    ) -> Result<Settings, InvalidSettings> {
+        names: &[&str],
+        settings: Result<T, InvalidSettings>,
+    ) -> Result<T, InvalidSettings> {
         let non_utf8 = self.non_utf8.into_inner();
-        let rejected = SETTINGS.iter().filter(|setting| non_utf8.contains(setting.name));
-        let mut problems: Vec<_> = rejected
-            .map(|setting| format!("{} must be text in UTF-8.", setting.name))
-            .collect();
+        let rejected = names.iter().filter(|name| non_utf8.contains(**name));
+        let mut problems: Vec<_> = rejected.map(|name| format!("{name} must be text in UTF-8.")).collect();
         match settings {
             Ok(settings) if problems.is_empty() => return Ok(settings),
             Ok(_) => {}

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::{InvalidSettings, SETTINGS};
+use super::row::InvalidSettings;
 
 /// Returns the file that the command line or `NPOC_SETTINGS` names, if any.
 #[must_use]
@@ -19,11 +19,11 @@ pub fn settings_file(argument: Option<PathBuf>) -> Option<PathBuf> {
 const MAXIMUM_SIZE: u64 = 1 << 20;
 
 /// Loads the file into the environment. Without a file, loads `.env` from the working directory if it exists. A variable that
-/// is already set keeps its value.
+/// is already set keeps its value. `known` are the names of all settings.
 ///
 /// # Errors
 /// Returns an error if the file is unreadable, or if a line is misleading.
-pub(super) fn load(named: Option<&Path>) -> Result<(), InvalidSettings> {
+pub(super) fn load(named: Option<&Path>, known: &[&str]) -> Result<(), InvalidSettings> {
     let file = named.unwrap_or(Path::new(".env"));
     let text = match read(file) {
         Err(error) if named.is_none() && error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -31,7 +31,7 @@ pub(super) fn load(named: Option<&Path>) -> Result<(), InvalidSettings> {
         Ok(text) => text,
     };
     if named.is_some() {
-        check(file, &text)?;
+        check(file, &text, known)?;
     }
     dotenvy::from_read(text.as_bytes()).map_err(|_| unreadable(file, &invalid_line(&text)))
 }
@@ -73,13 +73,13 @@ fn invalid_line(text: &str) -> String {
 
 /// Rejects misleading lines: a second line for a setting, which would have no effect, a dollar sign, which would insert
 /// another setting, and an unknown name.
-fn check(file: &Path, text: &str) -> Result<(), InvalidSettings> {
+fn check(file: &Path, text: &str, known: &[&str]) -> Result<(), InvalidSettings> {
     let mut seen = BTreeSet::new();
     let lines = text.lines().filter_map(|line| line.split_once('='));
     let settings = lines.map(|(name, value)| (name.trim().trim_start_matches("export "), value.trim()));
     let problems: Vec<String> = settings
         .filter(|(name, _)| !name.starts_with('#'))
-        .filter_map(|(name, value)| problem(name, value, seen.insert(name.to_owned())))
+        .filter_map(|(name, value)| problem(name, value, known.contains(&name), seen.insert(name.to_owned())))
         .map(|problem| format!("{}: {problem}.", file.display()))
         .collect();
     if problems.is_empty() {
@@ -89,8 +89,7 @@ fn check(file: &Path, text: &str) -> Result<(), InvalidSettings> {
     }
 }
 
-fn problem(name: &str, value: &str, is_first: bool) -> Option<String> {
-    let is_known = SETTINGS.iter().any(|setting| setting.name == name);
+fn problem(name: &str, value: &str, is_known: bool, is_first: bool) -> Option<String> {
     if name.starts_with("NPOC_") && !is_known {
         Some(format!("{name} is no setting"))
     } else if !is_first {

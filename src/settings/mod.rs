@@ -6,6 +6,7 @@ mod data_dir;
 mod environment;
 mod file;
 mod parse;
+mod row;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -18,57 +19,12 @@ use environment::Environment;
 use parse::{Input, Row};
 
 pub use file::settings_file;
+pub use row::{DefaultValue, InvalidSettings, LogFormat, Purpose, Setting};
 
 use crate::database::{COMMAND_CONNECTIONS, DatabaseChoice};
 use crate::mailer::{BounceAddress, Sender, Transport};
 use crate::membership::MailIdentity;
 use crate::values::EmailAddress;
-
-/// The reason for reading the settings. A site must be able to send mail; a command need not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// To serve the site.
-    Serve,
-    /// To run a command.
-    Command,
-}
-
-/// One setting, as shown in the manual page and in `docs/settings.md`.
-#[derive(Debug)]
-pub struct Setting {
-    /// The name of its environment variable.
-    pub name: &'static str,
-    /// The value that applies if the setting is not set.
-    pub default: DefaultValue,
-    /// What it means.
-    pub meaning: &'static str,
-    /// Completes the sentence "NAME must be …". Empty if the parser has its own sentences.
-    must_be: &'static str,
-}
-
-/// The default of a setting.
-#[derive(Clone, Copy, Debug)]
-pub enum DefaultValue {
-    /// This value.
-    Literal(&'static str),
-    /// The value that these words describe.
-    Described(&'static str),
-}
-
-impl DefaultValue {
-    /// Returns the value, or the words that describe it.
-    #[must_use]
-    pub fn text(self) -> &'static str {
-        match self {
-            Self::Literal(text) | Self::Described(text) => text,
-        }
-    }
-}
-
-/// All invalid settings, one sentence each.
-#[derive(Debug, thiserror::Error)]
-#[error("These settings cannot be used:\n  {}", .0.join("\n  "))]
-pub struct InvalidSettings(pub Vec<String>);
 
 /// Makes [`Settings`] with a field for each row of the first table, and [`SETTINGS`] with the rows of both tables.
 ///
@@ -86,7 +42,7 @@ macro_rules! settings {
         /// All settings, valid.
         #[derive(Clone, Debug)]
         pub struct Settings {
-            $(#[doc = concat!("`", $name, "`: ", $meaning)] pub $field: $type,)*
+            $(#[doc = concat!("The value of `", $name, "`.")] pub $field: $type,)*
         }
 
         /// The rows of all settings.
@@ -209,26 +165,18 @@ without field {
 }
 }
 
-/// The format of the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Lines for people.
-    Text,
-    /// One JSON object per line.
-    Json,
-}
-
 impl Settings {
     /// Reads the environment and the given file. Without a file, reads `.env` if it exists.
     ///
     /// # Errors
     /// Returns all [`InvalidSettings`] at once.
     pub fn from_environment(purpose: Purpose, file: Option<&Path>) -> Result<Self, InvalidSettings> {
-        file::load(file)?;
+        let names: Vec<&str> = SETTINGS.iter().map(|setting| setting.name).collect();
+        file::load(file, &names)?;
         let environment = Environment::default();
         let is_root = rustix::process::geteuid().is_root();
         let settings = Self::read(purpose, is_root, |name| environment.value(name));
-        let settings = environment.reject_non_utf8(settings)?;
+        let settings = environment.reject_non_utf8(&names, settings)?;
         if matches!(settings.database, DatabaseChoice::Embedded(_)) {
             environment::clear_pgoptions();
         }

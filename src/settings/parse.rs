@@ -11,7 +11,8 @@ use lettre::message::Mailbox;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
-use super::{InvalidSettings, LogFormat, Purpose, Setting, data_dir};
+use super::data_dir;
+use super::row::{InvalidSettings, LogFormat, Purpose, Setting};
 use crate::database::{DatabaseAddress, DatabaseChoice};
 use crate::mailer::{Relay, Transport};
 use crate::values::EmailAddress;

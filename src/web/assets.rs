@@ -1,14 +1,14 @@
 //! Pictures and the files that programs look for: icons, robots.txt, sitemap.xml, security.txt.
 
 use std::fmt::Write as _;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue};
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
-use super::{Page, Site};
+use super::layout::{Page, SiteInfo};
 use crate::http::prepared::{Prepared, PreparedAnswers, digest};
 
 /// A picture, compiled into the program. Its path contains a digest, so that caches may keep it forever.
@@ -102,10 +102,10 @@ fn sitemap(public_url: &str) -> String {
 }
 
 /// Returns the contact for vulnerability reports (RFC 9116), valid for half a year from now.
-pub async fn security(State(site): State<Arc<Site>>) -> String {
+pub async fn security(State(info): State<SiteInfo>) -> String {
     let expires = (OffsetDateTime::now_utc() + Duration::days(180)).replace_time(time::Time::MIDNIGHT);
     let expires = expires.format(&Rfc3339).unwrap_or_default();
-    let url = &site.info.public_url;
+    let url = &info.public_url;
     format!(
         "Contact: mailto:info@npoc.org\nExpires: {expires}\nPreferred-Languages: en\nCanonical: {url}/.well-known/security.txt\n"
     )

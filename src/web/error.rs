@@ -8,8 +8,8 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
-use super::Site;
 use super::layout::Layout;
+use super::site::Site;
 use crate::http::encoding::Encoding;
 use crate::http::request_body::BodyError;
 

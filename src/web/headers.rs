@@ -8,7 +8,6 @@ use axum::response::Response;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use sha2::{Digest as _, Sha256};
 
-use super::Site;
 use super::layout::STYLE;
 
 /// Headers with the same value on every site.
@@ -53,8 +52,8 @@ fn content_security_policy() -> String {
 }
 
 /// Adds the security headers that a handler has not set.
-pub async fn add(State(site): State<Arc<Site>>, mut response: Response) -> Response {
-    for (name, value) in &site.security_headers {
+pub async fn add(State(security_headers): State<Arc<HeaderMap>>, mut response: Response) -> Response {
+    for (name, value) in security_headers.iter() {
         response.headers_mut().entry(name).or_insert_with(|| value.clone());
     }
     response

@@ -13,7 +13,7 @@ pub const STYLE: &str = include_str!("../../static/site.css");
 const PAGE_CACHE: &str = "max-age=300, stale-while-revalidate=3600, stale-if-error=86400";
 
 /// The settings of a site that its pages show.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SiteInfo {
     /// The public address, without a slash at its end.
     pub public_url: String,

@@ -11,15 +11,16 @@ mod health;
 mod layout;
 mod monitoring;
 mod pages;
+mod readiness;
+mod site;
 mod status;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::MatchedPath;
-use axum::http::{HeaderMap, Method, Request, StatusCode, Uri, header};
+use axum::http::{Method, Request, StatusCode, Uri, header};
 use axum::middleware::{from_fn_with_state, map_request, map_response_with_state};
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::{any, get};
@@ -33,123 +34,19 @@ use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::{DefaultOnResponse, TraceLayer};
 use tracing::Level;
 
-use crate::database::Pool;
-use crate::http::client::Proxies;
-use crate::http::connections::ConnectionLimit;
-use crate::http::prepared::PreparedAnswers;
-use crate::http::rate_limit::RateLimits;
-use crate::http::request_body::BodyReader;
-use crate::http::server::{Server, Timeouts};
 pub use crate::http::service::Service;
 use crate::http::{encoding, message};
-use crate::membership::Submissions;
-use crate::outbox::Outbox;
-use crate::settings::Settings;
 use error::WebError;
-use health::Readiness;
 pub use layout::Page;
-use layout::SiteInfo;
-use monitoring::Metrics;
-
-/// The shared state of all handlers.
-pub struct Site {
-    pool: Pool,
-    readiness: Readiness,
-    submissions: Submissions,
-    body_reader: BodyReader,
-    proxies: Proxies,
-    rate_limits: Option<RateLimits>,
-    limits: Limits,
-    metrics: Arc<Metrics>,
-    info: SiteInfo,
-    security_headers: HeaderMap,
-    prepared: Arc<PreparedAnswers>,
-}
-
-/// Limits of connections, requests and stored applications.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Connections at the same time, well below the usual limit of 1,024 open files.
-    pub connections: usize,
-    /// Connections of one network at the same time. Many people may share a network. Proxies have no such limit.
-    pub connections_of_one: usize,
-    /// Time to send the head of a request, and to stay idle before the next one.
-    pub head: Duration,
-    /// The same for a proxy. nginx keeps a connection for one minute, Caddy for two. The proxy must be the one that
-    /// closes it: otherwise a form that it is sending is lost.
-    pub head_of_proxy: Duration,
-    /// Time from the head of a request to the beginning of its answer.
-    pub request: Duration,
-    /// Time that a connection may last. The current request is finished then.
-    pub connection: Duration,
-    /// Applications that are stored at the same time. More would only wait for each other.
-    pub storing: u16,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connections: 800,
-            connections_of_one: 100,
-            head: Duration::from_secs(15),
-            head_of_proxy: Duration::from_secs(150),
-            request: Duration::from_mins(1),
-            connection: Duration::from_mins(5),
-            storing: 64,
-        }
-    }
-}
+pub use site::{Limits, Site};
 
 impl Site {
-    /// Builds a site, and prepares the pages that are the same for all visitors.
-    ///
-    /// # Errors
-    /// Returns an error if a page cannot be rendered.
-    pub fn new(settings: &Settings, pool: Pool, outbox: &Arc<Outbox>, limits: Limits) -> anyhow::Result<Arc<Self>> {
-        let info = SiteInfo {
-            public_url: settings.public_url.clone(),
-            profiles: settings.profiles.clone(),
-            retention_days: settings.retention_days,
-        };
-        let security_headers = headers::security_headers(&info.public_url)?;
-        let mut prepared = layout::prepare(Page::ALL, &info, &security_headers)?;
-        prepared.extend(assets::prepare(&info.public_url, &security_headers)?);
-        let metrics = Arc::<Metrics>::default();
-        Ok(Arc::new(Self {
-            submissions: Submissions::new(limits.storing, &pool, &settings.mail_identity(), outbox),
-            body_reader: BodyReader::new(settings.trusted_proxies.clone()),
-            proxies: Proxies::new(settings.trusted_proxies.clone(), metrics.unnamed_clients()),
-            rate_limits: RateLimits::new(settings.rate_limit),
-            readiness: Readiness::new(pool.clone()),
-            prepared: Arc::new(prepared),
-            pool,
-            limits,
-            metrics,
-            info,
-            security_headers,
-        }))
-    }
-
     /// Returns the service that answers visitors.
     #[must_use]
     pub fn service(self: &Arc<Self>) -> Service {
         let metrics = Arc::clone(&self.metrics);
         let count = move |method: &Method, route, status| metrics.count_answer(method, route, status);
         Service::new(Arc::clone(&self.prepared), Arc::new(count), router(Arc::clone(self)))
-    }
-
-    /// Returns a server with connections of its own, so that visitors cannot use up those of the monitor.
-    fn server(&self, service: Service) -> Server {
-        let limits = self.limits;
-        let proxies = self.proxies.trusted().to_vec();
-        let connections = ConnectionLimit::new(limits.connections, limits.connections_of_one, proxies);
-        let timeouts = Timeouts {
-            head: limits.head,
-            head_of_proxy: limits.head_of_proxy,
-            request: limits.request,
-            connection: limits.connection,
-        };
-        Server::new(service, connections, timeouts)
     }
 }
 
@@ -207,7 +104,10 @@ fn with_page_layers(router: Router<Arc<Site>>, site: &Arc<Site>) -> Router<Arc<S
 /// Adds the layers of every route, the innermost first.
 fn with_common_layers(router: Router<Arc<Site>>, site: &Arc<Site>) -> Router<Arc<Site>> {
     router
-        .layer(map_response_with_state(Arc::clone(site), headers::add))
+        .layer(map_response_with_state(
+            Arc::clone(&site.security_headers),
+            headers::add,
+        ))
         .layer(from_fn_with_state(Arc::clone(&site.metrics), monitoring::measure))
         .layer(
             TraceLayer::new_for_http()

@@ -9,9 +9,9 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use uuid::Uuid;
 
-use super::Site;
 use super::error::WebError;
 use super::layout::{Layout, private_page};
+use super::site::Site;
 use crate::database::within;
 use crate::membership::{self, Receipt, in_utc, words};
 use crate::outbox::{self, Confirmation};

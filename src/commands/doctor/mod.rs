@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::output::write_json;
 use super::terminal::{Output, Terminal, Tone, counted};
-use super::write_json;
 use crate::settings::{InvalidSettings, Settings};
 
 /// The subject of findings about the database.

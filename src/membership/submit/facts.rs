@@ -3,7 +3,8 @@
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use super::super::emails::{Earlier, MailIdentity};
+use super::super::emails::MailIdentity;
+use super::super::new_application::Earlier;
 use super::Submission;
 use super::counted_as::CountedAs;
 use super::limits::{ALL, Counts, Hold, SINGLE_MAILS, Tally, hold_without_limits};

@@ -14,7 +14,8 @@ use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Uuid;
 
 use super::super::doubts::SpamSigns;
-use super::super::emails::{MailIdentity, NewApplication, emails};
+use super::super::emails::{MailIdentity, emails};
+use super::super::new_application::NewApplication;
 use super::super::stored_application::StoredApplication;
 use super::facts::{Facts, facts};
 use super::limits::SINGLE_MAILS;

@@ -3,11 +3,10 @@
 use askama::Template;
 use uuid::Uuid;
 
-use super::super::layout::Layout;
+use super::super::layout::{Layout, Page};
 use super::posted_form::PostedForm;
 use crate::membership::{Answers, Field, Group, Problem, Question, Rule, words};
 use crate::values::{Country, text};
-use crate::web::Page;
 
 /// The form page.
 #[derive(Template)]

@@ -16,8 +16,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
 use super::error::WebError;
-use super::layout::{Layout, private_page};
-use super::{Page, Site};
+use super::layout::{Layout, Page, private_page};
+use super::site::Site;
 use crate::http::encoding::is_encoded;
 use crate::http::rate_limit::Verdict;
 use crate::membership::{self, Application, Field, Problem, Receipt, SenderNetwork, SubmitPermit, with_suggestion};

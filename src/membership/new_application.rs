@@ -1,0 +1,32 @@
+//! What the emails and the findings say about an application that has just arrived, apart from its answers.
+
+use time::OffsetDateTime;
+
+use super::doubts::SpamSigns;
+use super::submit::Hold;
+
+/// An earlier application of the same domain.
+#[derive(Clone, Debug)]
+pub struct Earlier {
+    /// Its reference.
+    pub reference: String,
+    /// The time of its arrival.
+    pub received_at: OffsetDateTime,
+}
+
+/// What the emails say apart from the answers.
+#[derive(Debug)]
+pub struct NewApplication<'a> {
+    /// The reference to quote.
+    pub reference: &'a str,
+    /// The address of the receipt.
+    pub receipt_url: String,
+    /// The time of arrival.
+    pub received_at: OffsetDateTime,
+    /// Earlier applications of the same domain, newest first.
+    pub earlier: &'a [Earlier],
+    /// Signs of spam.
+    pub suspicions: &'a SpamSigns,
+    /// The reason why the confirmation is held, if it is.
+    pub hold: Option<Hold>,
+}
