@@ -16,7 +16,7 @@ use npoc::database::Pool;
 use npoc::mailer::{Email, Mailer, MessageSeed};
 use npoc::membership::{Answers, Application, NewApplication, SpamSigns, check, emails};
 use npoc::outbox::Outbox;
-use npoc::settings::{Purpose, Settings};
+use npoc::settings::{ReadFor, Settings};
 use npoc::web::{Limits, Service, Site};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use time::OffsetDateTime;
@@ -53,7 +53,7 @@ fn main() {
 type Benchmarks = Vec<(&'static str, Box<dyn Fn()>)>;
 
 fn benchmarks() -> Benchmarks {
-    let settings = Settings::read(Purpose::Serve, false, |name| {
+    let settings = Settings::read(ReadFor::Serve, false, |name| {
         (name == "HOME").then(|| "/home".to_owned())
     });
     let settings = settings.expect("the others have defaults");
@@ -94,7 +94,7 @@ fn write(settings: &Settings, application: &Application) -> [Email; 2] {
         receipt_url: format!("{}/membership/received/018f0000", settings.public_url),
         received_at: OffsetDateTime::UNIX_EPOCH,
         earlier: &[],
-        suspicions: &SpamSigns::of(application.answers(), None),
+        spam_signs: &SpamSigns::of(application.answers(), None),
         hold: None,
     };
     emails(&settings.mail_identity(), application, &occasion).expect("templates render")

@@ -39,7 +39,7 @@ struct Known {
 
 /// What the database stores about the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Memory {
+struct ClockState {
     /// The newest time trusted so far.
     seen_at: OffsetDateTime,
     /// The time of the last check.
@@ -72,7 +72,7 @@ pub struct ClockCheck {
     pub is_plausible: bool,
     /// The database's time.
     pub now: OffsetDateTime,
-    memory: Memory,
+    memory: ClockState,
 }
 
 /// The corrections of future times since the last daily report.
@@ -130,7 +130,7 @@ impl Clock {
             sqlx::query!(r#"SELECT clock_timestamp() AS "now!", seen_at, looked_at, steady_since FROM clock_state"#)
                 .fetch_one(connection)
                 .await?;
-        let memory = Memory {
+        let memory = ClockState {
             seen_at: row.seen_at,
             looked_at: row.looked_at,
             steady_since: row.steady_since,
@@ -188,7 +188,7 @@ impl ClockCheck {
 }
 
 /// Judges the clocks. After a jump, the newest trusted time stays until the new time is trusted.
-fn judge(site: OffsetDateTime, database: OffsetDateTime, before: Memory) -> ClockCheck {
+fn judge(site: OffsetDateTime, database: OffsetDateTime, before: ClockState) -> ClockCheck {
     let difference = (site - database).abs();
     if difference > TOLERANCE {
         return ClockCheck {
@@ -208,7 +208,7 @@ fn judge(site: OffsetDateTime, database: OffsetDateTime, before: Memory) -> Cloc
     }
 }
 
-impl Memory {
+impl ClockState {
     /// Returns what is stored after a check at this time.
     fn at(self, now: OffsetDateTime) -> Self {
         let passed = now - self.looked_at;
@@ -241,7 +241,7 @@ fn is_near(time: OffsetDateTime, seen_at: OffsetDateTime) -> bool {
     (time - seen_at).abs() <= MAXIMUM_STEP
 }
 
-async fn record(connection: &mut PgConnection, memory: Memory) -> sqlx::Result<()> {
+async fn record(connection: &mut PgConnection, memory: ClockState) -> sqlx::Result<()> {
     sqlx::query!(
         "UPDATE clock_state SET seen_at = $1, looked_at = $2, steady_since = $3",
         memory.seen_at,
@@ -290,8 +290,8 @@ mod tests {
     const NOW: OffsetDateTime = datetime!(2026-11-26 12:00 UTC);
     const BOOTED: OffsetDateTime = datetime!(1970-01-01 00:02 UTC);
 
-    fn seen(at: OffsetDateTime) -> Memory {
-        Memory {
+    fn seen(at: OffsetDateTime) -> ClockState {
+        ClockState {
             seen_at: at,
             looked_at: at,
             steady_since: None,

@@ -84,12 +84,12 @@ async fn check_clocks(pool: &Pool, outbox: &Outbox) -> sqlx::Result<(ClockCheck,
 }
 
 async fn warn_about_stuck_mail(pool: &Pool) -> sqlx::Result<()> {
-    let standing = outbox::queue_stats(pool).await?;
-    if standing.oldest_waits > STUCK_AFTER {
+    let stats = outbox::queue_stats(pool).await?;
+    if stats.oldest_waits > STUCK_AFTER {
         tracing::warn!(
-            waiting = standing.waiting,
-            given_up = standing.given_up,
-            oldest_in_seconds = standing.oldest_waits.whole_seconds(),
+            waiting = stats.waiting,
+            given_up = stats.given_up,
+            oldest_in_seconds = stats.oldest_waits.whole_seconds(),
             "mail has waited too long; see npoc mail list"
         );
     }

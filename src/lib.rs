@@ -12,8 +12,8 @@
 //!
 //! | module | purpose | calls |
 //! |---|---|---|
-//! | [`settings`] | reads all settings; `main` hands them down in pieces | types of the modules below |
-//! | [`commands`] | the operator's command line | [`membership`], [`outbox`] |
+//! | [`settings`] | reads all settings; `main` hands them down | types of the modules below |
+//! | [`commands`] | the operator's command line | [`housekeeping`], [`membership`], [`outbox`] |
 //! | [`web`] | pages, the form, metrics; no SQL | [`membership`], [`outbox`], `http` |
 //! | [`housekeeping`] | periodic tasks | [`membership`], [`outbox`] |
 //! | [`membership`] | the rules; no HTTP | [`outbox`] |
@@ -24,7 +24,7 @@
 //! | [`values`] | names, addresses, domains, countries | – |
 //! | [`clock`] | the trusted time | – |
 //!
-//! SQL is in the module of its table, HTML is in `templates/`.
+//! SQL is in the module whose rule it serves, HTML is in `templates/`.
 
 #![warn(clippy::print_stderr)] // It panics if standard error is closed.
 

@@ -17,7 +17,7 @@ use npoc::housekeeping;
 use npoc::mailer::{Mailer, Transport};
 use npoc::membership::{MailIdentity, index_for_search};
 use npoc::outbox::Outbox;
-use npoc::settings::{self, InvalidSettings, LogFormat, Purpose, Settings};
+use npoc::settings::{self, InvalidSettings, LogFormat, ReadFor, Settings};
 use npoc::signals::{self, StopSignals};
 use npoc::standard_error::StandardError;
 use npoc::web;
@@ -32,7 +32,7 @@ use tokio::task::JoinHandle;
 const STOP_LIMIT: Duration = Duration::from_secs(8);
 
 /// How long a start waits for the database before it serves pages without it.
-const DATABASE_LIMIT: Duration = Duration::from_secs(4);
+const START_LIMIT: Duration = Duration::from_secs(4);
 
 /// How long the end of the process waits for the log to be written.
 const FLUSH_LIMIT: Duration = Duration::from_secs(1);
@@ -79,8 +79,8 @@ fn error_line(error: &anyhow::Error) -> String {
 fn run(arguments: CommandLine) -> anyhow::Result<ExitCode> {
     let command = arguments.command.unwrap_or(Command::Serve);
     let purpose = match command {
-        Command::Stored(_) => Purpose::Command,
-        _ => Purpose::Serve,
+        Command::Stored(_) => ReadFor::Command,
+        _ => ReadFor::Serve,
     };
     // The file changes the environment, which is safe only before there are threads.
     let file = settings::settings_file(arguments.settings);
@@ -203,7 +203,7 @@ async fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListene
 
 /// Migrates the database, and returns whether that succeeded within the limit. The site can serve pages without a database.
 async fn try_to_migrate(pool: &Pool) -> anyhow::Result<bool> {
-    match tokio::time::timeout(DATABASE_LIMIT, database::migrate(pool)).await {
+    match tokio::time::timeout(START_LIMIT, database::migrate(pool)).await {
         Ok(Ok(())) => Ok(true),
         Ok(Err(error)) if !error.is_unavailable() => Err(database::explain(error)),
         _ => {
@@ -240,7 +240,7 @@ impl Background {
             self.outbox.clock().check(&mut session).await?;
             session.end().await
         };
-        if let Err(error) = database::within(DATABASE_LIMIT, checking).await {
+        if let Err(error) = database::within(START_LIMIT, checking).await {
             tracing::debug!(%error, "clocks not compared");
         }
     }

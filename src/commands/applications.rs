@@ -209,9 +209,9 @@ pub(super) async fn erase(pool: &Pool, reference: &str, yes: bool, out: &mut imp
 /// Returns an error if the age of applications is uncertain.
 pub(super) async fn require_trusted_clock(pool: &Pool) -> anyhow::Result<()> {
     let mut session = pool.session().await?;
-    let look = Clock::default().check(&mut session).await?;
+    let check = Clock::default().check(&mut session).await?;
     session.end().await?;
-    let why = match look.trust {
+    let why = match check.trust {
         Trust::Steady => return Ok(()),
         Trust::Apart(by) => {
             let minutes = by.whole_minutes();
@@ -219,7 +219,7 @@ pub(super) async fn require_trusted_clock(pool: &Pool) -> anyhow::Result<()> {
         }
         Trust::Jumped { until } => format!("The clock jumped and is not trusted before {}", in_utc(until)),
     };
-    let now = in_utc(look.now);
+    let now = in_utc(check.now);
     anyhow::bail!(
         "{why}, so nothing is erased by age. If the database's time, {now}, is right, add --despite-clock --yes"
     )

@@ -12,13 +12,14 @@ use governor::{Quota, RateLimiter};
 
 use super::client::{network, site};
 
-/// Requests of one network within a day before [`Verdict::OverDailyLimit`]. Enough for a school behind one address.
+/// Requests of one network within a day before [`RateVerdict::OverDailyLimit`]. Enough for a school behind one address.
 const NETWORK_A_DAY: u32 = 100;
 
 /// The same for an IPv6 /48, the network of one customer of a provider.
 const SITE_A_DAY: u32 = 200;
 
-/// Networks that are remembered at the same time, in about 10 MB.
+/// Networks that are remembered at the same time, in about 10 MB. A network beyond them is not counted: callers need another
+/// limit for all networks together.
 const CAPACITY: usize = 100_000;
 
 /// Minimum time between two searches of a full memory for expired networks.
@@ -26,7 +27,7 @@ const CLEANUP_INTERVAL: Duration = Duration::from_secs(10);
 
 /// How many requests a network has sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum RateVerdict {
     /// Fewer than every limit.
     WithinLimits,
     /// More than a network may send within a day.
@@ -82,20 +83,18 @@ impl RateLimits {
     }
 
     /// Counts one request of this client.
-    pub fn count(&self, client: IpAddr) -> Verdict {
+    pub fn count(&self, client: IpAddr) -> RateVerdict {
         let (network, site) = (network(client), site(client));
         let within = |windows: &WindowLimit| site.is_none_or(|site| windows.allows(site));
         if !self.network_a_minute.allows(network) || !within(&self.site_a_minute) {
-            Verdict::OverMinuteLimit
+            RateVerdict::OverMinuteLimit
         } else if !self.network_a_day.allows(network) || !within(&self.site_a_day) {
-            Verdict::OverDailyLimit
+            RateVerdict::OverDailyLimit
         } else {
-            Verdict::WithinLimits
+            RateVerdict::WithinLimits
         }
     }
 }
-
-// A network beyond CAPACITY is not counted. Callers need another limit for all networks together.
 
 impl SteadyLimit {
     fn new(per_minute: NonZeroU32) -> Self {
@@ -180,8 +179,12 @@ mod tests {
             .take(400)
             .map(|one| rates.count(*one))
             .collect();
-        [Verdict::WithinLimits, Verdict::OverDailyLimit, Verdict::OverMinuteLimit]
-            .map(|verdict| all.iter().filter(|one| **one == verdict).count())
+        [
+            RateVerdict::WithinLimits,
+            RateVerdict::OverDailyLimit,
+            RateVerdict::OverMinuteLimit,
+        ]
+        .map(|verdict| all.iter().filter(|one| **one == verdict).count())
     }
 
     fn address(text: &str) -> IpAddr {

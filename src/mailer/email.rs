@@ -10,7 +10,7 @@ pub enum Purpose {
     /// Brings an application to staff.
     Application,
     /// Tells an applicant that the application arrived.
-    Arrival,
+    Confirmation,
     /// Reports to staff once a day.
     DailyReport,
     /// Tells staff that an email did not reach its recipient.
@@ -24,7 +24,7 @@ pub enum Purpose {
 impl Purpose {
     const ALL: [Self; 6] = [
         Self::Application,
-        Self::Arrival,
+        Self::Confirmation,
         Self::DailyReport,
         Self::Undelivered,
         Self::Digest,
@@ -36,7 +36,7 @@ impl Purpose {
     pub fn name(self) -> &'static str {
         match self {
             Self::Application => "application",
-            Self::Arrival => "arrival",
+            Self::Confirmation => "arrival",
             Self::DailyReport => "daily-report",
             Self::Undelivered => "undelivered",
             Self::Digest => "digest",
@@ -53,7 +53,10 @@ impl Purpose {
     /// Returns whether the email goes to staff. It is tried without end, because a refusal there is our mistake.
     #[must_use]
     pub fn is_to_staff(self) -> bool {
-        !matches!(self, Self::Arrival | Self::Test)
+        match self {
+            Self::Application | Self::DailyReport | Self::Undelivered | Self::Digest => true,
+            Self::Confirmation | Self::Test => false,
+        }
     }
 }
 

@@ -15,10 +15,10 @@ use crate::mailer::{Email, Purpose};
 use crate::outbox::{self, QueueStats};
 
 /// At most this number of applications is named in a report.
-const NAMED: i64 = 200;
+const MAX_NAMED_IN_REPORT: i64 = 200;
 
 /// At most this number of applications with a date in the future is named, on one line.
-const NAMED_AHEAD: i64 = 20;
+const MAX_NAMED_AHEAD: i64 = 20;
 
 /// The days that have ended since the last report, in UTC by the database's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,16 +62,16 @@ pub async fn queue_daily_report(
     pool: &Pool,
     identity: &MailIdentity,
     retention_days: Option<u16>,
-    look: &ClockCheck,
+    check: &ClockCheck,
 ) -> anyhow::Result<bool> {
-    if !look.agree() {
+    if !check.agree() {
         return Ok(false);
     }
     let Some(period) = due(pool).await? else {
         return Ok(false);
     };
     let report = Report::of(pool, period).await?;
-    queue(pool, report, identity, retention_days, look).await
+    queue(pool, report, identity, retention_days, check).await
 }
 
 /// Returns the days to report. A day is reported ten minutes after its end: an application of its last moment may not be
@@ -99,7 +99,7 @@ async fn queue(
     mut report: Report,
     identity: &MailIdentity,
     retention_days: Option<u16>,
-    look: &ClockCheck,
+    check: &ClockCheck,
 ) -> anyhow::Result<bool> {
     let mut transaction = pool.transaction().await?;
     let day = report.period.last;
@@ -112,8 +112,8 @@ async fn queue(
         Uuid::new_v4().simple(),
         identity.message_id_domain
     );
-    report.notes = notes(&mut transaction, retention_days, look).await?;
-    if let (Some(days), Trust::Steady) = (retention_days, look.trust) {
+    report.notes = notes(&mut transaction, retention_days, check).await?;
+    if let (Some(days), Trust::Steady) = (retention_days, check.trust) {
         report.announcement = announce(&mut transaction, day, days, &message_id).await?;
     }
     outbox::queue(&mut transaction, [report.email(identity, message_id)?]).await?;
@@ -133,17 +133,17 @@ async fn mark_reported(connection: &mut PgConnection, day: Date) -> sqlx::Result
 async fn notes(
     connection: &mut PgConnection,
     retention_days: Option<u16>,
-    look: &ClockCheck,
+    check: &ClockCheck,
 ) -> sqlx::Result<Vec<String>> {
-    let news = take_corrections(&mut *connection).await?;
+    let corrections = take_corrections(&mut *connection).await?;
     let mut notes = Vec::new();
-    if news.mails_brought_back > 0 {
-        notes.push(words::emails_brought_back(news.mails_brought_back));
+    if corrections.mails_brought_back > 0 {
+        notes.push(words::emails_brought_back(corrections.mails_brought_back));
     }
-    if news.reports_taken_back > 0 {
-        notes.push(words::reports_withdrawn(news.reports_taken_back));
+    if corrections.reports_taken_back > 0 {
+        notes.push(words::reports_withdrawn(corrections.reports_taken_back));
     }
-    if let (Some(_), Trust::Jumped { until }) = (retention_days, look.trust) {
+    if let (Some(_), Trust::Jumped { until }) = (retention_days, check.trust) {
         notes.push(words::erasure_paused(until));
     }
     notes.extend(ahead(connection).await?);
@@ -155,7 +155,7 @@ async fn ahead(connection: &mut PgConnection) -> sqlx::Result<Option<String>> {
     let references = sqlx::query_scalar!(
         "SELECT reference FROM applications WHERE received_at > now() + interval '1 day'
         ORDER BY received_at, id LIMIT $1",
-        NAMED_AHEAD
+        MAX_NAMED_AHEAD
     )
     .fetch_all(connection)
     .await?;
@@ -168,7 +168,7 @@ async fn ahead(connection: &mut PgConnection) -> sqlx::Result<Option<String>> {
 /// # Errors
 /// Returns an error if the database is unavailable.
 pub async fn withdraw_future_reports(executor: impl PgExecutor<'_>) -> sqlx::Result<i64> {
-    let taken_back = sqlx::query_scalar!(
+    let withdrawn = sqlx::query_scalar!(
         r#"WITH yesterday AS (SELECT ((now() + interval '1 hour') AT TIME ZONE 'UTC')::date - 1 AS day),
         gone AS (DELETE FROM reports USING yesterday WHERE reports.day > yesterday.day RETURNING reports.day),
         unsaid AS (DELETE FROM erasure_notices USING gone WHERE erasure_notices.day = gone.day),
@@ -183,13 +183,13 @@ pub async fn withdraw_future_reports(executor: impl PgExecutor<'_>) -> sqlx::Res
     )
     .fetch_one(executor)
     .await?;
-    if taken_back > 0 {
+    if withdrawn > 0 {
         tracing::warn!(
-            days = taken_back,
+            days = withdrawn,
             "daily reports of future days withdrawn: a clock was ahead"
         );
     }
-    Ok(taken_back)
+    Ok(withdrawn)
 }
 
 impl Period {
@@ -232,7 +232,7 @@ async fn references(
              ORDER BY received_at, id LIMIT $3",
         from,
         to,
-        NAMED
+        MAX_NAMED_IN_REPORT
     )
     .fetch_all(connection)
     .await

@@ -16,7 +16,7 @@ use crate::outbox::{self, Outbox};
 use crate::values::Country;
 
 /// At most this number of applications is in one digest. The rest is in another, queued at the same time.
-const NAMED: i64 = 2000;
+const MAX_NAMED_IN_DIGEST: i64 = 2000;
 
 /// At most this number of applications is in a digest in full. The rest is listed by reference.
 const WHOLE: i64 = 100;
@@ -133,7 +133,7 @@ async fn take(connection: &mut PgConnection, message_id: &str) -> sqlx::Result<V
         WINDOW oldest AS (ORDER BY taken.id)
         ORDER BY taken.id"#,
         message_id,
-        NAMED,
+        MAX_NAMED_IN_DIGEST,
         WHOLE,
         WHOLE_OCTETS
     )

@@ -102,7 +102,7 @@ fn to_applicant(identity: &MailIdentity, application: &Application, new: &NewApp
         subject: format!("Your application to NPOC has arrived: {}", new.reference),
         text: ConfirmationText { application: new }.render()?,
         html: ConfirmationHtml { application: new }.render()?,
-        purpose: Purpose::Arrival,
+        purpose: Purpose::Confirmation,
     })
 }
 

@@ -1,4 +1,4 @@
-//! What the emails and the findings say about an application that has just arrived, apart from its answers.
+//! A new application as the emails and the findings describe it, apart from its answers.
 
 use time::OffsetDateTime;
 
@@ -26,7 +26,7 @@ pub struct NewApplication<'a> {
     /// Earlier applications of the same domain, newest first.
     pub earlier: &'a [Earlier],
     /// Signs of spam.
-    pub suspicions: &'a SpamSigns,
+    pub spam_signs: &'a SpamSigns,
     /// The reason why the confirmation is held, if it is.
     pub hold: Option<Hold>,
 }

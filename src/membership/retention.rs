@@ -8,10 +8,10 @@ use crate::clock::{Clock, Trust};
 use crate::database::Pool;
 
 /// The most applications erased in one statement, so that it stays short.
-const BATCH: i64 = 1000;
+const ERASE_BATCH: i64 = 1000;
 
 /// The most applications that an announcement names, so that the email stays readable.
-const NAMED: i64 = 200;
+const MAX_NAMED_IN_NOTICE: i64 = 200;
 
 /// Selects the applications to erase.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +85,7 @@ pub async fn erase(executor: impl PgExecutor<'_>, which: Erase<'_>) -> sqlx::Res
         reference,
         days,
         ids,
-        BATCH
+        ERASE_BATCH
     )
     .execute(executor)
     .await?;
@@ -154,7 +154,7 @@ async fn erase_batch(connection: &mut PgConnection, clock: &Clock, days: u16) ->
     let Some(left) = left_for_today(connection, days).await? else {
         return Ok(0);
     };
-    let ids = due(connection, days, left.min(BATCH)).await?;
+    let ids = due(connection, days, left.min(ERASE_BATCH)).await?;
     if ids.is_empty() {
         return Ok(0);
     }
@@ -300,7 +300,7 @@ async fn named(connection: &mut PgConnection, notice: i64) -> sqlx::Result<(Vec<
         "SELECT reference FROM announced_erasures JOIN applications ON id = application_id
         WHERE notice_id = $1 ORDER BY received_at, id LIMIT $2",
         notice,
-        NAMED
+        MAX_NAMED_IN_NOTICE
     )
     .fetch_all(&mut *connection)
     .await?;

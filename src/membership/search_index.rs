@@ -19,13 +19,13 @@ const INTERVAL: Duration = Duration::from_mins(5);
 const GATHER: Duration = Duration::from_secs(1);
 
 /// The most applications in one transaction.
-const BATCH: i64 = 50;
+const INDEX_BATCH: i64 = 50;
 
 /// The most applications in one transaction while others are being stored.
 const SMALL_BATCH: i64 = 10;
 
 /// The time limit for one transaction.
-const LIMIT: Duration = Duration::from_secs(30);
+const INDEX_LIMIT: Duration = Duration::from_secs(30);
 
 /// The factor from working time to pause, while applications are being stored.
 const PAUSE_FACTOR: u32 = 9;
@@ -57,8 +57,8 @@ pub async fn index_for_search(pool: &Pool, outbox: &Outbox, mut stop: watch::Rec
 pub async fn index_all(pool: &Pool, outbox: &Outbox) -> sqlx::Result<()> {
     loop {
         let began = Instant::now();
-        let most = if outbox.is_storing() { SMALL_BATCH } else { BATCH };
-        if within(LIMIT, index_batch(pool, most)).await? == 0 {
+        let most = if outbox.is_storing() { SMALL_BATCH } else { INDEX_BATCH };
+        if within(INDEX_LIMIT, index_batch(pool, most)).await? == 0 {
             return Ok(());
         }
         if outbox.is_storing() {

@@ -15,11 +15,13 @@ use crate::mailer::{Blame, SendFailure, Stage};
 /// How long the relay may take over a recipient before other emails go first.
 const RECIPIENT_LIMIT: Duration = Duration::from_secs(10);
 
-/// How often, and after which pause, it is tried again to record that an email was sent.
+/// The most retries of recording that an email was sent.
 const RECORD_TRIES: u32 = 10;
+
+/// The pause before each of these retries.
 const RECORD_PAUSE: Duration = Duration::from_secs(1);
 
-/// Seconds until an email is tried again whose connection the relay refused while it served others.
+/// Seconds before the retry of an email whose connection the relay refused while it served others.
 const REFUSED_CONNECTION_WAIT: f64 = 1.0;
 
 /// The outcome of an attempt.
@@ -38,7 +40,7 @@ impl Outbox {
         let Some(claimed) = within(DATABASE_LIMIT, claim(&self.pool, &ClaimRequest::oldest())).await? else {
             return Ok(DeliveryOutcome::Nothing);
         };
-        let result = self.deliver(&claimed, RecipientTimeout::Full).await?;
+        let result = self.attempt(&claimed, RecipientTimeout::Full).await?;
         Ok(result.outcome)
     }
 
@@ -52,12 +54,12 @@ impl Outbox {
         slots.recipient_timeout(claimed.domain())
     }
 
-    pub(super) async fn deliver(
+    pub(super) async fn attempt(
         &self,
         claimed: &ClaimedEmail,
         timeout: RecipientTimeout,
     ) -> sqlx::Result<AttemptResult> {
-        let sent = self.send(claimed, timeout).await;
+        let sent = self.send_within_limit(claimed, timeout).await;
         if sent.is_ok() {
             // The next email need not wait until this one is recorded.
             self.slots().release(claimed.id);
@@ -67,7 +69,7 @@ impl Outbox {
     }
 
     /// Sends an email in its own task, so that a panic fails this attempt and does not end delivery.
-    async fn send(&self, claimed: &ClaimedEmail, timeout: RecipientTimeout) -> Result<(), SendFailure> {
+    async fn send_within_limit(&self, claimed: &ClaimedEmail, timeout: RecipientTimeout) -> Result<(), SendFailure> {
         let mailer = match timeout {
             RecipientTimeout::Full => self.mailer.clone(),
             RecipientTimeout::Short => self.mailer.with_recipient_limit(RECIPIENT_LIMIT),

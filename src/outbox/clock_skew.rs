@@ -21,7 +21,7 @@ const MAX_DRIFT: time::Duration = time::Duration::seconds(5);
 /// Makes emails due now whose times are too far in the future, and ends such leases. Leaves the emails in `in_flight`
 /// alone. If the clock is plausible, an email queued in the future counts as queued now. Returns how many were changed,
 /// and counts them for the daily report.
-async fn reset_future_times(executor: impl PgExecutor<'_>, look: &ClockCheck, in_flight: &[i64]) -> sqlx::Result<i64> {
+async fn reset_future_times(executor: impl PgExecutor<'_>, check: &ClockCheck, in_flight: &[i64]) -> sqlx::Result<i64> {
     let longest = RETRY_WAITS.map(|wait| wait.max(MAX_WAIT_FOR_US).mul_f64(1.0 + JITTER).as_secs_f64());
     let reset = sqlx::query_scalar!(
         r#"WITH ahead AS (
@@ -51,7 +51,7 @@ async fn reset_future_times(executor: impl PgExecutor<'_>, look: &ClockCheck, in
         LEASE.as_secs_f64() + SLACK,
         SLACK,
         &longest,
-        look.is_plausible
+        check.is_plausible
     )
     .fetch_one(executor)
     .await?;
@@ -121,17 +121,17 @@ impl Outbox {
     ///
     /// # Errors
     /// Returns an error if the database is unavailable.
-    pub async fn reset_future_times(&self, connection: &mut PgConnection, look: &ClockCheck) -> sqlx::Result<i64> {
+    pub async fn reset_future_times(&self, connection: &mut PgConnection, check: &ClockCheck) -> sqlx::Result<i64> {
         let in_flight = self.slots().ids();
-        reset_future_times(connection, look, &in_flight).await
+        reset_future_times(connection, check, &in_flight).await
     }
 
     async fn handle_clock_set_back(&self) -> sqlx::Result<()> {
         self.slots().relay.forget_time();
         let resetting = async {
             let mut session = self.pool.session().await?;
-            let look = self.clock.check(&mut session).await?;
-            self.reset_future_times(&mut session, &look).await?;
+            let check = self.clock.check(&mut session).await?;
+            self.reset_future_times(&mut session, &check).await?;
             session.end().await
         };
         within(DATABASE_LIMIT, resetting).await

@@ -117,7 +117,7 @@ impl Delivery {
             let claimed = within(DATABASE_LIMIT, claim(&self.outbox.pool, &request)).await;
             self.search_again = SEARCH_AGAIN.max(began.elapsed() * 10);
             match claimed {
-                Ok(Some(claimed)) => self.send(claimed, &request),
+                Ok(Some(claimed)) => self.spawn_attempt(claimed, &request),
                 Ok(None) => return self.found_nothing(&request),
                 Err(error) => {
                     self.outbox.pool.recheck_server();
@@ -160,14 +160,14 @@ impl Delivery {
         }
     }
 
-    fn send(&mut self, claimed: ClaimedEmail, request: &ClaimRequest) {
+    fn spawn_attempt(&mut self, claimed: ClaimedEmail, request: &ClaimRequest) {
         if request.priority != Priority::None && !claimed.is_urgent() {
             self.nothing_urgent = Some(Instant::now());
         }
         let outbox = Arc::clone(&self.outbox);
         let timeout = outbox.take_slot(&claimed);
         self.tasks.spawn(async move {
-            let result = outbox.deliver(&claimed, timeout).await;
+            let result = outbox.attempt(&claimed, timeout).await;
             outbox.slots().release(claimed.id);
             match result {
                 Ok(result) => result.retry_in,

@@ -4,6 +4,9 @@
 //! email by moving its due time forward, sends it with no transaction open, and records the outcome. If the process dies
 //! in between, the email becomes due again and goes out with the same Message-ID.
 //!
+//! One email: `delivery` (the loop) → `claim` → `attempt` → `mailer` → `record`. `schedule` decides about retries, `slots`
+//! about concurrency.
+//!
 //! [`Blame`](crate::mailer::Blame) decides what a failure costs. A failure of the recipient may end the tries of its
 //! email. Our own failures and the relay's cost no try, and while the relay fails every email waits.
 

@@ -1,4 +1,4 @@
-//! Whether the relay serves, as far as recent emails show. Decides when the failure of one email is the relay's failure.
+//! The health of the relay, judged by recent emails.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};

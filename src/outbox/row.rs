@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::mailer::Email;
 
 /// A row of the table `outbox`. As JSON its fields have the names of the columns, so that a statement reads many rows
-/// from one parameter with `jsonb_to_recordset`.
+/// from one parameter with `jsonb_populate_recordset`.
 #[derive(Debug, Default, Serialize)]
 pub struct EmailRow {
     pub(crate) message_id: String,

@@ -19,7 +19,7 @@ use environment::Environment;
 use parse::{Input, Row};
 
 pub use file::settings_file;
-pub use row::{DefaultValue, InvalidSettings, LogFormat, Purpose, Setting};
+pub use row::{DefaultValue, InvalidSettings, LogFormat, ReadFor, Setting};
 
 use crate::database::{COMMAND_CONNECTIONS, DatabaseChoice};
 use crate::mailer::{BounceAddress, Sender, Transport};
@@ -102,18 +102,18 @@ with field {
         Row::transport;
 
     mail_from: Mailbox = "NPOC_MAIL_FROM", Literal("NPOC website <no-reply@npoc.org>"),
-        "The sender of every mail. Its domain ends every Message-ID.",
+        "The sender of every email. Its domain ends every Message-ID.",
         "a sender with an ASCII mailbox, like NPOC website <no-reply@npoc.org>",
         |row| row.parsed(parse::sender);
 
     bounce_address: Option<BounceAddress> = "NPOC_BOUNCE_ADDRESS", Described("the address of NPOC_MAIL_FROM"),
-        "The envelope sender, to which other servers return mail, like bounce+*@npoc.org. The * is replaced by a token for each mail. See \"Mail that comes back\" in the guide to operating.",
+        "The envelope sender, to which other servers return mail, like bounce+*@npoc.org. The * is replaced by a token for each email. See \"Mail that comes back\" in the guide to operating.",
         "an ASCII address with one * before the @, like bounce+*@npoc.org",
         |row| row.optional(|text| text.parse().ok());
 
     staff_email: EmailAddress = "NPOC_STAFF_EMAIL", Literal("info@npoc.org"),
-        "The address that receives the mail about applications. Pages and mails name info@npoc.org in any case.",
-        "an e-mail address with an ASCII mailbox, like info@npoc.org",
+        "The address that receives the emails about applications. Pages and emails name info@npoc.org in any case.",
+        "an email address with an ASCII mailbox, like info@npoc.org",
         |row| row.parsed(parse::ascii_address);
 
     trusted_proxies: Vec<IpNet> = "NPOC_TRUSTED_PROXIES", Described("none"),
@@ -127,7 +127,7 @@ with field {
         |row| row.parsed(|text| text.parse().ok());
 
     retention_days: Option<u16> = "NPOC_RETENTION_DAYS", Described("applications are kept until an operator erases them"),
-        "The age in days at which applications are erased, from 30 to 36500. Staff receive a mail one day before, and the privacy page names the number.",
+        "The age in days at which applications are erased, from 30 to 36500. Staff receive an email one day before, and the privacy page names the number.",
         "a whole number of days, from 30 to 36500",
         |row| row.optional(parse::in_range(30..=36_500));
 
@@ -170,7 +170,7 @@ impl Settings {
     ///
     /// # Errors
     /// Returns all [`InvalidSettings`] at once.
-    pub fn from_environment(purpose: Purpose, file: Option<&Path>) -> Result<Self, InvalidSettings> {
+    pub fn from_environment(purpose: ReadFor, file: Option<&Path>) -> Result<Self, InvalidSettings> {
         let names: Vec<&str> = SETTINGS.iter().map(|setting| setting.name).collect();
         file::load(file, &names)?;
         let environment = Environment::default();
@@ -188,7 +188,7 @@ impl Settings {
     /// # Errors
     /// Returns all [`InvalidSettings`] at once.
     pub fn read(
-        purpose: Purpose,
+        purpose: ReadFor,
         is_root: bool,
         lookup: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, InvalidSettings> {

@@ -12,14 +12,14 @@ use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use super::data_dir;
-use super::row::{InvalidSettings, LogFormat, Purpose, Setting};
+use super::row::{InvalidSettings, LogFormat, ReadFor, Setting};
 use crate::database::{DatabaseAddress, DatabaseChoice};
 use crate::mailer::{Relay, Transport};
 use crate::values::EmailAddress;
 
 /// The values of all settings, and the problems found so far.
 pub(super) struct Input<'a> {
-    purpose: Purpose,
+    purpose: ReadFor,
     is_root: bool,
     lookup: &'a dyn Fn(&str) -> Option<String>,
     problems: RefCell<Vec<String>>,
@@ -36,7 +36,7 @@ pub(super) struct Row<'a> {
 pub(super) struct Invalid;
 
 impl<'a> Input<'a> {
-    pub(super) fn new(purpose: Purpose, is_root: bool, lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
+    pub(super) fn new(purpose: ReadFor, is_root: bool, lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
         Self {
             purpose,
             is_root,
@@ -147,7 +147,7 @@ impl Row<'_> {
                 Ok(Transport::Smtp(Box::new(relay)))
             };
         }
-        let needs_relay = self.input.purpose == Purpose::Serve && self.input.value("DATABASE_URL").is_some();
+        let needs_relay = self.input.purpose == ReadFor::Serve && self.input.value("DATABASE_URL").is_some();
         if needs_relay && mail.is_none() {
             let set = "set if DATABASE_URL is set, since this site would otherwise lose its mail; to write mail into a folder, set NPOC_MAIL=folder";
             return Err(self.input.must_be(self.setting.name, set));

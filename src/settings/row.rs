@@ -2,7 +2,7 @@
 
 /// The reason for reading the settings. A site must be able to send mail; a command need not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
+pub enum ReadFor {
     /// To serve the site.
     Serve,
     /// To run a command.

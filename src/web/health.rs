@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::readiness::Health;
-use super::site::Site;
 use axum::extract::State;
 use axum::http::StatusCode;
+
+use super::readiness::Health;
+use super::site::Site;
 
 /// Answers 200.
 pub async fn live() -> &'static str {
@@ -15,11 +16,13 @@ pub async fn live() -> &'static str {
 /// Answers 200 if an application can be stored, otherwise 503. Unsent email is reported but does not matter: every instance
 /// has the same outbox.
 pub async fn ready(State(site): State<Arc<Site>>) -> (StatusCode, String) {
+    if site.submissions.is_failing() {
+        return not_ready();
+    }
+    let unnamed = site.proxies.unnamed();
     // The check has a task of its own: a client that leaves does not cancel it for the others.
-    let (fails, unnamed) = (site.submissions.is_failing(), site.proxies.unnamed());
     let checking = tokio::spawn(async move { site.readiness.health().await });
     match checking.await.unwrap_or(Health::NotReady) {
-        _ if fails => not_ready(),
         Health::Ready(wait) => {
             let seconds = wait.whole_seconds();
             let unnamed = unnamed_line(unnamed);

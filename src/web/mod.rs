@@ -1,7 +1,7 @@
 //! The pages and forms of the site. Contains no SQL.
 //!
 //! One request: [`Service`] gives a prepared answer, or passes the request through `router` to its handler, in `apply`,
-//! `status`, `assets` or `health`. One page: `pages` → `layout` → `http::prepared`.
+//! `receipt`, `assets` or `health`. One page: `pages` → `site` (at start) → `layout` → `http::prepared`.
 
 mod apply;
 mod assets;
@@ -12,8 +12,8 @@ mod layout;
 mod monitoring;
 mod pages;
 mod readiness;
+mod receipt;
 mod site;
-mod status;
 
 use std::sync::Arc;
 
@@ -63,16 +63,16 @@ pub async fn serve_metrics(site: Arc<Site>, listener: TcpListener, stop: watch::
     site.server(service).run(listener, stop).await;
 }
 
-/// The table of routes. [`Service`] has given the prepared answers before; their paths are here for other methods and
-/// for malformed requests.
+/// The table of routes. [`Service`] answers prepared pages itself. Their paths are here only so that other methods get 405
+/// and malformed requests 400.
 fn router(site: Arc<Site>) -> Router {
-    let prepared = site.prepared.keys();
-    let pages = prepared
+    let paths = site.prepared.keys();
+    let pages = paths
         .fold(Router::new(), |router, path| {
             router.route(path, any(method_not_allowed))
         })
         .route(Page::MEMBERSHIP.path, get(apply::show_form).post(apply::post))
-        .route("/membership/received/{secret}", get(status::receipt))
+        .route("/membership/received/{secret}", get(receipt::show))
         .route("/.well-known/security.txt", get(assets::security))
         .fallback(redirect_or_not_found);
     let machines = Router::new()

@@ -25,7 +25,7 @@ use crate::membership;
 use crate::outbox::{self, QueueStats, RelayState};
 
 /// How long the database may take for its metrics.
-const DATABASE_LIMIT: Duration = Duration::from_secs(5);
+const SCRAPE_LIMIT: Duration = Duration::from_secs(5);
 
 /// The content type of OpenMetrics 1.0.
 const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -175,7 +175,7 @@ impl Metrics {
     /// Reads the gauges. Without a database they keep their values, and `npoc_database_up` is 0.
     async fn refresh(&self, pool: &Pool) {
         self.refresh_hosts(pool).await;
-        let Ok(Ok(read)) = tokio::time::timeout(DATABASE_LIMIT, DatabaseValues::read(pool)).await else {
+        let Ok(Ok(read)) = tokio::time::timeout(SCRAPE_LIMIT, DatabaseValues::read(pool)).await else {
             self.is_database_up.set(0);
             return;
         };

@@ -9,7 +9,7 @@ use crate::database::{Pool, within};
 use crate::{membership, outbox};
 
 /// How long the database may take for one check.
-const DATABASE_LIMIT: Duration = Duration::from_secs(2);
+const READY_LIMIT: Duration = Duration::from_secs(2);
 
 /// How long the result of a check is reused.
 const REUSE: Duration = Duration::from_secs(1);
@@ -48,7 +48,7 @@ impl Readiness {
         {
             return health;
         }
-        let health = within(DATABASE_LIMIT, self.check()).await.unwrap_or(Health::NotReady);
+        let health = within(READY_LIMIT, self.check()).await.unwrap_or(Health::NotReady);
         if matches!(health, Health::NotReady) {
             self.pool.recheck_server();
         }

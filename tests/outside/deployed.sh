@@ -212,7 +212,7 @@ check "nginx logs no receipt and no visitor, also while the site is down" tells_
 check "nginx refuses requests with our pages" refuses_in_our_words
 on_terminal() { "$python" "$outside/terminal.py" "$@"; }
 check "no program of the site's user types or reads on root's terminal" on_terminal is_safe_from_intruders
-check "lists have the terminal's width and colours" on_terminal fits "$reference"
+check "lists have the terminal's width and colors" on_terminal fits "$reference"
 check "the terminal asks questions" on_terminal asks "$reference"
 check "files, pipes, exit status and Ctrl-C work as usual" on_terminal keeps_status_and_streams
 check "staff see the application" eval 'npoc applications list | grep -q "^$reference.*例え財団$"'

@@ -116,15 +116,15 @@ def is_safe_from_intruders():
 
 
 def fits(reference):
-    """The program uses the width and colours of root's terminal. Elsewhere it writes whole lines."""
+    """The program uses the width and colors of root's terminal. Elsewhere it writes whole lines."""
     _, wide = Terminal("npoc applications list", columns=200).ended()
     _, narrow = Terminal("npoc applications list", columns=50).ended()
-    must("\x1b[" in wide, "no colours in", wide)
+    must("\x1b[" in wide, "no colors in", wide)
     must(any(len(line) > 60 for line in wide.splitlines()), "not as wide as the terminal:", wide)
     must(all(len(line) < 80 for line in narrow.splitlines()), "wider than the terminal:", narrow)
     must(reference in wide, "no", reference, "in", wide)
     _, plain = Terminal("NO_COLOR=1 npoc applications list").ended()
-    must("\x1b[" not in plain, "colours in", plain)
+    must("\x1b[" not in plain, "colors in", plain)
     _, piped = Terminal("npoc applications list | cat").ended()
     must("\t" in piped and "\x1b[" not in piped, "not whole lines:", piped)
 

@@ -5,7 +5,7 @@ use sqlx::{Connection as _, PgConnection};
 use time::OffsetDateTime;
 
 use super::machine::CLOCK;
-use super::{DATABASE, Finding, TIME_LIMIT, retention, server};
+use super::{CheckResult, DATABASE, TIME_LIMIT, retention, server};
 use crate::database::embedded::{self, Versions};
 use crate::database::{
     COMMAND_CONNECTIONS, Database, DatabaseChoice, HostInspection, Migrations, inspect, inspect_hosts,
@@ -27,7 +27,7 @@ const TOO_LONG: time::Duration = time::Duration::hours(1);
 const MAX_CLOCK_DIFFERENCE: i64 = 5;
 
 /// Checks the database. Does not start an embedded one, since that would create it.
-pub(super) async fn check(settings: &Settings) -> Vec<Finding> {
+pub(super) async fn check(settings: &Settings) -> Vec<CheckResult> {
     let choice = running_or_configured(&settings.database);
     let mut findings = match &choice {
         DatabaseChoice::Embedded(home) => vec![not_running(home)],
@@ -39,7 +39,7 @@ pub(super) async fn check(settings: &Settings) -> Vec<Finding> {
     findings
 }
 
-async fn check_servers(hosts: &[PgConnectOptions], choice: &DatabaseChoice, settings: &Settings) -> Vec<Finding> {
+async fn check_servers(hosts: &[PgConnectOptions], choice: &DatabaseChoice, settings: &Settings) -> Vec<CheckResult> {
     let [only] = hosts else {
         let found = inspect_hosts(hosts).await;
         let mut findings = server::check_hosts(&found);
@@ -56,7 +56,7 @@ async fn check_servers(hosts: &[PgConnectOptions], choice: &DatabaseChoice, sett
     .await
 }
 
-async fn within_limit(inspection: impl Future<Output = anyhow::Result<Vec<Finding>>>) -> Vec<Finding> {
+async fn within_limit(inspection: impl Future<Output = anyhow::Result<Vec<CheckResult>>>) -> Vec<CheckResult> {
     match tokio::time::timeout(TIME_LIMIT, inspection).await {
         Ok(Ok(findings)) => findings,
         Ok(Err(error)) => vec![unusable(&error)],
@@ -66,7 +66,7 @@ async fn within_limit(inspection: impl Future<Output = anyhow::Result<Vec<Findin
 
 /// Warns if newer PostgreSQL programs are installed. Only programs of the same version open the data, and an upgrade of the
 /// system may remove them.
-fn old_version(home: &std::path::Path) -> Option<Finding> {
+fn old_version(home: &std::path::Path) -> Option<CheckResult> {
     let Versions { used, newest } = embedded::versions(home).ok()?;
     (used < newest).then(|| {
         let says = format!(
@@ -77,18 +77,18 @@ fn old_version(home: &std::path::Path) -> Option<Finding> {
             "Keep those programs until you have moved the data. docs/deploying.md says how: \"{}\".",
             embedded::MOVING
         );
-        Finding::warn(DATABASE, says, advice)
+        CheckResult::warn(DATABASE, says, advice)
     })
 }
 
-fn not_running(home: &std::path::Path) -> Finding {
+fn not_running(home: &std::path::Path) -> CheckResult {
     match embedded::versions(home) {
-        Err(error) => Finding::fail(
+        Err(error) => CheckResult::fail(
             DATABASE,
             error.to_string(),
             "The site does not start until this is fixed.",
         ),
-        Ok(Versions { used, .. }) => Finding::warn(
+        Ok(Versions { used, .. }) => CheckResult::warn(
             DATABASE,
             format!(
                 "the embedded database in {} is not running; PostgreSQL {used} is installed for it.",
@@ -102,11 +102,11 @@ fn not_running(home: &std::path::Path) -> Finding {
 /// The SQLSTATE of a missing privilege (PostgreSQL, appendix A).
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
-fn unusable(error: &anyhow::Error) -> Finding {
+fn unusable(error: &anyhow::Error) -> CheckResult {
     let database = error.downcast_ref().and_then(sqlx::Error::as_database_error);
     if database.is_some_and(|error| error.code().is_some_and(|code| code == INSUFFICIENT_PRIVILEGE)) {
         let advice = "Make the user of DATABASE_URL the owner of the database, and of the tables in it.";
-        return Finding::fail(
+        return CheckResult::fail(
             DATABASE,
             format!("it denies access: {}.", error_chain(error.as_ref())),
             advice,
@@ -114,13 +114,13 @@ fn unusable(error: &anyhow::Error) -> Finding {
     }
     if error.downcast_ref().is_some_and(is_out_of_connections) {
         let says = format!("it has no free connection: {}.", error_chain(error.as_ref()));
-        return Finding::fail(DATABASE, says, server::FEW_CONNECTIONS);
+        return CheckResult::fail(DATABASE, says, server::FEW_CONNECTIONS);
     }
     unreachable(&error_chain(error.as_ref()))
 }
 
-fn unreachable(why: &str) -> Finding {
-    Finding::fail(
+fn unreachable(why: &str) -> CheckResult {
+    CheckResult::fail(
         DATABASE,
         format!("it cannot be used: {why}."),
         "Check that PostgreSQL runs (Debian: sudo systemctl status postgresql). Check host, database, user and password in \
@@ -128,7 +128,7 @@ fn unreachable(why: &str) -> Finding {
     )
 }
 
-async fn inspect_database(choice: &DatabaseChoice, settings: &Settings) -> anyhow::Result<Vec<Finding>> {
+async fn inspect_database(choice: &DatabaseChoice, settings: &Settings) -> anyhow::Result<Vec<CheckResult>> {
     let database = Database::at(choice, COMMAND_CONNECTIONS).await?;
     let mut session = database.pool.session().await?;
     let inspection = inspect(&mut session).await?;
@@ -147,25 +147,25 @@ async fn inspect_database(choice: &DatabaseChoice, settings: &Settings) -> anyho
     Ok(findings)
 }
 
-fn clock(database_time: OffsetDateTime) -> Finding {
+fn clock(database_time: OffsetDateTime) -> CheckResult {
     let seconds = (OffsetDateTime::now_utc() - database_time).whole_seconds().abs();
     if seconds > MAX_CLOCK_DIFFERENCE {
         let says = format!("this machine's clock and the database's differ by {seconds} seconds.");
-        return Finding::fail(CLOCK, says, "Run systemd-timesyncd or chrony on both machines.");
+        return CheckResult::fail(CLOCK, says, "Run systemd-timesyncd or chrony on both machines.");
     }
-    Finding::ok(CLOCK, "this machine's clock and the database's agree.")
+    CheckResult::ok(CLOCK, "this machine's clock and the database's agree.")
 }
 
 const RUNS_MIGRATIONS: &str = "The next start of the site runs the migrations. So does npoc migrate.";
 
-fn migrated(migrations: &Migrations) -> Finding {
-    let fail = |says: &str, advice| Finding::fail(MIGRATIONS, says, advice);
+fn migrated(migrations: &Migrations) -> CheckResult {
+    let fail = |says: &str, advice| CheckResult::fail(MIGRATIONS, says, advice);
     match migrations {
-        Migrations::All(all) => Finding::ok(MIGRATIONS, format!("all {all} have run.")),
-        Migrations::None => Finding::warn(MIGRATIONS, "the database is empty.", RUNS_MIGRATIONS),
+        Migrations::All(all) => CheckResult::ok(MIGRATIONS, format!("all {all} have run.")),
+        Migrations::None => CheckResult::warn(MIGRATIONS, "the database is empty.", RUNS_MIGRATIONS),
         Migrations::Missing(missing) => {
             let advice = format!("{RUNS_MIGRATIONS} Make a backup first.");
-            Finding::warn(MIGRATIONS, format!("{missing} have not run yet."), advice)
+            CheckResult::warn(MIGRATIONS, format!("{missing} have not run yet."), advice)
         }
         Migrations::FromNewer => fail(
             "a newer npoc has changed the database.",
@@ -182,7 +182,7 @@ fn migrated(migrations: &Migrations) -> Finding {
     }
 }
 
-fn mail(stats: &QueueStats, relay: &RelayState) -> Vec<Finding> {
+fn mail(stats: &QueueStats, relay: &RelayState) -> Vec<CheckResult> {
     let mut findings = vec![waiting(stats)];
     findings.extend(refused(stats));
     findings.extend(bounced(stats));
@@ -190,7 +190,7 @@ fn mail(stats: &QueueStats, relay: &RelayState) -> Vec<Finding> {
     findings
 }
 
-fn waiting(stats: &QueueStats) -> Finding {
+fn waiting(stats: &QueueStats) -> CheckResult {
     let QueueStats {
         waiting,
         given_up,
@@ -210,17 +210,17 @@ fn waiting(stats: &QueueStats) -> Finding {
     let says = format!("{waiting} waiting{since}, {given_up} given up, {held} held{digest}.");
     let advice = "sudo npoc mail list names the emails and reasons; sudo npoc mail retry makes them due now.";
     if oldest_waits > TOO_LONG {
-        Finding::fail(MAIL, says, advice)
+        CheckResult::fail(MAIL, says, advice)
     } else if oldest_waits > WAITS || given_up + held > 0 {
-        Finding::warn(MAIL, says, advice)
+        CheckResult::warn(MAIL, says, advice)
     } else {
-        Finding::ok(MAIL, says)
+        CheckResult::ok(MAIL, says)
     }
 }
 
-fn refused(stats: &QueueStats) -> Option<Finding> {
+fn refused(stats: &QueueStats) -> Option<CheckResult> {
     (stats.refused > 0).then(|| {
-        Finding::fail(
+        CheckResult::fail(
             MAIL,
             format!("the relay refuses {} because of the site's login, sender or reputation.", stats.refused),
             "sudo npoc mail list --state refused says why. The emails wait, and none loses a try. After the fix: sudo npoc mail \
@@ -229,7 +229,7 @@ fn refused(stats: &QueueStats) -> Option<Finding> {
     })
 }
 
-fn bounced(stats: &QueueStats) -> Option<Finding> {
+fn bounced(stats: &QueueStats) -> Option<CheckResult> {
     let says = format!(
         "{} sent within 30 days were returned, {} of them to staff.",
         stats.bounced, stats.staff_bounced
@@ -237,27 +237,27 @@ fn bounced(stats: &QueueStats) -> Option<Finding> {
     let advice = "sudo npoc mail list --state bounced names the emails and reasons.";
     match stats {
         QueueStats { bounced: 0, .. } => None,
-        QueueStats { staff_bounced: 0, .. } => Some(Finding::warn(MAIL, says, advice)),
+        QueueStats { staff_bounced: 0, .. } => Some(CheckResult::warn(MAIL, says, advice)),
         _ => {
             let advice = format!("Check NPOC_STAFF_EMAIL, and that this mailbox is not full. {advice}");
-            Some(Finding::fail(MAIL, says, advice))
+            Some(CheckResult::fail(MAIL, says, advice))
         }
     }
 }
 
-fn failing(relay: &RelayState) -> Option<Finding> {
+fn failing(relay: &RelayState) -> Option<CheckResult> {
     let Some(since) = relay.failing_since else {
         let says = format!(
             "the relay accepts {} connections at a time, and the site opens no more.",
             relay.connections
         );
         return (usize::try_from(relay.connections).unwrap_or_default() < MAX_CONNECTIONS)
-            .then(|| Finding::ok(MAIL, says));
+            .then(|| CheckResult::ok(MAIL, says));
     };
     let why = relay.last_error.as_deref().unwrap_or("reason unknown");
     let says = format!("no mail has gone out since {}: {}.", in_utc(since), single_line(why));
     let advice = "See the findings about the relay below. Mail waits, and no email loses a try.";
-    Some(Finding::fail(MAIL, says, advice))
+    Some(CheckResult::fail(MAIL, says, advice))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::process::Command;
 
-use super::{Finding, TIME_LIMIT};
+use super::{CheckResult, TIME_LIMIT};
 use crate::database::DatabaseChoice;
 use crate::mailer::Transport;
 use crate::settings::Settings;
@@ -23,7 +23,7 @@ const WARN_BELOW: u64 = 1 << 30;
 const MIN_FILES: u64 = 1000;
 
 /// Checks the disks of the directories that the site writes to. If it writes to none, checks the disk of the logs.
-pub(super) fn disks(settings: &Settings) -> Vec<Finding> {
+pub(super) fn disks(settings: &Settings) -> Vec<CheckResult> {
     let mut places: Vec<&Path> = Vec::new();
     if let DatabaseChoice::Embedded(home) = &settings.database {
         places.push(home);
@@ -39,7 +39,7 @@ pub(super) fn disks(settings: &Settings) -> Vec<Finding> {
     places.into_iter().map(disk).collect()
 }
 
-fn disk(place: &Path) -> Finding {
+fn disk(place: &Path) -> CheckResult {
     // A missing directory will be created on the disk of its ancestor.
     let existing = place.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(place);
     match rustix::fs::statvfs(existing) {
@@ -51,34 +51,34 @@ fn disk(place: &Path) -> Finding {
         }
         Err(error) => {
             let says = format!("{} could not be examined: {error}.", place.display());
-            Finding::fail(DISK, says, "Check that it exists, and that this user may access it.")
+            CheckResult::fail(DISK, says, "Check that it exists, and that this user may access it.")
         }
     }
 }
 
 /// Judges the free space of a disk: octets, and files if the file system counts them.
-fn free_space(place: &str, free: u64, files: Option<u64>) -> Finding {
+fn free_space(place: &str, free: u64, files: Option<u64>) -> CheckResult {
     let says = format!("{place} has {} MB left.", free >> 20);
     let advice = "Delete old logs (journalctl --vacuum-time=2weeks), packages (apt-get clean) or backups.";
     if free < FAIL_BELOW || files.is_some_and(|files| files < MIN_FILES) {
-        Finding::fail(DISK, says, advice)
+        CheckResult::fail(DISK, says, advice)
     } else if free < WARN_BELOW {
-        Finding::warn(DISK, says, advice)
+        CheckResult::warn(DISK, says, advice)
     } else {
-        Finding::ok(DISK, says)
+        CheckResult::ok(DISK, says)
     }
 }
 
 /// Checks that the network sets the clock. With a wrong clock, mail looks like spam and certificates look expired.
-pub(super) async fn clock() -> Finding {
+pub(super) async fn clock() -> CheckResult {
     match is_synchronized().await.as_deref() {
-        Some("yes") => Finding::ok(CLOCK, "the network sets it."),
-        Some("no") => Finding::warn(
+        Some("yes") => CheckResult::ok(CLOCK, "the network sets it."),
+        Some("no") => CheckResult::warn(
             CLOCK,
             "the network does not set it.",
             "Install systemd-timesyncd or chrony, and run npoc doctor again some minutes later.",
         ),
-        _ => Finding::ok(CLOCK, "it is unknown whether the network sets it."),
+        _ => CheckResult::ok(CLOCK, "it is unknown whether the network sets it."),
     }
 }
 
@@ -101,7 +101,7 @@ async fn output_of(program: &str, arguments: &[&str]) -> Option<String> {
 
 /// Checks that systemd started the site after the last change of the settings file. Otherwise the site still uses the old
 /// settings.
-pub(super) async fn changed_settings(file: Option<&Path>) -> Option<Finding> {
+pub(super) async fn changed_settings(file: Option<&Path>) -> Option<CheckResult> {
     let changed_at = file?.metadata().ok()?.modified().ok()?;
     let arguments = [
         "show",
@@ -118,7 +118,7 @@ pub(super) async fn changed_settings(file: Option<&Path>) -> Option<Finding> {
     let started_at = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
     (changed_at > started_at + Duration::from_secs(1)).then(|| {
         let says = "they were changed after the site was started, so the site still uses the old ones.";
-        Finding::fail("Settings", says, "Restart the site: sudo systemctl restart npoc.")
+        CheckResult::fail("Settings", says, "Restart the site: sudo systemctl restart npoc.")
     })
 }
 
@@ -129,19 +129,19 @@ const BACKUPS: &str = "/var/backups/npoc";
 const OLD: Duration = Duration::from_hours(50);
 
 /// Checks the age of the newest backup.
-pub(super) fn backups() -> Option<Finding> {
+pub(super) fn backups() -> Option<CheckResult> {
     let files = std::fs::read_dir(BACKUPS).ok()?.flatten();
     let dumps = files.filter(|file| file.file_name().to_string_lossy().starts_with("npoc-"));
     let newest = dumps.filter_map(|file| file.metadata().ok()?.modified().ok()).max();
     let age = newest.map(|at| SystemTime::now().duration_since(at).unwrap_or_default());
     let advice = "Enable the timer: sudo systemctl enable --now npoc-backup.timer. For a backup now: sudo systemctl start npoc-backup.";
     Some(match age {
-        None => Finding::warn(BACKUP, format!("there is none in {BACKUPS}."), advice),
+        None => CheckResult::warn(BACKUP, format!("there is none in {BACKUPS}."), advice),
         Some(age) if age > OLD => {
             let days = age.as_secs() / 86_400;
-            Finding::warn(BACKUP, format!("the newest in {BACKUPS} is {days} days old."), advice)
+            CheckResult::warn(BACKUP, format!("the newest in {BACKUPS} is {days} days old."), advice)
         }
-        Some(_) => Finding::ok(BACKUP, format!("the newest in {BACKUPS} is at most two days old.")),
+        Some(_) => CheckResult::ok(BACKUP, format!("the newest in {BACKUPS} is at most two days old.")),
     })
 }
 

@@ -39,7 +39,7 @@ enum Verdict {
 
 /// What a check found.
 #[derive(Debug, Serialize)]
-struct Finding {
+struct CheckResult {
     subject: &'static str,
     verdict: Verdict,
     /// The finding, a sentence.
@@ -48,7 +48,7 @@ struct Finding {
     advice: Option<String>,
 }
 
-impl Finding {
+impl CheckResult {
     fn ok(subject: &'static str, says: impl Into<String>) -> Self {
         Self {
             subject,
@@ -84,11 +84,11 @@ struct Report<W> {
 }
 
 impl<W: Write> Report<W> {
-    fn add_all(&mut self, findings: impl IntoIterator<Item = Finding>) -> anyhow::Result<()> {
+    fn add_all(&mut self, findings: impl IntoIterator<Item = CheckResult>) -> anyhow::Result<()> {
         findings.into_iter().try_for_each(|finding| self.add(&finding))
     }
 
-    fn add(&mut self, finding: &Finding) -> anyhow::Result<()> {
+    fn add(&mut self, finding: &CheckResult) -> anyhow::Result<()> {
         match finding.verdict {
             Verdict::Ok => {}
             Verdict::Warn => self.warnings += 1,
@@ -102,7 +102,7 @@ impl<W: Write> Report<W> {
         Ok(self.out.flush()?)
     }
 
-    fn write(&mut self, finding: &Finding) -> io::Result<()> {
+    fn write(&mut self, finding: &CheckResult) -> io::Result<()> {
         let (tone, mark) = match finding.verdict {
             Verdict::Ok => (Tone::Good, "ok   "),
             Verdict::Warn => (Tone::Doubtful, "warn "),
@@ -152,7 +152,11 @@ pub async fn doctor(
         Ok(settings) => check_all(&settings, file, &mut report).await?,
         Err(InvalidSettings(faults)) => {
             let advice = "Fix this first. Other checks need valid settings.";
-            report.add_all(faults.into_iter().map(|fault| Finding::fail("Settings", fault, advice)))?;
+            report.add_all(
+                faults
+                    .into_iter()
+                    .map(|fault| CheckResult::fail("Settings", fault, advice)),
+            )?;
         }
     }
     report.finish()

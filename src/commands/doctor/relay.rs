@@ -2,7 +2,7 @@
 
 use lettre::address::Envelope;
 
-use super::{Finding, TIME_LIMIT};
+use super::{CheckResult, TIME_LIMIT};
 use crate::mailer::{Blame, Cause, Conversation, Relay, SendFailure, SmtpError, SmtpLimits, Stage, Transport};
 use crate::settings::Settings;
 
@@ -12,7 +12,7 @@ const RELAY: &str = "Relay";
 const TOKEN: &str = "doctordoctor2345";
 
 /// Checks the relay without sending an email.
-pub(super) async fn check(settings: &Settings) -> Vec<Finding> {
+pub(super) async fn check(settings: &Settings) -> Vec<CheckResult> {
     let relay = match &settings.transport {
         Transport::Smtp(relay) => relay.with_limits(SmtpLimits {
             opening: TIME_LIMIT,
@@ -29,10 +29,10 @@ pub(super) async fn check(settings: &Settings) -> Vec<Finding> {
     findings
 }
 
-fn bounces(settings: &Settings) -> Finding {
+fn bounces(settings: &Settings) -> CheckResult {
     match &settings.bounce_address {
-        Some(address) => Finding::ok(RELAY, format!("bounces go to {address}.")),
-        None => Finding::warn(
+        Some(address) => CheckResult::ok(RELAY, format!("bounces go to {address}.")),
+        None => CheckResult::warn(
             RELAY,
             format!(
                 "bounces go to {}, and the site does not read them.",
@@ -43,18 +43,18 @@ fn bounces(settings: &Settings) -> Finding {
     }
 }
 
-fn folder_finding(settings: &Settings, folder: &str) -> Finding {
+fn folder_finding(settings: &Settings, folder: &str) -> CheckResult {
     let says = format!("emails become files in {folder} and are not sent.");
     if settings.public_url.starts_with("https:") {
-        Finding::warn(RELAY, says, "Set SMTP_URL, unless this is intended.")
+        CheckResult::warn(RELAY, says, "Set SMTP_URL, unless this is intended.")
     } else {
-        Finding::ok(RELAY, says)
+        CheckResult::ok(RELAY, says)
     }
 }
 
-fn unusable(relay: &Relay, error: &SmtpError) -> Finding {
+fn unusable(relay: &Relay, error: &SmtpError) -> CheckResult {
     let advice = format!("{} Mail waits, and none is lost.", advice(error));
-    Finding::fail(RELAY, format!("{relay} cannot be used: {error}."), advice)
+    CheckResult::fail(RELAY, format!("{relay} cannot be used: {error}."), advice)
 }
 
 /// Returns the advice for a conversation that fails before the envelope.
@@ -108,55 +108,55 @@ fn tls_advice(cause: &Cause) -> &'static str {
     }
 }
 
-async fn check_conversation(relay: &Relay, mut conversation: Conversation, settings: &Settings) -> Vec<Finding> {
+async fn check_conversation(relay: &Relay, mut conversation: Conversation, settings: &Settings) -> Vec<CheckResult> {
     let mut findings = vec![encryption(relay, &conversation), smtputf8(&conversation)];
     let (from, to) = (settings.sender().envelope(TOKEN), settings.staff_email.to_wire());
     let action = format!("accept mail from {from} to {to}");
     let envelope = match Envelope::new(Some(from), vec![to]) {
         Ok(envelope) => envelope,
-        Err(error) => return vec![Finding::fail(RELAY, format!("{error}."), "Check NPOC_STAFF_EMAIL.")],
+        Err(error) => return vec![CheckResult::fail(RELAY, format!("{error}."), "Check NPOC_STAFF_EMAIL.")],
     };
     findings.push(match conversation.probe_recipient(&envelope).await {
-        Ok(()) => Finding::ok(RELAY, format!("it would {action}.")),
+        Ok(()) => CheckResult::ok(RELAY, format!("it would {action}.")),
         Err(error) => refused(&error, &action, settings),
     });
     conversation.quit().await;
     findings
 }
 
-fn encryption(relay: &Relay, conversation: &Conversation) -> Finding {
+fn encryption(relay: &Relay, conversation: &Conversation) -> CheckResult {
     if conversation.is_encrypted() {
-        Finding::ok(RELAY, "it answers, over TLS with a valid certificate.")
+        CheckResult::ok(RELAY, "it answers, over TLS with a valid certificate.")
     } else if relay.is_remote() {
-        Finding::warn(
+        CheckResult::warn(
             RELAY,
             "it answers, without encryption.",
             "If the relay has TLS, use smtps:// or ?tls=required in SMTP_URL.",
         )
     } else {
-        Finding::ok(RELAY, "it answers. It is on this machine, so it needs no TLS.")
+        CheckResult::ok(RELAY, "it answers. It is on this machine, so it needs no TLS.")
     }
 }
 
-fn smtputf8(conversation: &Conversation) -> Finding {
+fn smtputf8(conversation: &Conversation) -> CheckResult {
     if conversation.carries_utf8() {
-        return Finding::ok(RELAY, "it has SMTPUTF8, so it reaches every applicant.");
+        return CheckResult::ok(RELAY, "it has SMTPUTF8, so it reaches every applicant.");
     }
-    Finding::warn(
+    CheckResult::warn(
         RELAY,
         "it has no SMTPUTF8, so applicants with a mailbox outside ASCII get no email. The site informs staff of each.",
         "Enable SMTPUTF8 (Postfix: smtputf8_enable = yes), or use another relay.",
     )
 }
 
-fn refused(error: &SmtpError, action: &str, settings: &Settings) -> Finding {
+fn refused(error: &SmtpError, action: &str, settings: &Settings) -> CheckResult {
     let says = format!("it would not {action}: {error}.");
     let is_temporary = error.cause.reply().is_some_and(|reply| !reply.code.is_permanent());
     if is_temporary {
         let advice = "The relay asks to retry later. Run npoc doctor again in ten minutes.";
-        return Finding::warn(RELAY, says, advice);
+        return CheckResult::warn(RELAY, says, advice);
     }
-    Finding::fail(RELAY, says, refusal_advice(error, settings))
+    CheckResult::fail(RELAY, says, refusal_advice(error, settings))
 }
 
 fn refusal_advice(error: &SmtpError, settings: &Settings) -> &'static str {

@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 
-use super::Finding;
+use super::CheckResult;
 use super::machine::CLOCK;
 use crate::clock::{Clock, Corrections, Trust, corrections};
 use crate::membership::{Announced, announced, in_utc};
@@ -14,25 +14,28 @@ const RETENTION: &str = "Retention";
 ///
 /// # Errors
 /// Returns an error if the database is unavailable.
-pub(super) async fn check(connection: &mut PgConnection, days: Option<u16>) -> sqlx::Result<Vec<Finding>> {
-    let look = Clock::default().check(connection).await?;
-    let news = corrections(&mut *connection).await?;
-    let mut findings: Vec<_> = trust(look.trust).into_iter().chain(brought_back(news)).collect();
+pub(super) async fn check(connection: &mut PgConnection, days: Option<u16>) -> sqlx::Result<Vec<CheckResult>> {
+    let check = Clock::default().check(connection).await?;
+    let corrected = corrections(&mut *connection).await?;
+    let mut findings: Vec<_> = trust(check.trust)
+        .into_iter()
+        .chain(of_corrections(corrected))
+        .collect();
     if let Some(days) = days {
-        findings.push(next_erasure(&announced(connection).await?, days, look.trust));
+        findings.push(next_erasure(&announced(connection).await?, days, check.trust));
     }
     Ok(findings)
 }
 
-fn trust(trust: Trust) -> Option<Finding> {
+fn trust(trust: Trust) -> Option<CheckResult> {
     match trust {
         Trust::Steady => None,
-        Trust::Apart(_) => Some(Finding::fail(
+        Trust::Apart(_) => Some(CheckResult::fail(
             CLOCK,
             "the two clocks differ by more than an hour, so no daily report is queued and no application is erased.",
             "Set the wrong clock (date -u on each machine). The site resumes within five minutes, and loses nothing.",
         )),
-        Trust::Jumped { until } => Some(Finding::warn(
+        Trust::Jumped { until } => Some(CheckResult::warn(
             CLOCK,
             format!(
                 "it jumped by more than a week, or back. No application is erased by age before {}.",
@@ -44,13 +47,13 @@ fn trust(trust: Trust) -> Option<Finding> {
     }
 }
 
-fn brought_back(news: Corrections) -> Option<Finding> {
+fn of_corrections(corrections: Corrections) -> Option<CheckResult> {
     let Corrections {
         mails_brought_back: mails,
         reports_taken_back: reports,
-    } = news;
+    } = corrections;
     (mails + reports > 0).then(|| {
-        Finding::warn(
+        CheckResult::warn(
             CLOCK,
             format!(
                 "it was ahead. Emails with future times that were made due: {mails}. Reports of future days that were \
@@ -61,17 +64,17 @@ fn brought_back(news: Corrections) -> Option<Finding> {
     })
 }
 
-fn next_erasure(announced: &[Announced], days: u16, trust: Trust) -> Finding {
+fn next_erasure(announced: &[Announced], days: u16, trust: Trust) -> CheckResult {
     let announced: Vec<_> = announced.iter().filter(|announced| announced.days == days).collect();
     let count: i64 = announced.iter().map(|announced| announced.applications).sum();
     let period = format!("applications are erased after {days} days, a day after the daily report announced them");
     if count == 0 {
-        return Finding::ok(RETENTION, format!("{period}. Nothing is announced."));
+        return CheckResult::ok(RETENTION, format!("{period}. Nothing is announced."));
     }
     let sent_at: Option<OffsetDateTime> = announced.iter().find_map(|announced| announced.sent_at);
     let Some(sent_at) = sent_at else {
         let says = format!("{period}. Announced in a report that was not sent yet, so not erased: {count}.");
-        return Finding::warn(RETENTION, says, "sudo npoc mail list says why it was not sent.");
+        return CheckResult::warn(RETENTION, says, "sudo npoc mail list says why it was not sent.");
     };
     let from = match trust {
         Trust::Jumped { until } => until,
@@ -82,5 +85,5 @@ fn next_erasure(announced: &[Announced], days: u16, trust: Trust) -> Finding {
          site before then.",
         in_utc(from)
     );
-    Finding::ok(RETENTION, says)
+    CheckResult::ok(RETENTION, says)
 }

@@ -1,6 +1,6 @@
 //! Checks the database servers: one by itself, and several in `DATABASE_URL` against each other.
 
-use super::{DATABASE, Finding};
+use super::{CheckResult, DATABASE};
 use crate::database::{HostAnswer, HostInspection, Inspection};
 
 /// The connections that a site needs at least: one to store, one for other work, one for commands.
@@ -10,7 +10,7 @@ const MIN_CONNECTIONS: i32 = 3;
 const MAX_LAG: f64 = 60.0;
 
 /// Checks one server.
-pub(super) fn check(found: &Inspection, connections: u32) -> Vec<Finding> {
+pub(super) fn check(found: &Inspection, connections: u32) -> Vec<CheckResult> {
     let mut findings = vec![suitability(found)];
     findings.extend(not_durable(found));
     findings.extend(collation(found));
@@ -18,39 +18,39 @@ pub(super) fn check(found: &Inspection, connections: u32) -> Vec<Finding> {
     findings
 }
 
-fn suitability(found: &Inspection) -> Finding {
+fn suitability(found: &Inspection) -> CheckResult {
     let says = |what: &str| format!("PostgreSQL {} answers{what}.", found.version);
     if !found.is_supported {
-        Finding::fail(DATABASE, says(" and is too old"), "The site needs version 14 or later.")
+        CheckResult::fail(DATABASE, says(" and is too old"), "The site needs version 14 or later.")
     } else if found.encoding != "UTF8" {
         let advice = "Create it again: createdb --encoding=UTF8 --template=template0 --owner=npoc npoc";
         let what = format!(", but this database stores text in {} instead of UTF-8", found.encoding);
-        Finding::fail(DATABASE, says(&what), advice)
+        CheckResult::fail(DATABASE, says(&what), advice)
     } else if found.is_standby {
-        Finding::fail(
+        CheckResult::fail(
             DATABASE,
             says(", but it is a read-only standby"),
             "Name the primary in DATABASE_URL, or all servers: postgres://npoc@a,b/npoc.",
         )
     } else if found.is_read_only {
         let advice = "Check default_transaction_read_only there. Some providers set it when a disk is full.";
-        Finding::fail(DATABASE, says(", but is read-only"), advice)
+        CheckResult::fail(DATABASE, says(", but is read-only"), advice)
     } else if !found.may_store {
         let advice = "Make the user of DATABASE_URL the owner of the tables: REASSIGN OWNED BY … TO npoc.";
-        Finding::fail(DATABASE, says(", but its user may not write to the tables"), advice)
+        CheckResult::fail(DATABASE, says(", but its user may not write to the tables"), advice)
     } else if !found.may_create {
         let advice = "Make its user the owner: ALTER DATABASE npoc OWNER TO npoc.";
-        Finding::fail(DATABASE, says(", but its user may not create tables"), advice)
+        CheckResult::fail(DATABASE, says(", but its user may not create tables"), advice)
     } else {
-        Finding::ok(DATABASE, says(""))
+        CheckResult::ok(DATABASE, says(""))
     }
 }
 
 /// Checks the settings by which a crash loses data. The site itself always commits synchronously.
-fn not_durable(found: &Inspection) -> Option<Finding> {
+fn not_durable(found: &Inspection) -> Option<CheckResult> {
     (!found.not_durable.is_empty()).then(|| {
         let names: Vec<&str> = found.not_durable.iter().filter_map(|set| set.split('=').next()).collect();
-        Finding::fail(
+        CheckResult::fail(
             DATABASE,
             format!("a crash may lose stored applications: {}.", found.not_durable.join(", ")),
             format!(
@@ -62,9 +62,9 @@ fn not_durable(found: &Inspection) -> Option<Finding> {
     })
 }
 
-fn collation(found: &Inspection) -> Option<Finding> {
+fn collation(found: &Inspection) -> Option<CheckResult> {
     found.collation_changed.then(|| {
-        Finding::fail(
+        CheckResult::fail(
             DATABASE,
             "this system sorts text differently from the one that created the database, so indexes may miss rows.",
             "Stop the site, and as the database's administrator: REINDEX DATABASE npoc; then ALTER DATABASE npoc REFRESH \
@@ -77,57 +77,61 @@ fn collation(found: &Inspection) -> Option<Finding> {
 pub(super) const FEW_CONNECTIONS: &str = "Raise the limit: ALTER ROLE npoc CONNECTION LIMIT -1 (or ALTER DATABASE npoc CONNECTION LIMIT \
     -1). Or lower NPOC_DATABASE_CONNECTIONS, so that all instances together stay below it.";
 
-fn limit(found: &Inspection, connections: u32) -> Option<Finding> {
+fn limit(found: &Inspection, connections: u32) -> Option<CheckResult> {
     let limit = found.connection_limit?;
     let says = format!("its user may have {limit} connections, and the site uses up to {connections}.");
     if limit < MIN_CONNECTIONS {
-        return Some(Finding::fail(DATABASE, says, FEW_CONNECTIONS));
+        return Some(CheckResult::fail(DATABASE, says, FEW_CONNECTIONS));
     }
     let is_little = u32::try_from(limit).is_ok_and(|limit| limit < connections);
-    is_little.then(|| Finding::warn(DATABASE, says, FEW_CONNECTIONS))
+    is_little.then(|| CheckResult::warn(DATABASE, says, FEW_CONNECTIONS))
 }
 
 /// Checks several servers.
-pub(super) fn check_hosts(found: &[HostInspection]) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = found.iter().map(host).collect();
+pub(super) fn check_hosts(found: &[HostInspection]) -> Vec<CheckResult> {
+    let mut findings: Vec<CheckResult> = found.iter().map(host).collect();
     let answers: Vec<&HostAnswer> = found.iter().filter_map(|host| host.answer.as_ref().ok()).collect();
     findings.extend(primaries(&answers));
     findings.extend(differences(&answers));
     findings
 }
 
-fn host(found: &HostInspection) -> Finding {
+fn host(found: &HostInspection) -> CheckResult {
     let name = &found.name;
     let answer = match &found.answer {
         Ok(answer) => answer,
         Err(why) => {
             let advice = "Check that PostgreSQL runs there, and that pg_hba.conf allows this machine.";
-            return Finding::warn(DATABASE, format!("{name} does not answer: {why}."), advice);
+            return CheckResult::warn(DATABASE, format!("{name} does not answer: {why}."), advice);
         }
     };
     match (answer.is_read_only, answer.timeline, answer.behind) {
-        (true, _, Some(behind)) if behind > MAX_LAG => Finding::warn(
+        (true, _, Some(behind)) if behind > MAX_LAG => CheckResult::warn(
             DATABASE,
             format!("{name} is a standby and {behind:.0} seconds behind."),
             "Check its log and the network between the servers.",
         ),
-        (true, _, Some(behind)) => Finding::ok(DATABASE, format!("{name} is a standby, {behind:.0} seconds behind.")),
-        (true, ..) => Finding::ok(DATABASE, format!("{name} is read-only.")),
-        (false, Some(timeline), _) => Finding::ok(DATABASE, format!("{name} accepts writes, on timeline {timeline}.")),
-        (false, None, _) => Finding::ok(DATABASE, format!("{name} accepts writes.")),
+        (true, _, Some(behind)) => {
+            CheckResult::ok(DATABASE, format!("{name} is a standby, {behind:.0} seconds behind."))
+        }
+        (true, ..) => CheckResult::ok(DATABASE, format!("{name} is read-only.")),
+        (false, Some(timeline), _) => {
+            CheckResult::ok(DATABASE, format!("{name} accepts writes, on timeline {timeline}."))
+        }
+        (false, None, _) => CheckResult::ok(DATABASE, format!("{name} accepts writes.")),
     }
 }
 
-fn primaries(answers: &[&HostAnswer]) -> Vec<Finding> {
+fn primaries(answers: &[&HostAnswer]) -> Vec<CheckResult> {
     let primaries: Vec<_> = answers.iter().filter(|answer| !answer.is_read_only).collect();
     match primaries.as_slice() {
-        [] => vec![Finding::fail(
+        [] => vec![CheckResult::fail(
             DATABASE,
             "no server accepts writes, so no application can be stored.",
             "Promote one (SELECT pg_promote()), or check the cluster manager (patronictl list).",
         )],
         [primary] => vec![standbys(primary)],
-        _ => vec![Finding::fail(
+        _ => vec![CheckResult::fail(
             DATABASE,
             "several servers accept writes. The site uses the one with the newest timeline.",
             "Stop the others, and make them standbys again (pg_rewind). They may hold applications that the primary lacks.",
@@ -135,16 +139,16 @@ fn primaries(answers: &[&HostAnswer]) -> Vec<Finding> {
     }
 }
 
-fn standbys(primary: &HostAnswer) -> Finding {
+fn standbys(primary: &HostAnswer) -> CheckResult {
     if primary.synchronous.is_empty() {
-        return Finding::warn(
+        return CheckResult::warn(
             DATABASE,
             "a commit waits for no standby, so a failover may lose the last applications.",
             "Set synchronous_standby_names, or synchronous_mode in Patroni, unless this is intended.",
         );
     }
     match primary.synchronous_standbys {
-        Some(0) => Finding::fail(
+        Some(0) => CheckResult::fail(
             DATABASE,
             format!(
                 "a commit waits for a standby ({}) and none is connected, so no application can be stored.",
@@ -152,8 +156,8 @@ fn standbys(primary: &HostAnswer) -> Finding {
             ),
             "Start the standby, or remove it from synchronous_standby_names.",
         ),
-        Some(_) => Finding::ok(DATABASE, "a synchronous standby is connected."),
-        None => Finding::warn(
+        Some(_) => CheckResult::ok(DATABASE, "a synchronous standby is connected."),
+        None => CheckResult::warn(
             DATABASE,
             "the site's user cannot see whether a synchronous standby is connected.",
             "Allow it: GRANT pg_monitor TO npoc.",
@@ -161,18 +165,18 @@ fn standbys(primary: &HostAnswer) -> Finding {
     }
 }
 
-fn differences(answers: &[&HostAnswer]) -> Vec<Finding> {
+fn differences(answers: &[&HostAnswer]) -> Vec<CheckResult> {
     let differ = |fact: fn(&HostAnswer) -> String| answers.windows(2).any(|two| fact(two[0]) != fact(two[1]));
     let mut findings = Vec::new();
     if differ(|answer| answer.cluster.to_string()) {
-        findings.push(Finding::fail(
+        findings.push(CheckResult::fail(
             DATABASE,
             "these servers are not copies of one another.",
             "Name only a primary and its standbys in DATABASE_URL.",
         ));
     }
     if differ(|answer| answer.version.clone()) {
-        findings.push(Finding::warn(
+        findings.push(CheckResult::warn(
             DATABASE,
             "these servers run different versions of PostgreSQL.",
             "Update all to the newest minor version, the standbys first.",
@@ -211,7 +215,7 @@ mod tests {
         worst(check(&inspection, 18))
     }
 
-    fn worst(findings: Vec<Finding>) -> (Verdict, String) {
+    fn worst(findings: Vec<CheckResult>) -> (Verdict, String) {
         let worst = findings.into_iter().max_by_key(|finding| finding.verdict).unwrap();
         (
             worst.verdict,

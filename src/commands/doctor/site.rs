@@ -8,7 +8,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use url::Url;
 
-use super::{Finding, TIME_LIMIT, Verdict};
+use super::{CheckResult, TIME_LIMIT, Verdict};
 use crate::error_chain;
 use crate::settings::Settings;
 
@@ -27,7 +27,7 @@ const NOT_READY: &str = "not ready";
 const UNNAMED: &str = "posts without a client's address: ";
 
 /// Checks for valid settings that may not be intended.
-pub(super) fn settings(settings: &Settings) -> Vec<Finding> {
+pub(super) fn settings(settings: &Settings) -> Vec<CheckResult> {
     let address = &settings.public_url;
     let is_public = address.starts_with("https:");
     let warnings = [
@@ -49,14 +49,14 @@ pub(super) fn settings(settings: &Settings) -> Vec<Finding> {
         ),
     ];
     let warnings = warnings.into_iter().filter(|(applies, ..)| *applies);
-    let warnings = warnings.map(|(_, says, advice)| Finding::warn(SETTINGS, says, advice));
-    std::iter::once(Finding::ok(SETTINGS, "all are valid."))
+    let warnings = warnings.map(|(_, says, advice)| CheckResult::warn(SETTINGS, says, advice));
+    std::iter::once(CheckResult::ok(SETTINGS, "all are valid."))
         .chain(warnings)
         .collect()
 }
 
 /// Checks that the site answers, at its own address and at its public one.
-pub(super) async fn reachability(settings: &Settings) -> Vec<Finding> {
+pub(super) async fn reachability(settings: &Settings) -> Vec<CheckResult> {
     let mut findings = readiness(settings).await;
     if settings.public_url == local_address(settings) {
         return findings;
@@ -74,7 +74,7 @@ fn local_address(settings: &Settings) -> String {
     format!("http://{}", settings.listen)
 }
 
-async fn readiness(settings: &Settings) -> Vec<Finding> {
+async fn readiness(settings: &Settings) -> Vec<CheckResult> {
     let address = local_address(settings);
     let answer = get(&format!("{address}/health/ready")).await;
     let unnamed = answer.as_ref().ok().and_then(|answer| unnamed_clients(&answer.body));
@@ -84,10 +84,10 @@ async fn readiness(settings: &Settings) -> Vec<Finding> {
 }
 
 /// Warns if a proxy sent posts without the client's address since the start of the site.
-fn unnamed_clients(ready: &str) -> Option<Finding> {
+fn unnamed_clients(ready: &str) -> Option<CheckResult> {
     let posts = ready.lines().find_map(|line| line.strip_prefix(UNNAMED))?;
     let posts: u64 = posts.parse().ok()?;
-    Some(Finding::warn(
+    Some(CheckResult::warn(
         SITE,
         format!(
             "a proxy did not say from which address a post came, so no rate limit applied. Such posts since the start: {posts}."
@@ -97,20 +97,20 @@ fn unnamed_clients(ready: &str) -> Option<Finding> {
     ))
 }
 
-fn judge_readiness(address: &str, answer: Result<Answer, String>) -> Finding {
+fn judge_readiness(address: &str, answer: Result<Answer, String>) -> CheckResult {
     match answer {
-        Ok(answer) if answer.body.starts_with(READY) => Finding::ok(SITE, format!("it is ready at {address}.")),
-        Ok(answer) if answer.body.starts_with(NOT_READY) => Finding::fail(
+        Ok(answer) if answer.body.starts_with(READY) => CheckResult::ok(SITE, format!("it is ready at {address}.")),
+        Ok(answer) if answer.body.starts_with(NOT_READY) => CheckResult::fail(
             SITE,
             format!("it runs at {address} and cannot reach its database."),
             "See the findings about the database above.",
         ),
-        Ok(answer) => Finding::fail(
+        Ok(answer) => CheckResult::fail(
             SITE,
             format!("another program answers at {address}: {}.", answer.status),
             "Check which program listens there (sudo ss -ltnp), and NPOC_LISTEN.",
         ),
-        Err(why) => Finding::fail(
+        Err(why) => CheckResult::fail(
             SITE,
             format!("nothing answers at {address}: {why}."),
             "Start the site (sudo systemctl start npoc), and read its log (sudo journalctl -u npoc).",
@@ -118,18 +118,18 @@ fn judge_readiness(address: &str, answer: Result<Answer, String>) -> Finding {
     }
 }
 
-async fn public_address(settings: &Settings) -> Finding {
+async fn public_address(settings: &Settings) -> CheckResult {
     let address = &settings.public_url;
     match get(&format!("{address}/health/live")).await {
         Ok(answer) if answer.status == StatusCode::OK && answer.body == LIVE => {
-            Finding::ok(PUBLIC, format!("{address} leads to the site."))
+            CheckResult::ok(PUBLIC, format!("{address} leads to the site."))
         }
-        Ok(answer) => Finding::fail(
+        Ok(answer) => CheckResult::fail(
             PUBLIC,
             format!("another site answers at {address}: {}.", answer.status),
             "Check the proxy: to which address it forwards requests, and for which name.",
         ),
-        Err(why) => Finding::fail(
+        Err(why) => CheckResult::fail(
             PUBLIC,
             format!("{address} cannot be reached from here: {why}."),
             "Check its A and AAAA records, the firewall (80 and 443), the proxy and its certificate. A first certificate takes a \
@@ -144,12 +144,12 @@ fn plain_http(public_url: &str) -> Option<String> {
     url.host().map(|host| format!("http://{host}"))
 }
 
-async fn redirect(address: &str) -> Finding {
+async fn redirect(address: &str) -> CheckResult {
     match get(address).await {
         Ok(answer) if answer.status.is_redirection() && answer.location.starts_with("https://") => {
-            Finding::ok(PUBLIC, format!("{address} redirects to https."))
+            CheckResult::ok(PUBLIC, format!("{address} redirects to https."))
         }
-        _ => Finding::warn(
+        _ => CheckResult::warn(
             PUBLIC,
             format!("{address} does not redirect to https."),
             "Let the proxy answer there with a redirect (301).",

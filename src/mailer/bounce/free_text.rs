@@ -114,7 +114,7 @@ pub fn verdict(parts: &[Part<'_>]) -> BounceVerdict {
     let Some(mail) = parts.first().filter(|mail| is_from_mail_system(mail)) else {
         return BounceVerdict::Other;
     };
-    let notice = Notice::of(mail, parts);
+    let notice = NoticeText::of(mail, parts);
     if is_auto_reply(mail) && !notice.is_surely_a_report {
         return BounceVerdict::Other;
     }
@@ -177,7 +177,7 @@ fn is_delivery_report(mail: &Part<'_>) -> bool {
 }
 
 /// The words of the mail system before the original.
-struct Notice {
+struct NoticeText {
     text: String,
     /// The text in one line and in lower case.
     words: String,
@@ -188,7 +188,7 @@ struct Notice {
     is_surely_a_report: bool,
 }
 
-impl Notice {
+impl NoticeText {
     fn of(mail: &Part<'_>, parts: &[Part<'_>]) -> Self {
         let text = text_before_original(parts);
         let words = normalized(&text);

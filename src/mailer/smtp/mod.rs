@@ -1,7 +1,7 @@
 //! The SMTP client: sends messages to the relay, many on one connection.
 //!
-//! lettre composes messages and defines [`AsyncTransport`]. The conversation is our own, because lettre's checks
-//! too little. `README.md` lists what lettre's transport lacks.
+//! lettre composes messages and defines [`AsyncTransport`]. The conversation is our own, because lettre's
+//! transport checks too little: see "The SMTP conversation" in `docs/architecture.md`.
 
 mod conversation;
 mod data;

@@ -1,4 +1,4 @@
-//! Makes an application of what was typed, or finds all its problems at once, in form order.
+//! Turns typed answers into an application, or returns all problems.
 
 use std::collections::BTreeMap;
 

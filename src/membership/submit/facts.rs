@@ -7,7 +7,7 @@ use super::super::emails::MailIdentity;
 use super::super::new_application::Earlier;
 use super::Submission;
 use super::counted_as::CountedAs;
-use super::limits::{ALL, Counts, Hold, SINGLE_MAILS, Tally, hold_without_limits};
+use super::limits::{ALL, EmailCounts, Hold, SINGLE_MAILS, Tally, hold_without_limits};
 
 /// The most earlier applications of the same domain that the staff email names.
 const EARLIER_NAMED: i64 = 5;
@@ -144,8 +144,8 @@ impl Row {
         Some(Earlier { reference, received_at })
     }
 
-    fn counts(&self) -> Counts {
-        Counts {
+    fn counts(&self) -> EmailCounts {
+        EmailCounts {
             to_mailbox: self.to_mailbox,
             to_domain: self.to_domain,
             to_all: self.to_all,

@@ -75,7 +75,7 @@ struct ApplicationRow {
 }
 
 /// An application as rows, with its receipt.
-struct Prepared {
+struct PreparedRows {
     key: Uuid,
     receipt: Receipt,
     row: ApplicationRow,
@@ -125,7 +125,7 @@ async fn insert_new(
     let prepared: Vec<_> = both
         .map(|(submission, facts)| prepare(identity, submission, facts))
         .collect();
-    let rows: Vec<&Prepared> = prepared.iter().flatten().collect();
+    let rows: Vec<&PreparedRows> = prepared.iter().flatten().collect();
     let stored = insert_rows(connection, &rows).await?;
     if stored.len() < rows.len() {
         confirm(connection).await?;
@@ -136,14 +136,14 @@ async fn insert_new(
 /// Returns the new receipts of what was stored, and the earlier receipts of the other keys.
 async fn receipts(
     connection: &mut PgConnection,
-    prepared: Vec<anyhow::Result<Prepared>>,
+    prepared: Vec<anyhow::Result<PreparedRows>>,
     stored: &HashSet<String>,
 ) -> sqlx::Result<Vec<anyhow::Result<Receipt>>> {
-    let is_new = |one: &Prepared| stored.contains(&one.receipt.reference);
+    let is_new = |one: &PreparedRows| stored.contains(&one.receipt.reference);
     let others = prepared.iter().flatten().filter(|one| !is_new(one));
     let keys: Vec<_> = others.map(|one| one.key).collect();
     let found = stored_before(connection, &keys).await?;
-    let receipt = |one: Prepared| {
+    let receipt = |one: PreparedRows| {
         if is_new(&one) {
             return Ok(one.receipt);
         }
@@ -154,7 +154,7 @@ async fn receipts(
 }
 
 /// Prepares the rows of one application. A panic fails this application alone.
-fn prepare(identity: &MailIdentity, submission: &Submission, facts: Facts) -> anyhow::Result<Prepared> {
+fn prepare(identity: &MailIdentity, submission: &Submission, facts: Facts) -> anyhow::Result<PreparedRows> {
     let preparing = || prepare_unguarded(identity, submission, facts);
     catch_unwind(AssertUnwindSafe(preparing)).unwrap_or_else(|_| Err(anyhow!("preparing an application panicked")))
 }
@@ -167,7 +167,7 @@ fn new_receipt(received_at: OffsetDateTime) -> Receipt {
     }
 }
 
-fn prepare_unguarded(identity: &MailIdentity, submission: &Submission, facts: Facts) -> anyhow::Result<Prepared> {
+fn prepare_unguarded(identity: &MailIdentity, submission: &Submission, facts: Facts) -> anyhow::Result<PreparedRows> {
     let application = &submission.application;
     let spam_signs = SpamSigns::of(application.answers(), submission.filled_in);
     let receipt = new_receipt(submission.received_at);
@@ -176,7 +176,7 @@ fn prepare_unguarded(identity: &MailIdentity, submission: &Submission, facts: Fa
         receipt_url: format!("{}/membership/received/{}", identity.public_url, receipt.secret),
         received_at: receipt.received_at,
         earlier: &facts.earlier,
-        suspicions: &spam_signs,
+        spam_signs: &spam_signs,
         hold: facts.hold,
     };
     let emails = emails(identity, application, &new_application)?.map(EmailRow::from);
@@ -185,7 +185,7 @@ fn prepare_unguarded(identity: &MailIdentity, submission: &Submission, facts: Fa
         receipt_secret: receipt.secret.to_string(),
         application: StoredApplication::of(application, &receipt.reference, receipt.received_at, &spam_signs),
     };
-    Ok(Prepared {
+    Ok(PreparedRows {
         key: submission.key,
         receipt,
         row,
@@ -206,7 +206,7 @@ fn complete([mut staff, mut applicant]: [EmailRow; 2], facts: Facts) -> [EmailRo
 
 /// Stores all rows or none, in one statement: that needs no transaction and one round trip. Returns the references of
 /// the stored applications, without those whose key has stored an application before.
-async fn insert_rows(connection: &mut PgConnection, rows: &[&Prepared]) -> sqlx::Result<HashSet<String>> {
+async fn insert_rows(connection: &mut PgConnection, rows: &[&PreparedRows]) -> sqlx::Result<HashSet<String>> {
     let applications: Vec<_> = rows.iter().map(|one| &one.row).collect();
     let emails: Vec<_> = rows.iter().flat_map(|one| &one.emails).collect();
     let stored = sqlx::query_scalar!(

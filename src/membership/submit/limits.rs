@@ -36,23 +36,9 @@ pub enum Hold {
     Network,
 }
 
-impl Hold {
-    /// Returns the reason as a clause for staff and operators, without a full stop and without personal data.
-    #[must_use]
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::Complaint => "the reader of this address reported an earlier mail as spam",
-            Self::Mailbox => "this mailbox was mailed as often as the daily limit allows",
-            Self::Domain => "this mail domain was mailed as often as the daily limit allows",
-            Self::All => "applicants all together were mailed as often as the daily limit allows",
-            Self::Network => "the sender's network sent more applications than are confirmed within a day",
-        }
-    }
-}
-
 /// The counts of the database for one application, without the batch that it is in.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Counts {
+pub struct EmailCounts {
     /// Emails to the mailbox within a day.
     pub to_mailbox: i64,
     /// Emails to the registered domain within a day.
@@ -73,7 +59,7 @@ pub struct Tally {
 
 impl Tally {
     /// Returns why the email to the next applicant is held. Returns `None` and counts the email if it is sent.
-    pub fn hold(&mut self, of: &CountedAs, counts: Counts, network: SenderNetwork) -> Option<Hold> {
+    pub fn hold(&mut self, of: &CountedAs, counts: EmailCounts, network: SenderNetwork) -> Option<Hold> {
         let before = |tally: &HashMap<String, i64>, key: &str| tally.get(key).copied().unwrap_or_default();
         let to_mailbox = counts.to_mailbox + before(&self.mailboxes, &of.mailbox);
         let to_domain = counts.to_domain + before(&self.domains, &of.domain);
@@ -96,7 +82,7 @@ impl Tally {
 }
 
 /// Returns why an email is held by a site without limits, where only a complaint counts.
-pub fn hold_without_limits(counts: Counts) -> Option<Hold> {
+pub fn hold_without_limits(counts: EmailCounts) -> Option<Hold> {
     counts.has_complained.then_some(Hold::Complaint)
 }
 
@@ -114,15 +100,15 @@ mod tests {
     fn the_next_email_beyond_each_limit_is_held() {
         let own = counted_as("ann@afyabora.or.ke");
         let large = counted_as("ann@gmail.com");
-        let none = Counts::default();
+        let none = EmailCounts::default();
         for (of, full, hold) in [
-            (&own, Counts { to_mailbox: 20, ..none }, Hold::Mailbox),
-            (&own, Counts { to_domain: 20, ..none }, Hold::Domain),
-            (&large, Counts { to_domain: 300, ..none }, Hold::Domain),
-            (&own, Counts { to_all: 300, ..none }, Hold::All),
+            (&own, EmailCounts { to_mailbox: 20, ..none }, Hold::Mailbox),
+            (&own, EmailCounts { to_domain: 20, ..none }, Hold::Domain),
+            (&large, EmailCounts { to_domain: 300, ..none }, Hold::Domain),
+            (&own, EmailCounts { to_all: 300, ..none }, Hold::All),
         ] {
             assert_eq!(Tally::default().hold(of, full, BelowDailyLimit), Some(hold));
-            let less = Counts {
+            let less = EmailCounts {
                 to_mailbox: full.to_mailbox - 1,
                 to_domain: full.to_domain - 1,
                 to_all: full.to_all - 1,
@@ -130,7 +116,7 @@ mod tests {
             };
             assert_eq!(Tally::default().hold(of, less, BelowDailyLimit), None, "{hold:?}");
         }
-        let complained = Counts {
+        let complained = EmailCounts {
             has_complained: true,
             ..none
         };
@@ -144,7 +130,7 @@ mod tests {
     #[test]
     fn emails_of_a_batch_count_unless_they_are_held() {
         let mut tally = Tally::default();
-        let before = Counts {
+        let before = EmailCounts {
             to_mailbox: 18,
             to_domain: 18,
             to_all: 298,
@@ -153,9 +139,9 @@ mod tests {
         let own = counted_as("ann@afyabora.or.ke");
         let holds: Vec<_> = (0..4).map(|_| tally.hold(&own, before, BelowDailyLimit)).collect();
         assert_eq!(holds, [None, None, Some(Hold::Mailbox), Some(Hold::Mailbox)]);
-        let other = Counts {
+        let other = EmailCounts {
             to_all: 297,
-            ..Counts::default()
+            ..EmailCounts::default()
         };
         let others = counted_as("ann@example.org");
         assert_eq!(

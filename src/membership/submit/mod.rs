@@ -30,10 +30,10 @@ pub use receipts::{Receipt, receipt, receipt_of_key};
 pub use submission::{SenderNetwork, Submission, submission_key};
 
 /// The most applications in one batch.
-const BATCH: usize = 32;
+const STORE_BATCH: usize = 32;
 
 /// The time limit for storing one batch.
-const LIMIT: Duration = Duration::from_secs(4);
+const STORE_LIMIT: Duration = Duration::from_secs(4);
 
 /// Accepts applications and stores them. At most a fixed number is stored at the same time.
 #[derive(Debug)]
@@ -155,7 +155,7 @@ impl Submissions {
 
     /// Waits for a limited time until all queued applications are stored, and accepts no more.
     pub async fn close(&self) {
-        let all = tokio::time::timeout(LIMIT, self.permits.acquire_many(self.capacity)).await;
+        let all = tokio::time::timeout(STORE_LIMIT, self.permits.acquire_many(self.capacity)).await;
         self.permits.close();
         if all.is_err() {
             tracing::error!("stopping while applications are being stored; they may be lost");
@@ -167,8 +167,8 @@ impl BatchWriter {
     async fn work(mut self) {
         loop {
             self.wait_for_connection().await;
-            let mut batch = Vec::with_capacity(BATCH);
-            if self.queue.lock().await.recv_many(&mut batch, BATCH).await == 0 {
+            let mut batch = Vec::with_capacity(STORE_BATCH);
+            if self.queue.lock().await.recv_many(&mut batch, STORE_BATCH).await == 0 {
                 return;
             }
             // A panic fails this batch and does not end the writer.
@@ -188,7 +188,7 @@ impl BatchWriter {
     async fn store(&mut self, mut batch: Vec<Queued>) {
         // One order of keys for all statements prevents a deadlock.
         batch.sort_by_key(|queued| queued.submission.key);
-        let deadline = Instant::now() + LIMIT;
+        let deadline = Instant::now() + STORE_LIMIT;
         match self.insert(&batch, deadline).await {
             Err(error) if !error.affects_all() => self.store_one_by_one(batch, deadline).await,
             receipts => self.answer(batch, receipts),

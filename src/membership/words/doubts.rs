@@ -1,4 +1,4 @@
-//! What an applicant reads about doubtful answers, and staff about a held email. Nothing is refused for a doubt.
+//! Sentences for applicants about doubtful answers, and for staff about held emails. No answer is refused for a doubt.
 
 use crate::membership::doubts::Doubt;
 use crate::membership::form::Field;

@@ -129,14 +129,14 @@ fn earlier(earlier: &[Earlier]) -> Finding {
 }
 
 fn spam_signs(new: &NewApplication) -> Finding {
-    let names = new.suspicions.names();
+    let names = new.spam_signs.names();
     let value = if names.is_empty() {
         "none".to_owned()
     } else {
         names.join("; ")
     };
     let finding = Finding::of("Signs of spam", value);
-    if new.suspicions.is_suspected() {
+    if new.spam_signs.is_suspected() {
         finding.with_caution("signs of spam")
     } else {
         finding

@@ -1,4 +1,4 @@
-//! What an applicant reads about an answer that breaks a rule.
+//! Sentences for applicants about answers that break a rule.
 
 use crate::membership::form::Problem;
 use crate::membership::form::{Field, Field as F};

@@ -19,7 +19,7 @@ use super::error::WebError;
 use super::layout::{Layout, Page, private_page};
 use super::site::Site;
 use crate::http::encoding::is_encoded;
-use crate::http::rate_limit::Verdict;
+use crate::http::rate_limit::RateVerdict;
 use crate::membership::{self, Application, Field, Problem, Receipt, SenderNetwork, SubmitPermit, with_suggestion};
 use check_page::{CheckPage, CheckedForm, Notice};
 use form::FormPage;
@@ -111,7 +111,7 @@ fn show_check_page(site: &Site, checked: &CheckedForm, notice: Notice) -> Result
 /// Stores an application within the rate limit. Beyond 64 at the same time, the answers are given back at once.
 async fn submit(site: &Site, client: Option<IpAddr>, checked: &CheckedForm<'_>) -> Result<Response, WebError> {
     let verdict = count(site, client);
-    if verdict == Verdict::OverMinuteLimit {
+    if verdict == RateVerdict::OverMinuteLimit {
         return rate_limited(site, checked).await;
     }
     match site.submissions.permit() {
@@ -120,7 +120,7 @@ async fn submit(site: &Site, client: Option<IpAddr>, checked: &CheckedForm<'_>) 
                 site,
                 checked,
                 permit,
-                if verdict == Verdict::OverDailyLimit {
+                if verdict == RateVerdict::OverDailyLimit {
                     SenderNetwork::AtDailyLimit
                 } else {
                     SenderNetwork::BelowDailyLimit
@@ -133,10 +133,10 @@ async fn submit(site: &Site, client: Option<IpAddr>, checked: &CheckedForm<'_>) 
 }
 
 /// Counts an application of this client. An unknown client has no rate limit.
-fn count(site: &Site, client: Option<IpAddr>) -> Verdict {
+fn count(site: &Site, client: Option<IpAddr>) -> RateVerdict {
     match (&site.rate_limits, client) {
         (Some(limits), Some(client)) => limits.count(client),
-        _ => Verdict::WithinLimits,
+        _ => RateVerdict::WithinLimits,
     }
 }
 

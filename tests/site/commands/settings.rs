@@ -2,7 +2,7 @@
 
 use npoc::database::DatabaseChoice;
 use npoc::mailer::Transport;
-use npoc::settings::{DefaultValue, Purpose, SETTINGS, Setting, Settings};
+use npoc::settings::{DefaultValue, ReadFor, SETTINGS, Setting, Settings};
 
 use crate::support::process::run;
 use crate::support::{read_settings, settings};
@@ -27,7 +27,7 @@ fn defaults_run_the_site_at_home() {
 #[test]
 fn one_message_lists_all_faults_without_values() {
     let faults = read_settings(
-        Purpose::Serve,
+        ReadFor::Serve,
         &[
             HOME,
             ("NPOC_LISTEN", "s3cret"),
@@ -68,15 +68,15 @@ fn one_message_lists_all_faults_without_values() {
 #[test]
 fn production_site_without_a_relay_refuses_to_start() {
     let own = ("DATABASE_URL", "postgres://npoc@localhost/npoc");
-    let faults = read_settings(Purpose::Serve, &[HOME, own]).unwrap_err().to_string();
+    let faults = read_settings(ReadFor::Serve, &[HOME, own]).unwrap_err().to_string();
     assert!(
         faults.contains("SMTP_URL") && faults.contains("NPOC_MAIL=folder"),
         "{faults}"
     );
-    assert!(read_settings(Purpose::Serve, &[HOME, own, ("NPOC_MAIL", "folder")]).is_ok());
-    assert!(read_settings(Purpose::Serve, &[HOME, own, ("SMTP_URL", "smtp://localhost:25")]).is_ok());
+    assert!(read_settings(ReadFor::Serve, &[HOME, own, ("NPOC_MAIL", "folder")]).is_ok());
+    assert!(read_settings(ReadFor::Serve, &[HOME, own, ("SMTP_URL", "smtp://localhost:25")]).is_ok());
     assert!(
-        read_settings(Purpose::Command, &[HOME, own]).is_ok(),
+        read_settings(ReadFor::Command, &[HOME, own]).is_ok(),
         "a command sends no email"
     );
 }
@@ -90,7 +90,7 @@ fn unusable_addresses_in_settings_are_rejected() {
         ("NPOC_PUBLIC_URL", "https://user:password@npoc.org"),
     ] {
         assert!(
-            read_settings(Purpose::Serve, &[HOME, (name, value)]).is_err(),
+            read_settings(ReadFor::Serve, &[HOME, (name, value)]).is_err(),
             "{name}={value}"
         );
     }
@@ -116,7 +116,7 @@ fn every_setting_has_a_row_and_a_line_in_the_package() {
         asked.borrow_mut().insert(name.to_owned());
         None
     };
-    assert!(Settings::read(Purpose::Serve, true, asking).is_ok());
+    assert!(Settings::read(ReadFor::Serve, true, asking).is_ok());
     let system_variables = ["HOME", "XDG_STATE_HOME"];
     // Other modules and libraries read these.
     let read_elsewhere = ["NPOC_SETTINGS", "PG_BINDIR", "SSL_CERT_FILE"];

@@ -26,7 +26,7 @@ async fn queue_report_through(site: &TestSite, pool: &Pool) -> bool {
     let mut session = pool.session().await.unwrap();
     let look = site.outbox.clock().check(&mut session).await.unwrap();
     session.end().await.unwrap();
-    queue_daily_report(pool, &site.head, None, &look).await.unwrap()
+    queue_daily_report(pool, &site.identity, None, &look).await.unwrap()
 }
 
 /// Returns the reports that were sent, oldest first.

@@ -178,7 +178,7 @@ async fn panic_is_a_failed_attempt_and_the_worker_continues() {
         },
         Transport::Folder(site.folder.clone()),
     );
-    let outbox = Outbox::new(site.connections.clone(), mailer, Arc::new(site.head.clone()));
+    let outbox = Outbox::new(site.connections.clone(), mailer, Arc::new(site.identity.clone()));
     for _ in 0..2 {
         assert_eq!(outbox.deliver_next().await.unwrap(), DeliveryOutcome::Later);
     }

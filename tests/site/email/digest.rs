@@ -136,7 +136,7 @@ async fn digest_comes_hourly_until_applications_slow_down() {
 async fn instances_make_one_digest() {
     let site = site().await;
     let references = apply(&site, 25).await;
-    let queue = || queue_digests(&site.connections, &site.outbox, &site.head);
+    let queue = || queue_digests(&site.connections, &site.outbox, &site.identity);
     let queued = join_all((0..6).map(|_| queue())).await;
     let mut queued: Vec<usize> = queued.into_iter().map(Result::unwrap).collect();
     queued.sort_unstable();
@@ -151,16 +151,16 @@ async fn failed_digest_is_retried_by_the_next_housekeeping() {
     let references = apply(&site, 25).await;
     site.sql("ALTER TABLE outbox ADD CONSTRAINT no_digest CHECK (purpose <> 'digest')")
         .await;
-    let look = || npoc::housekeeping::run_once(&site.connections, &site.outbox, &site.head, None);
+    let look = || npoc::housekeeping::run_once(&site.connections, &site.outbox, &site.identity, None);
     assert!(look().await.is_err());
     let waiting = outbox::list(&site.pool, EmailFilter::Digest).await.unwrap();
     assert_eq!(waiting.len(), 5);
     an_hour_later(&site).await;
     an_hour_later(&site).await;
-    let standing = outbox::queue_stats(&site.connections).await.unwrap();
+    let stats = outbox::queue_stats(&site.connections).await.unwrap();
     assert!(
-        standing.oldest_waits >= time::Duration::minutes(90),
-        "the wait is visible: {standing:?}"
+        stats.oldest_waits >= time::Duration::minutes(90),
+        "the wait is visible: {stats:?}"
     );
     site.sql("ALTER TABLE outbox DROP CONSTRAINT no_digest").await;
     site.run_housekeeping(None).await;
@@ -174,8 +174,8 @@ async fn email_for_a_digest_is_neither_held_nor_failed() {
     apply(&site, 24).await;
     site.deliver_all().await;
     let figures = async || {
-        let standing = outbox::queue_stats(&site.connections).await.unwrap();
-        (standing.waiting, standing.given_up, standing.held, standing.for_digest)
+        let stats = outbox::queue_stats(&site.connections).await.unwrap();
+        (stats.waiting, stats.given_up, stats.held, stats.for_digest)
     };
     assert_eq!(figures().await, (0, 0, 0, 4));
     let listed = stdout_of(site.command(&["mail", "list"]));

@@ -121,7 +121,7 @@ async fn slow_greeting_does_not_count_as_a_slow_recipient() {
         message_id: "<a@npoc.org>".into(),
         in_reply_to: None,
         reference: None,
-        recipient: site.head.staff.clone(),
+        recipient: site.identity.staff.clone(),
         reply_to: None,
         subject: "s".into(),
         text: "t".into(),

@@ -26,7 +26,7 @@ fn outbox_ahead(site: &TestSite, ahead: Duration) -> Outbox {
     let home = site.folder.parent().unwrap().to_str().unwrap();
     let settings = settings(&[("NPOC_DATA_DIR", home)]);
     let mailer = Mailer::new(settings.sender(), settings.transport.clone());
-    Outbox::new(site.connections.clone(), mailer, Arc::new(site.head.clone())).with_clock(Clock::ahead_by(ahead))
+    Outbox::new(site.connections.clone(), mailer, Arc::new(site.identity.clone())).with_clock(Clock::ahead_by(ahead))
 }
 
 async fn trust(site: &TestSite) -> Trust {
@@ -52,7 +52,7 @@ async fn no_report_is_queued_while_clocks_disagree() {
         to_1970(),
     ] {
         let outbox = outbox_ahead(&site, ahead);
-        housekeeping::run_once(&site.connections, &outbox, &site.head, Some(30))
+        housekeeping::run_once(&site.connections, &outbox, &site.identity, Some(30))
             .await
             .unwrap();
         assert_eq!(number(&site, QUEUED_REPORTS).await, 0, "{ahead}");
@@ -269,9 +269,9 @@ async fn no_age_is_negative() {
     let site = TestSite::new().await;
     site.apply(&[]).await;
     site.sql("UPDATE outbox SET owed_at = now() + interval '1 day'").await;
-    let standing = outbox::queue_stats(&site.connections).await.unwrap();
-    assert_eq!(standing.oldest_waits, Duration::ZERO);
-    assert!(standing.oldest_queued_at.unwrap() <= OffsetDateTime::now_utc() + Duration::MINUTE);
+    let stats = outbox::queue_stats(&site.connections).await.unwrap();
+    assert_eq!(stats.oldest_waits, Duration::ZERO);
+    assert!(stats.oldest_queued_at.unwrap() <= OffsetDateTime::now_utc() + Duration::MINUTE);
     assert_eq!(site.get("/health/ready").await.body, "ready\noldest unsent mail: 0 s\n");
 }
 

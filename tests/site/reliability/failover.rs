@@ -197,7 +197,7 @@ async fn site_started_on_a_standby_stores_after_promotion() {
     until(|| site.is_ready());
 }
 
-/// A commit that waits for a standby becomes visible when the wait is cancelled.
+/// A commit that waits for a standby becomes visible when the wait is canceled.
 #[tokio::test(flavor = "multi_thread")]
 async fn receipt_found_by_its_key_waits_for_the_standby() {
     let pair = Pair::start().await;

@@ -300,7 +300,7 @@ fn any_accepted_form_makes_two_well_formed_emails() {
             receipt_url: "https://npoc.org/membership/received/018f0000".into(),
             received_at: OffsetDateTime::UNIX_EPOCH,
             earlier: &[],
-            suspicions: &SpamSigns::of(application.answers(), None),
+            spam_signs: &SpamSigns::of(application.answers(), None),
             hold: None,
         };
         for email in membership::emails(&SETTINGS.mail_identity(), &application, &occasion).unwrap() {

@@ -25,7 +25,7 @@ use npoc::database::Pool;
 use npoc::mailer::{Mailer, Transport};
 use npoc::membership::MailIdentity;
 use npoc::outbox::{DeliveryOutcome, Outbox};
-use npoc::settings::{Purpose, Settings};
+use npoc::settings::{ReadFor, Settings};
 use npoc::web::{self, Limits};
 use sqlx::PgPool;
 use tokio::sync::watch;
@@ -63,7 +63,7 @@ pub const GOOD: [(&str, &str); 17] = [
 pub struct TestSite {
     pub pool: PgPool,
     pub connections: Pool,
-    pub head: MailIdentity,
+    pub identity: MailIdentity,
     pub outbox: Arc<Outbox>,
     pub folder: PathBuf,
     service: web::Service,
@@ -105,7 +105,7 @@ impl TestSite {
         Self {
             pool,
             connections,
-            head: settings.mail_identity(),
+            identity: settings.mail_identity(),
             outbox,
             folder,
             service: site.service(),
@@ -231,7 +231,7 @@ impl TestSite {
 
     /// Runs the housekeeping once.
     pub async fn run_housekeeping(&self, retention_days: Option<u16>) {
-        let done = npoc::housekeeping::run_once(&self.connections, &self.outbox, &self.head, retention_days).await;
+        let done = npoc::housekeeping::run_once(&self.connections, &self.outbox, &self.identity, retention_days).await;
         done.unwrap();
     }
 
@@ -251,10 +251,10 @@ impl Drop for TestSite {
 
 /// Parses settings from these pairs, without the environment.
 pub fn settings(pairs: &[(&str, &str)]) -> Settings {
-    read_settings(Purpose::Serve, pairs).unwrap()
+    read_settings(ReadFor::Serve, pairs).unwrap()
 }
 
-pub fn read_settings(purpose: Purpose, pairs: &[(&str, &str)]) -> Result<Settings, npoc::settings::InvalidSettings> {
+pub fn read_settings(purpose: ReadFor, pairs: &[(&str, &str)]) -> Result<Settings, npoc::settings::InvalidSettings> {
     let pairs: Vec<(String, String)> = pairs
         .iter()
         .map(|(name, value)| ((*name).into(), (*value).into()))

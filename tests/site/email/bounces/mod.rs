@@ -40,7 +40,7 @@ async fn site_with_sent_mail() -> (TestSite, String) {
 
 async fn bounce(site: &TestSite, mail: &[u8]) -> BounceOutcome {
     let report = read_bounce(mail, &BounceAddress::parse(ADDRESS).unwrap());
-    outbox::record_bounce(&site.connections, &site.head, &report)
+    outbox::record_bounce(&site.connections, &site.identity, &report)
         .await
         .unwrap()
 }

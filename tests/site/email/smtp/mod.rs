@@ -30,7 +30,7 @@ fn outbox_to(site: &TestSite, url: &str, limit: Duration) -> Outbox {
         recipient: limit,
     });
     let mailer = Mailer::new(settings.sender(), Transport::Smtp(Box::new(relay)));
-    Outbox::new(site.connections.clone(), mailer, Arc::new(site.head.clone()))
+    Outbox::new(site.connections.clone(), mailer, Arc::new(site.identity.clone()))
 }
 
 /// Sends an application and tries each of its emails once. Returns both outcomes and the reference.
@@ -260,7 +260,7 @@ async fn slow_recipient_is_retried_later_without_charge() {
     site.apply(&[]).await;
     let settings = settings(&[("HOME", "/"), ("SMTP_URL", &relay.url)]);
     let mailer = Mailer::new(settings.sender(), settings.transport.clone()).with_recipient_limit(SHORT);
-    let outbox = Outbox::new(site.connections.clone(), mailer, Arc::new(site.head.clone()));
+    let outbox = Outbox::new(site.connections.clone(), mailer, Arc::new(site.identity.clone()));
     assert_eq!(outbox.deliver_next().await.unwrap(), DeliveryOutcome::Later);
     let listed = outbox::list(&site.pool, EmailFilter::Waiting).await.unwrap();
     assert_eq!((listed[0].blame.as_deref(), listed[0].attempts), (Some("slow"), 0));

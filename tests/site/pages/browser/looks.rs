@@ -1,5 +1,6 @@
 //! The look of the pages, as far as a program can check it.
 
+use npoc::membership::{Field, words};
 use serde_json::{Value, json};
 use thirtyfour::common::print::PrintParameters;
 use uuid::Uuid;
@@ -93,22 +94,20 @@ async fn right_to_left_answers_keep_their_direction() {
         let directions = "[...document.querySelectorAll('.answer')].map(e => [
             e.querySelector('dt').textContent, getComputedStyle(e.querySelector('dd p') || e).direction])";
         let directions = browser.see(directions).await;
-        let direction = |label: &str| {
+        let direction = |field: Field| {
+            let label = words::label(field);
             let rows = directions.as_array().unwrap();
             rows.iter().find(|row| row[0] == json!(label)).unwrap()[1].clone()
         };
-        assert_eq!(direction("Name of the organization"), json!("rtl"));
+        assert_eq!(direction(Field::OrganizationName), json!("rtl"));
+        assert_eq!(direction(Field::Statement), json!("rtl"));
+        assert_eq!(direction(Field::RepresentativeEmail), json!("rtl"));
         assert_eq!(
-            direction("What the organization does, and why it wishes to join"),
-            json!("rtl")
-        );
-        assert_eq!(direction("E-mail address of the representative"), json!("rtl"));
-        assert_eq!(
-            direction("Its name in Latin letters"),
+            direction(Field::OrganizationNameLatin),
             json!("ltr"),
             "the first letter decides"
         );
-        assert_eq!(direction("Domain name"), json!("ltr"));
+        assert_eq!(direction(Field::DomainName), json!("ltr"));
         assert_eq!(
             browser.see("getComputedStyle(document.body).direction").await,
             json!("ltr")

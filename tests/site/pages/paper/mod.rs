@@ -163,7 +163,7 @@ async fn lost_of_form(
 }
 
 /// Checks that a changed answer is not printed as the current one. Firefox does not see the change when it prints, so
-/// there the answer is labelled as last sent.
+/// there the answer is labeled as last sent.
 async fn kept_of_changed(printer: &mut Printer<'_>) -> Option<String> {
     printer.type_into("[name=organization_name]", " changed").await;
     let sheets = printer.print(SIZES[0]).await.concat();

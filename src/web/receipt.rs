@@ -17,7 +17,7 @@ use crate::membership::{self, Receipt, in_utc, words};
 use crate::outbox::{self, Confirmation};
 
 /// How long the database may take to find a receipt.
-const DATABASE_LIMIT: Duration = Duration::from_secs(9);
+const RECEIPT_LIMIT: Duration = Duration::from_secs(9);
 
 #[derive(Template)]
 #[template(path = "membership/received.html")]
@@ -35,9 +35,9 @@ impl ReceiptPage<'_> {
 
 /// Shows the receipt at a secret address. It contains no personal data. Search engines do not index it, and no other site
 /// learns its address.
-pub async fn receipt(State(site): State<Arc<Site>>, Path(secret): Path<String>) -> Result<Response, WebError> {
+pub async fn show(State(site): State<Arc<Site>>, Path(secret): Path<String>) -> Result<Response, WebError> {
     let secret = Uuid::try_parse(&secret).map_err(|_| WebError::NotFound)?;
-    let found = within(DATABASE_LIMIT, find(&site, secret)).await;
+    let found = within(RECEIPT_LIMIT, find(&site, secret)).await;
     let found = found.map_err(|error| WebError::Unavailable(error.into()))?;
     let (receipt, confirmation) = found.ok_or(WebError::NotFound)?;
     let page = ReceiptPage {
