@@ -133,7 +133,9 @@ check "nothing has reached the relay" is "$(ls relayed)" ""
 check "the site stops" stop
 
 check "the site starts with the right password" start "$trusting" "SMTP_URL=smtp://user:password@localhost:$starttls?tls=required"
-check "the mails of one reference can be made due" npoc mail retry "$reference"
+# They may be on their way already.
+make_due() { npoc mail retry "$reference" || lists_unsent 0; }
+check "the mails of one reference can be made due" make_due
 check "no mail waits" within 15 lists_unsent 0
 check "the staff mail came by TLS and login" applicant relayed relayed "$reference" staff
 check "the staff mail has every answer" applicant staff "$(cat out)" "$reference" check.html

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// The timeout of all waits, long enough for a busy machine.
-pub const TIMEOUT: Duration = Duration::from_mins(1);
+pub const TIMEOUT: Duration = Duration::from_mins(2);
 
 /// A running site. Dropping it kills the process.
 pub struct Process {
