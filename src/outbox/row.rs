@@ -44,6 +44,7 @@ impl From<Email> for EmailRow {
 
 impl EmailRow {
     /// Holds the email for this reason, if there is one: it is not sent until an operator asks for it.
+    /// The row then also counts as given up, so that no index of waiting email holds it.
     pub fn hold(&mut self, reason: Option<&str>) {
         self.is_held = reason.is_some();
         self.last_error = reason.map(|reason| format!("held: {reason}"));

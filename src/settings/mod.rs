@@ -107,7 +107,7 @@ with field {
         |row| row.parsed(parse::sender);
 
     bounce_address: Option<BounceAddress> = "NPOC_BOUNCE_ADDRESS", Described("the address of NPOC_MAIL_FROM"),
-        "The envelope sender, to which other servers return mail, like bounce+*@npoc.org. The * is replaced by a token for each email. See \"Mail that comes back\" in the guide to operating.",
+        "The envelope sender, to which other servers return mail, like bounce+*@npoc.org. The * is replaced by a token for each email. See \"Mail that comes back\" in docs/deploying.md.",
         "an ASCII address with one * before the @, like bounce+*@npoc.org",
         |row| row.optional(|text| text.parse().ok());
 

@@ -141,7 +141,7 @@ impl Row<'_> {
             return if wants_folder {
                 Err(self
                     .input
-                    .must_be("NPOC_MAIL", "not set if SMTP_URL is set: mail goes one way"))
+                    .must_be("NPOC_MAIL", "unset if SMTP_URL is set: mail goes one way"))
             } else {
                 let relay = Relay::parse(&url).ok_or_else(|| self.invalid())?;
                 Ok(Transport::Smtp(Box::new(relay)))

@@ -15,7 +15,7 @@ pub fn verdict(statuses: &[String]) -> Option<BounceVerdict> {
     if let Some(delayed) = first(Outcome::Delayed) {
         return Some(BounceVerdict::Delayed(delayed.details()));
     }
-    first(Outcome::AttemptResult).map(|_| BounceVerdict::Other)
+    first(Outcome::Delivered).map(|_| BounceVerdict::Other)
 }
 
 /// One recipient's group of fields in a delivery status.
@@ -31,7 +31,7 @@ struct Recipient {
 enum Outcome {
     Failed,
     Delayed,
-    AttemptResult,
+    Delivered,
 }
 
 impl Recipient {
@@ -63,7 +63,7 @@ impl Recipient {
         match word.to_ascii_lowercase().as_str() {
             "failed" => Some(Outcome::Failed),
             "delayed" => Some(Outcome::Delayed),
-            "delivered" | "relayed" | "expanded" => Some(Outcome::AttemptResult),
+            "delivered" | "relayed" | "expanded" => Some(Outcome::Delivered),
             _ => self.outcome_by_status(),
         }
     }

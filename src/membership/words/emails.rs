@@ -12,17 +12,17 @@ pub const BY_REPLY: &str = "A reply to this email goes to the representative:";
 pub const NOT_BY_REPLY: &str =
     "To answer, write a new email to the representative. A reply to this email does not reach them:";
 
-/// Removes what an email says about a reply, since a reply to a digest does not reach the representative. Emails that an
-/// earlier release wrote end the sentence in the same way. No answer stands before it.
+/// The same in the emails of an earlier release.
+const BY_REPLY_BEFORE: &str = "A reply to this mail goes to the representative:";
+
+/// Removes what an email says about a reply, since a reply to a digest does not reach the representative. Answers are
+/// indented, so the line is never an answer.
 pub fn without_reply_line(text: &str) -> String {
-    let found = text.split_once(" goes to the representative:");
-    found.map_or_else(
-        || text.to_owned(),
-        |(before, after)| {
-            let (before, _) = before.rsplit_once('\n').unwrap_or_default();
-            format!("{before}\nThe representative:{after}")
-        },
-    )
+    let lines = text.split('\n').map(|line| match line {
+        BY_REPLY | BY_REPLY_BEFORE => "The representative:",
+        other => other,
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Returns a time that people in every time zone can read.
@@ -99,4 +99,21 @@ pub fn erasure_paused(until: OffsetDateTime) -> String {
 pub fn applications_ahead(references: &[String]) -> String {
     let listed = references.join(", ");
     format!("These applications arrived while a clock was ahead, and have a date in the future: {listed}.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_changes_no_answer() {
+        let answer = "    Every mail of ours goes to the representative: Bob";
+        for line in [BY_REPLY, BY_REPLY_BEFORE] {
+            let text = format!("{line}\n    Ann\n\n{answer}\n    {line}\n");
+            let expected = format!("The representative:\n    Ann\n\n{answer}\n    {line}\n");
+            assert_eq!(without_reply_line(&text), expected);
+        }
+        let text = format!("{NOT_BY_REPLY}\n{answer}\n");
+        assert_eq!(without_reply_line(&text), text);
+    }
 }
