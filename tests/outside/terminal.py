@@ -50,6 +50,17 @@ class Terminal:
     def types(self, keys):
         os.write(self.end, keys.encode())
 
+    def interrupted(self):
+        """Presses Ctrl-C until the line ends, as a person would. Returns the exit status."""
+        self.types("\x03")
+        while True:
+            if not select.select([self.end], [], [], 5)[0]:
+                must(time.monotonic() < self.limit, "silent after", self.shown)
+                self.types("\x03")
+            elif not self.more():
+                break
+        return os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
+
     def ended(self):
         """Returns the exit status and all output."""
         while self.more():
@@ -137,8 +148,7 @@ def asks(reference):
     must(terminal.ended()[0] == 1, "erased in spite of no:", terminal.shown)
     terminal = Terminal(f"npoc applications erase {reference}")
     terminal.until("Type yes: ")
-    terminal.types("\x03")
-    must(terminal.ended()[0] in INTERRUPTED, "not ended by Ctrl-C:", terminal.shown)
+    must(terminal.interrupted() in INTERRUPTED, "not ended by Ctrl-C:", terminal.shown)
     status, shown = Terminal(f"npoc applications erase {reference} </dev/null").ended()
     must(status == 1 and "--yes" in shown, "asks nobody:", shown)
 
@@ -156,8 +166,7 @@ def keeps_status_and_streams():
     for way in "", " <empty >out":
         terminal = Terminal(in_its_place(f"npoc waits{way}"))
         terminal.until("Waits.")
-        terminal.types("\x03")
-        must(terminal.ended()[0] in INTERRUPTED, f"npoc{way} is not ended by Ctrl-C:", terminal.shown)
+        must(terminal.interrupted() in INTERRUPTED, f"npoc{way} is not ended by Ctrl-C:", terminal.shown)
 
 
 def waits():
