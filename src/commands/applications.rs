@@ -112,12 +112,8 @@ fn write_whole(
     write_findings(record, terminal, out)?;
     write_lines(terminal, &format!("State: {}", record.states.join(", ")), "", out)?;
     if !record.suspicions.is_empty() {
-        write_lines(
-            terminal,
-            &format!("Signs of spam: {}", record.suspicions.join("; ")),
-            "",
-            out,
-        )?;
+        let signs = format!("Signs of spam: {}", record.suspicions.join("; "));
+        write_lines(terminal, &signs, "", out)?;
     }
     write_mails(whole.mails, terminal, out)?;
     for event in &whole.history {

@@ -107,11 +107,8 @@ async fn queue(
         return Ok(false);
     }
     // The report of a withdrawn day is another email.
-    let message_id = format!(
-        "<daily.{day}.{}@{}>",
-        Uuid::new_v4().simple(),
-        identity.message_id_domain
-    );
+    let (once, domain) = (Uuid::new_v4().simple(), &identity.message_id_domain);
+    let message_id = format!("<daily.{day}.{once}@{domain}>");
     report.notes = notes(&mut transaction, retention_days, check).await?;
     if let (Some(days), Trust::Steady) = (retention_days, check.trust) {
         report.announcement = announce(&mut transaction, day, days, &message_id).await?;

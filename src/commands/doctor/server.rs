@@ -27,11 +27,8 @@ fn suitability(found: &Inspection) -> CheckResult {
         let what = format!(", but this database stores text in {} instead of UTF-8", found.encoding);
         CheckResult::fail(DATABASE, says(&what), advice)
     } else if found.is_standby {
-        CheckResult::fail(
-            DATABASE,
-            says(", but it is a read-only standby"),
-            "Name the primary in DATABASE_URL, or all servers: postgres://npoc@a,b/npoc.",
-        )
+        let advice = "Name the primary in DATABASE_URL, or all servers: postgres://npoc@a,b/npoc.";
+        CheckResult::fail(DATABASE, says(", but it is a read-only standby"), advice)
     } else if found.is_read_only {
         let advice = "Check default_transaction_read_only there. Some providers set it when a disk is full.";
         CheckResult::fail(DATABASE, says(", but is read-only"), advice)

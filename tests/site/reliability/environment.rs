@@ -188,7 +188,8 @@ async fn signals_stop_the_site_cleanly_or_are_ignored() {
         "USR1", "USR2", "ALRM", "VTALRM", "PROF", "IO", "PWR", "XFSZ", "WINCH", "PIPE", "35", "64",
     ];
     for stops in ["TERM", "INT", "HUP", "QUIT", "XCPU"] {
-        let mut site = Site::below("exec \"$@\"", Stdio::null()).await;
+        // Tests under nohup have SIGHUP ignored.
+        let mut site = Site::below("exec env --default-signal \"$@\"", Stdio::null()).await;
         for name in meaningless {
             site.signal(name);
             assert_eq!(site.get("/"), 200, "after {name}");
