@@ -75,11 +75,12 @@ pub async fn queue_daily_report(
 }
 
 /// Returns the days to report. A day is reported ten minutes after its end: an application of its last moment may not be
-/// stored yet, and its clock may be slightly behind. Reports of future days do not count, because a clock was ahead.
+/// stored yet, and its clock may be slightly behind. A database that is new in these ten minutes has marked the day already.
+/// Reports of later days do not count, because a clock was ahead.
 async fn due(pool: &Pool) -> sqlx::Result<Option<Period>> {
     let mut session = pool.session().await?;
     let days = sqlx::query!(
-        r#"SELECT coalesce((SELECT max(day) FROM reports WHERE day <= yesterday), yesterday - 1) AS "reported!",
+        r#"SELECT coalesce((SELECT max(day) FROM reports WHERE day <= yesterday + 1), yesterday - 1) AS "reported!",
             yesterday AS "yesterday!"
         FROM (SELECT ((now() - interval '10 minutes') AT TIME ZONE 'UTC')::date - 1 AS yesterday) AS days"#
     )

@@ -7,7 +7,7 @@ use npoc::outbox::DeliveryOutcome;
 use sqlx::postgres::PgPoolOptions;
 
 use crate::support::process::TIMEOUT;
-use crate::support::{Mail, TestSite};
+use crate::support::{Mail, TestSite, database};
 
 /// Moves everything back by a day. A day ends ten minutes after midnight.
 async fn a_day_later(site: &TestSite) {
@@ -15,7 +15,7 @@ async fn a_day_later(site: &TestSite) {
         .await;
     site.sql("UPDATE outbox SET sent_at = sent_at - interval '1 day 10 minutes', owed_at = owed_at - interval '1 day'")
         .await;
-    site.sql("UPDATE reports SET day = day - 1").await;
+    site.sql(database::REPORT_IS_DUE).await;
 }
 
 async fn queue_report(site: &TestSite) -> bool {
@@ -86,7 +86,7 @@ async fn staff_get_one_report_a_day_from_all_instances() {
 #[tokio::test]
 async fn report_needs_only_one_connection() {
     let site = TestSite::new().await;
-    site.sql("UPDATE reports SET day = day - 1").await;
+    site.sql(database::REPORT_IS_DUE).await;
     let only_one = PgPoolOptions::new().max_connections(1).acquire_timeout(TIMEOUT);
     let only_one = only_one.connect_with((*site.pool.connect_options()).clone()).await;
     let pool = Pool::new(only_one.unwrap(), false);
@@ -96,7 +96,7 @@ async fn report_needs_only_one_connection() {
 #[tokio::test]
 async fn empty_and_missed_days_are_reported() {
     let site = TestSite::new().await;
-    site.sql("UPDATE reports SET day = day - 1").await;
+    site.sql(database::REPORT_IS_DUE).await;
     assert!(queue_report(&site).await);
     site.deliver_all().await;
     let [nothing] = &reports(&site)[..] else {

@@ -43,7 +43,7 @@ const QUEUED_REPORTS: &str = "SELECT count(*) FROM outbox WHERE purpose = 'daily
 #[tokio::test]
 async fn no_report_is_queued_while_clocks_disagree() {
     let site = TestSite::new().await;
-    site.sql("UPDATE reports SET day = day - 1").await;
+    site.sql(database::REPORT_IS_DUE).await;
     let before = number(&site, "SELECT extract(epoch FROM looked_at)::bigint FROM clock_state").await;
     for ahead in [
         Duration::days(3000),
@@ -215,11 +215,11 @@ async fn slow_clock_changes_no_email_date() {
 async fn reports_of_future_days_are_withdrawn_and_mentioned() {
     for days in ["1", "6", "400", "3000"] {
         let site = TestSite::new().await;
+        site.sql(database::REPORT_IS_DUE).await;
         let ahead = format!(
-            "INSERT INTO reports (day, owed_at) SELECT day + {days} + 2, now() + interval '{days} days' FROM reports"
+            "INSERT INTO reports (day, owed_at) SELECT day + {days} + 3, now() + interval '{days} days' FROM reports"
         );
         sqlx::query(AssertSqlSafe(ahead)).execute(&site.pool).await.unwrap();
-        site.sql("UPDATE reports SET day = day - 1").await;
         site.run_housekeeping(Some(30)).await;
         let to_come = "SELECT count(*) FROM reports WHERE day > (now() AT TIME ZONE 'UTC')::date - 1";
         assert_eq!(number(&site, to_come).await, 0, "{days}");
@@ -232,7 +232,7 @@ async fn reports_of_future_days_are_withdrawn_and_mentioned() {
             "{text}"
         );
         // The day of the withdrawn report arrives.
-        site.sql("UPDATE reports SET day = day - 1").await;
+        site.sql(database::REPORT_IS_DUE).await;
         site.run_housekeeping(Some(30)).await;
         assert_eq!(number(&site, QUEUED_REPORTS).await, 2, "{days}");
     }

@@ -8,7 +8,7 @@ use npoc::outbox;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use crate::support::{GOOD, TestSite};
+use crate::support::{GOOD, TestSite, database};
 
 /// Returns every row of every table as text.
 async fn all_that_is_stored(site: &TestSite) -> String {
@@ -130,7 +130,7 @@ async fn left(site: &TestSite) -> Vec<String> {
 
 /// Sends the daily report of the past day. Returns its text.
 async fn next_report(site: &TestSite, days: u16) -> String {
-    site.sql("UPDATE reports SET day = day - 1").await;
+    site.sql(database::REPORT_IS_DUE).await;
     site.run_housekeeping(Some(days)).await;
     site.deliver_all().await;
     sqlx::query_scalar("SELECT body_text FROM outbox WHERE purpose = 'daily-report' ORDER BY id DESC LIMIT 1")

@@ -31,14 +31,9 @@ pub async fn fresh() -> PgPool {
         .unwrap()
 }
 
-/// Marks the last day that has ended as reported, as the site sees it: days end ten minutes after midnight. The template
-/// may come from the day before.
-pub async fn report_yesterday(pool: &PgPool) {
-    sqlx::query("UPDATE reports SET day = ((now() - interval '10 minutes') AT TIME ZONE 'UTC')::date - 1")
-        .execute(pool)
-        .await
-        .unwrap();
-}
+/// Moves the reports back until the report of the last day is due. A day ends ten minutes after midnight.
+pub const REPORT_IS_DUE: &str = "UPDATE reports SET day = day - (SELECT max(day) FROM reports)
+    + ((now() - interval '10 minutes') AT TIME ZONE 'UTC')::date - 2";
 
 /// Returns the connection options of a new migrated database.
 pub async fn fresh_options() -> PgConnectOptions {

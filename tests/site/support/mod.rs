@@ -89,7 +89,6 @@ impl TestSite {
     /// Starts a site with this clock, these limits and additional settings.
     pub async fn at(clock: Clock, limits: Limits, extra: &[(&str, &str)]) -> Self {
         let pool = database::fresh().await;
-        database::report_yesterday(&pool).await;
         let home = std::env::temp_dir().join(format!("npoc-test-{}", Uuid::new_v4()));
         let usual = [("NPOC_DATA_DIR", home.to_str().unwrap()), ("NPOC_RATE_LIMIT", "0")];
         let settings = settings(&[&usual, extra].concat());
