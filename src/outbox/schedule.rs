@@ -153,6 +153,15 @@ mod tests {
     }
 
     #[test]
+    fn jitter_makes_a_wait_shorter_or_longer() {
+        let wait = Duration::from_secs(100);
+        let waits: Vec<Duration> = (0..1000).map(|_| with_jitter(wait)).collect();
+        let is_within = |given: &Duration| (90.0..=110.0).contains(&given.as_secs_f64());
+        assert!(waits.iter().all(is_within), "{waits:?}");
+        assert!(waits.iter().any(|given| *given < wait) && waits.iter().any(|given| *given > wait));
+    }
+
+    #[test]
     fn only_a_recipient_ends_the_tries_and_never_for_staff() {
         assert_eq!(decide(NEW, Blame::Recipient, false, true), Decision::GiveUp);
         assert_eq!(

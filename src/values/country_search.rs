@@ -320,6 +320,8 @@ mod tests {
             ("Turky", &["TR"]),
             ("Germny", &["DE"]),
             ("Kenia", &["KE"]),
+            ("Keny", &["KE"]),
+            ("Madagazkar", &["MG"]),
             ("Guinea-Bisau", &["GW"]),
             ("Switzerland (Geneva)", &["CH"]),
         ] {
@@ -332,6 +334,10 @@ mod tests {
             assert_eq!(code(nothing), None, "{nothing}");
         }
         assert!(Country::near("Xyzzyplugh").is_empty() && Country::near("").is_empty());
+        assert!(
+            Country::near("Usb").is_empty(),
+            "no typo of USA: in a short name, each letter counts more"
+        );
     }
 
     #[test]

@@ -243,6 +243,9 @@ mod tests {
             ("نامه\u{200c}ای.com", "نامه\u{200c}ای.com", "xn--mgba3gch31f060k.com"),
             ("a.co.uk", "a.co.uk", "a.co.uk"),
             ("www.www.example.org", "example.org", "example.org"),
+            (" “example.org” ", "example.org", "example.org"),
+            ("ftp://example.org/file", "example.org", "example.org"),
+            ("www.http://example.org", "example.org", "example.org"),
             (
                 "npoc.newtopleveldomain",
                 "npoc.newtopleveldomain",
@@ -255,9 +258,20 @@ mod tests {
     }
 
     #[test]
+    fn only_a_name_too_long_in_ascii_is_too_long() {
+        let name = format!("{}.org", ["例".repeat(40).as_str(); 3].join("."));
+        assert!(name.len() > 253 && DomainName::parse(&name).is_ok());
+        let parse_host = |octets| DomainName::parse_host(&"_".repeat(octets));
+        assert_eq!(parse_host(MAX_OCTETS), Err(DomainFault::Underscore));
+        assert_eq!(parse_host(MAX_OCTETS + 1), Err(DomainFault::TooLong));
+    }
+
+    #[test]
     fn an_invalid_name_is_rejected_with_its_fault() {
         let long_label = format!("{}.org", "a".repeat(64));
         let long_name = format!("{}.org", vec!["a".repeat(60); 5].join("."));
+        let hyphen_and_63 = format!("-{}.org", "a".repeat(62));
+        let hyphen_and_253 = format!("-{}.{}", "a".repeat(48), vec!["a".repeat(50); 4].join("."));
         for (typed, fault) in [
             ("example", DomainFault::NoDot),
             ("192.0.2.1", DomainFault::IpAddress),
@@ -274,6 +288,10 @@ mod tests {
             ("github.io", DomainFault::PublicSuffix),
             ("info@example.org", DomainFault::EmailAddress),
             ("-example.org", DomainFault::NotAllowed),
+            (&hyphen_and_63, DomainFault::NotAllowed),
+            (&hyphen_and_253, DomainFault::NotAllowed),
+            ("example.org:http", DomainFault::Character(':')),
+            ("example.org:123456", DomainFault::Character(':')),
             ("exa!mple.org", DomainFault::Character('!')),
         ] {
             assert_eq!(DomainName::parse(typed), Err(Fault::Domain(fault)), "{typed}");

@@ -226,6 +226,8 @@ mod tests {
             ("名。姓", "名.姓"),
             ("ſophie", "sophie"),
             ("о’brien", "o'brien"),
+            ("аa", "aa"),
+            ("mаria٣", "maria3"),
         ] {
             let typed: String = typed.nfc().collect();
             assert!(is_doubtful(&typed, true), "{typed}");
@@ -244,6 +246,8 @@ mod tests {
             "علي12٣",
             "a•b",
             "µtorrent",
+            "zoe¨",
+            "мaрия٣",
             "aliعلی",
         ] {
             assert!(is_doubtful(typed, true), "{typed}");

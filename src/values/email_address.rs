@@ -298,6 +298,7 @@ mod tests {
     #[test]
     fn an_invalid_address_is_rejected_with_its_fault() {
         let long_mailbox = format!("{}@example.com", "a".repeat(65));
+        let octets_255 = format!("{}@{}.ex.org", "f".repeat(62), vec!["e".repeat(61); 3].join("."));
         let long_address = format!("a@{}.com", vec!["b".repeat(60); 4].join(".") + ".cccccccc");
         for (typed, fault) in [
             ("plainaddress", EmailFault::NoAt),
@@ -332,9 +333,18 @@ mod tests {
             ("a@example.com,b@example.com", EmailFault::ManyAts),
             (&long_mailbox, EmailFault::TooLong),
             (&long_address, EmailFault::TooLong),
+            (&octets_255, EmailFault::TooLong),
         ] {
             assert_eq!(EmailAddress::parse(typed), Err(Fault::Email(fault)), "{typed:?}");
         }
         assert_eq!(EmailAddress::parse("  "), Err(Fault::Missing));
+    }
+
+    #[test]
+    fn a_long_or_doubtful_mailbox_is_recognized() {
+        let parse = |mailbox: &str| EmailAddress::parse(&format!("{mailbox}@example.com")).unwrap();
+        assert!(!parse(&"a".repeat(64)).is_long());
+        assert!(parse(&format!("{}ក", "a".repeat(62))).is_long());
+        assert!(parse("мmax").is_doubtful() && !parse("max").is_doubtful());
     }
 }

@@ -149,4 +149,12 @@ mod tests {
             assert!(misplaced(label).is_some(), "{label}");
         }
     }
+
+    #[test]
+    fn a_symbol_that_looks_like_a_slash_is_stray() {
+        for slash in ['\u{2044}', '\u{2215}'] {
+            assert_eq!(stray_punctuation(&format!("example.org{slash}a")), Some(slash));
+        }
+        assert_eq!(stray_punctuation("col·lectiu.例・え"), None);
+    }
 }

@@ -118,3 +118,19 @@ pub enum EmailFault {
     /// Another violation before the `@` (RFC 5321, 4.1.2).
     Mailbox,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rejected_choice_is_shown_short_and_without_hidden_text() {
+        for (given, shown) in [
+            (" Kenya ", "Kenya".to_owned()),
+            ("Ke\u{202e}n\u{7}ya\u{ffff}", "Kenya".to_owned()),
+            (&"é".repeat(41), "é".repeat(40)),
+        ] {
+            assert_eq!(Fault::not_offered(given), Fault::NotOffered(shown), "{given:?}");
+        }
+    }
+}

@@ -90,6 +90,8 @@ mod tests {
             "x.uk.com",
             "myblogspot.com",
             "blogspot.example.org",
+            "blogspot.example.ke",
+            "blogspot.org",
             "例え.テスト",
         ] {
             assert_eq!(shared(own), None, "{own}");

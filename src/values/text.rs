@@ -174,6 +174,13 @@ mod tests {
     }
 
     #[test]
+    fn a_character_may_have_sixteen_code_points() {
+        let with_marks = |marks| format!("q{}", "\u{301}".repeat(marks));
+        assert_eq!(line(&with_marks(15), 1, 1), Ok(with_marks(15)));
+        assert_eq!(line(&with_marks(16), 1, 1), Err(Fault::TooLong { max: 1, given: 17 }));
+    }
+
+    #[test]
     fn a_character_made_of_a_million_marks_is_too_long() {
         let hostile = format!("a{}", "\u{301}".repeat(1_000_000));
         assert!(matches!(line(&hostile, 1, 200), Err(Fault::TooLong { .. })));

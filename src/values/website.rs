@@ -78,6 +78,7 @@ mod tests {
             (" HTTPS://Example.org ", "HTTPS://Example.org"),
             ("ｈｔｔｐｓ：／／例え.テスト／ａ", "https://例え.テスト/a"),
             ("https://例え.テスト/ＡＢＣ", "https://例え.テスト/ＡＢＣ"),
+            ("https://例え.テスト/Ａ／Ｂ", "https://例え.テスト/Ａ／Ｂ"),
         ] {
             assert_eq!(Website::parse(typed), Ok(Website(stored.to_owned())));
         }

@@ -118,3 +118,40 @@ fn eligibility_doubts(application: &Application) -> impl Iterator<Item = Doubt> 
     let not_eligible = selected.map(Doubt::NotEligible);
     not_registered.into_iter().chain(shared).chain(not_eligible)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::membership::form::{check, good_with};
+
+    fn doubts(changes: &[(Field, &str)]) -> Vec<Doubt> {
+        Doubt::all(&check(&good_with(changes)).unwrap())
+    }
+
+    #[test]
+    fn a_doubtful_mailbox_with_a_suggestion_is_only_a_typo() {
+        let email = |address| doubts(&[(Field::RepresentativeEmail, address)]);
+        assert!(matches!(email("o’brien@afyabora.or.ke")[..], [Doubt::Typo(_)]));
+        assert!(matches!(email("мmax@afyabora.or.ke")[..], [Doubt::OddMailbox { .. }]));
+    }
+
+    #[test]
+    fn a_doubtful_name_in_two_answers_is_one_doubt() {
+        let mixed = "exаmple.org"; // a Cyrillic а
+        let changes = [
+            (Field::DomainName, mixed),
+            (Field::RepresentativeEmail, "ann@exаmple.org"),
+        ];
+        let doubts = doubts(&changes);
+        assert!(
+            matches!(
+                doubts[..],
+                [Doubt::MixedScripts {
+                    field: Field::DomainName,
+                    ..
+                }]
+            ),
+            "{doubts:?}"
+        );
+    }
+}

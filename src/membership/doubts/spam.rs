@@ -96,6 +96,8 @@ mod tests {
         assert!(!signs(&[(Field::Statement, links)], None).is_suspected());
         assert!(signs(&[(Field::Statement, links)], Some(1)).is_suspected());
         assert!(signs(&[(Field::Statement, "<a href=x>[url=y]")], Some(1)).is_suspected());
+        assert_eq!(signs(&[], Some(9)).names(), ["sent in no time"]);
+        assert_eq!(signs(&[], Some(10)).names(), [""; 0]);
         let everywhere = [
             Field::OrganizationName,
             Field::RepresentativeName,

@@ -126,6 +126,7 @@ fn most_mistakes(name: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::membership::form::{check, good_with};
 
     fn suggested(given: &str) -> Option<String> {
         let own = DomainName::parse("afyabora.or.ke").unwrap();
@@ -199,6 +200,7 @@ mod tests {
             "love.com",
             "life.com",
             "hive.com",
+            "small.com",
             "amail.example",
             "gmail.example.org",
             "mail.gmail.com",
@@ -238,9 +240,28 @@ mod tests {
             None,
             "a Cyrillic а in one's own"
         );
+        assert_eq!(suggested("afyabora.org", "kenya.afyabora.org"), None);
         assert_eq!(
             suggested("afybora.org", "kenya.afyabora.org").as_deref(),
             Some("afyabora.org")
         );
+    }
+
+    #[test]
+    fn a_suggestion_replaces_only_the_address_that_it_is_for() {
+        let answer = |typed, field| {
+            let suggested = with_suggestion(
+                check(&good_with(&[(Field::RepresentativeEmail, typed)])).unwrap(),
+                field,
+            );
+            let answers = suggested.answers();
+            [Field::RepresentativeEmail, Field::AlternateEmail].map(|field| answers.one(field).map(str::to_owned))
+        };
+        let kept = |address: &str| [Some(address.to_owned()), None];
+        let (mistyped, meant) = ("ann@gmial.com", "ann@gmail.com");
+        assert_eq!(answer(mistyped, Field::RepresentativeEmail), kept(meant));
+        assert_eq!(answer(mistyped, Field::AlternateEmail), kept(mistyped));
+        let other_ending = "ann@afyabora.co.ke";
+        assert_eq!(answer(other_ending, Field::RepresentativeEmail), kept(other_ending));
     }
 }

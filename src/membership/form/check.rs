@@ -195,8 +195,62 @@ impl Application {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// Returns good answers to the required questions, with these changes.
+    pub fn good_with(changes: &[(Field, &str)]) -> Answers {
+        let mut answers = Answers::default();
+        let good = [
+            (Field::OrganizationName, "Afya Bora"),
+            (Field::DomainName, "afyabora.or.ke"),
+            (Field::Country, "KE"),
+            (Field::Registered, "yes"),
+            (Field::RegistrationNote, "OP.218/051/2014"),
+            (Field::KindOfWork, "health"),
+            (Field::Statement, "We run health posts in four counties."),
+            (Field::RepresentativeName, "Ann"),
+            (Field::RepresentativeRole, "Director"),
+            (Field::RepresentativeEmail, "ann@afyabora.or.ke"),
+            (Field::NcsgStatus, "not-yet"),
+            (Field::Authorised, "yes"),
+        ];
+        for (field, answer) in good.iter().chain(changes) {
+            answers.set_one(*field, Some((*answer).to_owned()));
+        }
+        answers
+    }
+
+    #[test]
+    fn a_refused_alternate_is_not_also_missing() {
+        let half = [(Field::AlternateName, "Bob"), (Field::AlternateEmail, "nobody")];
+        let problems = check(&good_with(&half)).unwrap_err();
+        let fields: Vec<Field> = problems.iter().map(|problem| problem.field).collect();
+        assert_eq!(fields, [Field::AlternateEmail], "{problems:?}");
+    }
+
+    #[test]
+    fn an_application_returns_its_website_and_each_address() {
+        let changes = [
+            (Field::Website, "https://afyabora.or.ke/en"),
+            (Field::AlternateName, "Bob"),
+            (Field::AlternateEmail, "bob@gmial.com"),
+        ];
+        let application = check(&good_with(&changes)).unwrap();
+        assert_eq!(
+            application.website().map(Website::as_str),
+            Some("https://afyabora.or.ke/en")
+        );
+        let address = |application: &Application, field| application.email(field).map(ToString::to_string);
+        assert_eq!(
+            address(&application, Field::RepresentativeEmail).as_deref(),
+            Some("ann@afyabora.or.ke")
+        );
+        let meant = "bob@gmail.com";
+        let corrected = application.with_email(Field::AlternateEmail, EmailAddress::parse(meant).unwrap());
+        assert_eq!(address(&corrected, Field::AlternateEmail).as_deref(), Some(meant));
+        assert_eq!(corrected.answers().one(Field::AlternateEmail), Some(meant));
+    }
 
     #[test]
     fn a_page_below_a_shared_name_is_not_lost() {
