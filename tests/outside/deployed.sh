@@ -144,8 +144,8 @@ has_one_validator() { # HEAD, GET and a conditional GET, for each encoding that 
 }
 is_our_page() { # STATUS WORDS ARGUMENT…: whether curl gets a page in the site's design, with the site's security headers
     local header style
-    is "$(curl -sS --max-time 60 -o page -D page.headers -w '%{http_code}' "${@:3}" 2>curl.said)" "$1" && grep -q "$2" page &&
-        grep -q '<svg' page && grep -q 'info@npoc' page && ! grep -qi '<center>\|nginx\|caddy' page || return
+    is "$(curl -sS --max-time 60 -o page -D page.headers -w '%{http_code}' "${@:3}" 2>curl.said)" "$1" || { cat curl.said && return 1; }
+    grep -q "$2" page && grep -q '<svg' page && grep -q 'info@npoc' page && ! grep -qi '<center>\|nginx\|caddy' page || return
     for header in strict-transport-security content-security-policy x-content-type-options x-frame-options referrer-policy \
         permissions-policy cross-origin-{embedder,opener,resource}-policy; do
         is "$(grep -ci "^$header: ." page.headers)" 1 || return
