@@ -178,21 +178,8 @@ async fn role_defaults_do_not_affect_the_site() {
             .split("; ")
             .map(|setting| format!("ALTER ROLE {} SET {setting}", name(&role)));
         administer(&administrator, &set.collect::<Vec<_>>()).await;
-        let home = std::env::temp_dir().join(format!("npoc-defaults-{}", Uuid::new_v4()));
-        let site = Process::start(&[
-            ("DATABASE_URL", &database::url(&role)),
-            ("NPOC_MAIL", "folder"),
-            ("NPOC_DATA_DIR", home.to_str().unwrap()),
-            ("NPOC_RATE_LIMIT", "0"),
-        ]);
-        until(|| is_ready(&site));
-        std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| (0..5).for_each(|_| apply(&site)));
-            }
-        });
-        until(|| emails_in(&home) == 40);
-        std::fs::remove_dir_all(&home).unwrap();
+        let url = database::url(&role);
+        drop(store_and_send(&url, 4, 5));
     }
 }
 
@@ -203,24 +190,30 @@ async fn storing_has_priority_when_connections_are_few() {
     }
 }
 
-/// Checks that a site stores and sends everything with this connection limit.
-async fn assert_stores_with(limit: usize) {
-    let (_, role) = owned("", &format!("CONNECTION LIMIT {limit}")).await;
-    let home = std::env::temp_dir().join(format!("npoc-few-{}", Uuid::new_v4()));
+/// Starts a site at this database. Concurrent applicants send `each` applications, and all emails are written.
+fn store_and_send(url: &str, applicants: usize, each: usize) -> Process {
+    let home = std::env::temp_dir().join(format!("npoc-stores-{}", Uuid::new_v4()));
     let site = Process::start(&[
-        ("DATABASE_URL", &database::url(&role)),
+        ("DATABASE_URL", url),
         ("NPOC_MAIL", "folder"),
         ("NPOC_DATA_DIR", home.to_str().unwrap()),
         ("NPOC_RATE_LIMIT", "0"),
     ]);
     until(|| is_ready(&site));
     std::thread::scope(|scope| {
-        for _ in 0..6 {
-            scope.spawn(|| (0..10).for_each(|_| apply(&site)));
+        for _ in 0..applicants {
+            scope.spawn(|| (0..each).for_each(|_| apply(&site)));
         }
     });
-    until(|| emails_in(&home) == 120);
+    until(|| emails_in(&home) == 2 * applicants * each);
     std::fs::remove_dir_all(&home).unwrap();
+    site
+}
+
+/// Checks that a site stores and sends everything with this connection limit.
+async fn assert_stores_with(limit: usize) {
+    let (_, role) = owned("", &format!("CONNECTION LIMIT {limit}")).await;
+    let _site = store_and_send(&database::url(&role), 6, 10);
     let doctor = run(
         &["doctor", "--json"],
         &[("DATABASE_URL", &database::url(&role)), ("NPOC_MAIL", "folder")],
