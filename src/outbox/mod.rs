@@ -36,7 +36,7 @@ use crate::database::Pool;
 use crate::mailer::{Email, Mailer};
 pub use bounces::{BounceOutcome, bounce_reports, bounced_between, record_bounce};
 pub use relay_state::{RelayState, relay_state};
-pub use row::{EmailRow, as_json};
+pub use row::{EmailRow, as_json, bodies};
 pub use slots::MAX_CONNECTIONS;
 pub use status::{
     Confirmation, EmailFilter, EmailStatus, QueueStats, confirmation, list, list_about, list_unsent, oldest_wait,
@@ -61,14 +61,17 @@ pub async fn queue(connection: &mut PgConnection, emails: impl IntoIterator<Item
     if rows.is_empty() {
         return Ok(());
     }
+    let (texts, htmls) = bodies(&rows);
     sqlx::query!(
         "INSERT INTO outbox (message_id, in_reply_to, reference, recipient, reply_to, subject, body_text, body_html,
             purpose, refusal_is_final)
-        SELECT message_id, in_reply_to, reference, recipient, reply_to, subject, body_text, body_html,
-            purpose, refusal_is_final
-        FROM jsonb_populate_recordset(NULL::outbox, $1::text::jsonb)
+        SELECT message_id, in_reply_to, reference, recipient, reply_to, subject,
+            ($2::text[])[ordinality::integer], ($3::text[])[ordinality::integer], purpose, refusal_is_final
+        FROM jsonb_populate_recordset(NULL::outbox, $1::text::jsonb) WITH ORDINALITY
         ON CONFLICT ON CONSTRAINT outbox_message_id_unique DO NOTHING",
-        as_json(&rows)?
+        as_json(&rows)?,
+        &texts as &[&str],
+        &htmls as &[&str]
     )
     .execute(connection)
     .await

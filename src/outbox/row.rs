@@ -5,7 +5,8 @@ use serde::Serialize;
 use crate::mailer::Email;
 
 /// A row of the table `outbox`. As JSON its fields have the names of the columns, so that a statement reads many rows
-/// from one parameter with `jsonb_populate_recordset`.
+/// from one parameter with `jsonb_populate_recordset`. The bodies are not in the JSON: they are most of a row, and as
+/// arrays they cost less memory and time (see [`bodies`]).
 #[derive(Debug, Default, Serialize)]
 pub struct EmailRow {
     pub(crate) message_id: String,
@@ -14,7 +15,9 @@ pub struct EmailRow {
     pub(crate) recipient: String,
     pub(crate) reply_to: Option<String>,
     pub(crate) subject: String,
+    #[serde(skip)]
     pub(crate) body_text: String,
+    #[serde(skip)]
     pub(crate) body_html: String,
     pub(crate) purpose: &'static str,
     pub(crate) refusal_is_final: bool,
@@ -57,4 +60,10 @@ impl EmailRow {
 /// Returns [`sqlx::Error::Encode`] if a row cannot be JSON.
 pub fn as_json<T: Serialize>(rows: &[T]) -> sqlx::Result<String> {
     serde_json::to_string(rows).map_err(|error| sqlx::Error::Encode(error.into()))
+}
+
+/// Returns the bodies of rows, as text and as HTML, in the order of the rows.
+pub fn bodies<'a>(rows: impl IntoIterator<Item = &'a EmailRow>) -> (Vec<&'a str>, Vec<&'a str>) {
+    let pairs = rows.into_iter().map(|row| (row.body_text.as_str(), row.body_html.as_str()));
+    pairs.unzip()
 }

@@ -22,7 +22,7 @@ use super::limits::SINGLE_MAILS;
 use super::receipts::{Receipt, stored_before};
 use super::{Submission, reference};
 use crate::database::{DedicatedConnection, confirm, is_out_of_connections, is_unavailable};
-use crate::outbox::{EmailRow, as_json};
+use crate::outbox::{EmailRow, as_json, bodies};
 
 /// The pause before a retry after the database was unavailable.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -209,6 +209,7 @@ fn complete([mut staff, mut applicant]: [EmailRow; 2], facts: Facts) -> [EmailRo
 async fn insert_rows(connection: &mut PgConnection, rows: &[&PreparedRows]) -> sqlx::Result<HashSet<String>> {
     let applications: Vec<_> = rows.iter().map(|one| &one.row).collect();
     let emails: Vec<_> = rows.iter().flat_map(|one| &one.emails).collect();
+    let (texts, htmls) = bodies(emails.iter().copied());
     let stored = sqlx::query_scalar!(
         r#"WITH application AS (
             INSERT INTO applications (
@@ -232,7 +233,8 @@ async fn insert_rows(connection: &mut PgConnection, rows: &[&PreparedRows]) -> s
         ), mails AS (
             INSERT INTO outbox (message_id, reference, recipient, reply_to, subject, body_text, body_html,
                 purpose, refusal_is_final, is_held, given_up_at, last_error, mailbox_key, domain_key)
-            SELECT message_id, reference, recipient, reply_to, subject, body_text, body_html,
+            SELECT message_id, reference, recipient, reply_to, subject,
+                ($3::text[])[ordinality::integer], ($4::text[])[ordinality::integer],
                 purpose, refusal_is_final, is_held, CASE WHEN is_held THEN now() END,
                 last_error, mailbox_key, domain_key
             FROM jsonb_populate_recordset(NULL::outbox, $2::text::jsonb) WITH ORDINALITY AS mail
@@ -241,7 +243,9 @@ async fn insert_rows(connection: &mut PgConnection, rows: &[&PreparedRows]) -> s
         )
         SELECT reference FROM application"#,
         as_json(&applications)?,
-        as_json(&emails)?
+        as_json(&emails)?,
+        &texts as &[&str],
+        &htmls as &[&str]
     )
     .fetch_all(connection)
     .await?;
