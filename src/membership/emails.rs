@@ -5,7 +5,7 @@ use askama::Template;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::doubts::Doubt;
-use super::form::{Application, Field, Rule};
+use super::form::{Application, Field, Group, Rule};
 use super::new_application::NewApplication;
 use super::unlinked::{mail_address, unlinked};
 use super::words::{self, AnswerInWords, Finding};
@@ -154,15 +154,26 @@ impl ApplicationEmail<'_> {
         ]
     }
 
+    fn organization(&self) -> String {
+        let name = self.answer(Field::OrganizationName);
+        unlinked(name, Some(self.application.domain_name()))
+    }
+
+    fn ncsg(&self) -> String {
+        words::answer(Field::NcsgStatus, self.answer(Field::NcsgStatus))
+    }
+
     /// Returns the answers without links. The domain name and the email addresses stay as they are, so that staff can use
     /// them.
-    fn answers(&self) -> impl Iterator<Item = AnswerInWords> {
+    fn answers(&self, group: Group) -> impl Iterator<Item = AnswerInWords> {
         let safe = |answer: AnswerInWords| match answer.field.question().rule {
             Rule::DomainName => answer,
             Rule::Email => answer.with_usable_address(self.application),
             _ => answer.unlinked(self.application.domain_name()),
         };
-        words::answers_in_words(self.application.answers()).map(safe)
+        let answers = words::answers_in_words(self.application.answers());
+        let of_group = answers.filter(move |answer| answer.field.question().group == group);
+        of_group.map(safe)
     }
 
     /// Returns the one link of the email: the home page of the stated domain name.

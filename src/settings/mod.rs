@@ -86,6 +86,16 @@ with field {
         "web addresses separated by commas, like https://x.com/NPOC_ICANN, or none",
         |row| row.parsed(parse::profiles);
 
+    charter_url: Option<Url> = "NPOC_CHARTER_URL", Described("no link"),
+        "The address where NPOC's charter can be read. Pages link to it, and the old address /charter/ leads there.",
+        "a web address, like https://example.org/charter",
+        |row| row.optional(parse::web_address);
+
+    leaders: Vec<String> = "NPOC_LEADERS", Described("no list"),
+        "Who leads NPOC, separated by semicolons, like Chair: Ann Lee; Vice chair: Bob Ray. The page \"who we are\" lists them.",
+        "",
+        |row| row.optional(parse::texts).map(Option::unwrap_or_default);
+
     database: DatabaseChoice = "DATABASE_URL", Described("the embedded database"),
         "PostgreSQL 14 or later with a database in UTF-8, like postgres://user:password@host/database. By a socket: postgres:///database?host=/run/postgresql&user=user. Behind a connection pooler, add ?statement-cache-capacity=0. Several servers are written as in libpq: postgres://user@a.example,b.example:5433/database?target_session_attrs=read-write, or with host=a,b and port=. The site uses the one that takes writes.",
         "",

@@ -175,9 +175,17 @@ fn list(text: &str) -> impl Iterator<Item = &str> {
 
 pub(super) fn profiles(text: &str) -> Option<Vec<Url>> {
     let addresses = list(text).filter(|part| *part != "none");
-    addresses
-        .map(|address| Url::parse(address).ok().filter(is_web_page))
-        .collect()
+    addresses.map(web_address).collect()
+}
+
+pub(super) fn web_address(text: &str) -> Option<Url> {
+    Url::parse(text).ok().filter(is_web_page)
+}
+
+/// Parses texts separated by semicolons.
+pub(super) fn texts(text: &str) -> Option<Vec<String>> {
+    let parts = text.split(';').map(|part| part.trim().to_owned());
+    Some(parts.filter(|part| !part.is_empty()).collect())
 }
 
 pub(super) fn networks(text: &str) -> Option<Vec<IpNet>> {

@@ -19,6 +19,10 @@ pub struct SiteInfo {
     pub public_url: String,
     /// NPOC's pages in social networks.
     pub profiles: Vec<Url>,
+    /// The address of NPOC's charter, if it is set.
+    pub charter_url: Option<Url>,
+    /// Who leads NPOC, if that is set.
+    pub leaders: Vec<String>,
     /// How long applications are kept, in days, if there is a limit.
     pub retention_days: Option<u16>,
 }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::MatchedPath;
+use axum::extract::{MatchedPath, State};
 use axum::http::{Method, Request, StatusCode, Uri, header};
 use axum::middleware::{from_fn_with_state, map_request, map_response_with_state};
 use axum::response::{IntoResponse, Redirect};
@@ -33,11 +33,13 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::{DefaultOnResponse, TraceLayer};
 use tracing::Level;
+use url::Url;
 
 pub use crate::http::service::Service;
 use crate::http::{encoding, message};
 use error::WebError;
 pub use layout::Page;
+use layout::SiteInfo;
 pub use site::{Limits, Site};
 
 impl Site {
@@ -142,11 +144,16 @@ async fn method_not_allowed() -> impl IntoResponse {
     (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")])
 }
 
-/// Redirects a page's path with a slash at its end. 308 keeps a posted form.
-async fn redirect_or_not_found(uri: Uri) -> Result<Redirect, WebError> {
+/// Redirects a page's path with a slash at its end, and the paths of the former site. 308 keeps a posted form.
+async fn redirect_or_not_found(State(info): State<SiteInfo>, uri: Uri) -> Result<Redirect, WebError> {
     let path = uri.path().trim_end_matches('/');
-    let page = Page::ALL.iter().find(|page| page.path == path);
-    let page = page.ok_or(WebError::NotFound)?;
-    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    Ok(Redirect::permanent(&format!("{}{query}", page.path)))
+    if let Some(page) = Page::ALL.iter().find(|page| page.path == path) {
+        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        return Ok(Redirect::permanent(&format!("{}{query}", page.path)));
+    }
+    let moved = pages::FORMER_PATHS.iter().find(|(former, _)| *former == path);
+    let moved = moved.map(|(_, now)| *now);
+    let charter = info.charter_url.as_ref().map(Url::as_str);
+    let now = moved.or(charter.filter(|_| path == pages::FORMER_CHARTER));
+    now.map(Redirect::permanent).ok_or(WebError::NotFound)
 }

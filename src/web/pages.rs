@@ -2,6 +2,16 @@
 
 use super::layout::{Page, template};
 
+/// Paths of npoc.org before this site, without a slash at the end, and the pages that replace them.
+pub(super) const FORMER_PATHS: [(&str, &str); 3] = [
+    ("/get-involved/how-to-join", "/join"),
+    ("/faq-for-newcomers", "/join"),
+    ("/what-is-npoc", "/who-we-are"),
+];
+
+/// The former path of NPOC's charter, which now has an address of its own.
+pub(super) const FORMER_CHARTER: &str = "/charter";
+
 impl Page {
     /// The home page.
     pub const HOME: Self = Self {
@@ -44,8 +54,8 @@ impl Page {
         },
         Self {
             path: "/join",
-            label: "join",
-            title: "who can join, why and how – NPOC",
+            label: "who can join",
+            title: "who can join NPOC, why and how – NPOC",
             description: "Which organizations can join NPOC, why they should, and how an application goes.",
             is_in_menu: true,
             render: Some(template!("pages/join.html")),
@@ -77,8 +87,9 @@ impl Page {
         },
     ];
 
-    /// Returns the pages of the main navigation.
+    /// Returns the pages of the main navigation. The form is beside it, as a button.
     pub fn menu() -> impl Iterator<Item = &'static Self> {
-        Self::ALL.iter().filter(|page| page.is_in_menu)
+        let in_menu = Self::ALL.iter().filter(|page| page.is_in_menu);
+        in_menu.filter(|page| **page != Self::MEMBERSHIP)
     }
 }

@@ -80,6 +80,8 @@ impl Site {
         let info = SiteInfo {
             public_url: settings.public_url.clone(),
             profiles: settings.profiles.clone(),
+            charter_url: settings.charter_url.clone(),
+            leaders: settings.leaders.clone(),
             retention_days: settings.retention_days,
         };
         let security_headers = headers::security_headers(&info.public_url)?;

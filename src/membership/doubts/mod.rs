@@ -68,6 +68,21 @@ impl Doubt {
         doubts.extend(eligibility_doubts(application));
         doubts
     }
+
+    /// Returns the question whose answer is doubtful.
+    #[must_use]
+    pub fn field(&self) -> Field {
+        match self {
+            Self::Typo(typo) => typo.field,
+            Self::OddMailbox { field, .. }
+            | Self::LongMailbox { field, .. }
+            | Self::MixedScripts { field, .. }
+            | Self::UnknownEnding { field, .. } => *field,
+            Self::SharedDomain { .. } => Field::DomainName,
+            Self::NotRegistered => Field::Registered,
+            Self::NotEligible(_) => Field::NotEligible,
+        }
+    }
 }
 
 /// Finds odd and long mailboxes. An address with a likely typo is not also odd.

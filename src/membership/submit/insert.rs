@@ -9,12 +9,12 @@ use serde::Serialize;
 use sqlx::PgConnection;
 use sqlx::error::DatabaseError;
 use thiserror::Error;
-use time::OffsetDateTime;
 use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Uuid;
 
 use super::super::doubts::SpamSigns;
 use super::super::emails::{MailIdentity, emails};
+use super::super::form::Field;
 use super::super::new_application::NewApplication;
 use super::super::stored_application::StoredApplication;
 use super::facts::{Facts, facts};
@@ -159,18 +159,19 @@ fn prepare(identity: &MailIdentity, submission: &Submission, facts: Facts) -> an
     catch_unwind(AssertUnwindSafe(preparing)).unwrap_or_else(|_| Err(anyhow!("preparing an application panicked")))
 }
 
-fn new_receipt(received_at: OffsetDateTime) -> Receipt {
+fn new_receipt(submission: &Submission) -> Receipt {
     Receipt {
         reference: reference::draw(),
         secret: Uuid::new_v4(),
-        received_at,
+        received_at: submission.received_at,
+        is_ncsg_member: submission.application.answers().one(Field::NcsgStatus) == Some("member"),
     }
 }
 
 fn prepare_unguarded(identity: &MailIdentity, submission: &Submission, facts: Facts) -> anyhow::Result<PreparedRows> {
     let application = &submission.application;
     let spam_signs = SpamSigns::of(application.answers(), submission.filled_in);
-    let receipt = new_receipt(submission.received_at);
+    let receipt = new_receipt(submission);
     let new_application = NewApplication {
         reference: &receipt.reference,
         receipt_url: format!("{}/membership/received/{}", identity.public_url, receipt.secret),

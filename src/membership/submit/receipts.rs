@@ -17,6 +17,8 @@ pub struct Receipt {
     pub secret: Uuid,
     /// When the application arrived.
     pub received_at: OffsetDateTime,
+    /// Whether the organization says that it is a member of the NCSG.
+    pub is_ncsg_member: bool,
 }
 
 /// Returns the receipt stored under a submission key, after a synchronous standby has the application too.
@@ -27,7 +29,8 @@ pub async fn receipt_of_key(pool: &Pool, key: Uuid) -> sqlx::Result<Option<Recei
     let mut session = pool.session().await?;
     let receipt = sqlx::query_as!(
         Receipt,
-        "SELECT reference, receipt_secret AS secret, received_at FROM applications WHERE submission_key = $1",
+        r#"SELECT reference, receipt_secret AS secret, received_at, ncsg_status = 'member' AS "is_ncsg_member!"
+        FROM applications WHERE submission_key = $1"#,
         key
     )
     .fetch_optional(&mut *session)
@@ -46,7 +49,8 @@ pub async fn receipt_of_key(pool: &Pool, key: Uuid) -> sqlx::Result<Option<Recei
 pub async fn receipt(executor: impl PgExecutor<'_>, secret: Uuid) -> sqlx::Result<Option<Receipt>> {
     sqlx::query_as!(
         Receipt,
-        "SELECT reference, receipt_secret AS secret, received_at FROM applications WHERE receipt_secret = $1",
+        r#"SELECT reference, receipt_secret AS secret, received_at, ncsg_status = 'member' AS "is_ncsg_member!"
+        FROM applications WHERE receipt_secret = $1"#,
         secret
     )
     .fetch_optional(executor)
@@ -62,7 +66,8 @@ pub(super) async fn stored_before(
         return Ok(HashMap::new());
     }
     let found = sqlx::query!(
-        "SELECT submission_key, reference, receipt_secret, received_at FROM applications WHERE submission_key = ANY($1)",
+        r#"SELECT submission_key, reference, receipt_secret, received_at, ncsg_status = 'member' AS "is_ncsg_member!"
+        FROM applications WHERE submission_key = ANY($1)"#,
         keys
     )
     .fetch_all(connection)
@@ -72,6 +77,7 @@ pub(super) async fn stored_before(
             reference: row.reference,
             secret: row.receipt_secret,
             received_at: row.received_at,
+            is_ncsg_member: row.is_ncsg_member,
         };
         (row.submission_key, receipt)
     });

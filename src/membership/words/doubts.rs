@@ -1,15 +1,12 @@
 //! Sentences for applicants about doubtful answers, and for staff about held emails. No answer is refused for a doubt.
 
 use crate::membership::doubts::Doubt;
-use crate::membership::form::Field;
 use crate::membership::submit::Hold;
 
-/// A question about one answer, for the check page.
+/// A question about an address or a name that may be wrong.
 #[derive(Debug)]
 pub struct DoubtQuestion {
-    /// The field that the answer belongs to.
-    pub field: Field,
-    /// The address or name that may be wrong.
+    /// The address or name.
     pub subject: String,
     /// The reason for the question.
     pub why: String,
@@ -18,41 +15,33 @@ pub struct DoubtQuestion {
 /// Returns the question about an address or a name that may be wrong.
 #[must_use]
 pub fn question(doubt: &Doubt) -> Option<DoubtQuestion> {
-    let (field, subject, why) = match doubt {
-        Doubt::OddMailbox { field, address } => (
-            field,
+    let (subject, why) = match doubt {
+        Doubt::OddMailbox { address, .. } => (
             address.to_string(),
-            "Some characters before the @ sign look like other characters, or are rare on keyboards.".to_owned(),
+            "Some characters before the @ sign look like other characters, or are rare on keyboards. Check the spelling."
+                .to_owned(),
         ),
-        Doubt::LongMailbox { field, address } => (
-            field,
+        Doubt::LongMailbox { address, .. } => (
             address.to_string(),
             "The part before the @ sign is longer than some email servers accept.".to_owned(),
         ),
-        Doubt::MixedScripts { field, name } => (
-            field,
+        Doubt::MixedScripts { name, .. } => (
             name.unicode().to_owned(),
             format!(
-                "It mixes letters of several scripts, so one letter may be another letter that looks the same. In the \
+                "It mixes letters of several scripts. One letter may be another letter that looks the same. In the \
                  domain name system it is {}.",
                 name.ascii()
             ),
         ),
-        Doubt::UnknownEnding { field, name } => {
+        Doubt::UnknownEnding { name, .. } => {
             let ending = name.rsplit('.').next().unwrap_or_default();
-            (
-                field,
-                name.clone(),
-                format!("We do not recognize the ending .{ending}."),
-            )
+            let why = format!("We do not know the ending .{ending}. Check the spelling.");
+            (name.clone(), why)
         }
         _ => return None,
     };
-    Some(DoubtQuestion {
-        field: *field,
-        subject,
-        why: format!("{why} If it is correct, leave it."),
-    })
+    let why = format!("{why} If it is right, leave it.");
+    Some(DoubtQuestion { subject, why })
 }
 
 /// Returns why NPOC may not be able to accept the organization, by its own answers. States only facts of the charter and

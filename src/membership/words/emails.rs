@@ -9,8 +9,7 @@ use crate::outbox::UndeliveredReason;
 pub const BY_REPLY: &str = "A reply to this email goes to the representative:";
 
 /// Introduces the representative if a reply does not reach them.
-pub const NOT_BY_REPLY: &str =
-    "To answer, write a new email to the representative. A reply to this email does not reach them:";
+pub const NOT_BY_REPLY: &str = "Do not reply to this email. Write to:";
 
 /// The same in the emails of an earlier release.
 const BY_REPLY_BEFORE: &str = "A reply to this mail goes to the representative:";
@@ -41,10 +40,10 @@ pub fn day(day: Date) -> String {
 /// Returns the subject of an email about an undelivered email, without the reference.
 pub fn undelivered_subject(reason: &UndeliveredReason) -> &'static str {
     match reason {
-        UndeliveredReason::GivenUp(_) => "A mail could not be delivered",
-        UndeliveredReason::Bounced(_) => "A mail came back",
-        UndeliveredReason::Delayed(_) => "A mail is late",
-        UndeliveredReason::Complaint => "A mail was reported as spam",
+        UndeliveredReason::GivenUp(_) => "An email could not be delivered",
+        UndeliveredReason::Bounced(_) => "An email came back",
+        UndeliveredReason::Delayed(_) => "An email is late",
+        UndeliveredReason::Complaint => "An email was reported as spam",
     }
 }
 

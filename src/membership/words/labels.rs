@@ -11,38 +11,73 @@ use super::super::unlinked::{mail_address, unlinked};
 pub fn heading(group: Group) -> &'static str {
     match group {
         Group::Organization => "Your organization",
-        Group::Representative => "Your representative in NPOC",
+        Group::Representative => "Your representative",
         Group::Icann => "Your organization and ICANN",
+        Group::Declarations => "Before you send",
+    }
+}
+
+/// Returns the heading of a part of an application, for staff.
+#[must_use]
+pub fn staff_heading(group: Group) -> &'static str {
+    match group {
+        Group::Organization => "The organization",
+        Group::Representative => "The representative",
+        Group::Icann => "The organization and ICANN",
         Group::Declarations => "Declarations",
     }
 }
 
-/// Returns the label of a field. It stands above the field, and before its answer on pages, in emails and on the terminal.
+/// Returns the label of a field in the form.
 #[must_use]
 pub fn label(field: Field) -> &'static str {
     match field {
-        F::OrganizationName => "Name of the organization",
+        F::OrganizationName => "Name of your organization",
         F::OrganizationNameLatin => "Name in Latin letters",
         F::DomainName => "Domain name",
-        F::Website => "Address of the website",
+        F::Website => "Address of your website",
         F::Country => "Country or territory",
-        F::Registered => "Is it a registered not-for-profit or non-governmental organization?",
+        F::Registered => "Is your organization a registered not-for-profit or non-governmental organization?",
         F::RegistrationNote => "About the registration",
         F::KindOfWork => "Kind of work",
-        F::Statement => "What the organization does, and why it wants to join",
-        F::RepresentativeName => "Full name of the representative",
-        F::RepresentativeRole => "Role in the organization",
-        F::RepresentativeEmail => "Email address of the representative",
-        F::RepresentativePhone => "Phone number of the representative",
+        F::Statement => "What your organization does, and why it wants to join",
+        F::RepresentativeName => "Full name of your representative",
+        F::RepresentativeRole => "Role in your organization",
+        F::RepresentativeEmail => "Email address of your representative",
+        F::RepresentativePhone => "Phone number of your representative",
         F::AlternateName => "Full name of an alternate representative",
         F::AlternateEmail => "Email address of the alternate representative",
-        F::NcsgStatus => "Is the organization a member of the NCSG, ICANN’s Non-Commercial Stakeholder Group?",
-        F::IcannGroups => "Other ICANN groups that the organization belongs to",
-        F::NotEligible => "Do any of these apply to the organization?",
+        F::NcsgStatus => "Is your organization a member of the NCSG, ICANN’s Non-Commercial Stakeholder Group?",
+        F::IcannGroups => "Other ICANN groups that your organization belongs to",
+        F::NotEligible => "Is your organization one of these?",
         F::Authorised => "Authority to apply",
-        F::Authoriser => "Who in the organization has agreed to the application",
+        F::Authoriser => "Who in your organization has agreed to the application",
         F::Publish => "Listing as a member",
         F::MailingList => "Members’ mailing list",
+    }
+}
+
+/// Returns the label of an answer on the check page, below the heading of its part.
+#[must_use]
+pub fn short_label(field: Field) -> &'static str {
+    match field {
+        F::OrganizationName | F::RepresentativeName => "Name",
+        F::Website => "Website",
+        F::Registered => "Registered",
+        F::Statement => "Work, and reasons to join",
+        F::RepresentativeRole => "Role",
+        F::RepresentativeEmail => "Email address",
+        F::RepresentativePhone => "Phone number",
+        F::AlternateName => "Name of the alternate",
+        F::AlternateEmail => "Email address of the alternate",
+        F::NcsgStatus => "NCSG member",
+        F::IcannGroups => "Other ICANN groups",
+        F::NotEligible => "Reasons it may not be eligible",
+        F::Authorised => "Authorized to apply",
+        F::Authoriser => "Approved by",
+        F::Publish => "May be listed as a member",
+        F::MailingList => "May be added to the mailing list",
+        _ => label(field),
     }
 }
 
@@ -52,24 +87,26 @@ pub fn hint(field: Field) -> &'static str {
     match field {
         F::OrganizationName => "The registered name, in its own script",
         F::OrganizationNameLatin => "Only if the name above is in another script",
-        F::DomainName => "A name that only your organization uses, for example example.org; it may be in any script",
+        F::DomainName => "A name that only your organization uses. For example, example.org",
         F::Website => "Only if it differs from the domain name",
         F::Country => {
-            "Where your organization is registered or, if it is not registered, where it works; if none fits, select the \
+            "Where your organization is registered, or where it works if it is not registered. If none fits, select the \
             nearest and say so under “About the registration”"
         }
-        F::Registered => "If not, you can still apply: the executive committee decides case by case",
+        F::Registered => "If not, you can still apply. The executive committee decides case by case",
         F::RegistrationNote => "The registration authority and number, or why your organization is not registered",
         F::KindOfWork => "Select the one that fits best",
         F::Statement => "A few sentences, between 20 and 2,000 characters",
-        F::RepresentativeName => "The person who speaks for the organization in NPOC; the name may be in any script",
+        F::RepresentativeName => "The person who speaks for your organization in NPOC",
         F::RepresentativeRole => "For example: director, secretary, volunteer",
-        F::RepresentativeEmail => "NPOC will write to this address; it may be in any script",
+        F::RepresentativeEmail => "NPOC will write to this address",
         F::RepresentativePhone => "With the country code, in any format",
-        F::AlternateName => "A person who can act for the representative; give both name and email address, or neither",
-        F::NcsgStatus => "NPOC’s members are also accepted by the NCSG, which has its own application form",
-        F::NotEligible => "If you select one, you can still apply: NPOC reads what you select",
-        F::Authoriser => "Name and position, for example a director or board, if it is someone other than you",
+        F::AlternateName => {
+            "A person who can act for your representative. Give both name and email address, or neither"
+        }
+        F::NcsgStatus => "Members of NPOC are also members of the NCSG. The NCSG has its own form",
+        F::NotEligible => "Select all that apply, or none. You can still send your application",
+        F::Authoriser => "Name and position, if it is someone other than you. For example, a director or a board",
         _ => "",
     }
 }
@@ -84,8 +121,7 @@ pub struct AnswerInWords {
     pub lines: Vec<String>,
 }
 
-/// Returns each question with its answer in the words of the form, in form order. The form, the check page, the emails and
-/// the terminal show the same.
+/// Returns each question with its answer in words, in form order. The check page, the emails and the terminal show the same.
 pub fn answers_in_words(answers: &Answers) -> impl Iterator<Item = AnswerInWords> {
     QUESTIONS.iter().map(|question| AnswerInWords {
         field: question.field,
@@ -138,7 +174,8 @@ impl AnswerInWords {
 pub fn answer(field: Field, given: &str) -> String {
     match field.question().rule {
         Rule::Country => Country::parse(given).map_or_else(|_| given.to_owned(), |country| country.name().to_owned()),
-        Rule::OneOf(_) | Rule::AnyOf(_) | Rule::Yes => choice(field, given).unwrap_or(given).to_owned(),
+        Rule::Yes => "Yes".to_owned(),
+        Rule::OneOf(_) | Rule::AnyOf(_) => choice(field, given).unwrap_or(given).to_owned(),
         _ => given.to_owned(),
     }
 }
@@ -170,19 +207,19 @@ pub fn choice(field: Field, value: &str) -> Option<&'static str> {
         (F::KindOfWork, "health") => "Health",
         (F::KindOfWork, "social-inclusion") => "Social inclusion",
         (F::KindOfWork, "other") => "Other",
-        (F::NcsgStatus, "member") => "Yes, it is a member",
-        (F::NcsgStatus, "applied") => "It has applied",
+        (F::NcsgStatus, "member") => "Yes",
+        (F::NcsgStatus, "applied") => "Not yet, but it has applied",
         (F::NcsgStatus, "not-yet") => "Not yet",
         (F::NcsgStatus, "unsure") => "I am not sure",
         (F::NotEligible, "commercial") => {
-            "It is a commercial entity, or its members are mainly commercial, as in a chamber of commerce"
+            "A commercial entity, or an organization whose members are mainly commercial, such as a chamber of commerce"
         }
-        (F::NotEligible, "icann-contract") => "It provides services under a contract or memorandum with ICANN",
-        (F::NotEligible, "seeks-office") => "It is a political organization whose main purpose is to hold office",
-        (F::NotEligible, "government") => "It represents a government in ICANN",
-        (F::Authorised, "yes") => "I am authorized to apply for the organization",
-        (F::Publish, "yes") => "If accepted, the organization may be listed as a member on NPOC’s site",
-        (F::MailingList, "yes") => "The representative may be added to the members’ mailing list",
+        (F::NotEligible, "icann-contract") => "A provider of services under a contract or memorandum with ICANN",
+        (F::NotEligible, "seeks-office") => "A political organization whose main purpose is to hold office",
+        (F::NotEligible, "government") => "A body that represents a government in ICANN",
+        (F::Authorised, "yes") => "I am authorized to apply for my organization",
+        (F::Publish, "yes") => "If accepted, my organization may be listed as a member on NPOC’s site",
+        (F::MailingList, "yes") => "My organization’s representative may be added to the members’ mailing list",
         _ => return None,
     })
 }

@@ -15,7 +15,9 @@ pub(super) use emails::{
 };
 pub(super) use findings::of_arrival;
 pub use findings::{Finding, findings, verdict};
-pub use labels::{AnswerInWords, answer, answers_in_words, choice, heading, hint, label, unticked};
+pub use labels::{
+    AnswerInWords, answer, answers_in_words, choice, heading, hint, label, short_label, staff_heading, unticked,
+};
 pub use problems::problem;
 
 /// Replaces an answer that was not given.

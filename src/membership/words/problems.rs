@@ -11,18 +11,11 @@ pub fn problem(problem: &Problem) -> String {
     let thing = thing(*field);
     match fault {
         Fault::Missing => missing(*field),
-        Fault::TooShort { min, given } => {
-            format!(
-                "{} must be at least {min} characters long; it has {given}",
-                capitalized(thing)
-            )
-        }
-        Fault::TooLong { max, given } => {
-            format!(
-                "{} must be {max} characters or fewer; it has {given}",
-                capitalized(thing)
-            )
-        }
+        Fault::TooShort { min, given } if *field == F::Statement => format!(
+            "Say more about your organization and why it wishes to join: at least {min} characters (now {given})"
+        ),
+        Fault::TooShort { min, given } => format!("Enter {thing} in at least {min} characters (now {given})"),
+        Fault::TooLong { max, given } => format!("Enter {thing} in at most {max} characters (now {given})"),
         Fault::Damaged => format!("Enter {thing} again: part of the text was damaged when it was sent"),
         Fault::Repeated => format!("Enter {thing} only once: different answers arrived"),
         Fault::NotOffered(given) => format!("Select {thing} from the list: “{given}” is not on it"),
@@ -38,39 +31,39 @@ pub fn problem(problem: &Problem) -> String {
 fn thing(field: Field) -> &'static str {
     match field {
         F::OrganizationName => "the name of your organization",
-        F::OrganizationNameLatin => "its name in Latin letters",
+        F::OrganizationNameLatin => "the name of your organization in Latin letters",
         F::DomainName => "the domain name of your organization",
         F::Website => "the address of your website",
         F::Country => "the country or territory of your organization",
         F::Registered => "whether your organization is registered",
-        F::RegistrationNote => "the text about the registration",
+        F::RegistrationNote => "the details of the registration",
         F::KindOfWork => "the kind of work that your organization does",
-        F::Statement => "what your organization does and why it wants to join",
-        F::RepresentativeName => "the full name of the representative",
-        F::RepresentativeRole => "the representative’s role in the organization",
-        F::RepresentativeEmail => "the email address of the representative",
+        F::Statement => "what your organization does and why it wishes to join",
+        F::RepresentativeName => "the full name of your representative",
+        F::RepresentativeRole => "the role of your representative",
+        F::RepresentativeEmail => "the email address of your representative",
         F::RepresentativePhone => "the phone number",
         F::AlternateName => "the name of the alternate representative",
         F::AlternateEmail => "the email address of the alternate representative",
         F::NcsgStatus => "whether your organization is a member of the NCSG",
         F::IcannGroups => "the other ICANN groups",
         F::NotEligible => "what applies to your organization",
-        F::Authorised => "whether you are authorized to apply for the organization",
-        F::Authoriser => "who in the organization has agreed",
-        F::Publish => "whether the organization may be listed as a member",
-        F::MailingList => "whether the representative may be added to the mailing list",
+        F::Authorised => "whether you are authorized to apply for your organization",
+        F::Authoriser => "who in your organization has agreed",
+        F::Publish => "whether your organization may be listed as a member",
+        F::MailingList => "whether your representative may be added to the mailing list",
     }
 }
 
 fn missing(field: Field) -> String {
     let thing = thing(field);
     match field {
-        F::DomainName => format!("Enter {thing}; if it has none, write to info@npoc.org"),
+        F::DomainName => format!("Enter {thing}. If it has none, write to info@npoc.org"),
         F::RegistrationNote => {
             "Enter the registration authority and number, or why your organization is not registered".into()
         }
         F::Authorised => {
-            "Select “I am authorized to apply for the organization”; without this, NPOC cannot accept the application"
+            "Select “I am authorized to apply for my organization”. Without this, NPOC cannot accept the application"
                 .into()
         }
         F::AlternateName | F::AlternateEmail => {
@@ -131,11 +124,4 @@ fn email(thing: &str, fault: EmailFault) -> String {
             format!("Check the part before the @ sign in {thing}: it has a character that email does not allow")
         }
     }
-}
-
-fn capitalized(thing: &str) -> String {
-    let mut letters = thing.chars();
-    letters
-        .next()
-        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

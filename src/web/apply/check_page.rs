@@ -7,8 +7,8 @@ use axum::http::StatusCode;
 use uuid::Uuid;
 
 use super::super::layout::Layout;
-use crate::membership::words::DoubtQuestion;
-use crate::membership::{self, Answers, Application, Doubt, Typo, submission_key, words};
+use crate::membership::words::{AnswerInWords, DoubtQuestion};
+use crate::membership::{self, Answers, Application, Doubt, Group, Typo, submission_key, words};
 
 /// The message above the answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,31 +85,103 @@ fn age(form_key: Uuid) -> Option<Duration> {
 pub struct CheckPage<'a> {
     layout: Layout<'a>,
     answers: &'a Answers,
-    typos: Vec<Typo>,
-    questions: Vec<DoubtQuestion>,
-    eligibility_notes: Vec<String>,
+    parts: Vec<Part>,
     form_key: Uuid,
     submission_key: Uuid,
     notice: Notice,
 }
 
+/// A part of the application.
+struct Part {
+    heading: &'static str,
+    rows: Vec<Row>,
+}
+
+/// An answer, with what is doubtful about it.
+struct Row {
+    answer: AnswerInWords,
+    doubts: Vec<RowDoubt>,
+}
+
+/// A doubt in the row of its answer.
+enum RowDoubt {
+    /// An address that may be mistyped. A button replaces it.
+    Typo(Typo),
+    /// An address or a name that may be wrong.
+    Question(DoubtQuestion),
+    /// A reason for which NPOC may not be able to accept the organization.
+    Eligibility(String),
+}
+
 impl<'a> CheckPage<'a> {
-    /// Builds the page, with every doubt about the answers.
+    /// Builds the page, with each doubt in the row of its answer.
     pub fn new(layout: Layout<'a>, checked: &CheckedForm<'a>, notice: Notice) -> Self {
+        let answers = checked.application.answers();
         let doubts = Doubt::all(checked.application);
-        let typo = |doubt: &Doubt| match doubt {
-            Doubt::Typo(typo) => Some(typo.clone()),
-            _ => None,
+        let mut rows: Vec<Row> = words::answers_in_words(answers)
+            .map(|answer| Row::new(answer, &doubts))
+            .collect();
+        let part = |group: Group| Part {
+            heading: words::heading(group),
+            rows: rows
+                .extract_if(.., |row| row.answer.field.question().group == group)
+                .collect(),
         };
         Self {
             layout,
-            answers: checked.application.answers(),
-            typos: doubts.iter().filter_map(typo).collect(),
-            questions: doubts.iter().filter_map(words::question).collect(),
-            eligibility_notes: doubts.iter().filter_map(words::eligibility_note).collect(),
+            answers,
+            parts: Group::ALL.into_iter().map(part).collect(),
             form_key: checked.form_key,
             submission_key: checked.submission_key,
             notice,
+        }
+    }
+
+    /// Returns the rows with doubts.
+    fn doubtful(&self) -> Vec<&Row> {
+        let rows = self.parts.iter().flat_map(|part| &part.rows);
+        rows.filter(|row| !row.doubts.is_empty()).collect()
+    }
+
+    /// Returns whether NPOC may not be able to accept the organization.
+    fn asks_about_eligibility(&self) -> bool {
+        let mut doubts = self.doubtful().into_iter().flat_map(|row| &row.doubts);
+        doubts.any(|doubt| matches!(doubt, RowDoubt::Eligibility(_)))
+    }
+}
+
+impl Row {
+    fn new(answer: AnswerInWords, doubts: &[Doubt]) -> Self {
+        let own = doubts.iter().filter(|doubt| doubt.field() == answer.field);
+        let doubts = own.filter_map(RowDoubt::of).collect();
+        Self { answer, doubts }
+    }
+
+    fn label(&self) -> &'static str {
+        words::short_label(self.answer.field)
+    }
+
+    fn name(&self) -> &'static str {
+        self.answer.field.question().name
+    }
+}
+
+impl RowDoubt {
+    fn of(doubt: &Doubt) -> Option<Self> {
+        match doubt {
+            Doubt::Typo(typo) => Some(Self::Typo(typo.clone())),
+            _ => words::question(doubt)
+                .map(Self::Question)
+                .or_else(|| words::eligibility_note(doubt).map(Self::Eligibility)),
+        }
+    }
+
+    /// Returns the address or name that may be wrong.
+    fn subject(&self) -> Option<String> {
+        match self {
+            Self::Typo(typo) => Some(typo.given.to_string()),
+            Self::Question(question) => Some(question.subject.clone()),
+            Self::Eligibility(_) => None,
         }
     }
 }

@@ -16,6 +16,8 @@ pub struct FormPage<'a> {
     form_key: Uuid,
     fieldsets: Vec<Fieldset>,
     problems: Vec<ErrorLink>,
+    /// Whether the applicant came back to change an answer.
+    is_change: bool,
 }
 
 /// A group of questions.
@@ -95,6 +97,7 @@ impl<'a> FormPage<'a> {
             form_key,
             fieldsets: Group::ALL.into_iter().map(fieldset).collect(),
             problems: problems.iter().map(error_link).collect(),
+            is_change: focus.is_some(),
         }
     }
 }

@@ -15,7 +15,7 @@ async fn likely_typo_in_an_email_address_is_a_question() {
     ];
     let asked = site.check(&typos).await;
     assert_eq!(asked.status, StatusCode::OK);
-    let questions = asked.all(".notice--warning").join(" ");
+    let questions = asked.all(".doubt").join(" ");
     assert!(
         questions.contains("ann@gmial.com looks like ann@gmail.com"),
         "{questions}"
@@ -24,10 +24,7 @@ async fn likely_typo_in_an_email_address_is_a_question() {
         questions.contains("Bob@afyabroa.or.ke looks like Bob@afyabora.or.ke"),
         "{questions}"
     );
-    assert!(
-        site.check(&[]).await.all(".notice--warning").is_empty(),
-        "no typo, no question"
-    );
+    assert!(site.check(&[]).await.all(".doubt").is_empty(), "no typo, no question");
 
     let reference = site.apply(&typos).await;
     site.deliver_all().await;
@@ -45,14 +42,14 @@ async fn likely_typo_in_an_email_address_is_a_question() {
 async fn typo_may_be_in_the_domain_name_or_in_the_address() {
     let site = TestSite::new().await;
     let asked = site.check(&[("representative_email", "wanjiku@afyabora.co.ke")]).await;
-    let question = asked.text_of(".notice--warning");
+    let question = asked.text_of(".doubt");
     assert!(
         question.contains("looks like wanjiku@afyabora.or.ke. One of the two may be mistyped"),
         "{question}"
     );
     assert_eq!(
-        asked.attributes(".notice--warning button[name=change]", "value"),
-        ["representative_email", "domain_name"]
+        asked.attributes("#answer-representative_email button[name=change]", "value"),
+        ["domain_name", "representative_email"]
     );
 }
 
@@ -63,7 +60,7 @@ async fn unknown_domain_ending_is_a_question() {
     let asked = site.check(&typed).await;
     assert_eq!(asked.status, StatusCode::OK);
     assert_eq!(
-        asked.all(".notice--warning h2"),
+        asked.all(".doubt strong"),
         ["Is afyabora.or.k correct?", "Is web.dr correct?"]
     );
     let reference = site.apply(&typed).await;
@@ -85,11 +82,7 @@ async fn page_address_given_as_domain_name_becomes_the_website() {
     let checked = site.check(&[("domain_name", group)]).await;
     assert_eq!(checked.kept("domain_name"), ["facebook.com"]);
     assert_eq!(checked.kept("website"), [group]);
-    assert!(
-        checked
-            .text_of(".notice--warning")
-            .contains("Others use facebook.com too")
-    );
+    assert!(checked.text_of(".doubt").contains("Others use facebook.com too"));
     let own = site
         .check(&[("domain_name", group), ("website", "https://afyabora.or.ke")])
         .await;
@@ -116,7 +109,7 @@ async fn accepting_a_suggestion_makes_another_application() {
     let taken = site.check(&pressed).await;
     assert_eq!(taken.status, StatusCode::OK);
     assert_eq!(taken.kept("representative_email"), ["ann@gmail.com"]);
-    assert!(taken.all(".notice--warning").is_empty(), "no question is left");
+    assert!(taken.all(".doubt").is_empty(), "no question is left");
     assert_ne!(taken.submission_key(), asked.submission_key());
     taken.assert_keeps(&good_with(&[("representative_email", "ann@gmail.com")]));
 
@@ -140,10 +133,11 @@ async fn doubtful_eligibility_is_explained_before_sending() {
         let page = site.check(&[changes]).await;
         assert_eq!(page.status, StatusCode::OK, "doubts never reject");
         let notice = page.text_of(".notice--warning");
-        assert!(
-            notice.starts_with("Before you send") && notice.contains(explanation),
-            "{notice}"
-        );
+        assert!(notice.starts_with("Before you send"), "{notice}");
+        let row = format!("#answer-{} .doubt", changes.0);
+        assert!(page.text_of(&row).contains(explanation), "{row}: {explanation}");
+        let link = format!("#answer-{}", changes.0);
+        assert!(page.attributes(".notice--warning a", "href").contains(&link));
         assert!(notice.contains("You can still send") && notice.contains("info@npoc.org"));
         assert!(
             page.attributes(".notice--warning a", "href")
@@ -172,12 +166,12 @@ async fn check_page_email_and_terminal_show_the_same_doubts() {
     ];
     let asked = site.check(&typed).await;
     assert_eq!(asked.status, StatusCode::OK);
-    let questions = asked.all(".notice--warning").join(" ");
+    let questions = asked.all(".doubt").join(" ");
     for words in [
         "o’brien@exаmple.org looks like o'brien@exаmple.org",
         &format!("Is {long} correct?"),
-        "Is exаmple.org correct? It mixes letters of several scripts, so one letter may be another letter that looks the \
-         same. In the domain name system it is xn--exmple-4nf.org.",
+        "Is exаmple.org correct? It mixes letters of several scripts. One letter may be another letter that looks the same. \
+         In the domain name system it is xn--exmple-4nf.org.",
         "NPOC’s members are registered organizations.",
         "Bodies that represent a government in ICANN",
     ] {

@@ -47,6 +47,41 @@ async fn organization_applies_and_gets_a_receipt() {
 }
 
 #[tokio::test]
+async fn receipt_names_the_ncsg_unless_it_is_a_member() {
+    let site = TestSite::new().await;
+    for (status, is_named) in [
+        ("member", false),
+        ("applied", true),
+        ("not-yet", true),
+        ("unsure", true),
+    ] {
+        let sent = site.send(&[("ncsg_status", status)], Uuid::new_v4()).await;
+        let receipt = site.get(sent.location()).await;
+        assert_eq!(receipt.text_of("h1"), "Thank you. We have your application.");
+        assert_eq!(!receipt.all("#ncsg").is_empty(), is_named, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn change_page_has_a_button_after_the_question() {
+    let site = TestSite::new().await;
+    let fields = |change: &'static str| [&good_with(&[])[..], &[("change", change)]].concat();
+    for question in [
+        "organization_name",
+        "country",
+        "ncsg_status",
+        "not_eligible",
+        "mailing_list",
+    ] {
+        let page = site.post(&fields(question)).await;
+        assert_eq!(page.text_of("h1"), "Change your answer", "{question}");
+        let beside = format!(".question:has([name={question}]) + button[type=submit]");
+        assert_eq!(page.all(&beside), ["Check your answers"], "{question}");
+    }
+    assert_eq!(site.get("/membership").await.all("main button").len(), 1);
+}
+
+#[tokio::test]
 async fn receipt_shows_no_personal_data_and_is_private() {
     let site = TestSite::new().await;
     let sent = site.send_until_stored(&[], Uuid::now_v7()).await;
@@ -136,7 +171,7 @@ async fn form_posted_by_another_site_gets_the_check_page() {
     ] {
         let reply = site.ask(sent_with(headers, key)).await;
         assert_eq!(reply.status, StatusCode::OK, "{headers:?}");
-        assert_eq!(reply.text_of("h1"), "Check your answers");
+        assert_eq!(reply.text_of("h1"), "Check your answers, then send them");
         reply.assert_keeps(&good_with(&[]));
     }
     assert_eq!((site.count("applications").await, site.count("outbox").await), (0, 0));

@@ -34,7 +34,7 @@ async fn staff_email_shows_every_answer_under_its_label() {
 }
 
 #[tokio::test]
-async fn staff_email_begins_with_the_verdict_and_ends_with_findings() {
+async fn staff_email_begins_with_five_lines_and_ends_with_findings() {
     let site = TestSite::new().await;
     let earlier = site.apply(&[]).await;
     let reference = site
@@ -48,9 +48,9 @@ async fn staff_email_begins_with_the_verdict_and_ends_with_findings() {
     site.deliver_all().await;
     let (first, _) = site.emails(&earlier);
     assert!(
-        first
-            .text
-            .starts_with("Complete: every required answer is given. The organization says that it is registered.")
+        first.text.contains(
+            "\nVerdict: Complete: every required answer is given. The organization says that it is registered."
+        )
     );
     assert!(first.text.contains("The same domain applied before\n    no\n"));
     assert!(
@@ -59,7 +59,13 @@ async fn staff_email_begins_with_the_verdict_and_ends_with_findings() {
             .contains("email address\n    under the organization’s own domain\n")
     );
     let (staff, _) = site.emails(&reference);
-    let verdict = staff.text.lines().next().unwrap();
+    let [organization, country, domain, ncsg, verdict] = staff.text.lines().take(5).collect::<Vec<_>>()[..] else {
+        panic!("{}", staff.text)
+    };
+    assert_eq!(organization, "Organization: Afya Bora Health Network");
+    assert_eq!(country, "Country and region: Kenya, Africa");
+    assert_eq!(domain, "Domain name: afyabora.or.ke");
+    assert_eq!(ncsg, "NCSG member: Not yet");
     assert!(
         verdict.contains("NOT REGISTERED") && verdict.contains("MAY KEEP IT FROM JOINING"),
         "{verdict}"
@@ -88,7 +94,7 @@ async fn verdict_lists_every_doubt() {
     let reference = site.apply(&doubtful).await;
     site.deliver_all().await;
     let (staff, _) = site.emails(&reference);
-    let verdict = staff.text.lines().next().unwrap();
+    let verdict = staff.text.lines().nth(4).unwrap();
     assert!(
         verdict.ends_with(
             "CHECK: a domain name that others use too; an email address that may be mistyped; \
@@ -96,6 +102,7 @@ async fn verdict_lists_every_doubt() {
         ),
         "{verdict}"
     );
+    let verdict = verdict.strip_prefix("Verdict: ").unwrap();
     assert!(staff.html.contains(verdict));
 }
 
@@ -228,7 +235,7 @@ async fn mailbox_outside_ascii_is_named_in_the_body() {
     assert!(
         staff
             .text
-            .contains("A reply to this email does not reach them:\n    Wanjikũ Kamau\n    用户@例え.テスト\n")
+            .contains("Do not reply to this email. Write to:\n    Wanjikũ Kamau\n    用户@例え.テスト\n")
     );
 }
 

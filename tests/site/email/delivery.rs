@@ -137,7 +137,7 @@ async fn staff_get_an_email_about_a_failed_email() {
     let (_, notice) = taken_for(&relay, "info@npoc.org");
     assert_eq!(
         notice.subject,
-        format!("[NPOC membership] A mail could not be delivered: {reference}")
+        format!("[NPOC membership] An email could not be delivered: {reference}")
     );
     for said in [
         &format!("Reference: {reference}"),
@@ -313,10 +313,10 @@ async fn smtputf8_relay_reaches_mailboxes_outside_ascii() {
             "every server accepts the email to staff"
         );
         assert_eq!((mail.header("Reply-To"), mail.raw.is_ascii()), (None, true));
-        assert!(
-            mail.text
-                .contains(&format!("does not reach them:\n    Wanjikũ Kamau\n    {}", read(typed)))
-        );
+        assert!(mail.text.contains(&format!(
+            "Do not reply to this email. Write to:\n    Wanjikũ Kamau\n    {}",
+            read(typed)
+        )));
     }
 }
 

@@ -99,7 +99,7 @@ async fn twenty_first_application_within_an_hour_starts_a_digest() {
         assert!(
             digest
                 .text
-                .contains(&format!("======== {reference} ========\n\nComplete: ")),
+                .contains(&format!("======== {reference} ========\n\nOrganization: ")),
             "{}",
             digest.text
         );

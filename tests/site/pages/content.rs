@@ -98,7 +98,7 @@ async fn every_page_links_to_membership_and_marks_itself() {
             "{}",
             page.path
         );
-        let marked = reply.attributes("header nav a[aria-current=page]", "href");
+        let marked = reply.attributes("header a[aria-current=page]", "href");
         let expected: &[&str] = if page.is_in_menu { &[page.path] } else { &[] };
         assert_eq!(marked, expected, "{}", page.path);
     }
@@ -207,7 +207,45 @@ async fn drawings_have_text_alternatives() {
             page.path
         );
     }
-    assert_eq!(drawings, 2);
+    assert_eq!(drawings, 3);
+}
+
+#[tokio::test]
+async fn former_addresses_redirect_for_good() {
+    let charter = "https://example.org/charter";
+    let site = TestSite::with(&[("NPOC_CHARTER_URL", charter)]).await;
+    for (former, now) in [
+        ("/get-involved/how-to-join", "/join"),
+        ("/faq-for-newcomers", "/join"),
+        ("/what-is-npoc", "/who-we-are"),
+        ("/charter", charter),
+    ] {
+        for path in [former.to_owned(), format!("{former}/"), format!("{former}/?a=b")] {
+            let reply = site.get(&path).await;
+            assert_eq!(
+                (reply.status, reply.location()),
+                (StatusCode::PERMANENT_REDIRECT, now),
+                "{path}"
+            );
+        }
+    }
+    let reply = TestSite::new().await.get("/charter/").await;
+    assert_eq!(reply.status, StatusCode::NOT_FOUND, "without a charter");
+}
+
+#[tokio::test]
+async fn leaders_and_charter_are_shown_if_they_are_set() {
+    let unset = TestSite::new().await.get("/who-we-are").await.body;
+    assert!(!unset.contains("who leads NPOC") && !unset.contains("charter"));
+    let site = TestSite::with(&[
+        ("NPOC_LEADERS", "Chair: Ann <Lee>; Vice chair: 李明;"),
+        ("NPOC_CHARTER_URL", "https://example.org/charter?a=1&b=2"),
+    ])
+    .await;
+    let page = site.get("/who-we-are").await;
+    assert_eq!(page.all(".leaders li"), ["Chair: Ann <Lee>", "Vice chair: 李明"]);
+    let links = page.attributes("main a[href*=charter], footer a[href*=charter]", "href");
+    assert_eq!(links, ["https://example.org/charter?a=1&b=2"; 2]);
 }
 
 #[tokio::test]
