@@ -21,14 +21,14 @@ ANSWERS = [
     ("representative_phone", "+81 (0)6 0000-0000"),
     ("alternate_name", "Ünal Çelik"),
     ("alternate_email", "celik@example.org"),
-    ("ncsg_status", "applied", "It has applied"),
+    ("ncsg_status", "applied", "Not yet, but it has applied"),
     ("icann_groups", "At-Large"),
-    ("not_eligible", "icann-contract", "It provides services under a contract or memorandum with ICANN"),
-    ("not_eligible", "government", "It represents a government in ICANN"),
-    ("authorised", "yes", "I am authorized to apply for the organization"),
+    ("not_eligible", "icann-contract", "A provider of services under a contract or memorandum with ICANN"),
+    ("not_eligible", "government", "A body that represents a government in ICANN"),
+    ("authorised", "yes", "Yes"),
     ("authoriser", "佐藤 一郎, director"),
-    ("publish", "yes", "If accepted, the organization may be listed as a member on NPOC’s site"),
-    ("mailing_list", "yes", "The representative may be added to the members’ mailing list"),
+    ("publish", "yes", "Yes"),
+    ("mailing_list", "yes", "Yes"),
 ]
 READ = [line for _, typed, *read in ANSWERS for line in read or [typed]]
 

@@ -57,7 +57,7 @@ pub fn label(field: Field) -> &'static str {
     }
 }
 
-/// Returns the label of an answer on the check page, below the heading of its part.
+/// Returns the label of an answer, below the heading of its part: on the check page, in emails and on the terminal.
 #[must_use]
 pub fn short_label(field: Field) -> &'static str {
     match field {
@@ -115,7 +115,7 @@ pub fn hint(field: Field) -> &'static str {
 pub struct AnswerInWords {
     /// The question.
     pub field: Field,
-    /// The label of the question.
+    /// The short label of the question.
     pub label: &'static str,
     /// The lines of the answer; none if it was not given.
     pub lines: Vec<String>,
@@ -125,7 +125,7 @@ pub struct AnswerInWords {
 pub fn answers_in_words(answers: &Answers) -> impl Iterator<Item = AnswerInWords> {
     QUESTIONS.iter().map(|question| AnswerInWords {
         field: question.field,
-        label: label(question.field),
+        label: short_label(question.field),
         lines: lines(question.field, answers.all(question.field)),
     })
 }

@@ -157,10 +157,6 @@ impl Row {
         Self { answer, doubts }
     }
 
-    fn label(&self) -> &'static str {
-        words::short_label(self.answer.field)
-    }
-
     fn name(&self) -> &'static str {
         self.answer.field.question().name
     }

@@ -12,7 +12,7 @@ async fn staff_email_shows_every_answer_under_its_label() {
     let (staff, _) = site.emails(&reference);
     let mut rest = staff.text.as_str();
     for question in QUESTIONS {
-        let label = words::label(question.field);
+        let label = words::short_label(question.field);
         let (_, after) = rest
             .split_once(&format!("\n{label}\n"))
             .unwrap_or_else(|| panic!("{label} is missing or out of order"));

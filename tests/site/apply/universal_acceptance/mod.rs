@@ -334,7 +334,7 @@ fn assert_mailed(mails: &[Mail], typed: &[(&str, &str)], reference: &str) {
 
 fn assert_answers_go_to_staff_alone(typed: &[(&str, &str)], staff: &Mail, applicant: &Mail) {
     for (name, value) in typed {
-        let label = words::label(Field::named(name).unwrap());
+        let label = words::short_label(Field::named(name).unwrap());
         let lines: Vec<String> = value.lines().map(|line| format!("    {line}\n")).collect();
         let block = format!("\n{label}\n{}", lines.concat());
         assert!(staff.text.contains(&block), "{block} is missing in {}", staff.text);
