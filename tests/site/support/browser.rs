@@ -123,6 +123,12 @@ impl Browser {
         .await;
     }
 
+    /// Sets the browser's default text size in pixels.
+    pub async fn text_size(&self, pixels: u32) {
+        let sizes = json!({ "fontSizes": { "standard": pixels, "fixed": pixels } });
+        self.emulate("Page.setFontSizes", sizes).await;
+    }
+
     /// Sets media features of the system, such as `prefers-color-scheme: dark`.
     pub async fn media(&self, features: &[(&str, &str)]) {
         let features = features

@@ -6,6 +6,8 @@ mod assistive;
 mod journey;
 mod looks;
 mod reader;
+mod unstyled;
+mod widths;
 
 use npoc::web::Page;
 use uuid::Uuid;
