@@ -107,17 +107,17 @@ impl Country {
     }
 }
 
-/// Returns an entry for another name. The main name follows in brackets, unless it has brackets itself.
+/// The longest entry, in characters, that fits on a phone in a browser without style sheets.
+const LONGEST: usize = 45;
+
+/// Returns an entry for another name. The main name follows in brackets, unless it has brackets itself or is too long.
 fn other_offer(name: &str, country: Country) -> Offer {
     let own = country.name();
-    let is_clear = own.contains('(') || name.starts_with("St ");
+    let both = format!("{name} ({own})");
+    let is_clear = own.contains('(') || name.starts_with("St ") || both.chars().count() > LONGEST;
     Offer {
         country,
-        label: if is_clear {
-            name.to_owned()
-        } else {
-            format!("{name} ({own})")
-        },
+        label: if is_clear { name.to_owned() } else { both },
         is_own: false,
     }
 }

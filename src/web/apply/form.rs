@@ -14,14 +14,14 @@ use crate::values::{Country, text};
 pub struct FormPage<'a> {
     layout: Layout<'a>,
     form_key: Uuid,
-    fieldsets: Vec<Fieldset>,
+    parts: Vec<FormPart>,
     problems: Vec<ErrorLink>,
     /// Whether the applicant came back to change an answer.
     is_change: bool,
 }
 
-/// A group of questions.
-struct Fieldset {
+/// A part of the form, with its questions.
+struct FormPart {
     heading: &'static str,
     fields: Vec<FormField>,
 }
@@ -84,7 +84,7 @@ impl<'a> FormPage<'a> {
                 .map(words::problem),
             has_focus: focus == Some(question.field),
         };
-        let fieldset = |group: Group| Fieldset {
+        let part = |group: Group| FormPart {
             heading: words::heading(group),
             fields: group.questions().map(field).collect(),
         };
@@ -95,7 +95,7 @@ impl<'a> FormPage<'a> {
         Self {
             layout,
             form_key,
-            fieldsets: Group::ALL.into_iter().map(fieldset).collect(),
+            parts: Group::ALL.into_iter().map(part).collect(),
             problems: problems.iter().map(error_link).collect(),
             is_change: focus.is_some(),
         }
@@ -193,8 +193,7 @@ impl FormField {
     fn size(&self) -> u64 {
         match self.width() {
             "w-short" => 20,
-            "w-medium" => 40,
-            _ => 60,
+            _ => 32,
         }
     }
 

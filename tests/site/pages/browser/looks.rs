@@ -95,7 +95,7 @@ async fn right_to_left_answers_keep_their_direction() {
             e.querySelector('dt').textContent, getComputedStyle(e.querySelector('dd p') || e).direction])";
         let directions = browser.see(directions).await;
         let direction = |field: Field| {
-            let label = words::label(field);
+            let label = words::short_label(field);
             let rows = directions.as_array().unwrap();
             rows.iter().find(|row| row[0] == json!(label)).unwrap()[1].clone()
         };
@@ -227,8 +227,8 @@ async fn receipt_prints_on_one_page_without_navigation() {
         let reference = browser.see("document.querySelector('.reference').textContent").await;
         for said in [
             reference.as_str().unwrap(),
-            "what happens next",
-            "how to reach NPOC",
+            "What happens next",
+            "How to reach NPOC",
             "info@npoc.org",
         ] {
             assert!(text.contains(said), "{said} is missing in {text}");

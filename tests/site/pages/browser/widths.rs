@@ -97,7 +97,12 @@ fn ranges(widths: &[u32]) -> String {
 /// The number of elements that must stay on one line, and the texts of those that do not.
 const BROKEN: &str = "(() => {
     const whole = [...document.querySelectorAll('.whole')];
-    const broken = whole.filter(e => e.getClientRects().length !== 1);
+    const lines = e => {
+        const range = document.createRange();
+        range.selectNodeContents(e);
+        return new Set([...range.getClientRects()].map(box => box.top)).size;
+    };
+    const broken = whole.filter(e => lines(e) !== 1);
     return { whole: whole.length, broken: broken.map(e => e.textContent.trim()) };
 })()";
 
