@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 
 use super::claim::ClaimedEmail;
 use super::relay_state;
+use super::schedule::Cost;
 use crate::database::Pool;
 use crate::mailer::{Blame, Email, SendFailure};
 
@@ -29,7 +30,7 @@ pub async fn record_sent(pool: &Pool, claimed: &ClaimedEmail) -> sqlx::Result<Op
     Ok(sent_at)
 }
 
-/// Records that an email is tried again after `wait` seconds. `is_charged`: the try counts.
+/// Records that an email is tried again after `wait` seconds.
 ///
 /// # Errors
 /// Returns an error if the database is unavailable.
@@ -38,7 +39,7 @@ pub async fn record_retry(
     claimed: &ClaimedEmail,
     failure: &SendFailure,
     wait: f64,
-    is_charged: bool,
+    cost: Cost,
 ) -> sqlx::Result<()> {
     sqlx::query!(
         "UPDATE outbox SET due_at = now() + make_interval(secs => $3), leased_until = NULL, failed_at = now(),
@@ -50,7 +51,7 @@ pub async fn record_retry(
         wait,
         failure.reason,
         failure.blame.name(),
-        is_charged
+        cost == Cost::OneTry
     )
     .execute(executor)
     .await

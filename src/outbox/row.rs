@@ -64,6 +64,8 @@ pub fn as_json<T: Serialize>(rows: &[T]) -> sqlx::Result<String> {
 
 /// Returns the bodies of rows, as text and as HTML, in the order of the rows.
 pub fn bodies<'a>(rows: impl IntoIterator<Item = &'a EmailRow>) -> (Vec<&'a str>, Vec<&'a str>) {
-    let pairs = rows.into_iter().map(|row| (row.body_text.as_str(), row.body_html.as_str()));
+    let pairs = rows
+        .into_iter()
+        .map(|row| (row.body_text.as_str(), row.body_html.as_str()));
     pairs.unzip()
 }
