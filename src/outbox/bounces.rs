@@ -163,8 +163,7 @@ async fn record_row(
             RETURNING outbox.id
         )
         SELECT message_id, reference, recipient, subject, claims, erased_at IS NOT NULL AS "is_erased!",
-            coalesce(purpose, CASE WHEN refusal_is_final THEN 'arrival' ELSE 'application' END) AS "purpose!",
-            EXISTS (SELECT FROM marked) AS "is_new!"
+            purpose, EXISTS (SELECT FROM marked) AS "is_new!"
         FROM email"#,
         token,
         bounced.is_some(),

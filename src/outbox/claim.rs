@@ -133,8 +133,7 @@ async fn claim_row(pool: &Pool, request: &ClaimRequest) -> sqlx::Result<Option<C
                         AND (lower(recipient) LIKE '%@' || busy OR lower(recipient) LIKE '%.' || busy))
                 ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED) END)
         RETURNING id, attempts, postponements, claims, failed_at, owed_at, token AS "token!", message_id, in_reply_to,
-            reference, recipient, reply_to, subject, body_text, body_html,
-            coalesce(purpose, CASE WHEN refusal_is_final THEN 'arrival' ELSE 'application' END) AS "purpose!",
+            reference, recipient, reply_to, subject, body_text, body_html, purpose,
             coalesce((SELECT failures FROM relay_state), 0) AS "relay_failures!""#,
         LEASE.as_secs_f64(),
         request.priority != Priority::None,
