@@ -89,9 +89,9 @@ pub(super) fn status_in_words(mail: &EmailStatus) -> String {
 }
 
 /// Makes unsent mail due now.
-pub(super) async fn retry(pool: &Pool, reference: Option<&str>, out: &mut impl Write) -> anyhow::Result<()> {
+pub(super) async fn retry(pool: &Pool, reference: Option<String>, out: &mut impl Write) -> anyhow::Result<()> {
     let mut session = pool.session().await?;
-    let mails = outbox::retry(&mut *session, reference).await?;
+    let mails = outbox::retry(&mut *session, reference.as_deref()).await?;
     session.end().await?;
     if let (0, Some(reference)) = (mails, reference) {
         return Err(NotFound(format!("No unsent mail has the reference {reference:?}")).into());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures_util::TryStreamExt as _;
 use futures_util::future::join_all;
-use npoc::membership::{Filter, queue_digests, records};
+use npoc::membership::{self, Filter, queue_digests};
 use npoc::outbox::{self, EmailFilter};
 use uuid::Uuid;
 
@@ -43,7 +43,7 @@ async fn an_hour_later(site: &TestSite) {
 }
 
 async fn states(site: &TestSite, reference: &str) -> Vec<String> {
-    let mut found = records(&site.pool, Filter::of(reference));
+    let mut found = membership::list(&site.pool, Filter::of(reference));
     found.try_next().await.unwrap().unwrap().states
 }
 

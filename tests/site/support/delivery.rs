@@ -24,7 +24,7 @@ pub fn deliver_in_background(site: &TestSite) -> watch::Sender<bool> {
 }
 
 /// Waits for a condition. Fails with its name after the test timeout.
-pub async fn wait_until(what: &str, is_met: impl AsyncFn() -> bool) {
+pub async fn wait_until(what: &str, mut is_met: impl AsyncFnMut() -> bool) {
     let waiting = async {
         while !is_met().await {
             tokio::time::sleep(Duration::from_millis(10)).await;
