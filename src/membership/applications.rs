@@ -143,7 +143,7 @@ pub fn list<'a>(executor: impl PgExecutor<'a> + 'a, filter: Filter) -> BoxStream
                         SELECT message_id FROM outbox WHERE purpose = 'digest' AND sent_at IS NULL))) THEN 'waiting' END
             ], NULL), '{}'), '{mailed}') AS states
             FROM outbox WHERE outbox.reference = applications.reference
-         ) AS mails
+         ) AS emails
          WHERE ($1::text[] IS NULL OR applications.reference = ANY ($1))
             AND ($2::timestamptz IS NULL OR received_at >= $2)
             AND ($3::timestamptz IS NULL OR received_at < $3)

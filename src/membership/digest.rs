@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::emails::{MailIdentity, shortened};
 use super::retention::lock_erasure;
-use super::submit::SINGLE_MAILS;
+use super::submit::SINGLE_EMAILS;
 use super::unlinked::unlinked;
 use super::words::without_reply_line;
 use crate::database::Pool;

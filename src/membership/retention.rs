@@ -73,7 +73,7 @@ pub async fn erase(executor: impl PgExecutor<'_>, which: Erase<'_>) -> sqlx::Res
             ORDER BY received_at, id LIMIT $4 FOR UPDATE SKIP LOCKED
         ), erased AS (
             DELETE FROM applications USING due WHERE applications.id = due.id RETURNING reference
-        ), mails AS (
+        ), emails AS (
             UPDATE outbox SET erased_at = now(), recipient = '', reply_to = NULL, subject = '',
                 body_text = '', body_html = '', last_error = NULL, bounce_reason = NULL,
                 mailbox_key = NULL, domain_key = NULL

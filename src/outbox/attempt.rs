@@ -102,7 +102,7 @@ impl Outbox {
         tracing::info!(
             message_id = claimed.email.message_id,
             attempt = claimed.claims,
-            "mail sent"
+            "email sent"
         );
         self.record_answer(claimed).await?;
         let limit = self.slots().record_taken(sent_at);
@@ -119,7 +119,7 @@ impl Outbox {
         loop {
             match record::record_sent(&self.pool, claimed).await {
                 Err(error) if tries < RECORD_TRIES => {
-                    tracing::warn!(%error, "sent mail cannot be recorded; retrying");
+                    tracing::warn!(%error, "sent email cannot be recorded; retrying");
                     tries += 1;
                     tokio::time::sleep(RECORD_PAUSE).await;
                 }
@@ -258,7 +258,7 @@ fn log_failure(claimed: &ClaimedEmail, failure: &SendFailure, result: AttemptRes
         blame = ?failure.blame,
         stage = failure.stage.map(Stage::name),
         again_in_seconds = result.retry_in.map(|wait| wait.as_secs()),
-        "mail not sent"
+        "email not sent"
     );
 }
 
@@ -270,13 +270,13 @@ fn alert_operator(claimed: &ClaimedEmail, failure: &SendFailure) {
         tracing::error!(
             message_id,
             code,
-            "mail to staff is refused; see NPOC_STAFF_EMAIL and the relay"
+            "email to staff is refused; see NPOC_STAFF_EMAIL and the relay"
         );
     } else if failure.blame == Blame::Us && claimed.relay_failures == 0 {
         tracing::error!(
             message_id,
             code,
-            "the relay refuses mail from us; see npoc mail list and npoc doctor"
+            "the relay refuses emails from us; see npoc mail list and npoc doctor"
         );
     }
 }

@@ -201,10 +201,10 @@ fn log(undelivered: &Undelivered) {
     match undelivered.reason {
         UndeliveredReason::Bounced(_) if undelivered.purpose.is_to_staff() => tracing::error!(
             message_id,
-            "mail to staff bounced; see NPOC_STAFF_EMAIL and npoc mail list --state bounced"
+            "email to staff bounced; see NPOC_STAFF_EMAIL and npoc mail list --state bounced"
         ),
-        UndeliveredReason::Bounced(_) | UndeliveredReason::GivenUp(_) => tracing::warn!(message_id, "mail bounced"),
-        UndeliveredReason::Delayed(_) => tracing::info!(message_id, "mail delayed"),
-        UndeliveredReason::Complaint => tracing::warn!(message_id, "mail reported as spam"),
+        UndeliveredReason::Bounced(_) | UndeliveredReason::GivenUp(_) => tracing::warn!(message_id, "email bounced"),
+        UndeliveredReason::Delayed(_) => tracing::info!(message_id, "email delayed"),
+        UndeliveredReason::Complaint => tracing::warn!(message_id, "email reported as spam"),
     }
 }

@@ -94,11 +94,11 @@ pub async fn claim(pool: &Pool, request: &ClaimRequest) -> sqlx::Result<Option<C
 }
 
 async fn postpone(pool: &Pool, id: i64, error: &sqlx::Error) -> sqlx::Result<()> {
-    tracing::error!(id, %error, "mail cannot be read from the outbox");
+    tracing::error!(id, %error, "email cannot be read from the outbox");
     let mut session = pool.session().await?;
     sqlx::query!(
         "UPDATE outbox SET due_at = now() + interval '1 hour', leased_until = NULL, failed_at = now(), blame = 'us',
-            last_error = 'the row of this mail cannot be read' WHERE id = $1",
+            last_error = 'the row of this email cannot be read' WHERE id = $1",
         id
     )
     .execute(&mut *session)

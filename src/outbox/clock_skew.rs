@@ -56,7 +56,7 @@ async fn reset_future_times(executor: impl PgExecutor<'_>, check: &ClockCheck, i
     .fetch_one(executor)
     .await?;
     if reset > 0 {
-        tracing::warn!(mails = reset, "mails had times in the future; they are due now");
+        tracing::warn!(emails = reset, "emails had times in the future; they are due now");
     }
     Ok(reset)
 }
@@ -89,7 +89,7 @@ impl DueCheck {
         match outbox.handle_clock_set_back().await {
             Ok(()) => self.last = Some((after, now)),
             // Delivery goes on: emails that are due do not need this.
-            Err(error) => tracing::warn!(%error, "mails with times in the future cannot be read; retrying"),
+            Err(error) => tracing::warn!(%error, "emails with times in the future cannot be read; retrying"),
         }
         Ok(Some(Duration::ZERO))
     }

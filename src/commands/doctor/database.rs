@@ -1,4 +1,4 @@
-//! Checks the database: its server, its migrations, and the mail that waits in it.
+//! Checks the database: its server, its migrations, and the emails that wait in it.
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection};
@@ -250,8 +250,8 @@ fn failing(relay: &RelayState) -> Option<CheckResult> {
             .then(|| CheckResult::ok(MAIL, says));
     };
     let why = relay.last_error.as_deref().unwrap_or("reason unknown");
-    let says = format!("no mail has gone out since {}: {}.", in_utc(since), single_line(why));
-    let advice = "See the findings about the relay below. Mail waits, and no email loses a try.";
+    let says = format!("no email has gone out since {}: {}.", in_utc(since), single_line(why));
+    let advice = "See the findings about the relay below. Emails wait, and none loses a try.";
     Some(CheckResult::fail(MAIL, says, advice))
 }
 

@@ -49,14 +49,14 @@ fn trust(trust: Trust) -> Option<CheckResult> {
 
 fn of_corrections(corrections: Corrections) -> Option<CheckResult> {
     let Corrections {
-        mails_brought_back: mails,
+        mails_brought_back: emails,
         reports_taken_back: reports,
     } = corrections;
-    (mails + reports > 0).then(|| {
+    (emails + reports > 0).then(|| {
         CheckResult::warn(
             CLOCK,
             format!(
-                "it was ahead. Emails with future times that were made due: {mails}. Reports of future days that were \
+                "it was ahead. Emails with future times that were made due: {emails}. Reports of future days that were \
                  withdrawn: {reports}."
             ),
             "Let the network set the clock of the database's machine. This warning ends with the next daily report.",

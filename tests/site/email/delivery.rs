@@ -350,15 +350,18 @@ async fn staff_learn_whom_a_relay_without_smtputf8_cannot_reach() {
         steps,
         [DeliveryOutcome::Sent, DeliveryOutcome::Sent, DeliveryOutcome::GivenUp]
     );
-    let mails: Vec<Mail> = relay
+    let emails: Vec<Mail> = relay
         .taken()
         .iter()
         .map(|taken| Mail::read(taken.message.as_bytes()))
         .collect();
-    let staff = mails.iter().find(|mail| mail.text.contains("THE ANSWERS")).unwrap();
+    let staff = emails.iter().find(|mail| mail.text.contains("THE ANSWERS")).unwrap();
     assert_eq!(staff.header("Reply-To"), None);
     assert!(staff.text.contains("用户@例え.テスト"));
-    let notice = mails.iter().find(|mail| mail.subject.contains("could not be")).unwrap();
+    let notice = emails
+        .iter()
+        .find(|mail| mail.subject.contains("could not be"))
+        .unwrap();
     assert!(notice.text.contains("用户@例え.テスト") && notice.text.contains("SMTPUTF8"));
 
     relay.play(Part::Accepts);

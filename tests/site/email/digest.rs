@@ -180,10 +180,10 @@ async fn email_for_a_digest_is_neither_held_nor_failed() {
     assert_eq!(figures().await, (0, 0, 0, 4));
     let listed = stdout_of(site.command(&["mail", "list"]));
     assert!(
-        listed.starts_with("4 unsent mails") && listed.contains("waits for the next digest to staff"),
+        listed.starts_with("4 unsent emails") && listed.contains("waits for the next digest to staff"),
         "{listed}"
     );
-    assert!(stdout_of(site.command(&["mail", "list", "--state", "digest"])).starts_with("4 digest mails"));
+    assert!(stdout_of(site.command(&["mail", "list", "--state", "digest"])).starts_with("4 digest emails"));
     for state in ["held", "given-up", "waiting"] {
         assert!(
             stdout_of(site.command(&["mail", "list", "--state", state])).starts_with("0 "),
@@ -299,11 +299,11 @@ async fn kill_9_loses_no_application_in_a_digest() {
 }
 
 /// Waits until this number of emails meets a condition.
-async fn wait_for(pool: &sqlx::PgPool, mails: i64, condition: &'static str) {
+async fn wait_for(pool: &sqlx::PgPool, emails: i64, condition: &'static str) {
     let query = format!("SELECT count(*) FROM outbox WHERE {condition}");
     wait_until(condition, async || {
         let counted = sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(query.clone())).fetch_one(pool);
-        counted.await.unwrap() == mails
+        counted.await.unwrap() == emails
     })
     .await;
 }

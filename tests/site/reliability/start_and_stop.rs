@@ -57,7 +57,7 @@ async fn log_holds_no_answer_and_no_receipt_secret() {
     let sent = Process::post_until_stored(address, &application("send", Uuid::now_v7()));
     assert_eq!(site.process.get(&sent.location).unwrap().status, 200);
     site.process.get("/membership/received/Wanjiku");
-    until(|| emails_in(&site.home) == 2 && site.process.log().matches("mail sent").count() == 2);
+    until(|| emails_in(&site.home) == 2 && site.process.log().matches("email sent").count() == 2);
     let log = site.process.log();
     assert!(log.contains("application stored") && log.contains("NPOC-"), "{log}");
     let secret = sent.location.rsplit('/').next().unwrap();
@@ -72,7 +72,7 @@ async fn overdue_email_is_logged() {
     let first = Site::start().await;
     Process::post_until_stored(first.process.address, &application("send", Uuid::now_v7()));
     // The rows are updated after the files are written.
-    until(|| first.process.log().matches("mail sent").count() == 2);
+    until(|| first.process.log().matches("email sent").count() == 2);
     sqlx::query(
         "UPDATE outbox SET sent_at = NULL, owed_at = now() - interval '1 hour', due_at = now() + interval '1 hour'",
     )
@@ -84,7 +84,7 @@ async fn overdue_email_is_logged() {
         ("NPOC_DATA_DIR", first.home.to_str().unwrap()),
         ("NPOC_MAIL", "folder"),
     ]);
-    until(|| later.log().contains("mail has waited too long"));
+    until(|| later.log().contains("email has waited too long"));
     assert!(later.log().contains("waiting=2"), "{}", later.log());
 }
 
@@ -94,7 +94,7 @@ async fn refused_staff_address_is_logged_without_names() {
     let options = database::fresh_options().await;
     let site = Process::start(&[("DATABASE_URL", &database::url(&options)), ("SMTP_URL", &relay.url)]);
     Process::post_until_stored(site.address, &application("send", Uuid::now_v7()));
-    until(|| site.log().contains("mail to staff is refused"));
+    until(|| site.log().contains("email to staff is refused"));
     let log = site.log();
     assert!(log.contains("ERROR") && log.contains("code=550"), "{log}");
     assert!(!log.contains("info@") && !log.contains("wanjiku"), "{log}");
