@@ -214,9 +214,6 @@ async fn record_as_erased(connection: &mut PgConnection, ids: &[i64]) -> sqlx::R
 
 /// Announces applications that will be older than this number of days by the end of tomorrow, in the report with this
 /// Message-ID. Announces at most a tenth of all applications, but at least one. Returns `None` if none is due.
-///
-/// # Errors
-/// Returns an error if the database is unavailable.
 pub(super) async fn announce(
     connection: &mut PgConnection,
     day: Date,

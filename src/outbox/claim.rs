@@ -79,9 +79,6 @@ impl ClaimedEmail {
 /// application's emails go out soon after the relay is back.
 ///
 /// Postpones an email whose row cannot be read, so that it blocks no other.
-///
-/// # Errors
-/// Returns an error if the database is unavailable.
 pub async fn claim(pool: &Pool, request: &ClaimRequest) -> sqlx::Result<Option<ClaimedEmail>> {
     while let Some(row) = claim_row(pool, request).await? {
         let id = row.id;

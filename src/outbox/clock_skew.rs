@@ -71,9 +71,6 @@ pub(super) struct DueCheck {
 impl DueCheck {
     /// Returns in how long the next email is due, or `None` if no email waits. Resets future times at the first check, and
     /// when the database's clock was set back.
-    ///
-    /// # Errors
-    /// Returns an error if the database is unavailable.
     pub(super) async fn next_due(&mut self, outbox: &Outbox) -> sqlx::Result<Option<Duration>> {
         let before = Instant::now();
         let (now, due_in) = within(DATABASE_LIMIT, now_and_due_in(&outbox.pool)).await?;

@@ -11,9 +11,6 @@ use crate::mailer::{Blame, Email, SendFailure};
 
 /// Records that an email was sent, even if another process holds the lease. Returns the time by the database's clock.
 /// Deletes the body of a sent digest: the other emails keep the same words, and erasing an application erases them there.
-///
-/// # Errors
-/// Returns an error if the database is unavailable.
 pub async fn record_sent(pool: &Pool, claimed: &ClaimedEmail) -> sqlx::Result<Option<OffsetDateTime>> {
     let mut session = pool.session().await?;
     let sent_at = sqlx::query_scalar!(
@@ -31,9 +28,6 @@ pub async fn record_sent(pool: &Pool, claimed: &ClaimedEmail) -> sqlx::Result<Op
 }
 
 /// Records that an email is tried again after `wait` seconds.
-///
-/// # Errors
-/// Returns an error if the database is unavailable.
 pub async fn record_retry(
     executor: impl PgExecutor<'_>,
     claimed: &ClaimedEmail,
@@ -59,9 +53,6 @@ pub async fn record_retry(
 }
 
 /// Records that the relay failed. The email waits for the relay, and the try does not count. Returns the wait in seconds.
-///
-/// # Errors
-/// Returns an error if the database is unavailable.
 pub async fn record_relay_failure(pool: &Pool, claimed: &ClaimedEmail, failure: &SendFailure) -> sqlx::Result<f64> {
     let mut transaction = pool.transaction().await?;
     relay_state::record_failure(&mut *transaction, &failure.reason_without_recipient()).await?;
@@ -82,9 +73,6 @@ pub async fn record_relay_failure(pool: &Pool, claimed: &ClaimedEmail, failure: 
 }
 
 /// Records that an email is not tried any more, and queues the notice about it in the same transaction.
-///
-/// # Errors
-/// Returns an error if the database is unavailable.
 pub async fn record_given_up(
     pool: &Pool,
     claimed: &ClaimedEmail,

@@ -72,40 +72,24 @@ pub enum Decision {
     GiveUp,
 }
 
-impl Decision {
-    fn at_least(self, shortest: Duration) -> Self {
-        match self {
-            Self::Retry { wait, cost } => Self::Retry {
-                wait: wait.max(shortest),
-                cost,
-            },
-            Self::GiveUp => Self::GiveUp,
-        }
-    }
-}
-
 /// Decides what follows a failure of this email. `took_others`: the relay took other emails since this email failed last.
 /// Then a conversation that breaks, or is slow again, counts against this email.
 pub fn decide(tries: Tries, blame: Blame, purpose: Purpose, took_others: bool) -> Decision {
     match blame {
         Blame::Slow if took_others && tries.postponed > 0 => charged(tries, purpose),
-        Blame::Slow => uncharged(tries, MAX_WAIT_UNCLEAR).at_least(MIN_WAIT_SLOW),
-        Blame::Relay | Blame::Us => uncharged(tries, MAX_WAIT_FOR_US),
-        Blame::Unclear if !took_others => uncharged(tries, MAX_WAIT_UNCLEAR),
-        Blame::Recipient if purpose.is_to_staff() => uncharged(tries, MAX_WAIT_FOR_US),
+        Blame::Slow => uncharged(tries, MIN_WAIT_SLOW, MAX_WAIT_UNCLEAR),
+        Blame::Relay | Blame::Us => uncharged(tries, Duration::ZERO, MAX_WAIT_FOR_US),
+        Blame::Unclear if !took_others => uncharged(tries, Duration::ZERO, MAX_WAIT_UNCLEAR),
+        Blame::Recipient if purpose.is_to_staff() => uncharged(tries, Duration::ZERO, MAX_WAIT_FOR_US),
         Blame::Recipient => Decision::GiveUp,
         Blame::Unclear | Blame::RecipientForNow => charged(tries, purpose),
     }
 }
 
-fn uncharged(tries: Tries, longest: Duration) -> Decision {
+fn uncharged(tries: Tries, shortest: Duration, longest: Duration) -> Decision {
     let wait = nth_wait(tries.charged.saturating_add(tries.postponed)).unwrap_or(longest);
-    postponed(wait.min(longest))
-}
-
-fn postponed(wait: Duration) -> Decision {
     Decision::Retry {
-        wait: with_jitter(wait),
+        wait: with_jitter(wait.min(longest)).max(shortest),
         cost: Cost::Nothing,
     }
 }

@@ -11,9 +11,6 @@ use crate::membership::{Announced, announced, in_utc};
 const RETENTION: &str = "Retention";
 
 /// Checks an up-to-date database. `days` is the retention period; `None` keeps applications.
-///
-/// # Errors
-/// Returns an error if the database is unavailable.
 pub(super) async fn check(connection: &mut PgConnection, days: Option<u16>) -> sqlx::Result<Vec<CheckResult>> {
     let check = Clock::default().check(connection).await?;
     let corrected = corrections(&mut *connection).await?;

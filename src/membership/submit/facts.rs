@@ -39,9 +39,6 @@ struct Row {
 
 /// Returns the facts of each submission, in the same order. Submissions of one batch count towards the limits of each
 /// other, but do not name each other as earlier ones: it is not known yet which are new.
-///
-/// # Errors
-/// Returns an error if the database is unavailable.
 pub async fn facts(
     connection: &mut PgConnection,
     identity: &MailIdentity,
