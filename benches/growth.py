@@ -41,7 +41,7 @@ def statement_of(beginning):
 
 
 def claim_times(server, name):
-    """Returns the milliseconds that claiming a mail takes in the database."""
+    """Returns the milliseconds that claiming an email takes in the database."""
     server.sql(
         "INSERT INTO outbox (message_id, recipient, subject, body_text, body_html, refusal_is_final)"
         " SELECT gen_random_uuid() || '@bench', 'a@example.org', 's', 't', 'h', true FROM generate_series(1, 500) n; ANALYZE",
@@ -55,7 +55,7 @@ def claim_times(server, name):
 
 
 def growth():
-    """Compares an empty database with many applications and mails."""
+    """Compares an empty database with many applications and emails."""
     with site() as server, no_delivery() as relay, contextlib.ExitStack() as sites:
         names = {stored: f"stored_{stored}" for stored in (0, 10_000, MANY)}
         for stored, name in names.items():
@@ -78,7 +78,7 @@ def growth():
         taken = taken[1:]
         exported = export(server.database(names[MANY]))
     rows = [("", "stored", "then", "with none", "ratio (goal ≤ 1.1)")]
-    for what, samples in (("µs for an application", taken), ("µs to claim a mail", claims)):
+    for what, samples in (("µs for an application", taken), ("µs to claim an email", claims)):
         for stored in (10_000, MANY):
             of_both = ([sample[one] for sample in samples] for one in (stored, 0))
             rows.append((what, f"{stored:,}", *compared(*of_both)))

@@ -151,13 +151,13 @@ def literal(value):
 def plain_transaction(ours):
     """Returns the transaction for one application: BEGIN, one INSERT a row, COMMIT."""
     reference = ours.sql("SELECT reference FROM applications LIMIT 1")
-    mails = ours.sql(f"SELECT id FROM outbox WHERE reference = '{reference}' ORDER BY id").split()
+    emails = ours.sql(f"SELECT id FROM outbox WHERE reference = '{reference}' ORDER BY id").split()
     ours.sql("CREATE SEQUENCE IF NOT EXISTS bench")
-    # The state of a new mail: not sent.
+    # The state of a new email: not sent.
     fresh = {"attempts": "0", "claims": "0", "sent_at": "NULL", "leased_until": "NULL", "due_at": "now() + interval '1 year'"}
     lines = [as_insert(ours, "applications", f"reference = '{reference}'", DRAWN | {"reference": REFERENCE})]
     lines += [as_insert(ours, "application_history", f"reference = '{reference}' LIMIT 1", {})]
-    lines += [as_insert(ours, "outbox", f"id = {mail}", DRAWN | fresh) for mail in mails]
+    lines += [as_insert(ours, "outbox", f"id = {email}", DRAWN | fresh) for email in emails]
     return "\n".join(["BEGIN;", *lines, "COMMIT;"])
 
 
@@ -268,7 +268,7 @@ APPLICATION = {
 
 
 def mail():
-    """Measures a backlog after an outage, and a new application's mail in front of it."""
+    """Measures a backlog after an outage, and a new application's emails in front of it."""
     relay = Relay(0.02)
     with site(relay=relay.url) as ours:
         ours.sql(
@@ -286,9 +286,9 @@ def mail():
         left = ours.sql("SELECT count(*) FROM outbox WHERE sent_at IS NULL AND message_id LIKE '%@bench'")
         memory = highest_memory(ours.process.pid)
     table(
-        f"Mail: {QUEUED:,} queued for one domain, a relay that takes 20 ms for each answer and offers no PIPELINING",
+        f"Emails: {QUEUED:,} queued for one domain, a relay that takes 20 ms for each answer and offers no PIPELINING",
         [
-            ("mails a second", f"{rate:.0f}", "(goal ≥ 100; 25 before connections were used again)"),
+            ("emails a second", f"{rate:.0f}", "(goal ≥ 100; 25 before connections were used again)"),
             ("seconds until a new applicant is mailed", f"{arrived - applied:.1f}", f"(goal ≤ 5; {left} still queued)"),
             ("connections at a time", relay.most_open, f"({relay.connections} in all)"),
             ("memory, MB", f"{memory:.1f}", "(goal ≤ 40)"),

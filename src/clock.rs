@@ -78,7 +78,7 @@ pub struct ClockCheck {
 /// The corrections of future times since the last daily report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Corrections {
-    /// Mails with an impossible due time.
+    /// Emails with an impossible due time.
     pub mails_brought_back: i64,
     /// Reports about days that had not ended.
     pub reports_taken_back: i64,
@@ -274,8 +274,8 @@ pub async fn take_corrections(executor: impl PgExecutor<'_>) -> sqlx::Result<Cor
     sqlx::query_as!(
         Corrections,
         r#"UPDATE clock_state SET mails_brought_back = 0, reports_taken_back = 0
-        FROM (SELECT mails_brought_back AS mails, reports_taken_back AS reports FROM clock_state FOR UPDATE) AS before
-        RETURNING mails AS "mails_brought_back!", reports AS "reports_taken_back!""#
+        FROM (SELECT mails_brought_back AS emails, reports_taken_back AS reports FROM clock_state FOR UPDATE) AS before
+        RETURNING emails AS "mails_brought_back!", reports AS "reports_taken_back!""#
     )
     .fetch_one(executor)
     .await

@@ -1,4 +1,4 @@
-//! Periodic tasks: compare the clocks, queue the digest and the daily report, warn about stuck mail, and erase expired
+//! Periodic tasks: compare the clocks, queue the digest and the daily report, warn about stuck emails, and erase expired
 //! applications. Every instance runs them; the database ensures that only one queues a report.
 
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::outbox::{self, Outbox};
 /// The interval between two runs, and the maximum delay of a report after midnight (UTC).
 const INTERVAL: Duration = Duration::from_mins(5);
 
-/// The age above which unsent mail is logged at each run.
+/// The age above which an unsent email is logged at each run.
 pub const STUCK_AFTER: time::Duration = time::Duration::minutes(15);
 
 /// Runs all tasks periodically until `stop`. Erases applications older than `retention_days`, if that is set.
@@ -58,7 +58,7 @@ pub async fn run_once(
         outbox.wake();
         tracing::info!("daily report queued");
     }
-    warn_about_stuck_mail(pool).await?;
+    warn_about_stuck_emails(pool).await?;
     if let Some(days) = retention_days.filter(|_| is_announced) {
         erase(pool, outbox, days).await?;
     }
@@ -83,14 +83,14 @@ async fn check_clocks(pool: &Pool, outbox: &Outbox) -> sqlx::Result<(ClockCheck,
     Ok((check, is_announced))
 }
 
-async fn warn_about_stuck_mail(pool: &Pool) -> sqlx::Result<()> {
+async fn warn_about_stuck_emails(pool: &Pool) -> sqlx::Result<()> {
     let stats = outbox::queue_stats(pool).await?;
     if stats.oldest_waits > STUCK_AFTER {
         tracing::warn!(
             waiting = stats.waiting,
             given_up = stats.given_up,
             oldest_in_seconds = stats.oldest_waits.whole_seconds(),
-            "mail has waited too long; see npoc mail list"
+            "email has waited too long; see npoc mail list"
         );
     }
     Ok(())

@@ -2,13 +2,13 @@
 //!
 //! *A request* passes the layers and reaches the handler of its route. The handler checks the form with
 //! [`membership::check()`], which returns an application or all problems. [`membership::Submissions`] stores concurrent
-//! applications in one statement, with their history and mails. The answer is a redirect to the receipt.
+//! applications in one statement, with their history and emails. The answer is a redirect to the receipt.
 //!
 //! *An email* is rendered and queued in the statement that stores its application. One `UPDATE` claims it and moves its due
 //! time forward, which is the worker's lease. The worker sends it without an open transaction, and records the result. After
 //! a crash, it is sent again with the same Message-ID.
 //!
-//! *Housekeeping* runs every five minutes: the daily report, stuck mail, expired applications.
+//! *Housekeeping* runs every five minutes: the daily report, stuck emails, expired applications.
 //!
 //! | module | purpose | calls |
 //! |---|---|---|

@@ -245,7 +245,7 @@ impl Background {
         }
     }
 
-    /// Delivers mail, indexes applications and does housekeeping, once the tables exist.
+    /// Delivers emails, indexes applications and does housekeeping, once the tables exist.
     async fn run(self, is_migrated: bool, mut stopping: Stopping) -> anyhow::Result<()> {
         if !is_migrated {
             tokio::select! {
@@ -264,7 +264,7 @@ impl Background {
     }
 }
 
-/// Waits for a failure of the background tasks. Without them, mail would silently stay unsent.
+/// Waits for a failure of the background tasks. Without them, emails would silently stay unsent.
 async fn failure(background: &mut JoinHandle<anyhow::Result<()>>) -> anyhow::Error {
     match background.await {
         Ok(Ok(())) => std::future::pending().await,
@@ -280,7 +280,7 @@ async fn stop_deadline(mut stopping: Stopping) {
     }
 }
 
-/// Finishes sending the current mails, since the relay may already have them. A mail that takes longer becomes due again.
+/// Finishes sending the current emails, since the relay may already have them. An email that takes longer becomes due again.
 async fn finish<T>(mut background: JoinHandle<T>, deadline: JoinHandle<()>) {
     if background.is_finished() {
         return;
@@ -333,7 +333,7 @@ fn log_start(settings: &Settings, listener: &TcpListener) {
         DatabaseChoice::Url(address) => tracing::info!("database is at {}", address.host_names()),
     }
     match &settings.transport {
-        Transport::Folder(folder) => tracing::info!("mail becomes files in {}", folder.display()),
-        Transport::Smtp(_) => tracing::info!("mail goes to the relay of SMTP_URL"),
+        Transport::Folder(folder) => tracing::info!("emails become files in {}", folder.display()),
+        Transport::Smtp(_) => tracing::info!("emails go to the relay of SMTP_URL"),
     }
 }

@@ -93,7 +93,7 @@ pub(super) async fn list(pool: &Pool, filter: Filter, json: bool, out: &mut impl
     let terminal = Terminal::of_stdout();
     let table = terminal.width.map(|width| Table::with_width(width, terminal));
     let mut session = open_for_reading(pool, &filter).await?;
-    let mut records = membership::records(&mut *session, filter);
+    let mut records = membership::list(&mut *session, filter);
     let mut count = 0_u64;
     while let Some(record) = records.try_next().await? {
         match &table {

@@ -67,7 +67,8 @@ pub(super) async fn find_or_explain(
 struct ApplicationWithHistory<'a> {
     #[serde(flatten)]
     application: Exported<'a>,
-    mails: &'a [EmailStatus],
+    #[serde(rename = "mails")]
+    emails: &'a [EmailStatus],
     history: Vec<Event<'a>>,
 }
 
@@ -78,11 +79,11 @@ struct Event<'a> {
     event: &'a str,
 }
 
-/// Shows one application with its mail and its history.
+/// Shows one application with its emails and its history.
 pub(super) async fn show(pool: &Pool, reference: &str, json: bool, out: &mut impl Write) -> anyhow::Result<()> {
     let mut session = pool.session().await?;
     let record = find_or_explain(&mut session, reference).await?;
-    let mails = outbox::list_about(&mut *session, reference).await?;
+    let emails = outbox::list_about(&mut *session, reference).await?;
     let history = membership::history(&mut *session, reference).await?;
     let history = history.iter().map(|(happened_at, event)| Event {
         happened_at: *happened_at,
@@ -90,7 +91,7 @@ pub(super) async fn show(pool: &Pool, reference: &str, json: bool, out: &mut imp
     });
     let whole = ApplicationWithHistory {
         application: Exported::of(&record),
-        mails: &mails,
+        emails: &emails,
         history: history.collect(),
     };
     if json {
@@ -115,7 +116,7 @@ fn write_whole(
         let signs = format!("Signs of spam: {}", record.suspicions.join("; "));
         write_lines(terminal, &signs, "", out)?;
     }
-    write_mails(whole.mails, terminal, out)?;
+    write_emails(whole.emails, terminal, out)?;
     for event in &whole.history {
         writeln!(out, "{}: {}", in_utc(event.happened_at), event.event)?;
     }
@@ -134,11 +135,11 @@ fn write_findings(record: &StoredApplication, terminal: Terminal, out: &mut impl
     Ok(())
 }
 
-fn write_mails(mails: &[EmailStatus], terminal: Terminal, out: &mut impl Write) -> anyhow::Result<()> {
-    for mail in mails {
-        let line = format!("{}: {}", mail.message_id, super::mail::status_in_words(mail));
+fn write_emails(emails: &[EmailStatus], terminal: Terminal, out: &mut impl Write) -> anyhow::Result<()> {
+    for email in emails {
+        let line = format!("{}: {}", email.message_id, super::mail::status_in_words(email));
         write_lines(terminal, &line, "", out)?;
-        if let (true, Some(reason)) = (mail.is_held, &mail.last_error) {
+        if let (true, Some(reason)) = (email.is_held, &email.last_error) {
             write_lines(terminal, reason, "    ", out)?;
         }
     }
@@ -197,7 +198,7 @@ pub(super) async fn erase(pool: &Pool, reference: &str, yes: bool, out: &mut imp
     session.end().await?;
     anyhow::ensure!(
         erased > 0,
-        "The application was not erased, because of unsent mail; see npoc mail list"
+        "The application was not erased, because of unsent emails; see npoc mail list"
     );
     Ok(writeln!(out, "The application is erased.")?)
 }
@@ -238,7 +239,7 @@ pub(super) async fn erase_older_than(pool: &Pool, days: u16, yes: bool, out: &mu
     let left = count.saturating_sub(erased);
     anyhow::ensure!(
         left == 0,
-        "{} not erased, because of unsent mail; see npoc mail list",
+        "{} not erased, because of unsent emails; see npoc mail list",
         counted(left, "application")
     );
     Ok(())

@@ -98,9 +98,9 @@ impl Reader<'_> {
 
     /// Reads the file and leaves it as it is. Reading an email twice changes nothing.
     async fn read_mbox(&mut self, file: &Path) -> anyhow::Result<()> {
-        let mails = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
-        for mail in split_mbox(&mails) {
-            self.read_one(mail).await?;
+        let emails = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+        for email in split_mbox(&emails) {
+            self.read_one(email).await?;
         }
         Ok(())
     }
@@ -140,11 +140,11 @@ fn split_mbox(octets: &[u8]) -> Vec<&[u8]> {
     }
     let ends = begins.iter().skip(1).map(|(from, _)| *from).chain([octets.len()]);
     let limit = usize::try_from(MAIL_LIMIT).unwrap_or(usize::MAX);
-    let mails = begins
+    let emails = begins
         .iter()
         .zip(ends)
         .filter_map(|((_, begin), end)| octets.get(*begin..end));
-    mails.map(|mail| mail.get(..limit).unwrap_or(mail)).collect()
+    emails.map(|email| email.get(..limit).unwrap_or(email)).collect()
 }
 
 impl Counts {

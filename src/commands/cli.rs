@@ -47,11 +47,11 @@ fn after_help() -> String {
 /// A command.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve the site and deliver its mail until stopped by a signal
+    /// Serve the site and deliver its emails until stopped by a signal
     Serve,
     /// Check everything that the site needs, and say how to fix what is wrong
     ///
-    /// Checks settings, database, migrations, waiting mail, relay, public address, clock and disk. Sends no mail and
+    /// Checks settings, database, migrations, waiting emails, relay, public address, clock and disk. Sends no email and
     /// changes nothing.
     Doctor {
         /// Print one JSON object per finding
@@ -68,7 +68,7 @@ pub enum Command {
 pub enum StoredCommand {
     /// Create or update the tables of the database
     Migrate,
-    /// Manage mail
+    /// Manage emails
     #[command(subcommand)]
     Mail(MailCommand),
     /// Manage applications
@@ -89,19 +89,19 @@ impl StoredCommand {
     }
 }
 
-/// A command that manages mail.
+/// A command that manages emails.
 #[derive(Debug, Subcommand)]
 pub enum MailCommand {
-    /// List unsent mail, oldest first, and show a failing relay
+    /// List unsent emails, oldest first, and show a failing relay
     List {
-        /// Only mail in this state; bounced: sent and returned
+        /// Only emails in this state; bounced: sent and returned
         #[arg(long, value_name = "STATE", value_parser = one_of(EmailFilter::ALL, EmailFilter::name))]
         state: Option<EmailFilter>,
         /// Print one JSON object per email
         #[arg(long)]
         json: bool,
     },
-    /// Make unsent mail due now: of one reference, or all except held mail and mail for the digest
+    /// Make unsent emails due now: of one reference, or all except held ones and those for the digest
     Retry {
         /// A reference such as NPOC-ACDE-FGHJ
         reference: Option<String>,
@@ -137,7 +137,7 @@ pub enum ApplicationsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Show one application with its mail and its history
+    /// Show one application with its emails and its history
     Show {
         /// A reference such as NPOC-ACDE-FGHJ
         reference: String,
@@ -150,7 +150,7 @@ pub enum ApplicationsCommand {
         /// A reference such as NPOC-ACDE-FGHJ
         reference: String,
     },
-    /// Erase applications and the contents of their mail for good; the history records the erasure
+    /// Erase applications and the contents of their emails for good; the history records the erasure
     #[command(group = ArgGroup::new("which").required(true))]
     Erase {
         /// A reference such as NPOC-ACDE-FGHJ
@@ -205,7 +205,7 @@ pub struct Conditions {
     /// From this ICANN region; repeatable
     #[arg(long, value_name = "REGION", value_parser = one_of(Region::ALL, Region::name))]
     region: Vec<Region>,
-    /// In this state: suspected of spam; the applicant's mail held; an email given up or waiting; all mailed
+    /// In this state: suspected of spam; the applicant's email held; an email given up or waiting; all mailed
     #[arg(long, value_name = "STATE", value_parser = one_of(State::ALL, State::name))]
     state: Option<State>,
     /// With this text in an answer, in any case, or with this reference, domain name or email address, in any spelling

@@ -38,7 +38,7 @@ pub(super) async fn export(
         None => (filter, None),
     };
     let bar = progress_bar(count)?;
-    let records = membership::records(&mut *session, filter)
+    let records = membership::list(&mut *session, filter)
         .inspect_ok(|_| bar.inc(1))
         .boxed();
     let exported = write(records, format, out).await;

@@ -1,4 +1,4 @@
-//! Commands that list, retry and test mail.
+//! Commands that list, retry and test emails.
 
 use std::io::Write;
 
@@ -26,12 +26,12 @@ pub(super) async fn list(
     let relay = outbox::relay_state(&mut *session).await?;
     session.end().await?;
     if json {
-        return listed.iter().try_for_each(|mail| write_json(mail, out));
+        return listed.iter().try_for_each(|email| write_json(email, out));
     }
-    let what = format!("{} mail", state.name());
+    let what = format!("{} email", state.name());
     writeln!(out, "{}", counted(u64::try_from(listed.len())?, &what))?;
     write_relay(&relay, out)?;
-    listed.iter().try_for_each(|mail| write_mail(mail, out))
+    listed.iter().try_for_each(|email| write_email(email, out))
 }
 
 fn write_relay(relay: &RelayState, out: &mut impl Write) -> anyhow::Result<()> {
@@ -40,7 +40,7 @@ fn write_relay(relay: &RelayState, out: &mut impl Write) -> anyhow::Result<()> {
         let why = relay.last_error.as_deref().unwrap_or("reason unknown");
         writeln!(
             out,
-            "The relay has failed since {}. Next attempt: {next}. Mail waits, and no email loses a try.",
+            "The relay has failed since {}. Next attempt: {next}. Emails wait, and none loses a try.",
             in_utc(since)
         )?;
         writeln!(out, "    {}", without_controls(why))?;
@@ -48,20 +48,20 @@ fn write_relay(relay: &RelayState, out: &mut impl Write) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn write_mail(mail: &EmailStatus, out: &mut impl Write) -> anyhow::Result<()> {
-    let tries = match mail.attempts {
+fn write_email(email: &EmailStatus, out: &mut impl Write) -> anyhow::Result<()> {
+    let tries = match email.attempts {
         1 => "1 try".to_owned(),
         tries => format!("{tries} tries"),
     };
-    let queued_at = in_utc(mail.owed_at);
-    let status = status_in_words(mail);
-    writeln!(out, "{}  queued on {queued_at}, {tries}, {status}", mail.message_id)?;
-    let cause = match mail.blame.as_deref() {
+    let queued_at = in_utc(email.owed_at);
+    let status = status_in_words(email);
+    writeln!(out, "{}  queued on {queued_at}, {tries}, {status}", email.message_id)?;
+    let cause = match email.blame.as_deref() {
         Some("us") => "our side must be repaired: ",
         Some("slow") => "slow: ",
         _ => "",
     };
-    let reason = mail.bounce_reason.as_ref().or(mail.last_error.as_ref());
+    let reason = email.bounce_reason.as_ref().or(email.last_error.as_ref());
     if let Some(reason) = reason {
         writeln!(out, "    {cause}{}", without_controls(reason))?;
     }
@@ -69,34 +69,34 @@ fn write_mail(mail: &EmailStatus, out: &mut impl Write) -> anyhow::Result<()> {
 }
 
 /// Returns what happened to an email, or when it is tried next.
-pub(super) fn status_in_words(mail: &EmailStatus) -> String {
-    if let Some(at) = mail.bounced_at {
-        let class = mail.bounce_class.as_deref().unwrap_or("other");
+pub(super) fn status_in_words(email: &EmailStatus) -> String {
+    if let Some(at) = email.bounced_at {
+        let class = email.bounce_class.as_deref().unwrap_or("other");
         return format!("returned on {} ({class})", in_utc(at));
     }
-    if mail.is_for_digest {
+    if email.is_for_digest {
         return "waits for the next digest to staff".to_owned();
     }
-    if let (None, Some(digest)) = (mail.sent_at, &mail.digest) {
+    if let (None, Some(digest)) = (email.sent_at, &email.digest) {
         return format!("in the digest {digest}");
     }
-    match (mail.sent_at, mail.given_up_at) {
+    match (email.sent_at, email.given_up_at) {
         (Some(at), _) => format!("sent on {}", in_utc(at)),
-        (None, Some(at)) if mail.is_held => format!("held since {}", in_utc(at)),
+        (None, Some(at)) if email.is_held => format!("held since {}", in_utc(at)),
         (None, Some(at)) => format!("given up on {}", in_utc(at)),
-        (None, None) => format!("next try on {}", in_utc(mail.due_at)),
+        (None, None) => format!("next try on {}", in_utc(email.due_at)),
     }
 }
 
-/// Makes unsent mail due now.
-pub(super) async fn retry(pool: &Pool, reference: Option<&str>, out: &mut impl Write) -> anyhow::Result<()> {
+/// Makes unsent emails due now.
+pub(super) async fn retry(pool: &Pool, reference: Option<String>, out: &mut impl Write) -> anyhow::Result<()> {
     let mut session = pool.session().await?;
-    let mails = outbox::retry(&mut *session, reference).await?;
+    let emails = outbox::retry(&mut *session, reference.as_deref()).await?;
     session.end().await?;
-    if let (0, Some(reference)) = (mails, reference) {
-        return Err(NotFound(format!("No unsent mail has the reference {reference:?}")).into());
+    if let (0, Some(reference)) = (emails, reference) {
+        return Err(NotFound(format!("No unsent email has the reference {reference:?}")).into());
     }
-    Ok(writeln!(out, "Due now: {}.", counted(mails, "unsent mail"))?)
+    Ok(writeln!(out, "Due now: {}.", counted(emails, "unsent email"))?)
 }
 
 /// Sends a test email without the outbox, so that the operator sees the result at once.
@@ -117,15 +117,15 @@ pub(super) async fn send_test(settings: &Settings, address: &str) -> anyhow::Res
 }
 
 fn test_email(recipient: EmailAddress, public_url: &str, domain: &str) -> Email {
-    let text = format!("This is a test mail from {public_url}. Mail from the site arrives here.\n");
+    let text = format!("This is a test email from {public_url}. Emails from the site arrive here.\n");
     Email {
         message_id: format!("<test.{}@{domain}>", uuid::Uuid::new_v4()),
         in_reply_to: None,
         reference: None,
         recipient,
         reply_to: None,
-        subject: "[NPOC membership] Test mail".into(),
-        html: format!("<!doctype html><html lang=\"en\"><title>Test mail</title><p>{text}</p></html>"),
+        subject: "[NPOC membership] Test email".into(),
+        html: format!("<!doctype html><html lang=\"en\"><title>Test email</title><p>{text}</p></html>"),
         text,
         purpose: Purpose::Test,
     }

@@ -20,7 +20,7 @@ pub use doctor::doctor;
 pub use output::is_broken_pipe;
 use terminal::{Output, with_spinner};
 
-use crate::database::{Database, Pool};
+use crate::database::{Database, DatabaseChoice, Pool};
 use crate::settings::Settings;
 
 /// Runs a command, and prints its result on standard output.
@@ -28,33 +28,40 @@ use crate::settings::Settings;
 /// # Errors
 /// Returns a sentence for the operator if the command fails. [`exit_status`] returns the exit status for it.
 pub async fn run(command: StoredCommand, settings: &Settings) -> anyhow::Result<()> {
-    match &command {
-        StoredCommand::Mail(MailCommand::Test { address }) => return mail::send_test(settings, address).await,
-        StoredCommand::Mail(MailCommand::Bounced { path }) => return bounced::run(settings, path.as_deref()).await,
-        _ => {}
-    }
-    let opening = async {
-        match command {
-            StoredCommand::Migrate => Database::open_and_migrate(&settings.database).await,
-            _ => Database::open(&settings.database).await,
+    let choice = &settings.database;
+    match command {
+        StoredCommand::Migrate => {
+            let migrating = Database::open_and_migrate(choice);
+            with_spinner(OPENING, migrating).await?.close().await;
+            Ok(writeln!(Output::lock(), "The database is up to date.")?)
         }
-    };
-    let database = with_spinner("Opening the database", opening).await?;
+        StoredCommand::Mail(MailCommand::Test { address }) => mail::send_test(settings, &address).await,
+        StoredCommand::Mail(MailCommand::Bounced { path }) => bounced::run(settings, path.as_deref()).await,
+        StoredCommand::Mail(MailCommand::List { json, state }) => {
+            with_database(choice, async |pool, out| mail::list(pool, state, json, out).await).await
+        }
+        StoredCommand::Mail(MailCommand::Retry { reference }) => {
+            with_database(choice, async |pool, out| mail::retry(pool, reference, out).await).await
+        }
+        StoredCommand::Applications(command) => {
+            with_database(choice, async |pool, out| run_applications(command, pool, out).await).await
+        }
+    }
+}
+
+const OPENING: &str = "Opening the database";
+
+/// Opens the database, runs an action in it, and closes it.
+async fn with_database(
+    choice: &DatabaseChoice,
+    action: impl AsyncFnOnce(&Pool, &mut Output) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let database = with_spinner(OPENING, Database::open(choice)).await?;
     let mut out = Output::lock();
-    let result = run_with_database(command, &database.pool, &mut out).await;
+    let result = action(&database.pool, &mut out).await;
     database.close().await;
     // Standard output buffers the last line if no line break ends it.
     result.and_then(|()| Ok(out.flush()?))
-}
-
-async fn run_with_database(command: StoredCommand, pool: &Pool, out: &mut impl Write) -> anyhow::Result<()> {
-    match command {
-        StoredCommand::Migrate => Ok(writeln!(out, "The database is up to date.")?),
-        StoredCommand::Mail(MailCommand::Test { .. } | MailCommand::Bounced { .. }) => Ok(()),
-        StoredCommand::Mail(MailCommand::List { json, state }) => mail::list(pool, state, json, out).await,
-        StoredCommand::Mail(MailCommand::Retry { reference }) => mail::retry(pool, reference.as_deref(), out).await,
-        StoredCommand::Applications(command) => run_applications(command, pool, out).await,
-    }
 }
 
 async fn run_applications(command: ApplicationsCommand, pool: &Pool, out: &mut impl Write) -> anyhow::Result<()> {

@@ -62,9 +62,6 @@ pub(super) const BEGIN_POOLED: &str = concat!(begin!(), synchronous!("true"));
 pub(super) const BEGIN_POOLED_TO_STORE: &str = concat!(begin!(), limits!("SET LOCAL"), "; ", synchronous!("true"));
 
 /// Prepares a connection of the pool.
-///
-/// # Errors
-/// Returns an error if the database is unavailable.
 pub(super) async fn prepare(connection: &mut PgConnection) -> sqlx::Result<()> {
     let prelude = concat!(defaults!("SET"), synchronous!("false"));
     connection.execute(sqlx::raw_sql(prelude)).await?;
@@ -73,9 +70,6 @@ pub(super) async fn prepare(connection: &mut PgConnection) -> sqlx::Result<()> {
 }
 
 /// Prepares a dedicated connection. It runs the same few statements, so they are planned once.
-///
-/// # Errors
-/// Returns an error if the database is unavailable.
 pub(super) async fn prepare_to_store(connection: &mut PgConnection) -> sqlx::Result<()> {
     let prelude = concat!(
         "SET plan_cache_mode = force_generic_plan; ",

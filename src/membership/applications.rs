@@ -38,7 +38,7 @@ pub async fn can_store(pool: &Pool) -> sqlx::Result<bool> {
 /// # Errors
 /// Returns an error if the database is unavailable.
 pub async fn find<'a>(executor: impl PgExecutor<'a> + 'a, reference: &str) -> sqlx::Result<Option<StoredApplication>> {
-    records(executor, Filter::of(reference)).try_next().await
+    list(executor, Filter::of(reference)).try_next().await
 }
 
 /// A state of an application. It is in one state or in several.
@@ -121,11 +121,8 @@ impl Filter {
     }
 }
 
-/// Streams applications in the order of arrival.
-pub fn records<'a>(
-    executor: impl PgExecutor<'a> + 'a,
-    filter: Filter,
-) -> BoxStream<'a, sqlx::Result<StoredApplication>> {
+/// Lists applications in the order of arrival, as a stream.
+pub fn list<'a>(executor: impl PgExecutor<'a> + 'a, filter: Filter) -> BoxStream<'a, sqlx::Result<StoredApplication>> {
     let codes = |countries: &Vec<Country>| countries.iter().map(|country| country.code().to_owned()).collect();
     let countries: Option<Vec<String>> = filter.countries.as_ref().map(codes);
     let selection = filter.search.as_ref().map(Search::preselection).unwrap_or_default();
@@ -146,7 +143,7 @@ pub fn records<'a>(
                         SELECT message_id FROM outbox WHERE purpose = 'digest' AND sent_at IS NULL))) THEN 'waiting' END
             ], NULL), '{}'), '{mailed}') AS states
             FROM outbox WHERE outbox.reference = applications.reference
-         ) AS mails
+         ) AS emails
          WHERE ($1::text[] IS NULL OR applications.reference = ANY ($1))
             AND ($2::timestamptz IS NULL OR received_at >= $2)
             AND ($3::timestamptz IS NULL OR received_at < $3)
@@ -172,7 +169,7 @@ pub fn records<'a>(
     .boxed()
 }
 
-/// Prepares this transaction for [`records`] with a search. The server plans each search by its words, because a generic
+/// Prepares this transaction for [`list`] with a search. The server plans each search by its words, because a generic
 /// plan reads the whole table. It starts no workers and compiles nothing, because both take longer than the search.
 ///
 /// # Errors

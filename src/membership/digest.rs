@@ -7,7 +7,8 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::emails::{MailIdentity, shortened};
-use super::submit::SINGLE_MAILS;
+use super::retention::lock_erasure;
+use super::submit::SINGLE_EMAILS;
 use super::unlinked::unlinked;
 use super::words::without_reply_line;
 use crate::database::Pool;
@@ -60,7 +61,7 @@ pub async fn queue_digests(pool: &Pool, outbox: &Outbox, identity: &MailIdentity
         return Ok(0);
     }
     let mut transaction = pool.transaction().await?;
-    lock(&mut transaction).await?;
+    lock_erasure(&mut transaction).await?;
     let mut taken = 0;
     // Another instance may have queued it meanwhile.
     if is_due_in(&mut transaction).await? {
@@ -92,14 +93,6 @@ async fn is_due_in(connection: &mut PgConnection) -> sqlx::Result<bool> {
     )
     .fetch_one(connection)
     .await
-}
-
-/// Locks the row that erasure locks too, so that no application enters a digest while it is being erased.
-async fn lock(connection: &mut PgConnection) -> sqlx::Result<()> {
-    sqlx::query!("SELECT is_only_row FROM clock_state FOR UPDATE")
-        .fetch_one(connection)
-        .await
-        .map(drop)
 }
 
 /// Queues one digest of the oldest applications. Returns their number.

@@ -19,7 +19,7 @@ mod submit;
 mod unlinked;
 pub mod words;
 
-pub use applications::{Filter, State, can_store, count, find, history, lock, prepare_search, records, release};
+pub use applications::{Filter, State, can_store, count, find, history, list, lock, prepare_search, release};
 pub use daily_report::{queue_daily_report, withdraw_future_reports};
 pub use digest::queue_digests;
 pub use doubts::{Doubt, SpamSigns, Typo, with_suggestion};
@@ -33,7 +33,7 @@ pub use search::Search;
 pub use search_index::{index_all, index_for_search};
 pub use stored_application::StoredApplication;
 pub use submit::{
-    Hold, Receipt, SINGLE_MAILS, SenderNetwork, Submission, Submissions, SubmitPermit, receipt, receipt_of_key,
+    Hold, Receipt, SINGLE_EMAILS, SenderNetwork, Submission, Submissions, SubmitPermit, receipt, receipt_of_key,
     submission_key,
 };
 pub use words::{AnswerInWords, Finding, findings, in_utc, verdict};

@@ -69,13 +69,11 @@ pub async fn erase(executor: impl PgExecutor<'_>, which: Erase<'_>) -> sqlx::Res
             WHERE ($1::text IS NULL OR reference = upper($1))
                 AND ($2::integer IS NULL OR received_at < now() - make_interval(days => $2))
                 AND ($3::bigint[] IS NULL OR id = ANY($3))
-                AND NOT EXISTS (SELECT FROM outbox AS mail WHERE mail.reference = applications.reference
-                    AND (mail.sent_at IS NULL AND mail.given_up_at IS NULL OR mail.digest IN (
-                        SELECT message_id FROM outbox WHERE purpose = 'digest' AND sent_at IS NULL)))
+                AND NOT EXISTS (SELECT FROM unsent_emails WHERE unsent_emails.reference = applications.reference)
             ORDER BY received_at, id LIMIT $4 FOR UPDATE SKIP LOCKED
         ), erased AS (
             DELETE FROM applications USING due WHERE applications.id = due.id RETURNING reference
-        ), mails AS (
+        ), emails AS (
             UPDATE outbox SET erased_at = now(), recipient = '', reply_to = NULL, subject = '',
                 body_text = '', body_html = '', last_error = NULL, bounce_reason = NULL,
                 mailbox_key = NULL, domain_key = NULL
@@ -145,9 +143,7 @@ pub async fn erase_announced(pool: &Pool, clock: &Clock, days: u16) -> sqlx::Res
 
 /// Erases one batch. Only one instance does this at a time, because each counts what the others erased.
 async fn erase_batch(connection: &mut PgConnection, clock: &Clock, days: u16) -> sqlx::Result<u64> {
-    sqlx::query!("SELECT is_only_row FROM clock_state FOR UPDATE")
-        .fetch_one(&mut *connection)
-        .await?;
+    lock_erasure(connection).await?;
     if clock.check(connection).await?.trust != Trust::Steady {
         return Ok(0);
     }
@@ -160,6 +156,14 @@ async fn erase_batch(connection: &mut PgConnection, clock: &Clock, days: u16) ->
     }
     record_as_erased(connection, &ids).await?;
     erase(connection, Erase::Ids(&ids)).await
+}
+
+/// Locks erasure until the transaction ends. Digests do too, so that no application enters one while it is being erased.
+pub(super) async fn lock_erasure(connection: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query!("SELECT is_only_row FROM clock_state FOR UPDATE")
+        .fetch_one(connection)
+        .await
+        .map(drop)
 }
 
 /// Returns how many more applications may be erased within this day, by the newest valid announcement.
@@ -187,9 +191,7 @@ async fn due(connection: &mut PgConnection, days: u16, most: i64) -> sqlx::Resul
         WHERE retention_days = $1 AND made_at > now() - interval '7 days'
             AND outbox.sent_at <= now() - interval '1 day' AND outbox.bounced_at IS NULL
             AND received_at < least(cutoff, now() - make_interval(days => $1))
-            AND NOT EXISTS (SELECT FROM outbox AS mail WHERE mail.reference = applications.reference
-                AND (mail.sent_at IS NULL AND mail.given_up_at IS NULL OR mail.digest IN (
-                    SELECT message_id FROM outbox WHERE purpose = 'digest' AND sent_at IS NULL)))
+            AND NOT EXISTS (SELECT FROM unsent_emails WHERE unsent_emails.reference = applications.reference)
         ORDER BY received_at, applications.id LIMIT $2 FOR UPDATE OF applications SKIP LOCKED",
         i32::from(days),
         most
@@ -212,9 +214,6 @@ async fn record_as_erased(connection: &mut PgConnection, ids: &[i64]) -> sqlx::R
 
 /// Announces applications that will be older than this number of days by the end of tomorrow, in the report with this
 /// Message-ID. Announces at most a tenth of all applications, but at least one. Returns `None` if none is due.
-///
-/// # Errors
-/// Returns an error if the database is unavailable.
 pub(super) async fn announce(
     connection: &mut PgConnection,
     day: Date,
@@ -272,9 +271,7 @@ async fn fill(connection: &mut PgConnection, notice: i64) -> sqlx::Result<i64> {
             SELECT applications.id FROM applications
             WHERE received_at < cutoff
                 AND NOT EXISTS (SELECT FROM announced_erasures WHERE application_id = applications.id)
-                AND NOT EXISTS (SELECT FROM outbox AS mail WHERE mail.reference = applications.reference
-                    AND (mail.sent_at IS NULL AND mail.given_up_at IS NULL OR mail.digest IN (
-                        SELECT message_id FROM outbox WHERE purpose = 'digest' AND sent_at IS NULL)))
+                AND NOT EXISTS (SELECT FROM unsent_emails WHERE unsent_emails.reference = applications.reference)
             ORDER BY received_at, applications.id LIMIT at_most) AS due
         WHERE notice.id = $1",
         notice

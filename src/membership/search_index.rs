@@ -7,7 +7,7 @@ use futures_util::TryStreamExt as _;
 use sqlx::PgConnection;
 use tokio::sync::watch;
 
-use super::applications::{Filter, records};
+use super::applications::{Filter, list};
 use super::search::grams;
 use crate::database::{Pool, within};
 use crate::outbox::Outbox;
@@ -73,7 +73,7 @@ async fn index_batch(pool: &Pool, most: i64) -> sqlx::Result<usize> {
     let references = claim(&mut transaction, most).await?;
     if !references.is_empty() {
         let filter = Filter::of_references(references.clone());
-        let found: Vec<_> = records(&mut *transaction, filter).try_collect().await?;
+        let found: Vec<_> = list(&mut *transaction, filter).try_collect().await?;
         let mut all = Rows::default();
         for record in &found {
             all.push(record.reference.clone(), &grams(record));

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mail_address_stays_whole_unless_it_reads_as_a_page() {
+    fn an_email_address_stays_whole_unless_it_reads_as_a_page() {
         for (address, safe) in [
             ("ann@example.org", "ann@example.org"),
             ("mary.o'brien+npoc@example.org", "mary.o'brien+npoc@example.org"),

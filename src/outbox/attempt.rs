@@ -5,7 +5,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::claim::{ClaimRequest, ClaimedEmail, claim};
-use super::schedule::{Decision, decide};
+use super::schedule::{Cost, Decision, decide};
 use super::slots::RecipientTimeout;
 use super::undelivered::{Undelivered, UndeliveredReason};
 use super::{DATABASE_LIMIT, DeliveryOutcome, Outbox, SENDING_LIMIT, record, relay_state};
@@ -47,7 +47,7 @@ impl Outbox {
     /// Takes a slot for an email. Returns how long the relay may take over its recipient.
     pub(super) fn take_slot(&self, claimed: &ClaimedEmail) -> RecipientTimeout {
         let mut slots = self.slots();
-        slots.take(claimed.id, claimed.domain(), claimed.email.purpose.is_to_staff());
+        slots.take(claimed.id, claimed.domain(), claimed.email.purpose);
         if claimed.relay_failures > 0 {
             slots.relay.record_failing();
         }
@@ -102,7 +102,7 @@ impl Outbox {
         tracing::info!(
             message_id = claimed.email.message_id,
             attempt = claimed.claims,
-            "mail sent"
+            "email sent"
         );
         self.record_answer(claimed).await?;
         let limit = self.slots().record_taken(sent_at);
@@ -119,7 +119,7 @@ impl Outbox {
         loop {
             match record::record_sent(&self.pool, claimed).await {
                 Err(error) if tries < RECORD_TRIES => {
-                    tracing::warn!(%error, "sent mail cannot be recorded; retrying");
+                    tracing::warn!(%error, "sent email cannot be recorded; retrying");
                     tries += 1;
                     tokio::time::sleep(RECORD_PAUSE).await;
                 }
@@ -136,7 +136,9 @@ impl Outbox {
             let limit = self.slots().record_refused_connection();
             if limit.is_some() {
                 self.publish_limit(limit).await?;
-                return self.retry(claimed, failure, REFUSED_CONNECTION_WAIT, false).await;
+                return self
+                    .retry(claimed, failure, REFUSED_CONNECTION_WAIT, Cost::Nothing)
+                    .await;
             }
         }
         self.slots().relay.record_failing();
@@ -177,9 +179,8 @@ impl Outbox {
             self.record_answer(claimed).await?;
         }
         let took_others = self.slots().relay.took_any_since(claimed.failed_at);
-        let is_to_staff = claimed.email.purpose.is_to_staff();
-        match decide(claimed.tries, failure.blame, is_to_staff, took_others) {
-            Decision::Retry { wait, is_charged } => self.retry(claimed, failure, wait.as_secs_f64(), is_charged).await,
+        match decide(claimed.tries, failure.blame, claimed.email.purpose, took_others) {
+            Decision::Retry { wait, cost } => self.retry(claimed, failure, wait.as_secs_f64(), cost).await,
             Decision::GiveUp => self.give_up(claimed, failure).await,
         }
     }
@@ -189,10 +190,10 @@ impl Outbox {
         claimed: &ClaimedEmail,
         failure: &SendFailure,
         wait: f64,
-        is_charged: bool,
+        cost: Cost,
     ) -> sqlx::Result<AttemptResult> {
         let mut session = self.pool.session().await?;
-        record::record_retry(&mut *session, claimed, failure, wait, is_charged).await?;
+        record::record_retry(&mut *session, claimed, failure, wait, cost).await?;
         session.end().await?;
         Ok(AttemptResult::retry_in(wait))
     }
@@ -257,7 +258,7 @@ fn log_failure(claimed: &ClaimedEmail, failure: &SendFailure, result: AttemptRes
         blame = ?failure.blame,
         stage = failure.stage.map(Stage::name),
         again_in_seconds = result.retry_in.map(|wait| wait.as_secs()),
-        "mail not sent"
+        "email not sent"
     );
 }
 
@@ -269,13 +270,13 @@ fn alert_operator(claimed: &ClaimedEmail, failure: &SendFailure) {
         tracing::error!(
             message_id,
             code,
-            "mail to staff is refused; see NPOC_STAFF_EMAIL and the relay"
+            "email to staff is refused; see NPOC_STAFF_EMAIL and the relay"
         );
     } else if failure.blame == Blame::Us && claimed.relay_failures == 0 {
         tracing::error!(
             message_id,
             code,
-            "the relay refuses mail from us; see npoc mail list and npoc doctor"
+            "the relay refuses emails from us; see npoc mail list and npoc doctor"
         );
     }
 }

@@ -163,8 +163,7 @@ async fn record_row(
             RETURNING outbox.id
         )
         SELECT message_id, reference, recipient, subject, claims, erased_at IS NOT NULL AS "is_erased!",
-            coalesce(purpose, CASE WHEN refusal_is_final THEN 'arrival' ELSE 'application' END) AS "purpose!",
-            EXISTS (SELECT FROM marked) AS "is_new!"
+            purpose, EXISTS (SELECT FROM marked) AS "is_new!"
         FROM email"#,
         token,
         bounced.is_some(),
@@ -202,10 +201,10 @@ fn log(undelivered: &Undelivered) {
     match undelivered.reason {
         UndeliveredReason::Bounced(_) if undelivered.purpose.is_to_staff() => tracing::error!(
             message_id,
-            "mail to staff bounced; see NPOC_STAFF_EMAIL and npoc mail list --state bounced"
+            "email to staff bounced; see NPOC_STAFF_EMAIL and npoc mail list --state bounced"
         ),
-        UndeliveredReason::Bounced(_) | UndeliveredReason::GivenUp(_) => tracing::warn!(message_id, "mail bounced"),
-        UndeliveredReason::Delayed(_) => tracing::info!(message_id, "mail delayed"),
-        UndeliveredReason::Complaint => tracing::warn!(message_id, "mail reported as spam"),
+        UndeliveredReason::Bounced(_) | UndeliveredReason::GivenUp(_) => tracing::warn!(message_id, "email bounced"),
+        UndeliveredReason::Delayed(_) => tracing::info!(message_id, "email delayed"),
+        UndeliveredReason::Complaint => tracing::warn!(message_id, "email reported as spam"),
     }
 }

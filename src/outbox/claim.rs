@@ -79,9 +79,6 @@ impl ClaimedEmail {
 /// application's emails go out soon after the relay is back.
 ///
 /// Postpones an email whose row cannot be read, so that it blocks no other.
-///
-/// # Errors
-/// Returns an error if the database is unavailable.
 pub async fn claim(pool: &Pool, request: &ClaimRequest) -> sqlx::Result<Option<ClaimedEmail>> {
     while let Some(row) = claim_row(pool, request).await? {
         let id = row.id;
@@ -94,11 +91,11 @@ pub async fn claim(pool: &Pool, request: &ClaimRequest) -> sqlx::Result<Option<C
 }
 
 async fn postpone(pool: &Pool, id: i64, error: &sqlx::Error) -> sqlx::Result<()> {
-    tracing::error!(id, %error, "mail cannot be read from the outbox");
+    tracing::error!(id, %error, "email cannot be read from the outbox");
     let mut session = pool.session().await?;
     sqlx::query!(
         "UPDATE outbox SET due_at = now() + interval '1 hour', leased_until = NULL, failed_at = now(), blame = 'us',
-            last_error = 'the row of this mail cannot be read' WHERE id = $1",
+            last_error = 'the row of this email cannot be read' WHERE id = $1",
         id
     )
     .execute(&mut *session)
@@ -133,8 +130,7 @@ async fn claim_row(pool: &Pool, request: &ClaimRequest) -> sqlx::Result<Option<C
                         AND (lower(recipient) LIKE '%@' || busy OR lower(recipient) LIKE '%.' || busy))
                 ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED) END)
         RETURNING id, attempts, postponements, claims, failed_at, owed_at, token AS "token!", message_id, in_reply_to,
-            reference, recipient, reply_to, subject, body_text, body_html,
-            coalesce(purpose, CASE WHEN refusal_is_final THEN 'arrival' ELSE 'application' END) AS "purpose!",
+            reference, recipient, reply_to, subject, body_text, body_html, purpose,
             coalesce((SELECT failures FROM relay_state), 0) AS "relay_failures!""#,
         LEASE.as_secs_f64(),
         request.priority != Priority::None,

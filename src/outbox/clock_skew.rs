@@ -56,7 +56,7 @@ async fn reset_future_times(executor: impl PgExecutor<'_>, check: &ClockCheck, i
     .fetch_one(executor)
     .await?;
     if reset > 0 {
-        tracing::warn!(mails = reset, "mails had times in the future; they are due now");
+        tracing::warn!(emails = reset, "emails had times in the future; they are due now");
     }
     Ok(reset)
 }
@@ -71,9 +71,6 @@ pub(super) struct DueCheck {
 impl DueCheck {
     /// Returns in how long the next email is due, or `None` if no email waits. Resets future times at the first check, and
     /// when the database's clock was set back.
-    ///
-    /// # Errors
-    /// Returns an error if the database is unavailable.
     pub(super) async fn next_due(&mut self, outbox: &Outbox) -> sqlx::Result<Option<Duration>> {
         let before = Instant::now();
         let (now, due_in) = within(DATABASE_LIMIT, now_and_due_in(&outbox.pool)).await?;
@@ -89,7 +86,7 @@ impl DueCheck {
         match outbox.handle_clock_set_back().await {
             Ok(()) => self.last = Some((after, now)),
             // Delivery goes on: emails that are due do not need this.
-            Err(error) => tracing::warn!(%error, "mails with times in the future cannot be read; retrying"),
+            Err(error) => tracing::warn!(%error, "emails with times in the future cannot be read; retrying"),
         }
         Ok(Some(Duration::ZERO))
     }

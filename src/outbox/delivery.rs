@@ -172,7 +172,7 @@ impl Delivery {
             match result {
                 Ok(result) => result.retry_in,
                 Err(error) => {
-                    tracing::warn!(%error, "delivery outcome cannot be recorded; the mail becomes due again");
+                    tracing::warn!(%error, "delivery outcome cannot be recorded; the email becomes due again");
                     None
                 }
             }

@@ -39,8 +39,8 @@ pub use relay_state::{RelayState, relay_state};
 pub use row::{EmailRow, as_json, bodies};
 pub use slots::MAX_CONNECTIONS;
 pub use status::{
-    Confirmation, EmailFilter, EmailStatus, QueueStats, confirmation, list, list_about, list_unsent, oldest_wait,
-    queue_stats, retry, sent_between,
+    Confirmation, EmailFilter, EmailStatus, QueueStats, confirmation, list, list_about, oldest_wait, queue_stats,
+    retry, sent_between,
 };
 pub use undelivered::{NoticeWriter, Undelivered, UndeliveredReason};
 

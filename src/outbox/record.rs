@@ -5,14 +5,12 @@ use time::OffsetDateTime;
 
 use super::claim::ClaimedEmail;
 use super::relay_state;
+use super::schedule::Cost;
 use crate::database::Pool;
 use crate::mailer::{Blame, Email, SendFailure};
 
 /// Records that an email was sent, even if another process holds the lease. Returns the time by the database's clock.
 /// Deletes the body of a sent digest: the other emails keep the same words, and erasing an application erases them there.
-///
-/// # Errors
-/// Returns an error if the database is unavailable.
 pub async fn record_sent(pool: &Pool, claimed: &ClaimedEmail) -> sqlx::Result<Option<OffsetDateTime>> {
     let mut session = pool.session().await?;
     let sent_at = sqlx::query_scalar!(
@@ -29,16 +27,13 @@ pub async fn record_sent(pool: &Pool, claimed: &ClaimedEmail) -> sqlx::Result<Op
     Ok(sent_at)
 }
 
-/// Records that an email is tried again after `wait` seconds. `is_charged`: the try counts.
-///
-/// # Errors
-/// Returns an error if the database is unavailable.
+/// Records that an email is tried again after `wait` seconds.
 pub async fn record_retry(
     executor: impl PgExecutor<'_>,
     claimed: &ClaimedEmail,
     failure: &SendFailure,
     wait: f64,
-    is_charged: bool,
+    cost: Cost,
 ) -> sqlx::Result<()> {
     sqlx::query!(
         "UPDATE outbox SET due_at = now() + make_interval(secs => $3), leased_until = NULL, failed_at = now(),
@@ -50,7 +45,7 @@ pub async fn record_retry(
         wait,
         failure.reason,
         failure.blame.name(),
-        is_charged
+        cost == Cost::OneTry
     )
     .execute(executor)
     .await
@@ -58,9 +53,6 @@ pub async fn record_retry(
 }
 
 /// Records that the relay failed. The email waits for the relay, and the try does not count. Returns the wait in seconds.
-///
-/// # Errors
-/// Returns an error if the database is unavailable.
 pub async fn record_relay_failure(pool: &Pool, claimed: &ClaimedEmail, failure: &SendFailure) -> sqlx::Result<f64> {
     let mut transaction = pool.transaction().await?;
     relay_state::record_failure(&mut *transaction, &failure.reason_without_recipient()).await?;
@@ -81,9 +73,6 @@ pub async fn record_relay_failure(pool: &Pool, claimed: &ClaimedEmail, failure: 
 }
 
 /// Records that an email is not tried any more, and queues the notice about it in the same transaction.
-///
-/// # Errors
-/// Returns an error if the database is unavailable.
 pub async fn record_given_up(
     pool: &Pool,
     claimed: &ClaimedEmail,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rand::RngExt as _;
 
-use crate::mailer::Blame;
+use crate::mailer::{Blame, Purpose};
 
 /// The wait after each charged try, before jitter: 82 hours in all, and at least 74 with jitter. Then an email to an
 /// applicant is given up. An email to staff is tried on with the last wait.
@@ -49,6 +49,15 @@ pub struct Tries {
     pub postponed: i32,
 }
 
+/// What a failed try costs its email.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cost {
+    /// One of its tries.
+    OneTry,
+    /// Nothing, because the failure may be ours or the relay's.
+    Nothing,
+}
+
 /// The decision after a failed try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
@@ -56,57 +65,41 @@ pub enum Decision {
     Retry {
         /// How long it waits.
         wait: Duration,
-        /// Whether the try counts.
-        is_charged: bool,
+        /// What the try cost.
+        cost: Cost,
     },
     /// The email is not tried any more.
     GiveUp,
 }
 
-impl Decision {
-    fn at_least(self, shortest: Duration) -> Self {
-        match self {
-            Self::Retry { wait, is_charged } => Self::Retry {
-                wait: wait.max(shortest),
-                is_charged,
-            },
-            Self::GiveUp => Self::GiveUp,
-        }
-    }
-}
-
 /// Decides what follows a failure of this email. `took_others`: the relay took other emails since this email failed last.
 /// Then a conversation that breaks, or is slow again, counts against this email.
-pub fn decide(tries: Tries, blame: Blame, is_to_staff: bool, took_others: bool) -> Decision {
+pub fn decide(tries: Tries, blame: Blame, purpose: Purpose, took_others: bool) -> Decision {
     match blame {
-        Blame::Slow if took_others && tries.postponed > 0 => charged(tries, is_to_staff),
-        Blame::Slow => uncharged(tries, MAX_WAIT_UNCLEAR).at_least(MIN_WAIT_SLOW),
-        Blame::Relay | Blame::Us => uncharged(tries, MAX_WAIT_FOR_US),
-        Blame::Unclear if !took_others => uncharged(tries, MAX_WAIT_UNCLEAR),
-        Blame::Recipient if is_to_staff => uncharged(tries, MAX_WAIT_FOR_US),
+        Blame::Slow if took_others && tries.postponed > 0 => charged(tries, purpose),
+        Blame::Slow => uncharged(tries, MIN_WAIT_SLOW, MAX_WAIT_UNCLEAR),
+        Blame::Relay | Blame::Us => uncharged(tries, Duration::ZERO, MAX_WAIT_FOR_US),
+        Blame::Unclear if !took_others => uncharged(tries, Duration::ZERO, MAX_WAIT_UNCLEAR),
+        Blame::Recipient if purpose.is_to_staff() => uncharged(tries, Duration::ZERO, MAX_WAIT_FOR_US),
         Blame::Recipient => Decision::GiveUp,
-        Blame::Unclear | Blame::RecipientForNow => charged(tries, is_to_staff),
+        Blame::Unclear | Blame::RecipientForNow => charged(tries, purpose),
     }
 }
 
-fn uncharged(tries: Tries, longest: Duration) -> Decision {
+fn uncharged(tries: Tries, shortest: Duration, longest: Duration) -> Decision {
     let wait = nth_wait(tries.charged.saturating_add(tries.postponed)).unwrap_or(longest);
-    postponed(wait.min(longest))
-}
-
-fn postponed(wait: Duration) -> Decision {
     Decision::Retry {
-        wait: with_jitter(wait),
-        is_charged: false,
+        wait: with_jitter(wait.min(longest)).max(shortest),
+        cost: Cost::Nothing,
     }
 }
 
-fn charged(tries: Tries, is_to_staff: bool) -> Decision {
-    let last = RETRY_WAITS.last().copied().filter(|_| is_to_staff);
+fn charged(tries: Tries, purpose: Purpose) -> Decision {
+    let last = RETRY_WAITS.last().copied().filter(|_| purpose.is_to_staff());
     match nth_wait(tries.charged).or(last) {
         Some(wait) => Decision::Retry {
             wait: with_jitter(wait),
-            is_charged: true,
+            cost: Cost::OneTry,
         },
         None => Decision::GiveUp,
     }
@@ -127,6 +120,8 @@ pub fn with_jitter(wait: Duration) -> Duration {
 mod tests {
     use super::*;
 
+    const TO_STAFF: Purpose = Purpose::Application;
+    const TO_APPLICANT: Purpose = Purpose::Confirmation;
     const NEW: Tries = Tries {
         charged: 0,
         postponed: 0,
@@ -136,9 +131,9 @@ mod tests {
         Tries { charged, postponed }
     }
 
-    fn wait(decision: Decision) -> Option<(Duration, bool)> {
+    fn wait(decision: Decision) -> Option<(Duration, Cost)> {
         match decision {
-            Decision::Retry { wait, is_charged } => Some((wait, is_charged)),
+            Decision::Retry { wait, cost } => Some((wait, cost)),
             Decision::GiveUp => None,
         }
     }
@@ -163,16 +158,22 @@ mod tests {
 
     #[test]
     fn only_a_recipient_ends_the_tries_and_never_for_staff() {
-        assert_eq!(decide(NEW, Blame::Recipient, false, true), Decision::GiveUp);
+        assert_eq!(decide(NEW, Blame::Recipient, TO_APPLICANT, true), Decision::GiveUp);
         assert_eq!(
-            decide(after(14, 0), Blame::RecipientForNow, false, true),
+            decide(after(14, 0), Blame::RecipientForNow, TO_APPLICANT, true),
             Decision::GiveUp
         );
-        assert_eq!(decide(after(14, 0), Blame::Unclear, false, true), Decision::GiveUp);
+        assert_eq!(
+            decide(after(14, 0), Blame::Unclear, TO_APPLICANT, true),
+            Decision::GiveUp
+        );
         for blame in [Blame::Recipient, Blame::RecipientForNow, Blame::Unclear] {
-            assert!(wait(decide(after(1000, 0), blame, true, true)).is_some(), "{blame:?}");
+            assert!(
+                wait(decide(after(1000, 0), blame, TO_STAFF, true)).is_some(),
+                "{blame:?}"
+            );
         }
-        let (slowly, _) = wait(decide(after(1000, 0), Blame::RecipientForNow, true, true)).unwrap();
+        let (slowly, _) = wait(decide(after(1000, 0), Blame::RecipientForNow, TO_STAFF, true)).unwrap();
         assert!(slowly >= Duration::from_hours(10));
     }
 
@@ -180,32 +181,34 @@ mod tests {
     fn our_failures_and_the_relays_cost_no_try() {
         for blame in [Blame::Relay, Blame::Us] {
             for tries in [NEW, after(14, 0), after(3, 1_000_000), after(i32::MAX, i32::MAX)] {
-                let (wait, is_charged) = wait(decide(tries, blame, false, true)).unwrap();
-                assert!(
-                    !is_charged && wait <= Duration::from_mins(66),
-                    "{blame:?} {tries:?} {wait:?}"
-                );
+                let (wait, cost) = wait(decide(tries, blame, TO_APPLICANT, true)).unwrap();
+                assert_eq!(cost, Cost::Nothing, "{blame:?} {tries:?}");
+                assert!(wait <= Duration::from_mins(66), "{blame:?} {tries:?} {wait:?}");
             }
         }
     }
 
     #[test]
     fn a_recipient_that_is_slow_again_is_charged_a_try() {
-        let first = wait(decide(NEW, Blame::Slow, false, true)).unwrap();
-        assert!(!first.1 && first.0 >= Duration::from_mins(1), "{first:?}");
-        assert!(wait(decide(after(0, 1), Blame::Slow, false, true)).unwrap().1);
-        assert!(
-            !wait(decide(after(0, 1), Blame::Slow, false, false)).unwrap().1,
-            "the cause is unknown"
-        );
-        assert_eq!(decide(after(14, 1), Blame::Slow, false, true), Decision::GiveUp);
+        let again = |took_others| {
+            wait(decide(after(0, 1), Blame::Slow, TO_APPLICANT, took_others))
+                .unwrap()
+                .1
+        };
+        let (first, cost) = wait(decide(NEW, Blame::Slow, TO_APPLICANT, true)).unwrap();
+        assert!(first >= Duration::from_mins(1), "{first:?}");
+        assert_eq!(cost, Cost::Nothing);
+        assert_eq!(again(true), Cost::OneTry);
+        assert_eq!(again(false), Cost::Nothing, "the cause is unknown");
+        assert_eq!(decide(after(14, 1), Blame::Slow, TO_APPLICANT, true), Decision::GiveUp);
     }
 
     #[test]
     fn an_unclear_failure_is_charged_once_the_relay_took_others() {
-        let (_, is_charged) = wait(decide(NEW, Blame::Unclear, false, true)).unwrap();
-        assert!(is_charged);
-        let (wait, is_charged) = wait(decide(after(2, 500), Blame::Unclear, false, false)).unwrap();
-        assert!(!is_charged && wait <= Duration::from_secs(330), "{wait:?}");
+        let (_, cost) = wait(decide(NEW, Blame::Unclear, TO_APPLICANT, true)).unwrap();
+        assert_eq!(cost, Cost::OneTry);
+        let (wait, cost) = wait(decide(after(2, 500), Blame::Unclear, TO_APPLICANT, false)).unwrap();
+        assert_eq!(cost, Cost::Nothing);
+        assert!(wait <= Duration::from_secs(330), "{wait:?}");
     }
 }

@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 
 use super::relay_health::RelayHealth;
 use super::slow_domains::{SLOW_AFTER, SlowDomains};
+use crate::mailer::Purpose;
 
 /// The most connections at a time.
 pub const MAX_CONNECTIONS: usize = 10;
@@ -39,7 +40,7 @@ pub struct DeliverySlots {
 struct InFlight {
     /// The registered domain of the recipient: subdomains share its slots.
     domain: String,
-    is_to_staff: bool,
+    purpose: Purpose,
     since: Instant,
 }
 
@@ -69,15 +70,11 @@ impl Default for DeliverySlots {
 
 impl DeliverySlots {
     /// Takes a slot for an email to this domain.
-    pub fn take(&mut self, id: i64, domain: &str, is_to_staff: bool) {
+    pub fn take(&mut self, id: i64, domain: &str, purpose: Purpose) {
         let since = Instant::now();
         self.busy_since.get_or_insert(since);
         let domain = registered_domain(domain).to_owned();
-        let email = InFlight {
-            domain,
-            is_to_staff,
-            since,
-        };
+        let email = InFlight { domain, purpose, since };
         self.in_flight.insert(id, email);
     }
 
@@ -105,7 +102,11 @@ impl DeliverySlots {
             self.limit.min(self.connections_by_now())
         };
         let free = most.saturating_sub(self.in_flight.len() - self.extra());
-        let to_staff = self.in_flight.values().filter(|email| email.is_to_staff).count();
+        let to_staff = self
+            .in_flight
+            .values()
+            .filter(|email| email.purpose.is_to_staff())
+            .count();
         FreeSlots {
             staff: free > 0 && (to_staff + 1 < most || most == 1),
             urgent: free > 0,
@@ -134,7 +135,7 @@ impl DeliverySlots {
     /// domains together hold at most half.
     pub fn busy_domains(&self) -> Vec<String> {
         let mut held: HashMap<&str, usize> = HashMap::new();
-        for email in self.in_flight.values().filter(|email| !email.is_to_staff) {
+        for email in self.in_flight.values().filter(|email| !email.purpose.is_to_staff()) {
             *held.entry(&email.domain).or_default() += 1;
         }
         let mut busy = Vec::new();
@@ -244,7 +245,7 @@ mod tests {
             .iter()
             .flat_map(|(domain, times)| std::iter::repeat_n(domain, *times));
         for (id, domain) in (0..).zip(all) {
-            slots.take(id, domain, false);
+            slots.take(id, domain, Purpose::Confirmation);
         }
         slots.slow.quick_at = Some(Instant::now());
         slots.busy_since = Instant::now().checked_sub(SLOW_AFTER);
@@ -298,8 +299,8 @@ mod tests {
         let mut slots = all_slow(with(&[("a.example", 2)]));
         slots.release(0);
         slots.release(1);
-        slots.take(2, "a.example", false);
-        slots.take(3, "a.example", false);
+        slots.take(2, "a.example", Purpose::Confirmation);
+        slots.take(3, "a.example", Purpose::Confirmation);
         assert_eq!(slots.busy_domains(), ["a.example"]);
         assert!(!slots.is_slow("b.example"));
     }
@@ -340,7 +341,7 @@ mod tests {
         slots.release(0);
         assert!(!slots.is_slow("a.example"));
         slots.remember_slow("a.example");
-        slots.take(1, "a.example", false);
+        slots.take(1, "a.example", Purpose::Confirmation);
         slots.release(1);
         assert!(!slots.is_slow("a.example"));
     }
@@ -351,7 +352,7 @@ mod tests {
         assert!(slots.free().staff);
         for id in 100..109 {
             slots.release(id - 100);
-            slots.take(id, "npoc.org", true);
+            slots.take(id, "npoc.org", Purpose::Application);
         }
         assert!(!slots.free().staff && slots.free().urgent, "one slot stays for others");
     }
@@ -375,7 +376,7 @@ mod tests {
         slots.release(0);
         slots.relay.record_failing();
         assert!(slots.free().other);
-        slots.take(1, "a.example", false);
+        slots.take(1, "a.example", Purpose::Confirmation);
         assert!(!slots.free().urgent);
         assert!(slots.relay.record_answer());
         assert!(slots.free().urgent);

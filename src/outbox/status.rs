@@ -94,14 +94,6 @@ impl EmailFilter {
     }
 }
 
-/// Lists the emails that were not sent, oldest first.
-///
-/// # Errors
-/// Returns an error if the database is unavailable.
-pub async fn list_unsent(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<EmailStatus>> {
-    list(executor, EmailFilter::Unsent).await
-}
-
 /// Lists the emails that match a filter, oldest first.
 ///
 /// # Errors
@@ -238,8 +230,7 @@ pub async fn sent_between(
 ) -> sqlx::Result<i64> {
     sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM outbox WHERE sent_at >= $1 AND sent_at < $2
-            AND (purpose IN ('application', 'arrival', 'digest')
-                OR purpose IS NULL AND reference IS NOT NULL AND message_id NOT LIKE '%.given-up-%')"#,
+            AND purpose IN ('application', 'arrival', 'digest')"#,
         from,
         to
     )

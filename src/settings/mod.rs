@@ -106,8 +106,8 @@ with field {
         "a whole number of connections, from 3 to 1000",
         |row| row.parsed(parse::in_range(COMMAND_CONNECTIONS..=1000));
 
-    transport: Transport = "SMTP_URL", Described("mail becomes .eml files in the folder mail of NPOC_DATA_DIR"),
-        "The relay for outgoing mail. smtps://user:password@host uses TLS from the first byte. smtp://user:password@host:587?tls=required uses STARTTLS, or sends no mail. ?tls=opportunistic uses STARTTLS if the relay offers it; an attacker on the network can remove the offer and read the mail, but the password is never sent without TLS. smtp://host uses no TLS; a password would be sent in plain text. An invalid certificate ends each of the first three. A path is our name in the greeting; without one, that is the machine's name.",
+    transport: Transport = "SMTP_URL", Described("emails become .eml files in the folder mail of NPOC_DATA_DIR"),
+        "The relay for outgoing mail. smtps://user:password@host uses TLS from the first byte. smtp://user:password@host:587?tls=required uses STARTTLS, or sends no email. ?tls=opportunistic uses STARTTLS if the relay offers it; an attacker on the network can remove the offer and read the emails, but the password is never sent without TLS. smtp://host uses no TLS; a password would be sent in plain text. An invalid certificate ends each of the first three. A path is our name in the greeting; without one, that is the machine's name.",
         "an SMTP address, like smtp://user:password@mail.example.org:587?tls=required",
         Row::transport;
 
@@ -161,8 +161,8 @@ without field {
     "NPOC_DATA_DIR", Described("$XDG_STATE_HOME/npoc, or /var/lib/npoc for root, or ~/.local/state/npoc"),
         "The directory of the embedded database and of the mail folder.";
 
-    "NPOC_MAIL", Described("mail goes to SMTP_URL"),
-        "folder, to write mail into the mail folder although DATABASE_URL is set. Without it, a site with DATABASE_URL and without SMTP_URL refuses to start. It must not be set together with SMTP_URL.";
+    "NPOC_MAIL", Described("emails go to SMTP_URL"),
+        "folder, to write emails into the mail folder although DATABASE_URL is set. Without it, a site with DATABASE_URL and without SMTP_URL refuses to start. It must not be set together with SMTP_URL.";
 
     "NPOC_SETTINGS", Literal(".env"),
         "The file of settings, like --settings. Not read from a file.";
@@ -205,7 +205,7 @@ impl Settings {
         Self::parse(&Input::new(purpose, is_root, &lookup))
     }
 
-    /// Returns the sender of all mail.
+    /// Returns the sender of all emails.
     #[must_use]
     pub fn sender(&self) -> Sender {
         Sender {

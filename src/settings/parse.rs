@@ -129,7 +129,7 @@ impl Row<'_> {
         }
     }
 
-    /// Chooses the relay or the mail folder. A site with `DATABASE_URL` must say which one, since mail in a folder is lost
+    /// Chooses the relay or the mail folder. A site with `DATABASE_URL` must say which one, since an email in a folder is lost
     /// unless the operator means it.
     pub(super) fn transport(&self) -> Result<Transport, Invalid> {
         let mail = self.input.value("NPOC_MAIL");
@@ -141,7 +141,7 @@ impl Row<'_> {
             return if wants_folder {
                 Err(self
                     .input
-                    .must_be("NPOC_MAIL", "unset if SMTP_URL is set: mail goes one way"))
+                    .must_be("NPOC_MAIL", "unset if SMTP_URL is set: emails go one way"))
             } else {
                 let relay = Relay::parse(&url).ok_or_else(|| self.invalid())?;
                 Ok(Transport::Smtp(Box::new(relay)))
@@ -149,7 +149,7 @@ impl Row<'_> {
         }
         let needs_relay = self.input.purpose == ReadFor::Serve && self.input.value("DATABASE_URL").is_some();
         if needs_relay && mail.is_none() {
-            let set = "set if DATABASE_URL is set, since this site would otherwise lose its mail; to write mail into a folder, set NPOC_MAIL=folder";
+            let set = "set if DATABASE_URL is set, since this site would otherwise lose its emails; to write emails into a folder, set NPOC_MAIL=folder";
             return Err(self.input.must_be(self.setting.name, set));
         }
         Ok(Transport::Folder(self.input.data_dir()?.join("mail")))

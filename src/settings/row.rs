@@ -1,6 +1,6 @@
 //! The types of the rows and of their values.
 
-/// The reason for reading the settings. A site must be able to send mail; a command need not.
+/// The reason for reading the settings. A site must be able to send emails; a command need not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadFor {
     /// To serve the site.

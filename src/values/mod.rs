@@ -50,7 +50,7 @@ pub enum Fault {
     NotOffered(String),
     /// Not a domain name of an organization.
     Domain(DomainFault),
-    /// An email address that cannot receive mail, or that the mailer would reject.
+    /// An email address that cannot receive email, or that the mailer would reject.
     Email(EmailFault),
     /// Not an http or https address.
     NotAWebsite,

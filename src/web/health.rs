@@ -28,7 +28,7 @@ pub async fn ready(State(site): State<Arc<Site>>) -> (StatusCode, String) {
             let unnamed = unnamed_line(unnamed);
             (
                 StatusCode::OK,
-                format!("ready\noldest unsent mail: {seconds} s\n{unnamed}"),
+                format!("ready\noldest unsent email: {seconds} s\n{unnamed}"),
             )
         }
         Health::NotReady => not_ready(),

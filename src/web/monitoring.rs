@@ -44,7 +44,7 @@ pub struct Metrics {
     database_hosts: Family<Hosts, Gauge>,
     database_failovers: Counter,
     applications: Gauge,
-    mails: Family<Mails, Gauge>,
+    emails: Family<Emails, Gauge>,
     oldest_unsent: Gauge<f64, AtomicU64>,
     relay_failures: Gauge,
     relay_connections: Gauge,
@@ -89,7 +89,7 @@ struct Reports {
 
 /// The state of an email.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Mails {
+struct Emails {
     state: &'static str,
 }
 
@@ -107,7 +107,7 @@ impl Default for Metrics {
             database_hosts: Family::default(),
             database_failovers: Counter::default(),
             applications: Gauge::default(),
-            mails: Family::default(),
+            emails: Family::default(),
             oldest_unsent: Gauge::default(),
             relay_failures: Gauge::default(),
             relay_connections: Gauge::default(),
@@ -187,11 +187,11 @@ impl Metrics {
         for (verdict, count) in read.bounce_reports {
             self.bounce_reports.get_or_create(&Reports { verdict }).set(count);
         }
-        self.set_mails(&read.queue);
+        self.set_emails(&read.queue);
     }
 
-    fn set_mails(&self, queue: &QueueStats) {
-        for (state, mails) in [
+    fn set_emails(&self, queue: &QueueStats) {
+        for (state, emails) in [
             ("waiting", queue.waiting),
             ("refused", queue.refused),
             ("bounced", queue.bounced),
@@ -199,7 +199,7 @@ impl Metrics {
             ("held", queue.held),
             ("digest", queue.for_digest),
         ] {
-            self.mails.get_or_create(&Mails { state }).set(mails);
+            self.emails.get_or_create(&Emails { state }).set(emails);
         }
     }
 
@@ -226,7 +226,7 @@ impl Metrics {
         let mut registry = Registry::with_prefix("npoc");
         self.register_process(&mut registry);
         self.register_database(&mut registry);
-        self.register_mail(&mut registry);
+        self.register_emails(&mut registry);
         let mut text = String::new();
         encode(&mut text, &registry)?;
         Ok(text)
@@ -258,10 +258,10 @@ impl Metrics {
         registry.register("applications", "Applications stored", self.applications.clone());
     }
 
-    fn register_mail(&self, registry: &mut Registry) {
+    fn register_emails(&self, registry: &mut Registry) {
         let help = "Emails that were not sent, by state; digest: for the next digest to staff; refused: waiting, and refused by the \
                     relay because of our configuration; bounced: returned within 30 days";
-        registry.register("outbox_mails", help, self.mails.clone());
+        registry.register("outbox_mails", help, self.emails.clone());
         let help = "Failures of the relay since it last accepted or refused an email";
         registry.register("relay_failures", help, self.relay_failures.clone());
         let help = "Connections that the relay accepts at the same time, as far as known";

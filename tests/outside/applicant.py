@@ -1,4 +1,4 @@
-"""Applies and checks pages and mails as an applicant does, for the scripts that drive the site from outside.
+"""Applies and checks pages and emails as an applicant does, for the scripts that drive the site from outside.
 
 applicant.py MAILBOX PART ARGUMENT…: a part is a function below. Exits with a sentence if a check fails.
 """
@@ -111,7 +111,7 @@ def staff(path, reference, page):
         "Subject": [f"[NPOC membership] 例え財団 (Japan) {reference}"],
         "From": ["NPOC website <no-reply@npoc.org>"],
         "To": ["info@npoc.org"],
-        # Servers without SMTPUTF8 would refuse a mail with an address outside ASCII.
+        # Servers without SMTPUTF8 would refuse an email with an address outside ASCII.
         "Reply-To": [f"{sys.argv[1]}@xn--r8jz45g.xn--zckzah"] if sys.argv[1].isascii() else [],
         "X-NPOC-Reference": [reference],
         "Auto-Submitted": ["auto-generated"],
@@ -141,7 +141,7 @@ def applicant(path, reference, receipt):
     for part in text, hypertext:
         must(reference in part and "https://npoc.example" + receipt in part, "no reference or receipt in", part)
         for line in READ:
-            must(line == "Yes" or line not in part, "the applicant's mail says", line)
+            must(line == "Yes" or line not in part, "the applicant's email says", line)
 
 
 def receipt(page, reference):
@@ -152,7 +152,7 @@ def receipt(page, reference):
 
 
 def relayed(folder, reference, kind):
-    """Prints the file of this kind of mail at the relay, and checks how it came."""
+    """Prints the file of this kind of email at the relay, and checks how it came."""
     for how in pathlib.Path(folder).glob("*.json"):
         path = how.with_suffix(".eml")
         if f"Message-ID: <{reference}.{kind}@".encode() in path.read_bytes():
@@ -162,7 +162,7 @@ def relayed(folder, reference, kind):
             must(how["from"] == "no-reply@npoc.org" and how["to"] == [to], how)
             must(how["smtputf8"] != to.isascii(), how)
             return print(path)
-    sys.exit(f"the relay has no mail {reference}.{kind}")
+    sys.exit(f"the relay has no email {reference}.{kind}")
 
 
 globals()[sys.argv[2]](*sys.argv[3:])

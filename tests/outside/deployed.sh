@@ -58,12 +58,12 @@ runs_embedded() {
     systemctl reset-failed npoc && systemctl start npoc && url=http://127.0.0.1:8080 && within 30 curl -fsS $url/health/ready
 }
 compiles_nothing() { is "$(cd / && runuser -u npoc -- psql -qtA -h /var/lib/npoc/socket npoc -c 'SHOW jit')" off; }
-has_sent_all() { npoc mail list | grep -q '^0 unsent mails$'; }
+has_sent_all() { npoc mail list | grep -q '^0 unsent emails$'; }
 forgets_embedded() { systemctl stop npoc && rm -r /var/lib/npoc/* && cp -p kept $settings; }
 check "it runs with the embedded database" runs_embedded
 check "the embedded database does not compile, since the unit forbids it" compiles_nothing
 apply tanaka
-check "both mails are written" within 15 ls "/var/lib/npoc/mail/$reference.staff.eml" "/var/lib/npoc/mail/$reference.applicant.eml"
+check "both emails are written" within 15 ls "/var/lib/npoc/mail/$reference.staff.eml" "/var/lib/npoc/mail/$reference.applicant.eml"
 check "the embedded data are removed" forgets_embedded
 
 # ---- Database, settings, relay
@@ -187,10 +187,10 @@ behind() { # PROXY: runs the checks for each proxy
 }
 leads_to() { is "$(curl -sS -o /dev/null -w '%{redirect_url}' "$1")" "$2"; }
 applies_by_tls() {
-    check "the staff mail came by TLS and login" within 15 applicant relayed relayed "$reference" staff
-    check "the staff mail has every answer" applicant staff "$(cat out)" "$reference" check.html
-    check "the applicant's mail came" within 15 applicant relayed relayed "$reference" applicant
-    check "no mail waits" within 15 has_sent_all
+    check "the email to staff came by TLS and login" within 15 applicant relayed relayed "$reference" staff
+    check "the email to staff has every answer" applicant staff "$(cat out)" "$reference" check.html
+    check "the applicant's email came" within 15 applicant relayed relayed "$reference" applicant
+    check "no email waits" within 15 has_sent_all
 }
 # Also while the site is down: nginx's error log must not name the receipt.
 tells_no_secret() {

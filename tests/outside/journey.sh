@@ -3,7 +3,7 @@
 #
 #   tests/outside/journey.sh BINARY
 #
-# First without settings: embedded database, mail into a folder. Then with a relay that requires TLS and a login. tests/site
+# First without settings: embedded database, emails into a folder. Then with a relay that requires TLS and a login. tests/site
 # has all tests that do not need the whole program.
 set -euo pipefail
 export PGCLIENTENCODING=UTF8
@@ -88,8 +88,8 @@ is_shown() {
     npoc applications show "$reference" >shown &&
         grep -q "^    例え財団$" shown && grep -q "^    $mailbox@例え.テスト$" shown
 }
-lists_unsent() { # COUNT [PATTERN]: whether this number of mails waits, and the relay fails for this reason
-    npoc mail list >unsent && cat unsent && grep -q "^$1 unsent mails$" unsent &&
+lists_unsent() { # COUNT [PATTERN]: whether this number of emails waits, and the relay fails for this reason
+    npoc mail list >unsent && cat unsent && grep -q "^$1 unsent emails$" unsent &&
         { [ -z "${2:-}" ] || grep -A 1 '^The relay has failed' unsent | grep -q "^    .*$2"; }
 }
 
@@ -102,10 +102,10 @@ check "both lead to the same receipt" is "$(cat again)" "$(cat receipt)"
 check "one application is stored" is "$(sql 'SELECT count(*) FROM applications')" 1
 check "its row has the answers" is_stored
 check "the operator can read it while the site runs" is_shown
-check "both mails are written" within 15 ls "data/mail/$reference.staff.eml" "data/mail/$reference.applicant.eml"
-check "the staff mail has every answer" applicant staff "data/mail/$reference.staff.eml" "$reference" check.html
-check "the applicant's mail has no answer" applicant applicant "data/mail/$reference.applicant.eml" "$reference" "$(cat receipt)"
-check "no mail waits" within 15 lists_unsent 0
+check "both emails are written" within 15 ls "data/mail/$reference.staff.eml" "data/mail/$reference.applicant.eml"
+check "the email to staff has every answer" applicant staff "data/mail/$reference.staff.eml" "$reference" check.html
+check "the applicant's email has no answer" applicant applicant "data/mail/$reference.applicant.eml" "$reference" "$(cat receipt)"
+check "no email waits" within 15 lists_unsent 0
 check "the site and its database stop in order" stop
 
 # ---- With a relay
@@ -123,32 +123,32 @@ trusting=SSL_CERT_FILE=$work/relay.crt
 check "the site starts with a relay of unknown certificate" start "SMTP_URL=smtp://user:password@localhost:$starttls?tls=required"
 apply 田中
 check "its row has the answers" is_stored
-check "both mails wait, since the certificate is unknown" within 15 lists_unsent 2 certificate
+check "both emails wait, since the certificate is unknown" within 15 lists_unsent 2 certificate
 check "the site stops" stop
 
 check "the site starts with a wrong password" start "$trusting" "SMTP_URL=smtp://user:wrong@localhost:$starttls?tls=required"
-check "the mails can be made due" npoc mail retry
-check "both mails wait, since the login fails" within 15 lists_unsent 2 535
+check "the emails can be made due" npoc mail retry
+check "both emails wait, since the login fails" within 15 lists_unsent 2 535
 check "nothing has reached the relay" is "$(ls relayed)" ""
 check "the site stops" stop
 
 check "the site starts with the right password" start "$trusting" "SMTP_URL=smtp://user:password@localhost:$starttls?tls=required"
 # They may be on their way already.
 make_due() { npoc mail retry "$reference" || lists_unsent 0; }
-check "the mails of one reference can be made due" make_due
-check "no mail waits" within 15 lists_unsent 0
-check "the staff mail came by TLS and login" applicant relayed relayed "$reference" staff
-check "the staff mail has every answer" applicant staff "$(cat out)" "$reference" check.html
-check "the applicant's mail came by TLS and login" applicant relayed relayed "$reference" applicant
-check "the applicant's mail has no answer" applicant applicant "$(cat out)" "$reference" "$(cat receipt)"
-check "each mail came once" is "$(find relayed -name '*.json' | wc -l)" 2
+check "the emails of one reference can be made due" make_due
+check "no email waits" within 15 lists_unsent 0
+check "the email to staff came by TLS and login" applicant relayed relayed "$reference" staff
+check "the email to staff has every answer" applicant staff "$(cat out)" "$reference" check.html
+check "the applicant's email came by TLS and login" applicant relayed relayed "$reference" applicant
+check "the applicant's email has no answer" applicant applicant "$(cat out)" "$reference" "$(cat receipt)"
+check "each email came once" is "$(find relayed -name '*.json' | wc -l)" 2
 check "the site stops" stop
 
 check "the site starts with TLS from the first byte" start "$trusting" "SMTP_URL=smtps://user:password@localhost:$implicit"
 apply tanaka
-check "the staff mail comes" within 15 applicant relayed relayed "$reference" staff
-check "the staff mail has every answer" applicant staff "$(cat out)" "$reference" check.html
-check "the applicant's mail comes" within 15 applicant relayed relayed "$reference" applicant
+check "the email to staff comes" within 15 applicant relayed relayed "$reference" staff
+check "the email to staff has every answer" applicant staff "$(cat out)" "$reference" check.html
+check "the applicant's email comes" within 15 applicant relayed relayed "$reference" applicant
 check "three applications are stored, each once" is "$(sql 'SELECT count(*) FROM applications')" 3
 check "the site stops" stop
 
@@ -173,7 +173,7 @@ if [ "$(id -u)" -eq 0 ]; then
     check "the site starts as an ordinary user with a read-only system" start "NPOC_DATA_DIR=$work/own"
     check "it is confined" is_confined
     apply tanaka
-    check "both mails are written" within 15 ls "own/mail/$reference.staff.eml" "own/mail/$reference.applicant.eml"
+    check "both emails are written" within 15 ls "own/mail/$reference.staff.eml" "own/mail/$reference.applicant.eml"
     check "the site stops" stop
 else
     echo "not tried: a read-only file system needs root"

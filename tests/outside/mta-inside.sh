@@ -199,12 +199,12 @@ applies() { # MAILBOX [DOMAIN]: a whole application, with an address in another 
 }
 many_apply() { for number in {1..12}; do applies "suzuki$number" || return; done; }
 
-# ---- The state of a mail
+# ---- The state of an email
 
-lists_unsent() { # COUNT [PATTERN]: whether this number of mails waits, and the list has this pattern
-    npoc mail list >unsent && cat unsent && grep -q "^$1 unsent mails$" unsent && grep -q "${2:-}" unsent
+lists_unsent() { # COUNT [PATTERN]: whether this number of emails waits, and the list has this pattern
+    npoc mail list >unsent && cat unsent && grep -q "^$1 unsent emails$" unsent && grep -q "${2:-}" unsent
 }
-has_state() { # STATE: whether the list shows this for the applicant's mail
+has_state() { # STATE: whether the list shows this for the applicant's email
     npoc mail list >unsent && cat unsent && grep -A 1 "^<$reference\.applicant@.*$1" unsent >state
 }
 is_refused() { has_state '' && sed -n 2p state | grep '5[0-9][0-9][ )]' | sed "s/^ */    $server: /" >said && [ -s said ]; }
@@ -220,7 +220,7 @@ all_came() {
     for reference in "${all[@]}"; do came staff && came applicant || return; done
 }
 came_back() { npoc mail list --state bounced >back && cat back && grep -q "^<$reference\.applicant@" back; }
-staff_know() { # Whether there is a second mail about the application
+staff_know() { # Whether there is a second email about the application
     is "$(grep -rl "^X-NPOC-Reference: $reference" "mail/$server" | xargs grep -l '^To: info@npoc.org' | wc -l)" 2
 }
 
@@ -240,58 +240,58 @@ try_server() { # NAME
     echo "$reference" >references
     cp check.html "$reference.html"
     cp receipt "$reference.receipt"
-    check "both mails wait, since the login fails" within 30 lists_unsent 2 535
+    check "both emails wait, since the login fails" within 30 lists_unsent 2 535
     grep -m 1 535 unsent | sed "s/^ */    $server: /"
     check "twelve more organizations apply" many_apply
-    check "their mails wait" lists_unsent 26
+    check "their emails wait" lists_unsent 26
     check "nothing has arrived" arrived 0
     check "the site stops" stop
 
     before=$(connections)
     check "the site starts with the right password" start password
-    check "the mails can be made due" npoc mail retry
-    check "no mail waits" within 60 lists_unsent 0
-    echo "    $server: 26 mails came over $(($(connections) - before)) connections"
-    check "26 mails arrive" within 15 arrived 26
-    check "each mail came once, by TLS and login" all_came
+    check "the emails can be made due" npoc mail retry
+    check "no email waits" within 60 lists_unsent 0
+    echo "    $server: 26 emails came over $(($(connections) - before)) connections"
+    check "26 emails arrive" within 15 arrived 26
+    check "each email came once, by TLS and login" all_came
     reference=$(head -n 1 references) mailbox=tanaka
-    check "the staff mail came" came staff
-    check "the staff mail has every answer" applicant staff "$(cat out)" "$reference" "$reference.html"
-    check "the applicant's mail came" came applicant
-    check "the applicant's mail has no answer" applicant applicant "$(cat out)" "$reference" "$(cat "$reference.receipt")"
+    check "the email to staff came" came staff
+    check "the email to staff has every answer" applicant staff "$(cat out)" "$reference" "$reference.html"
+    check "the applicant's email came" came applicant
+    check "the applicant's email has no answer" applicant applicant "$(cat out)" "$reference" "$(cat "$reference.receipt")"
 
     check "an applicant has an address outside ASCII" applies 田中
     if [ "$server" = opensmtpd ]; then
-        check "the mail is given up, since the server has no SMTPUTF8" within 15 has_state 'given up'
-        check "staff get a mail about it" within 15 staff_know
+        check "the email is given up, since the server has no SMTPUTF8" within 15 has_state 'given up'
+        check "staff get an email about it" within 15 staff_know
     else
-        check "both mails come" within 15 all_came
+        check "both emails come" within 15 all_came
     fi
 
     check "an applicant has a mailbox that the server does not know" applies nosuch
-    check "the server refuses the mail" within 15 is_refused
+    check "the server refuses the email" within 15 is_refused
     cat said
     if [ "$server" = opensmtpd ]; then # its code 5.2.4 is about a mailing list, so the cause is not clear
-        newer "the mail waits" within 15 has_state 'next try'
+        newer "the email waits" within 15 has_state 'next try'
     else
-        check "the mail is given up" within 15 has_state 'given up'
-        check "staff get a mail about it" within 15 staff_know
+        check "the email is given up" within 15 has_state 'given up'
+        check "staff get an email about it" within 15 staff_know
     fi
 
     check "an applicant has a domain that the server does not serve" applies someone elsewhere.example
-    check "the server refuses the mail" within 15 is_refused
+    check "the server refuses the email" within 15 is_refused
     cat said
     if [ "$server" = opensmtpd ]; then # it uses the same words for an unknown mailbox
-        check "the mail is given up" has_state 'given up'
+        check "the email is given up" has_state 'given up'
     else
-        newer "the mail waits" has_state 'next try'
+        newer "the email waits" has_state 'next try'
     fi
 }
 
 mail_comes_back() { # the second server does not know the mailbox
-    newer "an applicant's mail comes back later" applies nosuch bounces.example
+    newer "an applicant's email comes back later" applies nosuch bounces.example
     newer "the mail server hands the bounce to the site" within 30 came_back
-    newer "staff get a mail about it" within 15 staff_know
+    newer "staff get an email about it" within 15 staff_know
 }
 
 mkdir mail

@@ -1,4 +1,4 @@
-"""A mail relay on loopback, by aiosmtpd. It requires TLS and a login, and keeps each mail with details of its transport.
+"""A mail relay on loopback, by aiosmtpd. It requires TLS and a login, and keeps each email with details of its transport.
 
 relay.py FOLDER CERTIFICATE KEY: prints two ports, for STARTTLS and for TLS from the start. Runs until it is killed.
 """
@@ -13,11 +13,11 @@ from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 
 class Folder:
-    """Keeps mail N as N.eml, and the details of its transport as N.json."""
+    """Keeps email N as N.eml, and the details of its transport as N.json."""
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
-        self.mails = 0
+        self.emails = 0
 
     async def handle_DATA(self, server, session, envelope):
         how = {
@@ -27,8 +27,8 @@ class Folder:
             "authenticated": bool(session.authenticated),
             "smtputf8": envelope.smtp_utf8,
         }
-        self.mails += 1
-        place = self.folder / str(self.mails)
+        self.emails += 1
+        place = self.folder / str(self.emails)
         place.with_suffix(".eml").write_bytes(envelope.original_content)
         # Tests wait for this file, so it comes last and complete.
         place.with_suffix(".part").write_text(json.dumps(how))

@@ -1,4 +1,4 @@
-//! Checks the database: its server, its migrations, and the mail that waits in it.
+//! Checks the database: its server, its migrations, and the emails that wait in it.
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection};
@@ -11,7 +11,7 @@ use crate::database::{
     COMMAND_CONNECTIONS, Database, DatabaseChoice, HostInspection, Migrations, inspect, inspect_hosts,
     is_out_of_connections, migrations, running_or_configured,
 };
-use crate::housekeeping::STUCK_AFTER as WAITS;
+use crate::housekeeping::STUCK_AFTER;
 use crate::membership::in_utc;
 use crate::outbox::{self, MAX_CONNECTIONS, QueueStats, RelayState};
 use crate::settings::Settings;
@@ -191,27 +191,22 @@ fn mail(stats: &QueueStats, relay: &RelayState) -> Vec<CheckResult> {
 }
 
 fn waiting(stats: &QueueStats) -> CheckResult {
-    let QueueStats {
-        waiting,
-        given_up,
-        held,
-        for_digest,
-        oldest_waits,
-        ..
-    } = *stats;
-    let since = match waiting {
+    let since = match stats.waiting {
         0 => String::new(),
-        _ => format!(" (the oldest for {} minutes)", oldest_waits.whole_minutes()),
+        _ => format!(" (the oldest for {} minutes)", stats.oldest_waits.whole_minutes()),
     };
-    let digest = match for_digest {
+    let digest = match stats.for_digest {
         0 => String::new(),
-        _ => format!(", {for_digest} for the next digest to staff"),
+        for_digest => format!(", {for_digest} for the next digest to staff"),
     };
-    let says = format!("{waiting} waiting{since}, {given_up} given up, {held} held{digest}.");
+    let says = format!(
+        "{} waiting{since}, {} given up, {} held{digest}.",
+        stats.waiting, stats.given_up, stats.held
+    );
     let advice = "sudo npoc mail list names the emails and reasons; sudo npoc mail retry makes them due now.";
-    if oldest_waits > TOO_LONG {
+    if stats.oldest_waits > TOO_LONG {
         CheckResult::fail(MAIL, says, advice)
-    } else if oldest_waits > WAITS || given_up + held > 0 {
+    } else if stats.oldest_waits > STUCK_AFTER || stats.given_up + stats.held > 0 {
         CheckResult::warn(MAIL, says, advice)
     } else {
         CheckResult::ok(MAIL, says)
@@ -255,8 +250,8 @@ fn failing(relay: &RelayState) -> Option<CheckResult> {
             .then(|| CheckResult::ok(MAIL, says));
     };
     let why = relay.last_error.as_deref().unwrap_or("reason unknown");
-    let says = format!("no mail has gone out since {}: {}.", in_utc(since), single_line(why));
-    let advice = "See the findings about the relay below. Mail waits, and no email loses a try.";
+    let says = format!("no email has gone out since {}: {}.", in_utc(since), single_line(why));
+    let advice = "See the findings about the relay below. Emails wait, and none loses a try.";
     Some(CheckResult::fail(MAIL, says, advice))
 }
 

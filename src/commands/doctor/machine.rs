@@ -69,7 +69,7 @@ fn free_space(place: &str, free: u64, files: Option<u64>) -> CheckResult {
     }
 }
 
-/// Checks that the network sets the clock. With a wrong clock, mail looks like spam and certificates look expired.
+/// Checks that the network sets the clock. With a wrong clock, an email looks like spam and certificates look expired.
 pub(super) async fn clock() -> CheckResult {
     match is_synchronized().await.as_deref() {
         Some("yes") => CheckResult::ok(CLOCK, "the network sets it."),

@@ -1,4 +1,4 @@
-//! Checks everything that the site needs, and says what is wrong and how to fix it. Sends no mail and changes nothing.
+//! Checks everything that the site needs, and says what is wrong and how to fix it. Sends no email and changes nothing.
 
 mod database;
 mod machine;

@@ -1,4 +1,4 @@
-//! Checks the relay: the connection, the login, and whether it would accept mail to staff.
+//! Checks the relay: the connection, the login, and whether it would accept emails to staff.
 
 use lettre::address::Envelope;
 
@@ -53,7 +53,7 @@ fn folder_finding(settings: &Settings, folder: &str) -> CheckResult {
 }
 
 fn unusable(relay: &Relay, error: &SmtpError) -> CheckResult {
-    let advice = format!("{} Mail waits, and none is lost.", advice(error));
+    let advice = format!("{} Emails wait, and none is lost.", advice(error));
     CheckResult::fail(RELAY, format!("{relay} cannot be used: {error}."), advice)
 }
 
@@ -111,7 +111,7 @@ fn tls_advice(cause: &Cause) -> &'static str {
 async fn check_conversation(relay: &Relay, mut conversation: Conversation, settings: &Settings) -> Vec<CheckResult> {
     let mut findings = vec![encryption(relay, &conversation), smtputf8(&conversation)];
     let (from, to) = (settings.sender().envelope(TOKEN), settings.staff_email.to_wire());
-    let action = format!("accept mail from {from} to {to}");
+    let action = format!("accept emails from {from} to {to}");
     let envelope = match Envelope::new(Some(from), vec![to]) {
         Ok(envelope) => envelope,
         Err(error) => return vec![CheckResult::fail(RELAY, format!("{error}."), "Check NPOC_STAFF_EMAIL.")],
@@ -176,7 +176,7 @@ fn refusal_advice(error: &SmtpError, settings: &Settings) -> &'static str {
     } else if error.stage == Stage::Sender {
         "Check NPOC_MAIL_FROM: many relays accept only senders that belong to the login."
     } else {
-        "The relay accepts no mail from the site to this address. Send its reply to the people who run it."
+        "The relay accepts no email from the site to this address. Send its reply to the people who run it."
     }
 }
 

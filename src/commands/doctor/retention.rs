@@ -11,9 +11,6 @@ use crate::membership::{Announced, announced, in_utc};
 const RETENTION: &str = "Retention";
 
 /// Checks an up-to-date database. `days` is the retention period; `None` keeps applications.
-///
-/// # Errors
-/// Returns an error if the database is unavailable.
 pub(super) async fn check(connection: &mut PgConnection, days: Option<u16>) -> sqlx::Result<Vec<CheckResult>> {
     let check = Clock::default().check(connection).await?;
     let corrected = corrections(&mut *connection).await?;
@@ -49,14 +46,14 @@ fn trust(trust: Trust) -> Option<CheckResult> {
 
 fn of_corrections(corrections: Corrections) -> Option<CheckResult> {
     let Corrections {
-        mails_brought_back: mails,
+        mails_brought_back: emails,
         reports_taken_back: reports,
     } = corrections;
-    (mails + reports > 0).then(|| {
+    (emails + reports > 0).then(|| {
         CheckResult::warn(
             CLOCK,
             format!(
-                "it was ahead. Emails with future times that were made due: {mails}. Reports of future days that were \
+                "it was ahead. Emails with future times that were made due: {emails}. Reports of future days that were \
                  withdrawn: {reports}."
             ),
             "Let the network set the clock of the database's machine. This warning ends with the next daily report.",

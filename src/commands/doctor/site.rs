@@ -28,31 +28,26 @@ const UNNAMED: &str = "posts without a client's address: ";
 
 /// Checks for valid settings that may not be intended.
 pub(super) fn settings(settings: &Settings) -> Vec<CheckResult> {
+    let mut findings = vec![CheckResult::ok(SETTINGS, "all are valid.")];
+    let mut warn = |says: &str, advice| findings.push(CheckResult::warn(SETTINGS, says, advice));
     let address = &settings.public_url;
     let is_public = address.starts_with("https:");
-    let warnings = [
-        (
-            !is_public,
-            format!("the site's public address is {address}, and links in emails lead there."),
-            "Set NPOC_PUBLIC_URL to the https address of the site.",
-        ),
-        (
-            // The site itself speaks no TLS.
-            is_public && settings.trusted_proxies.is_empty(),
-            "the site trusts no proxy, so all visitors count as one client and share one rate limit.".into(),
+    if !is_public {
+        let says = format!("the site's public address is {address}, and links in emails lead there.");
+        warn(&says, "Set NPOC_PUBLIC_URL to the https address of the site.");
+    }
+    // The site itself speaks no TLS.
+    if is_public && settings.trusted_proxies.is_empty() {
+        warn(
+            "the site trusts no proxy, so all visitors count as one client and share one rate limit.",
             "Set NPOC_TRUSTED_PROXIES; for a proxy on this machine, to 127.0.0.1,::1.",
-        ),
-        (
-            settings.rate_limit == 0,
-            "no rate limit applies to a client's applications.".into(),
-            "Remove NPOC_RATE_LIMIT, unless this is intended.",
-        ),
-    ];
-    let warnings = warnings.into_iter().filter(|(applies, ..)| *applies);
-    let warnings = warnings.map(|(_, says, advice)| CheckResult::warn(SETTINGS, says, advice));
-    std::iter::once(CheckResult::ok(SETTINGS, "all are valid."))
-        .chain(warnings)
-        .collect()
+        );
+    }
+    if settings.rate_limit == 0 {
+        let advice = "Remove NPOC_RATE_LIMIT, unless this is intended.";
+        warn("no rate limit applies to a client's applications.", advice);
+    }
+    findings
 }
 
 /// Checks that the site answers, at its own address and at its public one.

@@ -247,7 +247,7 @@ fn parameter(content_type: &str, wanted: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// Each part's type, whether it lies in a carried mail, and its text.
+    /// Each part's type, whether it lies in a carried email, and its text.
     fn parts(raw: &str) -> Vec<(String, bool, String)> {
         let part = |part: &Part<'_>| (part.media_type.clone(), part.is_in_original, part.text());
         split(raw.as_bytes()).iter().map(part).collect()

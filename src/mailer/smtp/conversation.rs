@@ -29,7 +29,7 @@ pub struct Conversation {
     /// Whether the next email needs RSET first.
     needs_reset: bool,
     /// How many emails the relay took.
-    mails: u32,
+    emails: u32,
 }
 
 /// Time limits for one email.
@@ -83,7 +83,7 @@ impl Conversation {
             extensions: Extensions::default(),
             is_encrypted,
             needs_reset: false,
-            mails: 0,
+            emails: 0,
         }
     }
 
@@ -101,8 +101,8 @@ impl Conversation {
 
     /// Returns how many emails the relay took in this conversation.
     #[must_use]
-    pub fn mails(&self) -> u32 {
-        self.mails
+    pub fn emails(&self) -> u32 {
+        self.emails
     }
 
     /// Sends one message.
@@ -123,7 +123,7 @@ impl Conversation {
         self.wire.send(Stage::Message, &dot_stuffed(message)).await?;
         self.expect(Stage::Message, |code| code == 250).await?;
         self.needs_reset = false;
-        self.mails += 1;
+        self.emails += 1;
         Ok(())
     }
 

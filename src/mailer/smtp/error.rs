@@ -112,7 +112,7 @@ impl fmt::Display for SmtpError {
             Cause::Closed => write!(f, "the relay closed the connection at {at}"),
             Cause::Io(error) => write!(f, "the connection failed at {at}: {}", single_line(&error.to_string())),
             Cause::TimedOut => write!(f, "the relay did not answer in time at {at}"),
-            Cause::Slow => write!(f, "the relay is slow for this recipient; the mail waits so that others can go first"),
+            Cause::Slow => write!(f, "the relay is slow for this recipient; the email waits so that others can go first"),
             Cause::NoTls => f.write_str("the relay offers no TLS, which SMTP_URL requires"),
             Cause::NoLogin(offered) if offered.is_empty() => f.write_str("the relay offers no login"),
             Cause::NoLogin(offered) => {

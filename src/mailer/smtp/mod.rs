@@ -32,7 +32,7 @@ use self::url::{Encryption, RelayAddress};
 use self::wire::at;
 
 /// The most emails on one connection. Servers limit them.
-const MAILS_PER_CONNECTION: u32 = 100;
+const EMAILS_PER_CONNECTION: u32 = 100;
 
 /// How long an unused connection is kept for the next email. Servers close such connections after some minutes.
 const IDLE_LIMIT: Duration = Duration::from_secs(5);
@@ -170,7 +170,7 @@ impl Relay {
         };
         match self.take_idle() {
             // Wait for its end, so that the relay never has one connection too many.
-            Some(spent) if spent.mails() >= MAILS_PER_CONNECTION => {
+            Some(spent) if spent.emails() >= EMAILS_PER_CONNECTION => {
                 drop(timeout_at(began + QUIT_LIMIT, spent.quit()).await);
             }
             Some(mut used) => {

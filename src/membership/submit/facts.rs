@@ -7,7 +7,7 @@ use super::super::emails::MailIdentity;
 use super::super::new_application::Earlier;
 use super::Submission;
 use super::counted_as::CountedAs;
-use super::limits::{ALL, EmailCounts, Hold, SINGLE_MAILS, Tally, hold_without_limits};
+use super::limits::{ALL, EmailCounts, Hold, SINGLE_EMAILS, Tally, hold_without_limits};
 
 /// The most earlier applications of the same domain that the staff email names.
 const EARLIER_NAMED: i64 = 5;
@@ -39,9 +39,6 @@ struct Row {
 
 /// Returns the facts of each submission, in the same order. Submissions of one batch count towards the limits of each
 /// other, but do not name each other as earlier ones: it is not known yet which are new.
-///
-/// # Errors
-/// Returns an error if the database is unavailable.
 pub async fn facts(
     connection: &mut PgConnection,
     identity: &MailIdentity,
@@ -75,7 +72,7 @@ fn of_one(
         earlier: rows.iter().filter_map(Row::earlier).collect(),
         counted_as,
         hold,
-        is_for_digest: identity.has_ceilings && before >= SINGLE_MAILS,
+        is_for_digest: identity.has_ceilings && before >= SINGLE_EMAILS,
     }
 }
 
@@ -132,7 +129,7 @@ async fn ask(
         &mail_domains as &[&str],
         EARLIER_NAMED,
         ALL * factor,
-        SINGLE_MAILS * factor
+        SINGLE_EMAILS * factor
     )
     .fetch_all(connection)
     .await

@@ -18,7 +18,7 @@ use super::super::form::Field;
 use super::super::new_application::NewApplication;
 use super::super::stored_application::StoredApplication;
 use super::facts::{Facts, facts};
-use super::limits::SINGLE_MAILS;
+use super::limits::SINGLE_EMAILS;
 use super::receipts::{Receipt, stored_before};
 use super::{Submission, reference};
 use crate::database::{DedicatedConnection, confirm, is_out_of_connections, is_unavailable};
@@ -197,7 +197,7 @@ fn prepare_unguarded(identity: &MailIdentity, submission: &Submission, facts: Fa
 /// Adds what is known of the application to its emails, the email to staff first.
 fn complete([mut staff, mut applicant]: [EmailRow; 2], facts: Facts) -> [EmailRow; 2] {
     let for_digest =
-        format!("more than {SINGLE_MAILS} applications arrived within an hour, so staff get it in a digest");
+        format!("more than {SINGLE_EMAILS} applications arrived within an hour, so staff get it in a digest");
     staff.hold(facts.is_for_digest.then_some(&for_digest));
     applicant.hold(facts.hold.map(crate::membership::words::hold_reason));
     applicant.mailbox_key = Some(facts.counted_as.mailbox);
@@ -231,14 +231,14 @@ async fn insert_rows(connection: &mut PgConnection, rows: &[&PreparedRows]) -> s
             RETURNING reference
         ), history AS (
             INSERT INTO application_history (reference, event) SELECT reference, 'received' FROM application
-        ), mails AS (
+        ), emails AS (
             INSERT INTO outbox (message_id, reference, recipient, reply_to, subject, body_text, body_html,
                 purpose, refusal_is_final, is_held, given_up_at, last_error, mailbox_key, domain_key)
             SELECT message_id, reference, recipient, reply_to, subject,
                 ($3::text[])[ordinality::integer], ($4::text[])[ordinality::integer],
                 purpose, refusal_is_final, is_held, CASE WHEN is_held THEN now() END,
                 last_error, mailbox_key, domain_key
-            FROM jsonb_populate_recordset(NULL::outbox, $2::text::jsonb) WITH ORDINALITY AS mail
+            FROM jsonb_populate_recordset(NULL::outbox, $2::text::jsonb) WITH ORDINALITY AS email
             JOIN application USING (reference)
             ORDER BY ordinality
         )

@@ -19,7 +19,7 @@ pub const LARGE_PROVIDER: i64 = 300;
 pub const ALL: i64 = 300;
 
 /// The most applications within an hour with a separate email to staff. The others are in a digest.
-pub const SINGLE_MAILS: i64 = 20;
+pub const SINGLE_EMAILS: i64 = 20;
 
 /// Why the email to an applicant is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -25,7 +25,7 @@ use super::emails::MailIdentity;
 use crate::database::{DEDICATED_CONNECTIONS, DedicatedConnection, Opened, Pool};
 use crate::outbox::{Outbox, StoringGuard};
 use insert::{NotStored, insert};
-pub use limits::{Hold, SINGLE_MAILS};
+pub use limits::{Hold, SINGLE_EMAILS};
 pub use receipts::{Receipt, receipt, receipt_of_key};
 pub use submission::{SenderNetwork, Submission, submission_key};
 

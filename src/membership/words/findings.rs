@@ -42,23 +42,48 @@ impl Finding {
     }
 }
 
-const SHARED: &str = "Shared domain name";
-const SCRIPTS: &str = "Mixed scripts in a domain name";
-const TYPOS: &str = "Email addresses that may be mistyped";
-const MAILBOXES: &str = "Unusual email addresses";
-const ENDINGS: &str = "Domain endings that the site does not recognize";
+/// A kind of doubt, as staff see it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    SharedDomain,
+    MixedScripts,
+    Typo,
+    Mailbox,
+    Ending,
+}
 
-/// For each kind of doubt: its label, what is said if there is none, and the caution if there is one.
-const KINDS: [(&str, &str, &str); 5] = [
+/// The kinds in the order of the findings, with the label, the words for no doubt of the kind, and the caution.
+const KINDS: [(Kind, &str, &str, &str); 5] = [
     (
-        SHARED,
+        Kind::SharedDomain,
+        "Shared domain name",
         "none that the site knows of",
         "a domain name that others use too",
     ),
-    (SCRIPTS, "none", "a domain name with mixed scripts"),
-    (TYPOS, "none", "an email address that may be mistyped"),
-    (MAILBOXES, "none", "an unusual email address"),
-    (ENDINGS, "none", "a domain ending that the site does not recognize"),
+    (
+        Kind::MixedScripts,
+        "Mixed scripts in a domain name",
+        "none",
+        "a domain name with mixed scripts",
+    ),
+    (
+        Kind::Typo,
+        "Email addresses that may be mistyped",
+        "none",
+        "an email address that may be mistyped",
+    ),
+    (
+        Kind::Mailbox,
+        "Unusual email addresses",
+        "none",
+        "an unusual email address",
+    ),
+    (
+        Kind::Ending,
+        "Domain endings that the site does not recognize",
+        "none",
+        "a domain ending that the site does not recognize",
+    ),
 ];
 
 /// Returns what the answers alone show.
@@ -77,37 +102,34 @@ pub fn findings(application: &Application, doubts: &[Doubt]) -> Vec<Finding> {
         Finding::of("Domain name in ASCII", domain.ascii()),
         Finding::of("The representative’s email address", own),
     ];
-    findings.extend(KINDS.map(|(label, none, caution)| {
-        let of_kind = doubtful.iter().filter(|(kind, _)| *kind == label);
+    findings.extend(KINDS.map(|(kind, label, none, caution)| {
+        let of_kind = doubtful.iter().filter(|(other, _)| *other == kind);
         Finding::any(label, none, of_kind.map(|(_, words)| words.clone()), caution)
     }));
     findings
 }
 
 /// Returns the kind of a doubt and its words. What the organization says about itself is in the verdict.
-fn in_words(doubt: &Doubt, own: &DomainName) -> Option<(&'static str, String)> {
+fn in_words(doubt: &Doubt, own: &DomainName) -> Option<(Kind, String)> {
+    let mailbox = |address, why| (Kind::Mailbox, format!("{} ({why})", mail_address(address)));
     Some(match doubt {
-        Doubt::SharedDomain { host } => (SHARED, format!("others use {} too", unlinked(host, None))),
+        Doubt::SharedDomain { host } => (Kind::SharedDomain, format!("others use {} too", unlinked(host, None))),
         Doubt::MixedScripts { name, .. } => {
             let name = unlinked(name.unicode(), Some(own));
-            (SCRIPTS, format!("{name} mixes scripts; it may imitate another name"))
+            (
+                Kind::MixedScripts,
+                format!("{name} mixes scripts; it may imitate another name"),
+            )
         }
         Doubt::Typo(typo) => {
             let (given, meant) = (mail_address(&typo.given), mail_address(&typo.suggestion));
-            (TYPOS, format!("{given} (is it {meant}?)"))
+            (Kind::Typo, format!("{given} (is it {meant}?)"))
         }
-        Doubt::OddMailbox { address, .. } => {
-            let address = mail_address(address);
-            (MAILBOXES, format!("{address} (unusual characters before the @)"))
-        }
+        Doubt::OddMailbox { address, .. } => mailbox(address, "unusual characters before the @"),
         Doubt::LongMailbox { address, .. } => {
-            let address = mail_address(address);
-            (
-                MAILBOXES,
-                format!("{address} (more than 64 bytes before the @; some servers refuse it)"),
-            )
+            mailbox(address, "more than 64 bytes before the @; some servers refuse it")
         }
-        Doubt::UnknownEnding { name, .. } => (ENDINGS, unlinked(name, Some(own))),
+        Doubt::UnknownEnding { name, .. } => (Kind::Ending, unlinked(name, Some(own))),
         Doubt::NotRegistered | Doubt::NotEligible(_) => return None,
     })
 }

@@ -156,14 +156,14 @@ async fn mail_retry_makes_unsent_emails_due() {
         .await;
     let list = stdout_of(site.command(&["mail", "list"]));
     assert!(
-        list.starts_with("2 unsent mails\n") && list.contains("given up on"),
+        list.starts_with("2 unsent emails\n") && list.contains("given up on"),
         "{list}"
     );
     assert!(
         !list.contains('\u{1b}'),
         "replies of a mail server cannot control the terminal"
     );
-    assert!(stdout_of(site.command(&["mail", "retry", &reference])).contains("2 unsent mails"));
+    assert!(stdout_of(site.command(&["mail", "retry", &reference])).contains("2 unsent emails"));
     assert_eq!(site.deliver_all().await.len(), 2);
     assert!(stdout_of(site.command(&["mail", "list"])).starts_with("0 "));
 }

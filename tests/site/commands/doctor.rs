@@ -76,7 +76,7 @@ async fn doctor_finds_no_problem_on_a_healthy_site() {
         &output,
         "Relay",
         "good",
-        "would accept mail from no-reply@npoc.org to info@npoc.org",
+        "would accept emails from no-reply@npoc.org to info@npoc.org",
     );
     finds(&output, "Site", "good", &listen);
     finds(&output, "Disk", "good", "MB left");

@@ -1,7 +1,7 @@
 //! Search finds applications and countries under any spelling.
 
 use futures_util::TryStreamExt as _;
-use npoc::membership::{Filter, Search, index_all, records};
+use npoc::membership::{self, Filter, Search, index_all};
 use sqlx::PgPool;
 
 use crate::support::process::{Process, stdout_of, until};
@@ -20,7 +20,7 @@ async fn found(pool: &PgPool, needle: &str) -> Vec<String> {
         search: Some(Search::of(needle)),
         ..Filter::default()
     };
-    let found: Vec<_> = records(pool, filter).try_collect().await.unwrap();
+    let found: Vec<_> = membership::list(pool, filter).try_collect().await.unwrap();
     found.into_iter().map(|record| record.reference).collect()
 }
 
@@ -122,7 +122,10 @@ async fn index_finds_every_part_of_every_answer() {
         site.apply(changes).await;
     }
     index_all(&site.connections, &site.outbox).await.unwrap();
-    let all: Vec<_> = records(&site.pool, Filter::default()).try_collect().await.unwrap();
+    let all: Vec<_> = membership::list(&site.pool, Filter::default())
+        .try_collect()
+        .await
+        .unwrap();
     for record in &all {
         for answer in npoc::membership::words::answers_in_words(&record.answers()) {
             let answer: Vec<char> = answer.lines.join("\n").chars().collect();
@@ -251,7 +254,7 @@ async fn search_reads_the_index_and_not_the_table() {
                 search: Some(Search::of(needle)),
                 ..Filter::default()
             };
-            let found: Vec<_> = records(&mut *connection, filter).try_collect().await.unwrap();
+            let found: Vec<_> = membership::list(&mut *connection, filter).try_collect().await.unwrap();
             assert_eq!(found.len(), 1, "{needle}");
         }
         drop(connection);

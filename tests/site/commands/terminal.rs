@@ -204,13 +204,13 @@ async fn json_output_holds_every_answer() {
     assert_eq!(shown["country"], "EG");
     assert_eq!(shown["history"][0]["event"], "received");
     assert_eq!(shown["mails"].as_array().unwrap().len(), 2);
-    let mails = stdout_of(site.command(&["mail", "list", "--json"]));
-    let mail: Value = serde_json::from_str(mails.lines().next().unwrap()).unwrap();
+    let emails = stdout_of(site.command(&["mail", "list", "--json"]));
+    let mail: Value = serde_json::from_str(emails.lines().next().unwrap()).unwrap();
     assert_eq!(
         (mail["reference"].as_str(), mail["attempts"].as_i64()),
         (Some(kenya.as_str()), Some(0))
     );
-    assert_eq!(mails.lines().count(), 6);
+    assert_eq!(emails.lines().count(), 6);
 }
 
 #[tokio::test]
@@ -261,7 +261,7 @@ async fn old_applications_are_erased_after_confirmation() {
     assert_eq!(done.status.code(), Some(1), "one application is left");
     let done = String::from_utf8([done.stdout, done.stderr].concat()).unwrap();
     assert!(
-        done.contains("Erased: 1 application.") && done.contains("1 application not erased, because of unsent mail"),
+        done.contains("Erased: 1 application.") && done.contains("1 application not erased, because of unsent emails"),
         "{done}"
     );
     assert_eq!(site.count("applications").await, 2);

@@ -8,7 +8,7 @@ use npoc::outbox::{self, DeliveryOutcome, Outbox};
 use npoc::values::EmailAddress;
 use tokio::sync::watch;
 
-use crate::support::delivery::{all_sent, deliver_in_background, site_with};
+use crate::support::delivery::{all_sent, deliver_in_background, site_with, unsent, unsent_emails};
 use crate::support::process::TIMEOUT;
 use crate::support::relay::{At, Part, Relay, Taken};
 use crate::support::{Mail, TestSite};
@@ -76,7 +76,7 @@ async fn unavailable_relay_is_retried_with_the_same_message_id() {
             [DeliveryOutcome::Later, DeliveryOutcome::Later],
             "{part:?}"
         );
-        assert_eq!(outbox::list_unsent(&site.pool).await.unwrap().len(), 2);
+        assert_eq!(unsent(&site.pool).await, 2);
         relay.play(Part::Accepts);
         let too_early: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox WHERE due_at <= failed_at")
             .fetch_one(&site.pool)
@@ -100,7 +100,7 @@ async fn refusal_is_final_for_applicants_but_not_for_staff() {
         steps,
         [DeliveryOutcome::Later, DeliveryOutcome::Later, DeliveryOutcome::GivenUp]
     );
-    let unsent = outbox::list_unsent(&site.pool).await.unwrap();
+    let unsent = unsent_emails(&site.pool).await;
     let given_up: Vec<_> = unsent.iter().filter(|mail| mail.given_up_at.is_some()).collect();
     assert_eq!(
         (unsent.len(), given_up.len()),
@@ -182,7 +182,7 @@ async fn panic_is_a_failed_attempt_and_the_worker_continues() {
     for _ in 0..2 {
         assert_eq!(outbox.deliver_next().await.unwrap(), DeliveryOutcome::Later);
     }
-    let unsent = outbox::list_unsent(&site.pool).await.unwrap();
+    let unsent = unsent_emails(&site.pool).await;
     assert!(
         unsent
             .iter()
@@ -350,15 +350,18 @@ async fn staff_learn_whom_a_relay_without_smtputf8_cannot_reach() {
         steps,
         [DeliveryOutcome::Sent, DeliveryOutcome::Sent, DeliveryOutcome::GivenUp]
     );
-    let mails: Vec<Mail> = relay
+    let emails: Vec<Mail> = relay
         .taken()
         .iter()
         .map(|taken| Mail::read(taken.message.as_bytes()))
         .collect();
-    let staff = mails.iter().find(|mail| mail.text.contains("THE ANSWERS")).unwrap();
+    let staff = emails.iter().find(|mail| mail.text.contains("THE ANSWERS")).unwrap();
     assert_eq!(staff.header("Reply-To"), None);
     assert!(staff.text.contains("用户@例え.テスト"));
-    let notice = mails.iter().find(|mail| mail.subject.contains("could not be")).unwrap();
+    let notice = emails
+        .iter()
+        .find(|mail| mail.subject.contains("could not be"))
+        .unwrap();
     assert!(notice.text.contains("用户@例え.テスト") && notice.text.contains("SMTPUTF8"));
 
     relay.play(Part::Accepts);

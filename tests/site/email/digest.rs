@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use futures_util::TryStreamExt as _;
 use futures_util::future::join_all;
-use npoc::membership::{Filter, queue_digests, records};
+use npoc::membership::{self, Filter, queue_digests};
 use npoc::outbox::{self, EmailFilter};
 use uuid::Uuid;
 
-use crate::support::delivery::wait_until;
+use crate::support::delivery::{unsent, wait_until};
 use crate::support::process::{Process, emails_in, stdout_of};
 use crate::support::{Mail, TestSite, database, send_body_with};
 
@@ -43,7 +43,7 @@ async fn an_hour_later(site: &TestSite) {
 }
 
 async fn states(site: &TestSite, reference: &str) -> Vec<String> {
-    let mut found = records(&site.pool, Filter::of(reference));
+    let mut found = membership::list(&site.pool, Filter::of(reference));
     found.try_next().await.unwrap().unwrap().states
 }
 
@@ -180,10 +180,10 @@ async fn email_for_a_digest_is_neither_held_nor_failed() {
     assert_eq!(figures().await, (0, 0, 0, 4));
     let listed = stdout_of(site.command(&["mail", "list"]));
     assert!(
-        listed.starts_with("4 unsent mails") && listed.contains("waits for the next digest to staff"),
+        listed.starts_with("4 unsent emails") && listed.contains("waits for the next digest to staff"),
         "{listed}"
     );
-    assert!(stdout_of(site.command(&["mail", "list", "--state", "digest"])).starts_with("4 digest mails"));
+    assert!(stdout_of(site.command(&["mail", "list", "--state", "digest"])).starts_with("4 digest emails"));
     for state in ["held", "given-up", "waiting"] {
         assert!(
             stdout_of(site.command(&["mail", "list", "--state", state])).starts_with("0 "),
@@ -195,7 +195,7 @@ async fn email_for_a_digest_is_neither_held_nor_failed() {
     site.run_housekeeping(None).await;
     site.deliver_all().await;
     assert_eq!(figures().await, (0, 0, 0, 0));
-    assert!(outbox::list_unsent(&site.pool).await.unwrap().is_empty());
+    assert_eq!(unsent(&site.pool).await, 0);
 }
 
 #[tokio::test]
@@ -292,18 +292,18 @@ async fn kill_9_loses_no_application_in_a_digest() {
         "digest = (SELECT message_id FROM outbox WHERE purpose = 'digest' AND sent_at IS NOT NULL)",
     )
     .await;
-    assert_eq!(outbox::list_unsent(&pool).await.unwrap().len(), 0);
+    assert_eq!(unsent(&pool).await, 0);
     assert_eq!(emails_in(&home), 20 + 26 + 1);
     drop(site);
     drop(std::fs::remove_dir_all(&home));
 }
 
 /// Waits until this number of emails meets a condition.
-async fn wait_for(pool: &sqlx::PgPool, mails: i64, condition: &'static str) {
+async fn wait_for(pool: &sqlx::PgPool, emails: i64, condition: &'static str) {
     let query = format!("SELECT count(*) FROM outbox WHERE {condition}");
     wait_until(condition, async || {
         let counted = sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(query.clone())).fetch_one(pool);
-        counted.await.unwrap() == mails
+        counted.await.unwrap() == emails
     })
     .await;
 }

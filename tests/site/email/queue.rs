@@ -6,7 +6,7 @@ use std::time::Duration;
 use npoc::outbox::{self, DeliveryOutcome};
 use uuid::Uuid;
 
-use crate::support::delivery::{deliver_in_background, queue_backlog, site_with, unsent, wait_until};
+use crate::support::delivery::{deliver_in_background, queue_backlog, site_with, unsent, unsent_emails, wait_until};
 use crate::support::process::{Process, emails_in};
 use crate::support::relay::{At, Part, Relay};
 use crate::support::{database, send_body};
@@ -140,7 +140,7 @@ async fn unreadable_row_delays_no_other_email() {
     site.sql("UPDATE outbox SET recipient = 'no address' WHERE id % 2 = 0")
         .await;
     assert_eq!(site.deliver_all().await, [DeliveryOutcome::Sent; 5]);
-    let listed = outbox::list_unsent(&site.pool).await.unwrap();
+    let listed = unsent_emails(&site.pool).await;
     assert!(
         listed
             .iter()

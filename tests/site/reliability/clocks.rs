@@ -272,7 +272,10 @@ async fn no_age_is_negative() {
     let stats = outbox::queue_stats(&site.connections).await.unwrap();
     assert_eq!(stats.oldest_waits, Duration::ZERO);
     assert!(stats.oldest_queued_at.unwrap() <= OffsetDateTime::now_utc() + Duration::MINUTE);
-    assert_eq!(site.get("/health/ready").await.body, "ready\noldest unsent mail: 0 s\n");
+    assert_eq!(
+        site.get("/health/ready").await.body,
+        "ready\noldest unsent email: 0 s\n"
+    );
 }
 
 #[tokio::test]

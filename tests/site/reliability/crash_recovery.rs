@@ -40,7 +40,7 @@ async fn application_with_a_receipt_survives_kill_9() {
         .await
         .unwrap();
     assert_eq!(
-        mails_within_a_minute(&home, 2 * stored).await,
+        emails_within_a_minute(&home, 2 * stored).await,
         2 * stored,
         "each email is saved once"
     );
@@ -101,7 +101,7 @@ async fn assert_all_or_none(pool: &PgPool, acknowledged: &BTreeSet<String>) -> u
 }
 
 /// Waits at most a minute for `enough` emails. Returns the number of emails.
-async fn mails_within_a_minute(home: &Path, enough: usize) -> usize {
+async fn emails_within_a_minute(home: &Path, enough: usize) -> usize {
     let deadline = Instant::now() + Duration::from_mins(1);
     while emails_in(home) < enough && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -6,15 +6,18 @@ use crate::support::process;
 #[tokio::test]
 async fn readiness_shows_the_age_of_the_oldest_email() {
     let site = TestSite::new().await;
-    assert_eq!(site.get("/health/ready").await.body, "ready\noldest unsent mail: 0 s\n");
+    assert_eq!(
+        site.get("/health/ready").await.body,
+        "ready\noldest unsent email: 0 s\n"
+    );
     site.apply(&[]).await;
     site.sql("UPDATE outbox SET owed_at = now() - interval '1 hour'").await;
     // The site reuses an answer for a second.
-    let mut body = String::from("ready\noldest unsent mail: 0 s\n");
-    while body == "ready\noldest unsent mail: 0 s\n" {
+    let mut body = String::from("ready\noldest unsent email: 0 s\n");
+    while body == "ready\noldest unsent email: 0 s\n" {
         body = site.get("/health/ready").await.body;
     }
-    let seconds = body.strip_prefix("ready\noldest unsent mail: ").unwrap();
+    let seconds = body.strip_prefix("ready\noldest unsent email: ").unwrap();
     let seconds: i64 = seconds.trim_end_matches(" s\n").parse().unwrap();
     assert!((3600..7200).contains(&seconds), "{body}");
 }

@@ -367,7 +367,7 @@ fn any_accepted_form_is_stored_and_read_back_unchanged() {
         let stored = runtime.block_on(async {
             let sent = site.send_until_stored(&form, Uuid::now_v7()).await;
             let reference = site.get(sent.location()).await.text_of(".reference");
-            let found = membership::records(&site.pool, Filter::of(&reference)).try_next().await;
+            let found = membership::list(&site.pool, Filter::of(&reference)).try_next().await;
             found.unwrap().unwrap()
         });
         assert_eq!(&stored.answers(), application.answers());

@@ -47,12 +47,12 @@ async fn apply(site: &TestSite, address: &str) -> String {
 
 /// Returns why the email to the applicant is held, if it is held.
 async fn hold(site: &TestSite, reference: &str) -> Option<String> {
-    let mails = outbox::list_about(&site.pool, reference).await.unwrap();
-    let mail = mails
+    let emails = outbox::list_about(&site.pool, reference).await.unwrap();
+    let email = emails
         .into_iter()
-        .find(|mail| mail.message_id.contains(".applicant@"))
+        .find(|email| email.message_id.contains(".applicant@"))
         .unwrap();
-    mail.is_held.then_some(mail.last_error.unwrap_or_default())
+    email.is_held.then_some(email.last_error.unwrap_or_default())
 }
 
 /// Asserts that the email to this address is held for a reason with this word. Returns the reference.

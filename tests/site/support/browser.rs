@@ -11,6 +11,7 @@ use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 use thirtyfour::prelude::*;
 
+use super::delivery::wait_until;
 use super::{TestSite, encode};
 
 /// Options to run Chromium without a screen and without requests to other hosts.
@@ -172,15 +173,12 @@ impl Browser {
 
     /// Waits until a script returns true, long enough for a busy machine.
     pub async fn until(&self, script: &str) {
-        let seen = async {
+        wait_until(script, async || {
             // Scripts fail while the page changes.
-            while !matches!(self.driver.execute(script, Vec::new()).await, Ok(answer) if answer.json() == &json!(true))
-            {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        let waited = tokio::time::timeout(Duration::from_secs(30), seen).await;
-        assert!(waited.is_ok(), "timed out: {script}");
+            let answer = self.driver.execute(script, Vec::new()).await;
+            answer.is_ok_and(|answer| answer.json() == &json!(true))
+        })
+        .await;
     }
 
     /// Presses keys, one after the other.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use npoc::outbox;
+use npoc::outbox::{self, EmailFilter, EmailStatus};
 use sqlx::PgPool;
 use tokio::sync::watch;
 
@@ -24,7 +24,7 @@ pub fn deliver_in_background(site: &TestSite) -> watch::Sender<bool> {
 }
 
 /// Waits for a condition. Fails with its name after the test timeout.
-pub async fn wait_until(what: &str, is_met: impl AsyncFn() -> bool) {
+pub async fn wait_until(what: &str, mut is_met: impl AsyncFnMut() -> bool) {
     let waiting = async {
         while !is_met().await {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -34,9 +34,14 @@ pub async fn wait_until(what: &str, is_met: impl AsyncFn() -> bool) {
     assert!(waited.is_ok(), "timed out: {what}");
 }
 
+/// Lists the unsent emails.
+pub async fn unsent_emails(pool: &PgPool) -> Vec<EmailStatus> {
+    outbox::list(pool, EmailFilter::Unsent).await.unwrap()
+}
+
 /// Counts the unsent emails.
 pub async fn unsent(pool: &PgPool) -> usize {
-    outbox::list_unsent(pool).await.unwrap().len()
+    unsent_emails(pool).await.len()
 }
 
 /// Waits until no unsent email is left.

@@ -12,8 +12,8 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use uuid::Uuid;
 
 use super::database::program;
+use super::delivery::wait_until;
 use super::gate::{Gate, Way};
-use super::process::TIMEOUT;
 
 /// The servers, each with a gate for network connections. Dropping the pair removes both.
 pub struct Pair {
@@ -103,17 +103,11 @@ impl Pair {
     /// Waits until a query on a server returns true.
     pub async fn until(&self, server: &Embedded, question: &str) {
         let mut connection = connect(server).await;
-        let asking = async {
-            while !sqlx::query_scalar::<_, bool>(AssertSqlSafe(question))
-                .fetch_one(&mut connection)
-                .await
-                .unwrap()
-            {
-                tokio::task::yield_now().await;
-            }
-        };
-        let asked = tokio::time::timeout(TIMEOUT, asking).await;
-        assert!(asked.is_ok(), "timed out: {question}");
+        wait_until(question, async || {
+            let query = sqlx::query_scalar(AssertSqlSafe(question));
+            query.fetch_one(&mut connection).await.unwrap()
+        })
+        .await;
     }
 }
 

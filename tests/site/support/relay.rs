@@ -160,7 +160,7 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
             writing,
             chosen: at_random,
             now: Taken::default(),
-            mails: 0,
+            emails: 0,
             shared: Arc::clone(&shared),
         };
         conversation.hold().await;
@@ -174,7 +174,7 @@ struct Conversation {
     /// The part of this session alone.
     chosen: Option<Part>,
     now: Taken,
-    mails: usize,
+    emails: usize,
     shared: Arc<Shared>,
 }
 
@@ -271,8 +271,8 @@ impl Conversation {
                 self.shared.silences.fetch_add(1, Ordering::SeqCst);
                 std::future::pending().await
             }
-            Part::RefusesSecondMail(reply) if at == At::Mail && self.mails > 1 => line(reply),
-            Part::ServesMails(most) if at == At::Mail && self.mails > most => {
+            Part::RefusesSecondMail(reply) if at == At::Mail && self.emails > 1 => line(reply),
+            Part::ServesMails(most) if at == At::Mail && self.emails > most => {
                 drop(self.writing.write_all(b"421 4.7.0 enough on this connection\r\n").await);
                 return None;
             }
@@ -296,7 +296,7 @@ impl Conversation {
     }
 
     fn reply_to_mail(&mut self) -> &'static str {
-        self.mails += 1;
+        self.emails += 1;
         match self.part() {
             Part::AcceptsAsciiOnly if self.now.mail.contains("SMTPUTF8") => "555 5.5.4 parameter not known",
             _ => "250 ok",

@@ -223,8 +223,8 @@ async fn spam_complaint_stops_confirmations_to_that_address() {
         [DeliveryOutcome::Sent],
         "only the email to staff"
     );
-    let mails = outbox::list_about(&site.pool, &reference).await.unwrap();
-    assert!(mails[1].is_held, "{mails:?}");
+    let emails = outbox::list_about(&site.pool, &reference).await.unwrap();
+    assert!(emails[1].is_held, "{emails:?}");
 }
 
 #[tokio::test]
@@ -265,7 +265,7 @@ async fn mail_server_retries_a_bounce_only_without_a_database() {
     }
     let listed = process::stdout_of(site.command(&["mail", "list", "--state", "bounced"]));
     assert!(
-        listed.starts_with("1 bounced mail\n") && listed.contains("returned on"),
+        listed.starts_with("1 bounced email\n") && listed.contains("returned on"),
         "{listed}"
     );
     assert_eq!(

@@ -123,7 +123,7 @@ pub fn faults() -> Vec<Fault> {
         the_relays("wants a login", Part::Says(At::Mail, "530 5.7.0 log in first")),
         the_relays("refuses our sender", Part::Says(At::Mail, "553 5.1.8 we do not know this sender")),
         the_relays("refuses our sender for now", Part::Says(At::Mail, "451 4.1.8 later")),
-        the_relays("has a daily limit", Part::Says(At::Mail, "452 4.5.3 too many mails today")),
+        the_relays("has a daily limit", Part::Says(At::Mail, "452 4.5.3 too many messages today")),
         the_relays("answers MAIL with the code of another command", Part::Says(At::Mail, "354 go on")),
         the_relays("answers MAIL with 251", Part::Says(At::Mail, "251 ok")),
         the_relays("is silent after MAIL", Part::Silent(At::Mail)),

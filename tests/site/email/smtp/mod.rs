@@ -12,6 +12,7 @@ use npoc::outbox::{self, DeliveryOutcome, EmailFilter, Outbox};
 use npoc::settings::Settings;
 
 use self::faults::{Fault, faults, with_login};
+use crate::support::delivery::{unsent, unsent_emails};
 use crate::support::process::TIMEOUT;
 use crate::support::relay::{At, Part, Relay};
 use crate::support::{Mail, TestSite, settings};
@@ -72,11 +73,7 @@ async fn assert_survives(site: &TestSite, fault: &Fault) {
     outbox::retry(&site.pool, None).await.unwrap();
     let outbox = outbox_to(site, &relay.url, LONG);
     while outbox.deliver_next().await.unwrap() != DeliveryOutcome::Nothing {}
-    assert!(
-        outbox::list_unsent(&site.pool).await.unwrap().is_empty(),
-        "{}",
-        fault.what
-    );
+    assert_eq!(unsent(&site.pool).await, 0, "{}", fault.what);
     assert_arrived(&relay, &reference, fault);
 }
 
@@ -186,7 +183,7 @@ async fn every_enhanced_status_code_is_classified() {
                 DeliveryOutcome::Later
             };
             assert_eq!(step, expected, "{reply} at {at:?}");
-            let listed = outbox::list(&site.pool, EmailFilter::Unsent).await.unwrap();
+            let listed = unsent_emails(&site.pool).await;
             let is_charged = expected == DeliveryOutcome::GivenUp;
             assert_eq!(listed[0].attempts, i32::from(is_charged), "{reply}: charged attempts");
         }

@@ -17,6 +17,7 @@ use rand::seq::SliceRandom as _;
 use sqlx::PgPool;
 use uuid::Uuid;
 
+use crate::support::delivery;
 use crate::support::process::Process;
 use crate::support::relay::{At, Part, Relay, Taken};
 use crate::support::{Mail, database, send_body, stored_key};
@@ -248,7 +249,7 @@ impl Storm {
                 .await
                 .unwrap();
             tokio::time::sleep(Duration::from_millis(250)).await;
-            unsent = npoc::outbox::list_unsent(pool).await.unwrap().len();
+            unsent = delivery::unsent(pool).await;
         }
         assert_eq!(unsent, 0, "unsent emails");
         let given_up = "SELECT count(*) FROM outbox WHERE given_up_at IS NOT NULL";
