@@ -150,7 +150,7 @@ fn write_answers(record: &StoredApplication, terminal: Terminal, out: &mut impl 
     let mut last_group: Option<Group> = None;
     for (question, answer) in QUESTIONS.iter().zip(words::answers_in_words(&record.answers())) {
         if last_group.replace(question.group) != Some(question.group) {
-            let heading = words::heading(question.group);
+            let heading = words::staff_heading(question.group);
             writeln!(out, "\n{}", terminal.toned(Tone::Heading, heading))?;
         }
         write_lines(terminal, answer.label, "", out)?;

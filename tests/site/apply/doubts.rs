@@ -49,7 +49,7 @@ async fn typo_may_be_in_the_domain_name_or_in_the_address() {
     );
     assert_eq!(
         asked.attributes("#answer-representative_email button[name=change]", "value"),
-        ["domain_name", "representative_email"]
+        ["representative_email", "domain_name"]
     );
 }
 

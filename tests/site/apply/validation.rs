@@ -83,7 +83,7 @@ async fn every_invalid_answer_gets_its_own_sentence() {
         ("statement", &megabyte, "in at most 2000 characters (now 1048576)"),
         ("representative_name", "", "Enter the full name of your representative"),
         ("representative_name", over_200, "in at most 200 characters"),
-        ("representative_role", "", "Enter the representative’s role"),
+        ("representative_role", "", "Enter the role of your representative"),
         (
             "representative_email",
             "",

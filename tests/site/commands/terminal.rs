@@ -102,7 +102,7 @@ async fn application_fits_the_terminal_width() {
         "{shown}"
     );
     for words in [
-        "Your organization",
+        "The organization",
         "What the site knows",
         "State: waiting",
         ".staff@npoc.org>: next try on",

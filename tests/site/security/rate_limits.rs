@@ -110,7 +110,7 @@ async fn staff_see_why_an_email_is_held_and_can_send_it() {
         staff
             .text
             .lines()
-            .next()
+            .nth(4)
             .unwrap()
             .contains("the applicant got no confirmation"),
         "{}",

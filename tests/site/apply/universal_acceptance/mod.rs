@@ -276,13 +276,13 @@ async fn organization_in_any_script_is_kept_octet_for_octet() {
         references.push(reference);
     }
     join_all((0..8).map(|_| site.deliver_all())).await;
-    let mails: Vec<Mail> = relay
+    let emails: Vec<Mail> = relay
         .taken()
         .iter()
         .map(|taken| Mail::read(taken.message.as_bytes()))
         .collect();
     for (organization, reference) in organizations.iter().zip(&references) {
-        assert_mailed(&mails, &typed(organization), reference);
+        assert_mailed(&emails, &typed(organization), reference);
     }
     assert_exported(&site, &organizations);
 }
@@ -312,10 +312,10 @@ async fn assert_stored(site: &TestSite, typed: &[(&str, &str)], reference: &str)
     assert!(Search::of(&ascii).matches(&record), "search finds the A-labels");
 }
 
-fn assert_mailed(mails: &[Mail], typed: &[(&str, &str)], reference: &str) {
+fn assert_mailed(emails: &[Mail], typed: &[(&str, &str)], reference: &str) {
     let mail = |to: &str| {
         let id = format!("<{reference}.{to}@npoc.org>");
-        mails
+        emails
             .iter()
             .find(|mail| mail.header("Message-ID").as_ref() == Some(&id))
             .unwrap()
