@@ -93,7 +93,7 @@ with field {
 
     leaders: Vec<String> = "NPOC_LEADERS", Described("no list"),
         "Who leads NPOC, separated by semicolons, like Chair: Ann Lee; Vice chair: Bob Ray. The page \"who we are\" lists them.",
-        "",
+        "texts on one line, separated by semicolons, like Chair: Ann Lee; Vice chair: Bob Ray",
         |row| row.optional(parse::texts).map(Option::unwrap_or_default);
 
     database: DatabaseChoice = "DATABASE_URL", Described("the embedded database"),

@@ -182,10 +182,11 @@ pub(super) fn web_address(text: &str) -> Option<Url> {
     Url::parse(text).ok().filter(is_web_page)
 }
 
-/// Parses texts separated by semicolons.
+/// Parses texts of one line each, separated by semicolons.
 pub(super) fn texts(text: &str) -> Option<Vec<String>> {
     let parts = text.split(';').map(|part| part.trim().to_owned());
-    Some(parts.filter(|part| !part.is_empty()).collect())
+    let is_one_line = !text.contains(char::is_control);
+    is_one_line.then(|| parts.filter(|part| !part.is_empty()).collect())
 }
 
 pub(super) fn networks(text: &str) -> Option<Vec<IpNet>> {

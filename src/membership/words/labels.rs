@@ -194,7 +194,7 @@ pub fn unticked(field: Field) -> Option<&'static str> {
 #[must_use]
 pub fn choice(field: Field, value: &str) -> Option<&'static str> {
     Some(match (field, value) {
-        (F::Registered, "yes") => "Yes",
+        (F::Registered, "yes") | (F::NcsgStatus, "member") => "Yes",
         (F::Registered, "no") => "No",
         (F::KindOfWork, "philanthropic") => "Philanthropic",
         (F::KindOfWork, "humanitarian") => "Humanitarian",
@@ -207,7 +207,6 @@ pub fn choice(field: Field, value: &str) -> Option<&'static str> {
         (F::KindOfWork, "health") => "Health",
         (F::KindOfWork, "social-inclusion") => "Social inclusion",
         (F::KindOfWork, "other") => "Other",
-        (F::NcsgStatus, "member") => "Yes",
         (F::NcsgStatus, "applied") => "Not yet, but it has applied",
         (F::NcsgStatus, "not-yet") => "Not yet",
         (F::NcsgStatus, "unsure") => "I am not sure",

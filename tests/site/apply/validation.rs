@@ -124,7 +124,7 @@ async fn every_invalid_answer_gets_its_own_sentence() {
         ("ncsg_status", "often", "from the list"),
         ("icann_groups", over_500, "in at most 500 characters"),
         ("not_eligible", "anything", "from the list"),
-        ("authorised", "", "without this, NPOC cannot accept the application"),
+        ("authorised", "", "Without this, NPOC cannot accept the application"),
         ("authorised", "on", "from the list"),
         ("authoriser", over_200, "in at most 200 characters"),
         ("publish", "maybe", "from the list"),
