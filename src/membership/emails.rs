@@ -154,9 +154,14 @@ impl ApplicationEmail<'_> {
         ]
     }
 
+    /// Returns the name of the organization, and its name in Latin letters if there is one.
     fn organization(&self) -> String {
         let name = self.answer(Field::OrganizationName);
-        unlinked(name, Some(self.application.domain_name()))
+        let name = match self.answer(Field::OrganizationNameLatin) {
+            "" => name.to_owned(),
+            latin => format!("{name} ({latin})"),
+        };
+        unlinked(&name, Some(self.application.domain_name()))
     }
 
     fn ncsg(&self) -> String {

@@ -2,7 +2,7 @@
 //! answers.
 
 use super::super::unlinked::{mail_address, unlinked};
-use super::{hold_reason, in_utc};
+use super::{answer, hold_reason, in_utc};
 use crate::membership::{Application, Doubt, Earlier, Field, NewApplication};
 use crate::values::DomainName;
 
@@ -91,10 +91,11 @@ const KINDS: [(Kind, &str, &str, &str); 5] = [
 pub fn findings(application: &Application, doubts: &[Doubt]) -> Vec<Finding> {
     let domain = application.domain_name();
     let is_own = application.representative_email().domain().is_within(domain);
-    let own = if is_own {
-        "under the organization’s own domain"
-    } else {
-        "NOT under the organization’s own domain"
+    let is_shared = doubts.iter().any(|doubt| matches!(doubt, Doubt::SharedDomain { .. }));
+    let own = match (is_shared, is_own) {
+        (true, _) => "not comparable: the organization’s domain name is shared with others",
+        (false, true) => "under the organization’s own domain",
+        (false, false) => "NOT under the organization’s own domain",
     };
     let doubtful: Vec<_> = doubts.iter().filter_map(|doubt| in_words(doubt, domain)).collect();
     let mut findings = vec![
@@ -168,7 +169,7 @@ fn spam_signs(new: &NewApplication) -> Finding {
 fn confirmation(new: &NewApplication) -> Finding {
     let label = "Confirmation email to the applicant";
     let Some(hold) = new.hold else {
-        return Finding::of(label, "sent at once");
+        return Finding::of(label, "on its way; another email follows if it cannot be delivered");
     };
     let value = format!(
         "HELD: {}. To send it: npoc mail retry {}",
@@ -187,9 +188,11 @@ pub fn verdict(application: &Application, findings: &[Finding]) -> String {
     } else {
         "NOT REGISTERED, by its own answer: the executive committee decides case by case."
     };
-    let eligible = match answers.all(Field::NotEligible).len() {
-        0 => "It selected nothing that may keep it from joining.",
-        _ => "It SELECTED SOMETHING THAT MAY KEEP IT FROM JOINING, see below.",
+    let selected = answers.all(Field::NotEligible).iter();
+    let selected: Vec<String> = selected.map(|value| answer(Field::NotEligible, value)).collect();
+    let eligible = match selected.join("; ") {
+        none if none.is_empty() => "It selected nothing that may keep it from joining.".to_owned(),
+        selected => format!("It SELECTED SOMETHING THAT MAY KEEP IT FROM JOINING: {selected}."),
     };
     let cautions: Vec<&str> = findings.iter().filter_map(|finding| finding.caution).collect();
     let cautions = match cautions.join("; ") {

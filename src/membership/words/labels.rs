@@ -74,9 +74,9 @@ pub fn short_label(field: Field) -> &'static str {
         F::IcannGroups => "Other ICANN groups",
         F::NotEligible => "Reasons it may not be eligible",
         F::Authorised => "Authorized to apply",
-        F::Authoriser => "Approved by",
-        F::Publish => "May be listed as a member",
-        F::MailingList => "May be added to the mailing list",
+        F::Authoriser => "Agreed by",
+        F::Publish => "Agrees to be listed as a member",
+        F::MailingList => "Agrees to join the mailing list",
         _ => label(field),
     }
 }
@@ -85,8 +85,8 @@ pub fn short_label(field: Field) -> &'static str {
 #[must_use]
 pub fn hint(field: Field) -> &'static str {
     match field {
-        F::OrganizationName => "The registered name, in its own script",
-        F::OrganizationNameLatin => "Only if the name above is in another script",
+        F::OrganizationName => "The official name, as in your registration papers",
+        F::OrganizationNameLatin => "Only if the name above is in another alphabet or script",
         F::DomainName => "A name that only your organization uses. For example, example.org",
         F::Website => "Only if it differs from the domain name",
         F::Country => {

@@ -8,13 +8,15 @@ use uuid::Uuid;
 
 use super::super::layout::Layout;
 use crate::membership::words::{AnswerInWords, DoubtQuestion};
-use crate::membership::{self, Answers, Application, Doubt, Group, Typo, submission_key, words};
+use crate::membership::{self, Answers, Application, Doubt, Field, Group, Typo, submission_key, words};
 
 /// The message above the answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// The application is not sent yet.
     NotSentYet,
+    /// The same, and the applicant took the suggestion for this answer.
+    SuggestionTaken(Field),
     /// The network is over its rate limit.
     TooMany,
     /// Too many other applications are being stored.
@@ -24,10 +26,15 @@ pub enum Notice {
 }
 
 impl Notice {
+    /// Returns whether an application was sent and not stored.
+    pub fn is_failure(self) -> bool {
+        !self.status().is_success()
+    }
+
     /// Returns the status of a page with this notice.
     pub fn status(self) -> StatusCode {
         match self {
-            Self::NotSentYet => StatusCode::OK,
+            Self::NotSentYet | Self::SuggestionTaken(_) => StatusCode::OK,
             Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy | Self::NotStored => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -91,6 +98,9 @@ pub struct CheckPage<'a> {
     notice: Notice,
 }
 
+/// The length of an answer, in characters, that a list of links may repeat.
+const SHORT: usize = 40;
+
 /// A part of the application.
 struct Part {
     heading: &'static str,
@@ -137,6 +147,15 @@ impl<'a> CheckPage<'a> {
         }
     }
 
+    /// Returns the row that took a suggestion.
+    fn changed(&self) -> Option<&Row> {
+        let Notice::SuggestionTaken(field) = self.notice else {
+            return None;
+        };
+        let mut rows = self.parts.iter().flat_map(|part| &part.rows);
+        rows.find(|row| row.answer.field == field)
+    }
+
     /// Returns the rows with doubts.
     fn doubtful(&self) -> Vec<&Row> {
         let rows = self.parts.iter().flat_map(|part| &part.rows);
@@ -155,6 +174,15 @@ impl Row {
         let own = doubts.iter().filter(|doubt| doubt.field() == answer.field);
         let doubts = own.filter_map(RowDoubt::of).collect();
         Self { answer, doubts }
+    }
+
+    /// Returns what to look at: the doubtful addresses and names, or else a short answer.
+    fn subjects(&self) -> Vec<String> {
+        let subjects: Vec<String> = self.doubts.iter().filter_map(RowDoubt::subject).collect();
+        match &self.answer.lines[..] {
+            [line] if subjects.is_empty() && line.chars().count() <= SHORT => vec![line.clone()],
+            _ => subjects,
+        }
     }
 
     fn name(&self) -> &'static str {

@@ -66,7 +66,7 @@ async fn answer(
         Err(problems) => return show_problems(site, form, &problems),
     };
     match form.action {
-        Action::UseSuggestion(field) => ask_to_check(site, &with_suggestion(application, field), form),
+        Action::UseSuggestion(field) => take_suggestion(site, application, form, field),
         Action::Send(Some(key)) => {
             let checked = CheckedForm::sent(&application, form.form_key, key);
             if is_cross_site(headers, &site.info.public_url, checked.submission_key == key) {
@@ -98,11 +98,29 @@ fn ask_to_check(site: &Site, application: &Application, form: &PostedForm) -> Re
     show_check_page(site, &CheckedForm::new(application, form.form_key), Notice::NotSentYet)
 }
 
+/// Shows the check page with the suggestion for this answer. Without a suggestion, nothing is changed.
+fn take_suggestion(
+    site: &Site,
+    application: Application,
+    form: &PostedForm,
+    field: Field,
+) -> Result<Response, WebError> {
+    let given = application.answers().one(field).map(str::to_owned);
+    let application = with_suggestion(application, field);
+    let is_same = application.answers().one(field) == given.as_deref();
+    let notice = if is_same {
+        Notice::NotSentYet
+    } else {
+        Notice::SuggestionTaken(field)
+    };
+    show_check_page(site, &CheckedForm::new(&application, form.form_key), notice)
+}
+
 /// Shows the check page. Its key stores the application once, whatever happened before.
 fn show_check_page(site: &Site, checked: &CheckedForm, notice: Notice) -> Result<Response, WebError> {
     let html = CheckPage::new(layout(site), checked, notice).render()?;
     let mut response = private_page(notice.status(), html);
-    if notice != Notice::NotSentYet {
+    if notice.is_failure() {
         response.headers_mut().insert(header::RETRY_AFTER, 60.into());
     }
     Ok(response)

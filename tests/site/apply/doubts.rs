@@ -110,12 +110,17 @@ async fn accepting_a_suggestion_makes_another_application() {
     assert_eq!(taken.status, StatusCode::OK);
     assert_eq!(taken.kept("representative_email"), ["ann@gmail.com"]);
     assert!(taken.all(".doubt").is_empty(), "no question is left");
+    assert_eq!(
+        taken.all(".notice--done"),
+        ["Changed: Email address is now ann@gmail.com."]
+    );
     assert_ne!(taken.submission_key(), asked.submission_key());
     taken.assert_keeps(&good_with(&[("representative_email", "ann@gmail.com")]));
 
     for (field, kept) in [("alternate_email", "ann@gmial.com"), ("no_such_field", "ann@gmial.com")] {
         let other = site.check(&[&typo[..], &[("take_likelier", field)]].concat()).await;
         assert_eq!(other.kept("representative_email"), [kept], "{field}: no suggestion");
+        assert!(other.all(".notice--done").is_empty());
     }
 }
 
