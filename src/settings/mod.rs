@@ -88,8 +88,8 @@ with field {
 
     charter_url: Option<Url> = "NPOC_CHARTER_URL", Described("no link"),
         "The address where NPOC's charter can be read. Pages link to it, and the old address /charter/ leads there.",
-        "a web address, like https://example.org/charter",
-        |row| row.optional(parse::web_address);
+        "a web address other than /charter on this site, like https://example.org/charter",
+        |row| row.charter(public_url.as_ref().ok());
 
     leaders: Vec<String> = "NPOC_LEADERS", Described("no list"),
         "Who leads NPOC, separated by semicolons, like Chair: Ann Lee; Vice chair: Bob Ray. The page \"who we are\" lists them.",

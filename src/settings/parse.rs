@@ -107,6 +107,15 @@ impl Row<'_> {
         parser(&value).map(Some).ok_or_else(|| self.invalid())
     }
 
+    /// Parses the address of the charter. /charter on this site redirects there, so it must be another address.
+    pub(super) fn charter(&self, public_url: Option<&String>) -> Result<Option<Url>, Invalid> {
+        let is_own = |url: &Url| {
+            let origin = url.origin().ascii_serialization();
+            url.path().trim_end_matches('/') == "/charter" && public_url.is_some_and(|own| *own == origin)
+        };
+        self.optional(|text| web_address(text).filter(|url| !is_own(url)))
+    }
+
     pub(super) fn public_url(&self, listen: Result<SocketAddr, Invalid>) -> Result<String, Invalid> {
         let Some(value) = self.value() else {
             return listen.map(|listen| format!("http://{listen}"));
@@ -178,8 +187,9 @@ pub(super) fn profiles(text: &str) -> Option<Vec<Url>> {
     addresses.map(web_address).collect()
 }
 
-pub(super) fn web_address(text: &str) -> Option<Url> {
-    Url::parse(text).ok().filter(is_web_page)
+fn web_address(text: &str) -> Option<Url> {
+    let is_public = |url: &Url| is_web_page(url) && !url.authority().contains('@');
+    Url::parse(text).ok().filter(is_public)
 }
 
 /// Parses texts of one line each, separated by semicolons.

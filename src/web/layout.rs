@@ -135,12 +135,15 @@ pub fn private_page(status: StatusCode, html: String) -> Response {
     (status, [(header::CACHE_CONTROL, "private, no-cache")], Html(html)).into_response()
 }
 
-/// Returns the name of a profile: its address without scheme, `www.` and final slash.
+/// Returns the words of a link to a profile: NPOC on the network, or the address without scheme, `www.` and final slash.
 #[must_use]
-pub fn profile_name(profile: &Url) -> &str {
-    let name = profile
-        .as_str()
-        .trim_start_matches(profile.scheme())
-        .trim_start_matches("://");
-    name.trim_start_matches("www.").trim_end_matches('/')
+pub fn profile_name(profile: &Url) -> String {
+    let host = profile.host_str().unwrap_or_default().trim_start_matches("www.");
+    let network = match host {
+        "x.com" | "twitter.com" => "X",
+        "facebook.com" => "Facebook",
+        "linkedin.com" => "LinkedIn",
+        _ => return format!("{host}{}", profile.path()).trim_end_matches('/').to_owned(),
+    };
+    format!("NPOC on {network}")
 }

@@ -21,7 +21,7 @@ ANSWERS = [
     ("representative_phone", "+81 (0)6 0000-0000"),
     ("alternate_name", "Ünal Çelik"),
     ("alternate_email", "celik@example.org"),
-    ("ncsg_status", "applied", "Not yet, but it has applied"),
+    ("ncsg_status", "applied", "Applied, not yet accepted"),
     ("icann_groups", "At-Large"),
     ("not_eligible", "icann-contract", "A provider of services under a contract or memorandum with ICANN"),
     ("not_eligible", "government", "A body that represents a government in ICANN"),

@@ -28,7 +28,7 @@ pub fn question(doubt: &Doubt) -> Option<DoubtQuestion> {
         Doubt::MixedScripts { name, .. } => (
             name.unicode().to_owned(),
             format!(
-                "It mixes letters of several scripts. One letter may be another letter that looks the same. In the \
+                "The name mixes letters of several scripts. One letter may be another letter that looks the same. In the \
                  domain name system it is {}.",
                 name.ascii()
             ),
@@ -51,7 +51,7 @@ pub fn eligibility_note(doubt: &Doubt) -> Option<String> {
     match doubt {
         Doubt::NotRegistered => Some(
             "NPOC’s members are registered organizations. The executive committee may make an exception, case by case. \
-             It will read what you wrote about the registration."
+             The committee will read what you wrote about the registration."
                 .to_owned(),
         ),
         Doubt::SharedDomain { host } => Some(format!(

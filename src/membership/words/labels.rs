@@ -207,7 +207,7 @@ pub fn choice(field: Field, value: &str) -> Option<&'static str> {
         (F::KindOfWork, "health") => "Health",
         (F::KindOfWork, "social-inclusion") => "Social inclusion",
         (F::KindOfWork, "other") => "Other",
-        (F::NcsgStatus, "applied") => "Not yet, but it has applied",
+        (F::NcsgStatus, "applied") => "Applied, not yet accepted",
         (F::NcsgStatus, "not-yet") => "Not yet",
         (F::NcsgStatus, "unsure") => "I am not sure",
         (F::NotEligible, "commercial") => {

@@ -58,7 +58,7 @@ fn thing(field: Field) -> &'static str {
 fn missing(field: Field) -> String {
     let thing = thing(field);
     match field {
-        F::DomainName => format!("Enter {thing}. If it has none, write to info@npoc.org"),
+        F::DomainName => format!("Enter {thing}. If your organization has none, write to info@npoc.org"),
         F::RegistrationNote => {
             "Enter the registration authority and number, or why your organization is not registered".into()
         }

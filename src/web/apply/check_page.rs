@@ -178,7 +178,8 @@ impl Row {
 
     /// Returns what to look at: the doubtful addresses and names, or else a short answer.
     fn subjects(&self) -> Vec<String> {
-        let subjects: Vec<String> = self.doubts.iter().filter_map(RowDoubt::subject).collect();
+        let mut subjects: Vec<String> = self.doubts.iter().filter_map(RowDoubt::subject).collect();
+        subjects.dedup();
         match &self.answer.lines[..] {
             [line] if subjects.is_empty() && line.chars().count() <= SHORT => vec![line.clone()],
             _ => subjects,

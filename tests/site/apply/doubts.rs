@@ -175,7 +175,7 @@ async fn check_page_email_and_terminal_show_the_same_doubts() {
     for words in [
         "o’brien@exаmple.org looks like o'brien@exаmple.org",
         &format!("Is {long} correct?"),
-        "Is exаmple.org correct? It mixes letters of several scripts. One letter may be another letter that looks the same. \
+        "Is exаmple.org correct? The name mixes letters of several scripts. One letter may be another letter that looks the same. \
          In the domain name system it is xn--exmple-4nf.org.",
         "NPOC’s members are registered organizations.",
         "Bodies that represent a government in ICANN",

@@ -88,6 +88,11 @@ fn unusable_addresses_in_settings_are_rejected() {
         ("NPOC_STAFF_EMAIL", "büro@example.org"),
         ("NPOC_PUBLIC_URL", "https://npoc.org/#a"),
         ("NPOC_PUBLIC_URL", "https://user:password@npoc.org"),
+        ("NPOC_CHARTER_URL", "javascript:alert(1)"),
+        ("NPOC_CHARTER_URL", "npoc.org/charter"),
+        ("NPOC_CHARTER_URL", "https://user:password@example.org/charter"),
+        ("NPOC_CHARTER_URL", "http://127.0.0.1:8080/charter/"), // redirects to itself
+        ("NPOC_LEADERS", "Chair: Ann\nVice chair: Bob"),
     ] {
         assert!(
             read_settings(ReadFor::Serve, &[HOME, (name, value)]).is_err(),

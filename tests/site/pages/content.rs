@@ -185,7 +185,7 @@ async fn pages_have_structured_data_about_npoc() {
         reply.attributes("[itemprop=sameAs]", "href"),
         ["https://x.com/NPOC_ICANN", "https://www.example.org/npoc/"]
     );
-    assert_eq!(reply.all("[itemprop=sameAs]"), ["x.com/NPOC_ICANN", "example.org/npoc"]);
+    assert_eq!(reply.all("[itemprop=sameAs]"), ["NPOC on X", "example.org/npoc"]);
 }
 
 #[tokio::test]
