@@ -65,7 +65,11 @@ async fn every_invalid_answer_gets_its_own_sentence() {
         ("domain_name", "a·l.org", "without “·”"),
         ("domain_name", "i❤.ws", "without “❤”"),
         ("domain_name", "xn--a.org", "a character that domain names do not allow"),
-        ("domain_name", "", "If your organization has none, write to info@npoc.org"),
+        (
+            "domain_name",
+            "",
+            "If your organization has none, write to info@npoc.org",
+        ),
         ("domain_name", over_500, "Enter"),
         ("website", "javascript:alert(1)", "in full and without spaces"),
         ("website", &megabyte, "in at most 500 characters"),
