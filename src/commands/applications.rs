@@ -10,7 +10,7 @@ use super::output::write_json;
 use super::terminal::{Terminal, Tone, bar, counted};
 use crate::clock::{Clock, Trust};
 use crate::database::{Pool, Session};
-use crate::membership::{self, Doubt, Erase, Filter, Group, QUESTIONS, StoredApplication, in_utc, words};
+use crate::membership::{self, AnswerInWords, Doubt, Erase, Filter, Group, StoredApplication, in_utc, words};
 use crate::outbox::{self, EmailStatus};
 use crate::values::Country;
 
@@ -147,21 +147,24 @@ fn write_emails(emails: &[EmailStatus], terminal: Terminal, out: &mut impl Write
 }
 
 fn write_answers(record: &StoredApplication, terminal: Terminal, out: &mut impl Write) -> anyhow::Result<()> {
-    let mut last_group: Option<Group> = None;
-    for (question, answer) in QUESTIONS.iter().zip(words::answers_in_words(&record.answers())) {
-        if last_group.replace(question.group) != Some(question.group) {
-            let heading = words::staff_heading(question.group);
-            writeln!(out, "\n{}", terminal.toned(Tone::Heading, heading))?;
-        }
-        write_lines(terminal, answer.label, "", out)?;
-        if answer.lines.is_empty() {
-            write_lines(terminal, words::NOT_PROVIDED, "    ", out)?;
-        }
-        for line in answer.lines {
-            write_lines(terminal, &line, "    ", out)?;
+    let answers = record.answers();
+    for group in Group::ALL {
+        let heading = words::staff_heading(group);
+        writeln!(out, "\n{}", terminal.toned(Tone::Heading, heading))?;
+        for answer in words::answers_in_words(&answers, group) {
+            write_answer(&answer, terminal, out)?;
         }
     }
     Ok(())
+}
+
+fn write_answer(answer: &AnswerInWords, terminal: Terminal, out: &mut impl Write) -> io::Result<()> {
+    write_lines(terminal, answer.label, "", out)?;
+    if answer.lines.is_empty() {
+        write_lines(terminal, words::NOT_PROVIDED, "    ", out)?;
+    }
+    let mut lines = answer.lines.iter();
+    lines.try_for_each(|line| write_lines(terminal, line, "    ", out))
 }
 
 fn write_lines(terminal: Terminal, text: &str, margin: &str, out: &mut impl Write) -> io::Result<()> {

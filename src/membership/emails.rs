@@ -176,9 +176,7 @@ impl ApplicationEmail<'_> {
             Rule::Email => answer.with_usable_address(self.application),
             _ => answer.unlinked(self.application.domain_name()),
         };
-        let answers = words::answers_in_words(self.application.answers());
-        let of_group = answers.filter(move |answer| answer.field.question().group == group);
-        of_group.map(safe)
+        words::answers_in_words(self.application.answers(), group).map(safe)
     }
 
     /// Returns the one link of the email: the home page of the stated domain name.

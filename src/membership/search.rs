@@ -1,7 +1,9 @@
 //! Finds stored applications, whatever form of a name, a number or an address is typed: query and answers are folded alike.
 //! An index of short runs of characters (n-grams) selects candidates, and [`Search::matches`] checks each.
 
+use super::form::Group;
 use super::stored_application::StoredApplication;
+use super::words::answers_in_words;
 use crate::values::{DomainName, EmailAddress, folded};
 
 /// The fewest digits of a phone number.
@@ -103,11 +105,14 @@ fn digits(words: &str) -> String {
 /// A release that changes these lines, such as the words of a choice or the name of a country, sets
 /// `applications.search_grams` to NULL in a migration.
 fn lines(record: &StoredApplication) -> impl Iterator<Item = String> {
-    let said: Vec<_> = crate::membership::words::answers_in_words(&record.answers()).collect();
-    let said = said.into_iter().map(|answer| folded(&answer.lines.join(" ")));
+    let answers = record.answers();
+    let said = Group::ALL
+        .into_iter()
+        .flat_map(|group| answers_in_words(&answers, group));
+    let said: Vec<_> = said.map(|answer| folded(&answer.lines.join(" "))).collect();
     let phone = record.representative_phone.iter().map(|phone| digits(&folded(phone)));
     let names = [record.reference.trim_start_matches("NPOC-"), &record.domain_name_ascii];
-    said.chain(phone).chain(names.into_iter().map(folded))
+    said.into_iter().chain(phone).chain(names.into_iter().map(folded))
 }
 
 /// Returns the n-grams of an application: every run of one, two and three characters of each line.

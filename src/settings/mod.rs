@@ -19,6 +19,7 @@ use environment::Environment;
 use parse::{Input, Row};
 
 pub use file::settings_file;
+pub use parse::FORMER_CHARTER;
 pub use row::{DefaultValue, InvalidSettings, LogFormat, ReadFor, Setting};
 
 use crate::database::{COMMAND_CONNECTIONS, DatabaseChoice};
@@ -94,7 +95,7 @@ with field {
     leaders: Vec<String> = "NPOC_LEADERS", Described("no list"),
         "Who leads NPOC, separated by semicolons, like Chair: Ann Lee; Vice chair: Bob Ray. The page \"who we are\" lists them.",
         "texts on one line, separated by semicolons, like Chair: Ann Lee; Vice chair: Bob Ray",
-        |row| row.optional(parse::texts).map(Option::unwrap_or_default);
+        |row| row.optional(parse::by_semicolon).map(Option::unwrap_or_default);
 
     database: DatabaseChoice = "DATABASE_URL", Described("the embedded database"),
         "PostgreSQL 14 or later with a database in UTF-8, like postgres://user:password@host/database. By a socket: postgres:///database?host=/run/postgresql&user=user. Behind a connection pooler, add ?statement-cache-capacity=0. Several servers are written as in libpq: postgres://user@a.example,b.example:5433/database?target_session_attrs=read-write, or with host=a,b and port=. The site uses the one that takes writes.",

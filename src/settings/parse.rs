@@ -17,6 +17,9 @@ use crate::database::{DatabaseAddress, DatabaseChoice};
 use crate::mailer::{Relay, Transport};
 use crate::values::EmailAddress;
 
+/// The path of NPOC's charter on the former site. It redirects to the address of the setting.
+pub const FORMER_CHARTER: &str = "/charter";
+
 /// The values of all settings, and the problems found so far.
 pub(super) struct Input<'a> {
     purpose: ReadFor,
@@ -107,11 +110,13 @@ impl Row<'_> {
         parser(&value).map(Some).ok_or_else(|| self.invalid())
     }
 
-    /// Parses the address of the charter. /charter on this site redirects there, so it must be another address.
+    /// Parses the address of the charter. [`FORMER_CHARTER`] on this site redirects there, so it must be another address.
     pub(super) fn charter(&self, public_url: Option<&String>) -> Result<Option<Url>, Invalid> {
+        let own = public_url.and_then(|own| Url::parse(own).ok());
+        let host = |url: &Url| url.host_str().map(|host| host.trim_start_matches("www.").to_owned());
         let is_own = |url: &Url| {
-            let origin = url.origin().ascii_serialization();
-            url.path().trim_end_matches('/') == "/charter" && public_url.is_some_and(|own| *own == origin)
+            let is_former = url.path().trim_end_matches('/') == FORMER_CHARTER;
+            is_former && own.as_ref().is_some_and(|own| host(own) == host(url))
         };
         self.optional(|text| web_address(text).filter(|url| !is_own(url)))
     }
@@ -193,7 +198,7 @@ fn web_address(text: &str) -> Option<Url> {
 }
 
 /// Parses texts of one line each, separated by semicolons.
-pub(super) fn texts(text: &str) -> Option<Vec<String>> {
+pub(super) fn by_semicolon(text: &str) -> Option<Vec<String>> {
     let parts = text.split(';').map(|part| part.trim().to_owned());
     let is_one_line = !text.contains(char::is_control);
     is_one_line.then(|| parts.filter(|part| !part.is_empty()).collect())

@@ -37,6 +37,7 @@ use url::Url;
 
 pub use crate::http::service::Service;
 use crate::http::{encoding, message};
+use crate::settings::FORMER_CHARTER;
 use error::WebError;
 pub use layout::Page;
 use layout::SiteInfo;
@@ -154,6 +155,6 @@ async fn redirect_or_not_found(State(info): State<SiteInfo>, uri: Uri) -> Result
     let moved = pages::FORMER_PATHS.iter().find(|(former, _)| *former == path);
     let moved = moved.map(|(_, now)| *now);
     let charter = info.charter_url.as_ref().map(Url::as_str);
-    let now = moved.or(charter.filter(|_| path == pages::FORMER_CHARTER));
+    let now = moved.or(charter.filter(|_| path == FORMER_CHARTER));
     now.map(Redirect::permanent).ok_or(WebError::NotFound)
 }

@@ -9,9 +9,6 @@ pub(super) const FORMER_PATHS: [(&str, &str); 3] = [
     ("/what-is-npoc", "/who-we-are"),
 ];
 
-/// The former path of NPOC's charter, which now has an address of its own.
-pub(super) const FORMER_CHARTER: &str = "/charter";
-
 impl Page {
     /// The home page.
     pub const HOME: Self = Self {
@@ -29,7 +26,7 @@ impl Page {
         label: "NPOC membership",
         title: "NPOC membership: the application form",
         description: "Apply for your organization to become a member of NPOC. One page, about twenty minutes.",
-        is_in_menu: true,
+        is_in_menu: false,
         render: None,
     };
 
@@ -89,7 +86,6 @@ impl Page {
 
     /// Returns the pages of the main navigation. The form is beside it, as a button.
     pub fn menu() -> impl Iterator<Item = &'static Self> {
-        let in_menu = Self::ALL.iter().filter(|page| page.is_in_menu);
-        in_menu.filter(|page| **page != Self::MEMBERSHIP)
+        Self::ALL.iter().filter(|page| page.is_in_menu)
     }
 }

@@ -1,7 +1,7 @@
 //! The form in words: headings, labels, hints, choices, and answers as people read them.
 
 use crate::membership::form::{Field as F, Group, Rule};
-use crate::membership::{Answers, Field, QUESTIONS};
+use crate::membership::{Answers, Field};
 use crate::values::{Country, DomainName, text};
 
 use super::super::unlinked::{mail_address, unlinked};
@@ -77,11 +77,11 @@ pub fn short_label(field: Field) -> &'static str {
         F::Authoriser => "Agreed by",
         F::Publish => "Agrees to be listed as a member",
         F::MailingList => "Agrees to join the mailing list",
-        _ => label(field),
+        F::OrganizationNameLatin | F::DomainName | F::Country | F::RegistrationNote | F::KindOfWork => label(field),
     }
 }
 
-/// Returns one short sentence that helps to answer, or an empty text.
+/// Returns a short text that helps to answer, or an empty text.
 #[must_use]
 pub fn hint(field: Field) -> &'static str {
     match field {
@@ -121,9 +121,10 @@ pub struct AnswerInWords {
     pub lines: Vec<String>,
 }
 
-/// Returns each question with its answer in words, in form order. The check page, the emails and the terminal show the same.
-pub fn answers_in_words(answers: &Answers) -> impl Iterator<Item = AnswerInWords> {
-    QUESTIONS.iter().map(|question| AnswerInWords {
+/// Returns each question of a group with its answer in words, in form order. The check page, the emails and the terminal
+/// show the same.
+pub fn answers_in_words(answers: &Answers, group: Group) -> impl Iterator<Item = AnswerInWords> {
+    group.questions().map(|question| AnswerInWords {
         field: question.field,
         label: short_label(question.field),
         lines: lines(question.field, answers.all(question.field)),

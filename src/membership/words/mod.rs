@@ -23,5 +23,5 @@ pub use problems::problem;
 /// Replaces an answer that was not given.
 pub const NOT_PROVIDED: &str = "Not provided";
 
-/// The NCSG's own application form. NPOC's members are accepted by the NCSG too.
+/// The address of the NCSG's own application form.
 pub const NCSG_APPLICATION: &str = "https://members.ncsg.is/membership_application";

@@ -98,8 +98,8 @@ pub struct CheckPage<'a> {
     notice: Notice,
 }
 
-/// The length of an answer, in characters, that a list of links may repeat.
-const SHORT: usize = 40;
+/// The longest answer, in characters, that a list of links repeats.
+const LONGEST_IN_LINK: usize = 40;
 
 /// A part of the application.
 struct Part {
@@ -128,14 +128,10 @@ impl<'a> CheckPage<'a> {
     pub fn new(layout: Layout<'a>, checked: &CheckedForm<'a>, notice: Notice) -> Self {
         let answers = checked.application.answers();
         let doubts = Doubt::all(checked.application);
-        let mut rows: Vec<Row> = words::answers_in_words(answers)
-            .map(|answer| Row::new(answer, &doubts))
-            .collect();
+        let rows = |group| words::answers_in_words(answers, group).map(|answer| Row::new(answer, &doubts));
         let part = |group: Group| Part {
             heading: words::heading(group),
-            rows: rows
-                .extract_if(.., |row| row.answer.field.question().group == group)
-                .collect(),
+            rows: rows(group).collect(),
         };
         Self {
             layout,
@@ -181,7 +177,7 @@ impl Row {
         let mut subjects: Vec<String> = self.doubts.iter().filter_map(RowDoubt::subject).collect();
         subjects.dedup();
         match &self.answer.lines[..] {
-            [line] if subjects.is_empty() && line.chars().count() <= SHORT => vec![line.clone()],
+            [line] if subjects.is_empty() && line.chars().count() <= LONGEST_IN_LINK => vec![line.clone()],
             _ => subjects,
         }
     }

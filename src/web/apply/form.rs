@@ -199,8 +199,8 @@ impl FormField {
 
     /// Returns whether a field of one line may cut the answer on paper.
     fn is_cut_on_paper(&self) -> bool {
-        const SHORT: usize = 40;
-        self.text().chars().count() > SHORT
+        const FITS_ON_PAPER: usize = 40;
+        self.text().chars().count() > FITS_ON_PAPER
     }
 
     /// Returns whether the answer is a phone number; see [`text::is_number`].

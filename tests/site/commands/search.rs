@@ -1,7 +1,7 @@
 //! Search finds applications and countries under any spelling.
 
 use futures_util::TryStreamExt as _;
-use npoc::membership::{self, Filter, Search, index_all};
+use npoc::membership::{self, Filter, Group, Search, index_all};
 use sqlx::PgPool;
 
 use crate::support::process::{Process, stdout_of, until};
@@ -127,7 +127,9 @@ async fn index_finds_every_part_of_every_answer() {
         .await
         .unwrap();
     for record in &all {
-        for answer in npoc::membership::words::answers_in_words(&record.answers()) {
+        let answers = record.answers();
+        let of_group = |group| npoc::membership::words::answers_in_words(&answers, group);
+        for answer in Group::ALL.into_iter().flat_map(of_group) {
             let answer: Vec<char> = answer.lines.join("\n").chars().collect();
             for (at, length) in (0..answer.len()).step_by(3).zip([1, 2, 3, 5, 20].into_iter().cycle()) {
                 let part: String = answer[at..].iter().take(length).collect();

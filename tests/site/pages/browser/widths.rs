@@ -108,7 +108,7 @@ const BROKEN: &str = "(() => {
 
 #[tokio::test]
 #[ignore = "drives Chromium: bin/browser runs it"]
-async fn whole_words_are_never_broken() {
+async fn title_words_are_never_broken() {
     in_a_browser(async |browser| {
         let (mut seen, mut found) = (0, Vec::new());
         for page in Page::ALL {
