@@ -216,8 +216,8 @@ async fn walk(browser: &Browser) {
 /// The position and look of the focus. Null after it has left the page.
 const STOP: &str = "(e => {
     if (e === document.body) return null;
-    const box = e.getBoundingClientRect(), style = getComputedStyle(e);
-    const [x, y] = [box.left + Math.min(box.width, 20) / 2, box.top + Math.min(box.height, 20) / 2];
+    const box = e.getBoundingClientRect(), line = e.getClientRects()[0], style = getComputedStyle(e);
+    const [x, y] = [line.left + Math.min(line.width, 20) / 2, line.top + Math.min(line.height, 20) / 2];
     const top = document.elementFromPoint(x, y);
     const ground = e => getComputedStyle(e).backgroundColor;
     const behind = e => { do e = e.parentElement; while (e && ground(e) === 'rgba(0, 0, 0, 0)'); return e && ground(e); };
