@@ -7,7 +7,7 @@ mod printer;
 
 use std::fmt::Write as _;
 
-use npoc::membership::{Field, QUESTIONS, Question, Rule, words};
+use npoc::membership::{QUESTIONS, Question, Rule, words};
 use serde_json::json;
 
 use self::printer::{Paper, Printer, SIZES, folded};
@@ -233,11 +233,11 @@ async fn lost_of_check_page(printer: &mut Printer<'_>) -> Vec<String> {
         lost.extend(has_navigation(&sheets));
         for (name, answer) in answers() {
             let question = question(name);
-            let mut said = vec![words::label(question.field).to_owned()];
-            match words::choice(question.field, &answer) {
-                Some(choice) => said.push(choice.to_owned()),
-                None if question.field == Field::Country => said.push(COUNTRY.to_owned()),
-                None => said.extend(split(&answer)),
+            let mut said = vec![words::short_label(question.field).to_owned()];
+            match question.rule {
+                Rule::Country => said.push(COUNTRY.to_owned()),
+                Rule::OneOf(_) | Rule::AnyOf(_) | Rule::Yes => said.push(words::answer(question.field, &answer)),
+                _ => said.extend(split(&answer)),
             }
             lost.extend(parted(&sheets, paper, &format!("check page, {name}"), &said));
         }

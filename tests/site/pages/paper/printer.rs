@@ -12,8 +12,10 @@ use unicode_normalization::UnicodeNormalization as _;
 use crate::support::browser::Browser;
 use crate::support::firefox::Firefox;
 
-/// Whether the browser has left the marked page.
-const HAS_LEFT: &str = "return window.isLeft === undefined && document.readyState === 'complete'";
+/// Whether the browser has left the marked page, and shows another one. Firefox shows an empty one in between.
+const HAS_LEFT: &str =
+    "const isComplete = document.readyState === 'complete' && document.querySelector('main') !== null;
+    return window.isLeft === undefined && isComplete";
 
 /// A size of paper, in inches.
 #[derive(Clone, Copy)]
