@@ -13,6 +13,7 @@ use axum::http::{Request, StatusCode, header};
 use criterion::Criterion;
 use http_body_util::BodyExt as _;
 use npoc::database::Pool;
+use npoc::locale::Language;
 use npoc::mailer::{Email, Mailer, MessageSeed};
 use npoc::membership::{Answers, Application, NewApplication, SpamSigns, check, emails};
 use npoc::outbox::Outbox;
@@ -91,6 +92,7 @@ fn answers() -> Answers {
 fn write(settings: &Settings, application: &Application) -> [Email; 2] {
     let occasion = NewApplication {
         reference: "NPOC-3333-4444",
+        language: Language::En,
         receipt_url: format!("{}/membership/received/018f0000", settings.public_url),
         received_at: OffsetDateTime::UNIX_EPOCH,
         earlier: &[],

@@ -22,6 +22,7 @@
 //! | `http` | connections, limits, compression; knows nothing of NPOC | – |
 //! | [`database`] | connections, migrations, the embedded server | – |
 //! | [`values`] | names, addresses, domains, countries | – |
+//! | [`locale`] | languages, and sentences for visitors and applicants | [`values`] |
 //! | [`clock`] | the trusted time | – |
 //!
 //! SQL is in the module whose rule it serves, HTML is in `templates/`.
@@ -34,6 +35,7 @@ pub mod database;
 mod directory;
 pub mod housekeeping;
 mod http;
+pub mod locale;
 pub mod mailer;
 pub mod membership;
 pub mod outbox;

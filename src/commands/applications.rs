@@ -10,6 +10,7 @@ use super::output::write_json;
 use super::terminal::{Terminal, Tone, bar, counted};
 use crate::clock::{Clock, Trust};
 use crate::database::{Pool, Session};
+use crate::locale::Language;
 use crate::membership::{self, AnswerInWords, Doubt, Erase, Filter, Group, StoredApplication, in_utc, words};
 use crate::outbox::{self, EmailStatus};
 use crate::values::Country;
@@ -112,6 +113,9 @@ fn write_whole(
     writeln!(out, "\n{}", terminal.toned(Tone::Heading, "What the site knows"))?;
     write_findings(record, terminal, out)?;
     write_lines(terminal, &format!("State: {}", record.states.join(", ")), "", out)?;
+    let language = Language::of_code(&record.language).map(Language::english_name);
+    let language = language.unwrap_or(&record.language);
+    write_lines(terminal, &format!("Language of the form: {language}"), "", out)?;
     if !record.suspicions.is_empty() {
         let signs = format!("Signs of spam: {}", record.suspicions.join("; "));
         write_lines(terminal, &signs, "", out)?;
@@ -151,7 +155,7 @@ fn write_answers(record: &StoredApplication, terminal: Terminal, out: &mut impl 
     for group in Group::ALL {
         let heading = words::staff_heading(group);
         writeln!(out, "\n{}", terminal.toned(Tone::Heading, heading))?;
-        for answer in words::answers_in_words(&answers, group) {
+        for answer in words::answers_in_words(Language::En, &answers, group) {
             write_answer(&answer, terminal, out)?;
         }
     }
@@ -161,7 +165,7 @@ fn write_answers(record: &StoredApplication, terminal: Terminal, out: &mut impl 
 fn write_answer(answer: &AnswerInWords, terminal: Terminal, out: &mut impl Write) -> io::Result<()> {
     write_lines(terminal, answer.label, "", out)?;
     if answer.lines.is_empty() {
-        write_lines(terminal, words::NOT_PROVIDED, "    ", out)?;
+        write_lines(terminal, words::not_provided(Language::En), "    ", out)?;
     }
     let mut lines = answer.lines.iter();
     lines.try_for_each(|line| write_lines(terminal, line, "    ", out))

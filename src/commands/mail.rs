@@ -6,6 +6,7 @@ use super::cli::NotFound;
 use super::output::write_json;
 use super::terminal::{Output, counted};
 use crate::database::Pool;
+use crate::locale::Language;
 use crate::mailer::{Email, Mailer, MessageSeed, Purpose};
 use crate::membership::in_utc;
 use crate::outbox::{self, EmailFilter, EmailStatus, RelayState};
@@ -128,5 +129,6 @@ fn test_email(recipient: EmailAddress, public_url: &str, domain: &str) -> Email 
         html: format!("<!doctype html><html lang=\"en\"><title>Test email</title><p>{text}</p></html>"),
         text,
         purpose: Purpose::Test,
+        language: Language::En,
     }
 }

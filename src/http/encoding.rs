@@ -107,7 +107,7 @@ pub fn is_encoded(headers: &HeaderMap) -> bool {
 }
 
 /// Returns the weight among these parameters in thousandths (RFC 9110, 12.4.2): 1,000 by default, 0 if it is invalid.
-fn weight<'a>(mut parameters: impl Iterator<Item = &'a [u8]>) -> u16 {
+pub(super) fn weight<'a>(mut parameters: impl Iterator<Item = &'a [u8]>) -> u16 {
     let is_weight = |parameter: &&[u8]| parameter.len() > 1 && parameter[..2].eq_ignore_ascii_case(b"q=");
     let Some(parameter) = parameters.find(is_weight) else {
         return 1000;

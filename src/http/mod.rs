@@ -3,6 +3,7 @@
 //! One request: [`connections`] admits its connection → [`server`] reads it, with [`chunks`] below → [`service`] gives a
 //! [`prepared`] answer, or passes the request to the router.
 
+pub mod accept_language;
 mod chunk_line;
 mod chunks;
 pub mod client;

@@ -1,7 +1,7 @@
-//! Answers that are the same for every client: encoded once, at start.
+//! Answers that are the same for every client: rendered at start, and encoded once.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
@@ -9,16 +9,33 @@ use axum::response::{IntoResponse as _, Response};
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use sha2::{Digest as _, Sha256};
 
+use super::accept_language;
 use super::encoding::Encoding;
 
 /// Prepared answers by path.
 pub type PreparedAnswers = HashMap<Arc<str>, Prepared>;
 
-/// One answer, in every encoding that makes it smaller.
+/// The answer at one path. A page may have another answer for readers of some languages.
 #[derive(Debug)]
 pub struct Prepared {
-    /// The plain one is the last.
-    representations: Vec<(Encoding, Representation)>,
+    answer: Variant,
+    others: Option<Others>,
+}
+
+/// The answers for other languages.
+#[derive(Debug)]
+struct Others {
+    /// The code of the main answer's language, then of the others.
+    codes: Vec<&'static str>,
+    variants: Vec<Variant>,
+}
+
+/// One answer, in every encoding that makes it smaller. Each is encoded when it is first needed.
+#[derive(Debug)]
+struct Variant {
+    plain: Representation,
+    encoded: [OnceLock<Option<Representation>>; Encoding::ALL.len()],
+    is_compressible: bool,
     /// The headers of every answer, 304 too.
     common: HeaderMap,
 }
@@ -32,37 +49,87 @@ struct Representation {
 }
 
 impl Prepared {
-    /// Encodes content. Each answer has `headers`, and `cache_control` for caches.
-    ///
-    /// # Errors
-    /// Returns an error if an encoder fails.
+    /// Prepares content. Each answer has `headers`, and `cache_control` for caches.
     pub fn new(
-        content: &[u8],
+        content: impl Into<Bytes>,
         content_type: &'static str,
         cache_control: &'static str,
         headers: &HeaderMap,
-    ) -> anyhow::Result<Self> {
+    ) -> Self {
         let mut common = headers.clone();
         common.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control));
+        common.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         common.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-        let mut representations = Vec::new();
-        for encoding in Encoding::ALL {
-            if encoding != Encoding::Identity && content_type == "image/png" {
-                continue; // PNG is compressed already.
-            }
-            let body = encoding.encode(content)?;
-            if encoding == Encoding::Identity || body.len() < content.len() {
-                representations.push((encoding, Representation::new(body, encoding, content_type, &common)?));
-            }
+        Self {
+            answer: Variant::new(content.into(), content_type, common),
+            others: None,
         }
-        Ok(Self {
-            representations,
-            common,
-        })
+    }
+
+    /// Adds the answers for readers who prefer another language than `own`, by code.
+    #[must_use]
+    pub fn with_languages(self, own: &'static str, others: Vec<(&'static str, Self)>) -> Self {
+        let (codes, others): (Vec<_>, Vec<_>) = others.into_iter().unzip();
+        let variants = others.into_iter().map(|other| other.answer.varying_by_language());
+        Self {
+            answer: self.answer.varying_by_language(),
+            others: Some(Others {
+                codes: [vec![own], codes].concat(),
+                variants: variants.collect(),
+            }),
+        }
     }
 
     /// Answers a GET or HEAD: 304 if the client has the content, otherwise all of it.
     pub fn answer<B>(&self, request: &Request<B>) -> Response {
+        self.variant(request.headers()).answer(request)
+    }
+
+    fn variant(&self, headers: &HeaderMap) -> &Variant {
+        let other = self.others.as_ref().and_then(|others| {
+            let index = accept_language::preferred(headers, &others.codes)?;
+            others.variants.get(index.checked_sub(1)?)
+        });
+        other.unwrap_or(&self.answer)
+    }
+
+    /// Encodes everything now, so that no client waits for it.
+    pub fn encode_all(&self) {
+        let others = self.others.iter().flat_map(|others| &others.variants);
+        for variant in others.chain([&self.answer]) {
+            for encoding in Encoding::ALL {
+                variant.representation(encoding);
+            }
+        }
+    }
+}
+
+impl Variant {
+    fn new(content: Bytes, content_type: &str, common: HeaderMap) -> Self {
+        Self {
+            plain: Representation::new(content, Encoding::Identity, &common),
+            encoded: Default::default(),
+            // PNG is compressed already.
+            is_compressible: content_type != "image/png",
+            common,
+        }
+    }
+
+    fn varying_by_language(self) -> Self {
+        let mut common = self.common;
+        common.insert(
+            header::VARY,
+            HeaderValue::from_static("accept-encoding, accept-language"),
+        );
+        Self {
+            plain: Representation::new(self.plain.body, Encoding::Identity, &common),
+            encoded: Default::default(),
+            common,
+            ..self
+        }
+    }
+
+    fn answer<B>(&self, request: &Request<B>) -> Response {
         let representation = self.representation(Encoding::preferred(request.headers()));
         if has_current(request.headers(), &representation.etag) {
             return self.not_modified(representation);
@@ -80,33 +147,47 @@ impl Prepared {
     fn not_modified(&self, representation: &Representation) -> Response {
         let mut response = StatusCode::NOT_MODIFIED.into_response();
         response.headers_mut().clone_from(&self.common);
+        response.headers_mut().remove(header::CONTENT_TYPE);
         response.headers_mut().insert(header::ETAG, representation.etag.clone());
         response
     }
 
     /// Returns the content in this encoding, or plain if the encoding does not make it smaller.
     fn representation(&self, encoding: Encoding) -> &Representation {
-        let index = self.representations.iter().position(|(one, _)| *one == encoding);
-        &self.representations[index.unwrap_or(self.representations.len() - 1)].1
+        let encoded = &self.encoded[encoding as usize];
+        encoded
+            .get_or_init(|| self.encode(encoding))
+            .as_ref()
+            .unwrap_or(&self.plain)
+    }
+
+    fn encode(&self, encoding: Encoding) -> Option<Representation> {
+        if encoding == Encoding::Identity || !self.is_compressible {
+            return None;
+        }
+        let body = encoding.encode(&self.plain.body).ok()?;
+        let is_smaller = body.len() < self.plain.body.len();
+        is_smaller.then(|| Representation::new(body.into(), encoding, &self.common))
     }
 }
 
 impl Representation {
-    fn new(body: Vec<u8>, encoding: Encoding, content_type: &'static str, common: &HeaderMap) -> anyhow::Result<Self> {
-        let etag = HeaderValue::from_str(&format!("\"{}\"", digest(&body)))?;
+    fn new(body: Bytes, encoding: Encoding, common: &HeaderMap) -> Self {
+        let etag = etag(&body);
         let mut headers = common.clone();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers.insert(header::ETAG, etag.clone());
         headers.insert(header::CONTENT_LENGTH, body.len().into());
         if encoding != Encoding::Identity {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding.token()));
         }
-        Ok(Self {
-            body: body.into(),
-            etag,
-            headers,
-        })
+        Self { body, etag, headers }
     }
+}
+
+/// Returns the entity tag of content.
+fn etag(content: &[u8]) -> HeaderValue {
+    let tag = format!("\"{}\"", digest(content));
+    HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
 /// Returns whether If-None-Match lists this tag, weak or strong (RFC 9110, 13.1.2).
@@ -152,7 +233,7 @@ mod tests {
 
     #[test]
     fn conditions_that_a_server_may_ignore_get_the_whole_content() {
-        let prepared = Prepared::new(b"content", "text/plain", "no-cache", &HeaderMap::new()).unwrap();
+        let prepared = Prepared::new(&b"content"[..], "text/plain", "no-cache", &HeaderMap::new());
         for (name, value) in [
             (header::RANGE, "bytes=0-0"),
             (header::IF_MATCH, "\"other\""),

@@ -2,6 +2,7 @@
 
 use time::OffsetDateTime;
 
+use crate::locale::Language;
 use crate::values::EmailAddress;
 
 /// The purpose of an email. Decides what a refusal means.
@@ -81,6 +82,8 @@ pub struct Email {
     pub html: String,
     /// The purpose.
     pub purpose: Purpose,
+    /// The language of subject and text.
+    pub language: Language,
 }
 
 /// The parts of a message that are drawn once, so that every try has the same octets.

@@ -130,7 +130,8 @@ impl Mailer {
             .date(seed.date.into())
             .message_id(Some(email.message_id.clone()))
             .raw_header(header("Auto-Submitted", "auto-generated"))
-            .raw_header(header("X-Auto-Response-Suppress", "All"));
+            .raw_header(header("X-Auto-Response-Suppress", "All"))
+            .raw_header(header("Content-Language", email.language.tag()));
         with_optional_headers(builder, email).multipart(
             MultiPart::builder()
                 .kind(MultiPartKind::Alternative)

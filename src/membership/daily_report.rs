@@ -11,6 +11,7 @@ use super::retention::{Announcement, announce};
 use super::words::{self, day, in_utc};
 use crate::clock::{ClockCheck, Trust, take_corrections};
 use crate::database::Pool;
+use crate::locale::Language;
 use crate::mailer::{Email, Purpose};
 use crate::outbox::{self, QueueStats};
 
@@ -267,6 +268,7 @@ impl Report {
             text: ReportText { report: self }.render()?,
             html: ReportHtml { report: self }.render()?,
             purpose: Purpose::DailyReport,
+            language: Language::En,
         })
     }
 

@@ -12,6 +12,7 @@ use super::submit::SINGLE_EMAILS;
 use super::unlinked::unlinked;
 use super::words::without_reply_line;
 use crate::database::Pool;
+use crate::locale::Language;
 use crate::mailer::{Email, Purpose};
 use crate::outbox::{self, Outbox};
 use crate::values::Country;
@@ -146,6 +147,7 @@ impl Digest {
             text: DigestText { digest: self }.render()?,
             html: DigestHtml { digest: self }.render()?,
             purpose: Purpose::Digest,
+            language: Language::En,
         })
     }
 

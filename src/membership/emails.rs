@@ -9,6 +9,7 @@ use super::form::{Application, Field, Group, Rule};
 use super::new_application::NewApplication;
 use super::unlinked::{mail_address, unlinked};
 use super::words::{self, AnswerInWords, Finding};
+use crate::locale::{Language, Words};
 use crate::mailer::{Email, Purpose};
 use crate::values::EmailAddress;
 
@@ -44,12 +45,15 @@ struct ApplicationHtml<'a> {
 #[template(path = "emails/confirmation.txt")]
 struct ConfirmationText<'a> {
     application: &'a NewApplication<'a>,
+    words: &'static Words,
 }
 
 #[derive(Template)]
 #[template(path = "emails/confirmation.html")]
 struct ConfirmationHtml<'a> {
     application: &'a NewApplication<'a>,
+    words: &'static Words,
+    language: Language,
 }
 
 /// The email to staff.
@@ -88,21 +92,33 @@ fn to_staff(identity: &MailIdentity, application: &Application, new: &NewApplica
         text: ApplicationText { email: &email }.render()?,
         html: ApplicationHtml { email: &email }.render()?,
         purpose: Purpose::Application,
+        language: Language::En,
     })
 }
 
 /// Contains nothing that was typed, so the form cannot be used to send words to strangers.
 fn to_applicant(identity: &MailIdentity, application: &Application, new: &NewApplication) -> askama::Result<Email> {
+    let (language, words) = (new.language, Words::of(new.language));
+    let text = ConfirmationText {
+        application: new,
+        words,
+    };
+    let html = ConfirmationHtml {
+        application: new,
+        words,
+        language,
+    };
     Ok(Email {
         message_id: identity.message_id(new.reference, "applicant"),
         in_reply_to: None,
         reference: Some(new.reference.to_owned()),
         recipient: application.representative_email().clone(),
         reply_to: Some(identity.staff.clone()),
-        subject: format!("Your application to NPOC has arrived: {}", new.reference),
-        text: ConfirmationText { application: new }.render()?,
-        html: ConfirmationHtml { application: new }.render()?,
+        subject: words.email_subject(new.reference),
+        text: wrapped(&text.render()?),
+        html: html.render()?,
         purpose: Purpose::Confirmation,
+        language,
     })
 }
 
@@ -165,7 +181,7 @@ impl ApplicationEmail<'_> {
     }
 
     fn ncsg(&self) -> String {
-        words::answer(Field::NcsgStatus, self.answer(Field::NcsgStatus))
+        words::answer(Language::En, Field::NcsgStatus, self.answer(Field::NcsgStatus))
     }
 
     /// Returns the answers without links. The domain name and the email addresses stay as they are, so that staff can use
@@ -176,13 +192,31 @@ impl ApplicationEmail<'_> {
             Rule::Email => answer.with_usable_address(self.application),
             _ => answer.unlinked(self.application.domain_name()),
         };
-        words::answers_in_words(self.application.answers(), group).map(safe)
+        words::answers_in_words(Language::En, self.application.answers(), group).map(safe)
     }
 
     /// Returns the one link of the email: the home page of the stated domain name.
     fn home(&self) -> String {
         format!("https://{}/", self.application.domain_name().ascii())
     }
+}
+
+/// Wraps the lines of a text for programs that do not. A line with an address stays whole.
+fn wrapped(text: &str) -> String {
+    let line = |line: &str| match line {
+        line if line.contains("://") => line.to_owned(),
+        line => textwrap::fill(line, wrap_options(line)),
+    };
+    text.lines().map(|one| line(one) + "\n").collect()
+}
+
+fn wrap_options(line: &str) -> textwrap::Options<'static> {
+    const WIDTH: usize = 76;
+    let indent = if line.starts_with("- ") { "  " } else { "" };
+    textwrap::Options::new(WIDTH)
+        .break_words(false)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .subsequent_indent(indent)
 }
 
 /// Shortens a name so that it stays readable in a list.

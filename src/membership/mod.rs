@@ -33,7 +33,7 @@ pub use search::Search;
 pub use search_index::{index_all, index_for_search};
 pub use stored_application::StoredApplication;
 pub use submit::{
-    Hold, Receipt, SINGLE_EMAILS, SenderNetwork, Submission, Submissions, SubmitPermit, receipt, receipt_of_key,
-    submission_key,
+    Hold, Receipt, SINGLE_EMAILS, SenderNetwork, Status, Submission, Submissions, SubmitPermit, receipt_of_key,
+    set_language, status, submission_key,
 };
 pub use words::{AnswerInWords, Finding, findings, in_utc, verdict};

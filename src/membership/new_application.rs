@@ -4,6 +4,7 @@ use time::OffsetDateTime;
 
 use super::doubts::SpamSigns;
 use super::submit::Hold;
+use crate::locale::Language;
 
 /// An earlier application of the same domain.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub struct Earlier {
 pub struct NewApplication<'a> {
     /// The reference to quote.
     pub reference: &'a str,
+    /// The language of the form, in which the site writes to the applicant.
+    pub language: Language,
     /// The address of the receipt.
     pub receipt_url: String,
     /// The time of arrival.

@@ -5,6 +5,7 @@ use askama::Template;
 use super::emails::MailIdentity;
 use super::unlinked::{mail_address, unlinked};
 use super::words;
+use crate::locale::Language;
 use crate::mailer::{Email, Purpose};
 use crate::outbox::{NoticeWriter, Undelivered, UndeliveredReason};
 
@@ -38,6 +39,7 @@ impl NoticeWriter for MailIdentity {
             text: NoticeText { email: undelivered }.render()?,
             html: NoticeHtml { email: undelivered }.render()?,
             purpose: Purpose::Undelivered,
+            language: Language::En,
         }))
     }
 }

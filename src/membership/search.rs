@@ -4,6 +4,7 @@
 use super::form::Group;
 use super::stored_application::StoredApplication;
 use super::words::answers_in_words;
+use crate::locale::Language;
 use crate::values::{DomainName, EmailAddress, folded};
 
 /// The fewest digits of a phone number.
@@ -108,7 +109,7 @@ fn lines(record: &StoredApplication) -> impl Iterator<Item = String> {
     let answers = record.answers();
     let said = Group::ALL
         .into_iter()
-        .flat_map(|group| answers_in_words(&answers, group));
+        .flat_map(|group| answers_in_words(Language::En, &answers, group));
     let said: Vec<_> = said.map(|answer| folded(&answer.lines.join(" "))).collect();
     let phone = record.representative_phone.iter().map(|phone| digits(&folded(phone)));
     let names = [record.reference.trim_start_matches("NPOC-"), &record.domain_name_ascii];

@@ -3,8 +3,8 @@
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::doubts::SpamSigns;
 use super::form::{Answers, Application, Field as F};
+use super::new_application::NewApplication;
 
 /// A row of the table `applications` without its keys. Its fields have the names of the columns and of the form.
 #[derive(Clone, Debug, Serialize)]
@@ -39,25 +39,22 @@ pub struct StoredApplication {
     pub mailing_list: bool,
     pub suspicions: Vec<String>,
     pub is_suspected: bool,
+    /// The code of the language of the form.
+    pub language: String,
     /// The names of the states ([`super::State`]), the most important first. No column: the emails decide.
     pub states: Vec<String>,
 }
 
 impl StoredApplication {
     /// Makes the row of a new application.
-    pub(super) fn of(
-        application: &Application,
-        reference: &str,
-        received_at: OffsetDateTime,
-        spam_signs: &SpamSigns,
-    ) -> Self {
+    pub(super) fn of(application: &Application, new: &NewApplication) -> Self {
         let answers = application.answers();
         let optional = |field| answers.one(field).map(str::to_owned);
         let required = |field| optional(field).unwrap_or_default();
         Self {
-            reference: reference.to_owned(),
+            reference: new.reference.to_owned(),
             // PostgreSQL would round what is finer.
-            received_at: received_at.truncate_to_microsecond(),
+            received_at: new.received_at.truncate_to_microsecond(),
             organization_name: required(F::OrganizationName),
             organization_name_latin: optional(F::OrganizationNameLatin),
             domain_name: application.domain_name().unicode().to_owned(),
@@ -81,8 +78,9 @@ impl StoredApplication {
             authoriser: optional(F::Authoriser),
             publish: answers.is_yes(F::Publish),
             mailing_list: answers.is_yes(F::MailingList),
-            suspicions: spam_signs.names().iter().map(|name| (*name).to_owned()).collect(),
-            is_suspected: spam_signs.is_suspected(),
+            suspicions: new.spam_signs.names().iter().map(|name| (*name).to_owned()).collect(),
+            is_suspected: new.spam_signs.is_suspected(),
+            language: new.language.code().to_owned(),
             states: Vec::new(),
         }
     }

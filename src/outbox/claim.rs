@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 
 use super::schedule::Tries;
 use crate::database::Pool;
+use crate::locale::Language;
 use crate::mailer::{Email, MessageSeed, Purpose};
 use crate::values::EmailAddress;
 
@@ -130,7 +131,7 @@ async fn claim_row(pool: &Pool, request: &ClaimRequest) -> sqlx::Result<Option<C
                         AND (lower(recipient) LIKE '%@' || busy OR lower(recipient) LIKE '%.' || busy))
                 ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED) END)
         RETURNING id, attempts, postponements, claims, failed_at, owed_at, token AS "token!", message_id, in_reply_to,
-            reference, recipient, reply_to, subject, body_text, body_html, purpose,
+            reference, recipient, reply_to, subject, body_text, body_html, purpose, language,
             coalesce((SELECT failures FROM relay_state), 0) AS "relay_failures!""#,
         LEASE.as_secs_f64(),
         request.priority != Priority::None,
@@ -163,6 +164,7 @@ struct ClaimedRow {
     body_text: String,
     body_html: String,
     purpose: String,
+    language: String,
     relay_failures: i32,
 }
 
@@ -189,6 +191,7 @@ impl TryFrom<ClaimedRow> for ClaimedEmail {
                 text: row.body_text,
                 html: row.body_html,
                 purpose: purpose(&row.purpose)?,
+                language: Language::of_code(&row.language).unwrap_or(Language::En),
             },
         })
     }

@@ -64,9 +64,9 @@ pub async fn queue(connection: &mut PgConnection, emails: impl IntoIterator<Item
     let (texts, htmls) = bodies(&rows);
     sqlx::query!(
         "INSERT INTO outbox (message_id, in_reply_to, reference, recipient, reply_to, subject, body_text, body_html,
-            purpose, refusal_is_final)
+            purpose, language, refusal_is_final)
         SELECT message_id, in_reply_to, reference, recipient, reply_to, subject,
-            ($2::text[])[ordinality::integer], ($3::text[])[ordinality::integer], purpose, refusal_is_final
+            ($2::text[])[ordinality::integer], ($3::text[])[ordinality::integer], purpose, language, refusal_is_final
         FROM jsonb_populate_recordset(NULL::outbox, $1::text::jsonb) WITH ORDINALITY
         ON CONFLICT ON CONSTRAINT outbox_message_id_unique DO NOTHING",
         as_json(&rows)?,

@@ -20,6 +20,7 @@ pub struct EmailRow {
     #[serde(skip)]
     pub(crate) body_html: String,
     pub(crate) purpose: &'static str,
+    pub(crate) language: &'static str,
     pub(crate) refusal_is_final: bool,
     pub(crate) is_held: bool,
     pub(crate) last_error: Option<String>,
@@ -39,6 +40,7 @@ impl From<Email> for EmailRow {
             body_text: email.text,
             body_html: email.html,
             purpose: email.purpose.name(),
+            language: email.language.code(),
             refusal_is_final: !email.purpose.is_to_staff(),
             ..Self::default()
         }

@@ -239,12 +239,14 @@ pub async fn sent_between(
 }
 
 /// The state of the email that confirms an application.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Confirmation {
-    /// Whether an email to the applicant bounced.
-    pub has_bounced: bool,
-    /// Whether one is held.
-    pub is_held: bool,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confirmation {
+    /// It was sent, or will be.
+    Expected,
+    /// It is held, since a limit is reached.
+    Held,
+    /// It came back.
+    Bounced,
 }
 
 /// Returns the state of the email to the applicant with this reference.
@@ -252,15 +254,19 @@ pub struct Confirmation {
 /// # Errors
 /// Returns an error if the database is unavailable.
 pub async fn confirmation(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Result<Confirmation> {
-    sqlx::query_as!(
-        Confirmation,
+    let emails = sqlx::query!(
         r#"SELECT coalesce(bool_or(bounced_at IS NOT NULL), false) AS "has_bounced!",
             coalesce(bool_or(is_held), false) AS "is_held!"
         FROM outbox WHERE reference = $1 AND refusal_is_final"#,
         reference
     )
     .fetch_one(executor)
-    .await
+    .await?;
+    Ok(match (emails.has_bounced, emails.is_held) {
+        (true, _) => Confirmation::Bounced,
+        (false, true) => Confirmation::Held,
+        (false, false) => Confirmation::Expected,
+    })
 }
 
 /// Makes unsent emails due now with all their tries, also those that were given up: those about one application, or all but

@@ -23,6 +23,7 @@ pub use parse::FORMER_CHARTER;
 pub use row::{DefaultValue, InvalidSettings, LogFormat, ReadFor, Setting};
 
 use crate::database::{COMMAND_CONNECTIONS, DatabaseChoice};
+use crate::locale::Language;
 use crate::mailer::{BounceAddress, Sender, Transport};
 use crate::membership::MailIdentity;
 use crate::values::EmailAddress;
@@ -96,6 +97,11 @@ with field {
         "Who leads NPOC, separated by semicolons, like Chair: Ann Lee; Vice chair: Bob Ray. The page \"who we are\" lists them.",
         "texts on one line, separated by semicolons, like Chair: Ann Lee; Vice chair: Bob Ray",
         |row| row.optional(parse::by_semicolon).map(Option::unwrap_or_default);
+
+    languages: Vec<Language> = "NPOC_LANGUAGES", Literal("en,fr,es,ar,zh,ru"),
+        "The languages in which the site can be read, by code, separated by commas. English is always one of them. The pages of every other language have its code in front, like /fr/join.",
+        "codes separated by commas, with en, like en,fr,ar",
+        |row| row.parsed(parse::languages);
 
     database: DatabaseChoice = "DATABASE_URL", Described("the embedded database"),
         "PostgreSQL 14 or later with a database in UTF-8, like postgres://user:password@host/database. By a socket: postgres:///database?host=/run/postgresql&user=user. Behind a connection pooler, add ?statement-cache-capacity=0. Several servers are written as in libpq: postgres://user@a.example,b.example:5433/database?target_session_attrs=read-write, or with host=a,b and port=. The site uses the one that takes writes.",

@@ -14,6 +14,7 @@ use url::Url;
 use super::data_dir;
 use super::row::{InvalidSettings, LogFormat, ReadFor, Setting};
 use crate::database::{DatabaseAddress, DatabaseChoice};
+use crate::locale::Language;
 use crate::mailer::{Relay, Transport};
 use crate::values::EmailAddress;
 
@@ -202,6 +203,14 @@ pub(super) fn by_semicolon(text: &str) -> Option<Vec<String>> {
     let parts = text.split(';').map(|part| part.trim().to_owned());
     let is_one_line = !text.contains(char::is_control);
     is_one_line.then(|| parts.filter(|part| !part.is_empty()).collect())
+}
+
+/// Parses codes of languages, with English among them, into the order of the list.
+pub(super) fn languages(text: &str) -> Option<Vec<Language>> {
+    let language = |code: &str| Language::of_code(code).or_else(|| Language::of_code(&code.to_ascii_lowercase()));
+    let given: Vec<Language> = list(text).map(language).collect::<Option<_>>()?;
+    let languages = Language::all().filter(|language| given.contains(language)).collect();
+    given.contains(&Language::En).then_some(languages)
 }
 
 pub(super) fn networks(text: &str) -> Option<Vec<IpNet>> {

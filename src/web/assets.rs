@@ -62,28 +62,25 @@ impl Picture {
     }
 }
 
-/// Encodes every picture, robots.txt and sitemap.xml.
-///
-/// # Errors
-/// Returns an error if an encoder fails.
-pub fn prepare(public_url: &str, security_headers: &HeaderMap) -> anyhow::Result<PreparedAnswers> {
+/// Prepares every picture, robots.txt and sitemap.xml.
+pub fn prepare(site: &SiteInfo, security_headers: &HeaderMap) -> PreparedAnswers {
     let mut prepared = PreparedAnswers::new();
     // Other sites may show a picture beside a link.
     let mut shared = security_headers.clone();
     let anywhere = HeaderValue::from_static("cross-origin");
     shared.insert("cross-origin-resource-policy", anywhere);
     for file in [&ICON, &TOUCH_ICON, &PREVIEW, &FAVICON] {
-        let answer = Prepared::new(file.content, file.content_type, file.cache_control, &shared)?;
+        let answer = Prepared::new(file.content, file.content_type, file.cache_control, &shared);
         prepared.insert(file.path.as_str().into(), answer);
     }
     for (path, content_type, content) in [
-        ("/robots.txt", "text/plain; charset=utf-8", robots(public_url)),
-        ("/sitemap.xml", "application/xml", sitemap(public_url)),
+        ("/robots.txt", "text/plain; charset=utf-8", robots(&site.public_url)),
+        ("/sitemap.xml", "application/xml", sitemap(site)),
     ] {
-        let answer = Prepared::new(content.as_bytes(), content_type, ONE_HOUR, security_headers)?;
+        let answer = Prepared::new(content, content_type, ONE_HOUR, security_headers);
         prepared.insert(path.into(), answer);
     }
-    Ok(prepared)
+    prepared
 }
 
 /// Allows every path: receipts have a noindex header of their own.
@@ -91,13 +88,26 @@ fn robots(public_url: &str) -> String {
     format!("User-agent: *\nAllow: /\n\nSitemap: {public_url}/sitemap.xml\n")
 }
 
-fn sitemap(public_url: &str) -> String {
+/// Lists every page in every language, each with its translations.
+fn sitemap(site: &SiteInfo) -> String {
     let mut urls = String::new();
     for page in Page::ALL {
-        _ = writeln!(urls, "<url><loc>{public_url}{}</loc></url>", page.path);
+        for language in &site.languages {
+            let address = page.address(*language);
+            _ = write!(urls, "<url><loc>{}{address}</loc>", site.public_url);
+            for translation in site.translations(page) {
+                let (tag, href) = (translation.tag, &translation.href);
+                _ = write!(
+                    urls,
+                    "<xhtml:link rel=\"alternate\" hreflang=\"{tag}\" href=\"{href}\"/>"
+                );
+            }
+            urls += "</url>\n";
+        }
     }
     format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\">\n{urls}</urlset>\n"
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\" \
+         xmlns:xhtml=\"http://www.w3.org/1999/xhtml\">\n{urls}</urlset>\n"
     )
 }
 

@@ -4,14 +4,18 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::body::Body;
-use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 
-use super::layout::Layout;
+use super::address;
+use super::layout::{Layout, Page};
 use super::site::Site;
+use crate::http::accept_language;
 use crate::http::encoding::Encoding;
 use crate::http::request_body::BodyError;
+use crate::locale::{Element, Language, Words};
 
 /// Why a handler has no page. Becomes a bare status, which [`render_page`] makes a page.
 #[derive(Debug)]
@@ -74,22 +78,40 @@ impl IntoResponse for WebError {
 #[template(path = "errors/error.html")]
 struct ErrorPage<'a> {
     layout: Layout<'a>,
+    words: &'static Words,
     status: u16,
+    heading: &'static str,
+    text: &'static str,
 }
 
 /// Renders a page for every status from 400 that has none: unknown paths, wrong methods, timeouts, panics, bodies that are
 /// too large.
-pub async fn render_page(State(site): State<Arc<Site>>, response: Response) -> Response {
+pub async fn render_page(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+    let language = language(&site, request.uri().path(), request.headers());
+    let response = next.run(request).await;
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
     if !is_error || is_page(&response) {
         return response;
     }
-    let mut page = error_page(&site, status);
+    let mut page = error_page(&site, language, status);
     keep_headers(&response, &mut page);
     *page.extensions_mut() = response.extensions().clone();
     drop::<Body>(response.into_body());
     page
+}
+
+/// Returns the language of an error page: that of the address, or else the one that the reader prefers.
+fn language(site: &Site, path: &str, headers: &HeaderMap) -> Language {
+    let published = &site.info.languages;
+    let (language, rest) = address::split(path);
+    let is_english_page = Page::ALL.iter().any(|page| page.path == rest);
+    if published.contains(&language) && (language != Language::En || is_english_page) {
+        return language;
+    }
+    let codes: Vec<&str> = published.iter().map(|language| language.code()).collect();
+    let preferred = accept_language::preferred(headers, &codes).and_then(|index| published.get(index));
+    preferred.copied().unwrap_or(Language::En)
 }
 
 fn is_page(response: &Response) -> bool {
@@ -97,17 +119,42 @@ fn is_page(response: &Response) -> bool {
     content_type.is_some_and(|value| value.as_bytes().starts_with(b"text/html"))
 }
 
-fn error_page(site: &Site, status: StatusCode) -> Response {
+fn error_page(site: &Site, language: Language, status: StatusCode) -> Response {
+    let layout = Layout::unlisted(&site.info, language);
+    let (heading, text) = sentences(layout.words, status);
     let page = ErrorPage {
-        layout: Layout::unlisted(&site.info),
+        layout,
+        words: layout.words,
         status: status.as_u16(),
+        heading,
+        text,
     };
     // A template that fails must not hide the status.
     let html = page
         .render()
         .unwrap_or_else(|_| format!("<!doctype html><title>Error {status}</title><h1>Error {status}</h1>"));
     // The error may be gone in a moment.
-    (status, [(header::CACHE_CONTROL, "no-store")], Html(html)).into_response()
+    let headers = [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::CONTENT_LANGUAGE, language.tag()),
+    ];
+    (status, headers, Html(html)).into_response()
+}
+
+/// Returns the heading of an error page, and what went wrong. Each text says what became of an application.
+fn sentences(words: &Words, status: StatusCode) -> (&'static str, &'static str) {
+    match status.as_u16() {
+        404 => (words.error_not_found, words.error_not_found_text),
+        405 => (words.error_method, words.error_method_text),
+        408 => (words.error_timeout, words.error_timeout_text),
+        413 => (words.error_too_large, words.error_too_large_text),
+        415 => (words.error_media_type, words.error_media_type_text),
+        429 => (words.error_too_many, words.error_too_many_text),
+        501 => (words.error_encoding, words.error_encoding_text),
+        503 => (words.error_unavailable, words.error_unavailable_text),
+        500.. => (words.error_internal, words.error_internal_text),
+        _ => (words.error_request, words.error_request_text),
+    }
 }
 
 fn keep_headers(response: &Response, page: &mut Response) {

@@ -1,13 +1,18 @@
 //! The layout of every page. A page contains its style sheet, so that it is complete in one request.
 
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use url::Url;
 
+use super::address::Address;
 use crate::http::prepared::{Prepared, PreparedAnswers};
+use crate::locale::{Language, Review, Words, review};
 
-/// The style sheet.
-pub const STYLE: &str = include_str!("../../static/site.css");
+/// The style sheet: `static/site.css` without comments and spaces.
+pub const STYLE: &str = include_str!(concat!(env!("OUT_DIR"), "/site.css"));
+
+/// The content type of a page.
+const HTML: &str = "text/html; charset=utf-8";
 
 /// Long enough for a visit, short enough for a correction. A cache may show a page while the site is down.
 const PAGE_CACHE: &str = "max-age=300, stale-while-revalidate=3600, stale-if-error=86400";
@@ -25,23 +30,70 @@ pub struct SiteInfo {
     pub leaders: Vec<String>,
     /// How long applications are kept, in days, if there is a limit.
     pub retention_days: Option<u16>,
+    /// The languages in which the site can be read.
+    pub languages: Vec<Language>,
+}
+
+/// A translation of a page, for search engines.
+#[derive(Debug)]
+pub struct Translation {
+    /// The language tag, or `x-default`.
+    pub tag: &'static str,
+    /// The whole address.
+    pub href: String,
+}
+
+impl SiteInfo {
+    /// Returns the translations of a page, and its English address for all other readers.
+    #[must_use]
+    pub fn translations(&self, page: &Page) -> Vec<Translation> {
+        if self.languages.len() < 2 {
+            return Vec::new();
+        }
+        let translation = |tag, language| Translation {
+            tag,
+            href: format!("{}{}", self.public_url, page.address(language)),
+        };
+        let languages = self
+            .languages
+            .iter()
+            .map(|language| translation(language.tag(), *language));
+        languages.chain([translation("x-default", Language::En)]).collect()
+    }
 }
 
 /// A page of the site.
 #[derive(Clone, Copy, Debug)]
 pub struct Page {
-    /// Its path.
+    /// Its path in English.
     pub path: &'static str,
-    /// Its name in the navigation.
-    pub label: &'static str,
-    /// The title of the document.
-    pub title: &'static str,
-    /// One sentence for search results.
-    pub description: &'static str,
     /// Whether the main navigation shows it.
     pub is_in_menu: bool,
+    pub(super) label: fn(&Words) -> &'static str,
+    pub(super) title: fn(&Words) -> &'static str,
+    pub(super) description: fn(&Words) -> &'static str,
     /// Renders its template, or `None` for a page that has a handler.
-    pub(super) render: Option<fn(&SiteInfo, &'static Page) -> askama::Result<String>>,
+    pub(super) render: Option<fn(Layout<'_>, &'static Page) -> askama::Result<String>>,
+}
+
+impl Page {
+    /// Returns its name in the navigation.
+    #[must_use]
+    pub fn label(&self, language: Language) -> &'static str {
+        (self.label)(Words::of(language))
+    }
+
+    /// Returns the title of the document.
+    #[must_use]
+    pub fn title(&self, language: Language) -> &'static str {
+        (self.title)(Words::of(language))
+    }
+
+    /// Returns one sentence for search results.
+    #[must_use]
+    pub fn description(&self, language: Language) -> &'static str {
+        (self.description)(Words::of(language))
+    }
 }
 
 impl PartialEq for Page {
@@ -57,11 +109,12 @@ macro_rules! template {
         #[template(path = $path)]
         struct Content<'a> {
             layout: crate::web::layout::Layout<'a>,
+            words: &'static Words,
             page: &'static Page,
         }
-        |site, page| {
-            let layout = crate::web::layout::Layout::of(page, site);
-            askama::Template::render(&Content { layout, page })
+        |layout, page| {
+            let words = layout.words;
+            askama::Template::render(&Content { layout, words, page })
         }
     }};
 }
@@ -74,28 +127,49 @@ pub struct Layout<'a> {
     pub site: &'a SiteInfo,
     /// The style sheet.
     pub css: &'static str,
+    /// The language of the page.
+    pub language: Language,
+    /// The sentences of this language.
+    pub words: &'static Words,
     /// The page, if it is in the list.
     pub page: Option<&'static Page>,
+    /// The language in which the page is offered to its reader.
+    pub offer: Option<Language>,
 }
 
 impl<'a> Layout<'a> {
     /// Builds the layout of a page in the list.
     #[must_use]
-    pub fn of(page: &'static Page, site: &'a SiteInfo) -> Self {
+    pub fn of(page: &'static Page, site: &'a SiteInfo, language: Language) -> Self {
         Self {
             page: Some(page),
-            ..Self::unlisted(site)
+            ..Self::unlisted(site, language)
         }
     }
 
     /// Builds the layout of any other page, such as an error page.
     #[must_use]
-    pub fn unlisted(site: &'a SiteInfo) -> Self {
+    pub fn unlisted(site: &'a SiteInfo, language: Language) -> Self {
         Self {
             site,
             css: STYLE,
+            language,
+            words: Words::of(language),
             page: None,
+            offer: None,
         }
+    }
+
+    /// Returns the address of a page in the language of this one.
+    #[must_use]
+    pub fn to(&self, page: Page) -> Address {
+        page.address(self.language)
+    }
+
+    /// Returns the address of this page in another language; of the home page if this page is not in the list.
+    #[must_use]
+    pub fn here(&self, language: Language) -> Address {
+        self.page.unwrap_or(&Page::HOME).address(language)
     }
 
     /// Returns whether this is the current page.
@@ -103,9 +177,26 @@ impl<'a> Layout<'a> {
     pub fn is_current(&self, page: &Page) -> bool {
         self.page == Some(page)
     }
+
+    /// Returns whether NPOC has not reviewed the translation, or not all of it.
+    #[must_use]
+    pub fn is_unreviewed(&self) -> bool {
+        review(self.language).is_some_and(|review: Review| review.changed > 0)
+    }
 }
 
-/// Renders and encodes every page that has a template.
+impl Page {
+    /// Returns its address in a language.
+    #[must_use]
+    pub fn address(&self, language: Language) -> Address {
+        Address {
+            language,
+            path: self.path,
+        }
+    }
+}
+
+/// Renders every page that has a template, in every language of the site.
 ///
 /// # Errors
 /// Returns an error if a template cannot be rendered.
@@ -115,29 +206,61 @@ pub fn prepare(
     security_headers: &HeaderMap,
 ) -> anyhow::Result<PreparedAnswers> {
     let mut prepared = PreparedAnswers::new();
-    for page in pages {
-        if let Some(render) = page.render {
-            let html = render(site, page)?;
-            let answer = Prepared::new(
-                html.as_bytes(),
-                "text/html; charset=utf-8",
-                PAGE_CACHE,
-                security_headers,
-            )?;
-            prepared.insert(page.path.into(), answer);
+    for language in &site.languages {
+        for page in pages {
+            let layout = Layout::of(page, site, *language);
+            if let Some(answer) = prepare_one(layout, page, security_headers)? {
+                prepared.insert(page.address(*language).to_string().into(), answer);
+            }
         }
     }
     Ok(prepared)
 }
 
+/// Prepares one page. The home page in English also offers the language that its reader prefers.
+fn prepare_one(layout: Layout<'_>, page: &'static Page, headers: &HeaderMap) -> anyhow::Result<Option<Prepared>> {
+    let Some(render) = page.render else {
+        return Ok(None);
+    };
+    let mut headers = headers.clone();
+    headers.insert(
+        header::CONTENT_LANGUAGE,
+        HeaderValue::from_static(layout.language.tag()),
+    );
+    let answer = |layout| Ok::<_, anyhow::Error>(Prepared::new(render(layout, page)?, HTML, PAGE_CACHE, &headers));
+    if *page != Page::HOME || layout.language != Language::En {
+        return Ok(Some(answer(layout)?));
+    }
+    let offer = |offer: &Language| {
+        Ok((
+            offer.code(),
+            answer(Layout {
+                offer: Some(*offer),
+                ..layout
+            })?,
+        ))
+    };
+    let others = layout
+        .site
+        .languages
+        .iter()
+        .filter(|language| **language != Language::En);
+    let offers = others.map(offer).collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(Some(answer(layout)?.with_languages(Language::En.code(), offers)))
+}
+
 /// Answers with a page for one person, which no shared cache keeps.
-pub fn private_page(status: StatusCode, html: String) -> Response {
-    (status, [(header::CACHE_CONTROL, "private, no-cache")], Html(html)).into_response()
+pub fn private_page(status: StatusCode, language: Language, html: String) -> Response {
+    let headers = [
+        (header::CACHE_CONTROL, "private, no-cache"),
+        (header::CONTENT_LANGUAGE, language.tag()),
+    ];
+    (status, headers, Html(html)).into_response()
 }
 
 /// Returns the words of a link to a profile: NPOC on the network, or the address without scheme, `www.` and final slash.
 #[must_use]
-pub fn profile_name(profile: &Url) -> String {
+pub fn profile_name(words: &Words, profile: &Url) -> String {
     let host = profile.host_str().unwrap_or_default().trim_start_matches("www.");
     let network = match host {
         "x.com" | "twitter.com" => "X",
@@ -145,5 +268,5 @@ pub fn profile_name(profile: &Url) -> String {
         "linkedin.com" => "LinkedIn",
         _ => return format!("{host}{}", profile.path()).trim_end_matches('/').to_owned(),
     };
-    format!("NPOC on {network}")
+    words.site_profile(network)
 }

@@ -3,6 +3,7 @@
 //! One request: [`Service`] gives a prepared answer, or passes the request through `router` to its handler, in `apply`,
 //! `receipt`, `assets` or `health`. One page: `pages` → `site` (at start) → `layout` → `http::prepared`.
 
+mod address;
 mod apply;
 mod assets;
 mod error;
@@ -10,6 +11,7 @@ mod headers;
 mod health;
 mod layout;
 mod monitoring;
+mod origin;
 mod pages;
 mod readiness;
 mod receipt;
@@ -23,7 +25,7 @@ use axum::extract::{MatchedPath, State};
 use axum::http::{Method, Request, StatusCode, Uri, header};
 use axum::middleware::{from_fn_with_state, map_request, map_response_with_state};
 use axum::response::{IntoResponse, Redirect};
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tower_http::CompressionLevel;
@@ -35,6 +37,7 @@ use tower_http::trace::{DefaultOnResponse, TraceLayer};
 use tracing::Level;
 use url::Url;
 
+use crate::http::prepared::Prepared;
 pub use crate::http::service::Service;
 use crate::http::{encoding, message};
 use crate::settings::FORMER_CHARTER;
@@ -55,6 +58,9 @@ impl Site {
 
 /// Serves visitors until told to stop, then finishes current requests within a time limit.
 pub async fn serve(site: Arc<Site>, listener: TcpListener, stop: watch::Receiver<bool>) {
+    let prepared = Arc::clone(&site.prepared);
+    // A page that is requested before is encoded then.
+    tokio::task::spawn_blocking(move || prepared.values().for_each(Prepared::encode_all));
     site.server(site.service()).run(listener, stop).await;
     site.submissions.close().await;
 }
@@ -70,12 +76,20 @@ pub async fn serve_metrics(site: Arc<Site>, listener: TcpListener, stop: watch::
 /// and malformed requests 400.
 fn router(site: Arc<Site>) -> Router {
     let paths = site.prepared.keys();
-    let pages = paths
-        .fold(Router::new(), |router, path| {
-            router.route(path, any(method_not_allowed))
+    let pages = paths.fold(Router::new(), |router, path| {
+        router.route(path, any(method_not_allowed))
+    });
+    let forms = site
+        .info
+        .languages
+        .iter()
+        .map(|language| Page::MEMBERSHIP.address(*language).to_string());
+    let pages = forms
+        .fold(pages, |router, path| {
+            router.route(&path, get(apply::show_form).post(apply::post))
         })
-        .route(Page::MEMBERSHIP.path, get(apply::show_form).post(apply::post))
         .route("/membership/received/{secret}", get(receipt::show))
+        .route("/membership/received/{secret}/language", post(receipt::change_language))
         .route("/.well-known/security.txt", get(assets::security))
         .fallback(redirect_or_not_found);
     let machines = Router::new()
@@ -98,7 +112,7 @@ fn with_page_layers(router: Router<Arc<Site>>, site: &Arc<Site>) -> Router<Arc<S
             StatusCode::REQUEST_TIMEOUT,
             site.limits.request,
         ))
-        .layer(map_response_with_state(Arc::clone(site), error::render_page))
+        .layer(from_fn_with_state(Arc::clone(site), error::render_page))
         // From level 5, Brotli gives the smallest pages.
         .layer(CompressionLayer::new().quality(CompressionLevel::Precise(5)))
         .layer(map_request(encoding::choose))
@@ -145,15 +159,22 @@ async fn method_not_allowed() -> impl IntoResponse {
     (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")])
 }
 
-/// Redirects a page's path with a slash at its end, and the paths of the former site. 308 keeps a posted form.
+/// Redirects a page's path with a slash at its end, below `/en`, and the paths of the former site. 308 keeps a posted form.
 async fn redirect_or_not_found(State(info): State<SiteInfo>, uri: Uri) -> Result<Redirect, WebError> {
-    let path = uri.path().trim_end_matches('/');
-    if let Some(page) = Page::ALL.iter().find(|page| page.path == path) {
+    let path = address::below_en(uri.path()).unwrap_or(uri.path());
+    let (language, rest) = address::split(path);
+    let rest = match rest {
+        "" | "/" => Page::HOME.path,
+        rest => rest.trim_end_matches('/'),
+    };
+    let page = Page::ALL.iter().find(|page| page.path == rest);
+    if let Some(page) = page.filter(|_| info.languages.contains(&language)) {
         let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-        return Ok(Redirect::permanent(&format!("{}{query}", page.path)));
+        return Ok(Redirect::permanent(&format!("{}{query}", page.address(language))));
     }
+    let path = path.trim_end_matches('/');
     let moved = pages::FORMER_PATHS.iter().find(|(former, _)| *former == path);
-    let moved = moved.map(|(_, now)| *now);
+    let moved = moved.map(|(_, now)| now.path);
     let charter = info.charter_url.as_ref().map(Url::as_str);
     let now = moved.or(charter.filter(|_| path == FORMER_CHARTER));
     now.map(Redirect::permanent).ok_or(WebError::NotFound)

@@ -1,87 +1,106 @@
-//! The pages of the site, one row each. To add a page, add a row and its template.
+//! The pages of the site, one row each. To add a page, add a row, its template and its words.
 
 use super::layout::{Page, template};
+use crate::locale::{Element, Language, Words};
 
 /// Paths of npoc.org before this site, without a slash at the end, and the pages that replace them.
-pub(super) const FORMER_PATHS: [(&str, &str); 3] = [
-    ("/get-involved/how-to-join", "/join"),
-    ("/faq-for-newcomers", "/join"),
-    ("/what-is-npoc", "/who-we-are"),
+pub(super) const FORMER_PATHS: [(&str, Page); 3] = [
+    ("/get-involved/how-to-join", Page::JOIN),
+    ("/faq-for-newcomers", Page::JOIN),
+    ("/what-is-npoc", Page::WHO),
 ];
 
 impl Page {
     /// The home page.
     pub const HOME: Self = Self {
         path: "/",
-        label: "home",
-        title: "NPOC: not-for-profit organizations constituency",
-        description: "NPOC is the home for not-for-profit and nongovernmental organizations wishing to participate in ICANN's policymaking processes.",
+        label: |words| words.page_home_label,
+        title: |words| words.page_home_title,
+        description: |words| words.page_home_description,
         is_in_menu: false,
         render: Some(template!("pages/home.html")),
+    };
+
+    /// Who we are.
+    pub const WHO: Self = Self {
+        path: "/who-we-are",
+        label: |words| words.page_who_label,
+        title: |words| words.page_who_title,
+        description: |words| words.page_who_description,
+        is_in_menu: true,
+        render: Some(template!("pages/who-we-are.html")),
+    };
+
+    /// Our goals.
+    pub const GOALS: Self = Self {
+        path: "/our-goals",
+        label: |words| words.page_goals_label,
+        title: |words| words.page_goals_title,
+        description: |words| words.page_goals_description,
+        is_in_menu: true,
+        render: Some(template!("pages/our-goals.html")),
+    };
+
+    /// Who can join.
+    pub const JOIN: Self = Self {
+        path: "/join",
+        label: |words| words.page_join_label,
+        title: |words| words.page_join_title,
+        description: |words| words.page_join_description,
+        is_in_menu: true,
+        render: Some(template!("pages/join.html")),
+    };
+
+    /// About ICANN.
+    pub const ICANN: Self = Self {
+        path: "/about-icann",
+        label: |words| words.page_icann_label,
+        title: |words| words.page_icann_title,
+        description: |words| words.page_icann_description,
+        is_in_menu: true,
+        render: Some(template!("pages/about-icann.html")),
     };
 
     /// The application form, which is rendered for each visitor.
     pub const MEMBERSHIP: Self = Self {
         path: "/membership",
-        label: "NPOC membership",
-        title: "NPOC membership: the application form",
-        description: "Apply for your organization to become a member of NPOC. One page, about twenty minutes.",
+        label: |words| words.page_membership_label,
+        title: |words| words.page_membership_title,
+        description: |words| words.page_membership_description,
         is_in_menu: false,
         render: None,
     };
 
-    /// Every page, in reading order. Labels are lower case, like the leaflet.
+    /// Privacy.
+    pub const PRIVACY: Self = Self {
+        path: "/privacy",
+        label: |words| words.page_privacy_label,
+        title: |words| words.page_privacy_title,
+        description: |words| words.page_privacy_description,
+        is_in_menu: false,
+        render: Some(template!("pages/privacy.html")),
+    };
+
+    /// Accessibility.
+    pub const ACCESSIBILITY: Self = Self {
+        path: "/accessibility",
+        label: |words| words.page_accessibility_label,
+        title: |words| words.page_accessibility_title,
+        description: |words| words.page_accessibility_description,
+        is_in_menu: false,
+        render: Some(template!("pages/accessibility.html")),
+    };
+
+    /// Every page, in reading order.
     pub const ALL: &[Self] = &[
         Self::HOME,
-        Self {
-            path: "/who-we-are",
-            label: "who we are",
-            title: "who we are – NPOC",
-            description: "What NPOC, the Not-for-Profit Organizations Constituency, is, and which operational concerns it addresses.",
-            is_in_menu: true,
-            render: Some(template!("pages/who-we-are.html")),
-        },
-        Self {
-            path: "/our-goals",
-            label: "our goals",
-            title: "our goals – NPOC",
-            description: "NPOC represents the operational concerns of civil society organizations within the ICANN Internet governance ecosystem.",
-            is_in_menu: true,
-            render: Some(template!("pages/our-goals.html")),
-        },
-        Self {
-            path: "/join",
-            label: "who can join",
-            title: "who can join NPOC, why and how – NPOC",
-            description: "Which organizations can join NPOC, why they should, and how an application goes.",
-            is_in_menu: true,
-            render: Some(template!("pages/join.html")),
-        },
-        Self {
-            path: "/about-icann",
-            label: "about ICANN",
-            title: "about ICANN – NPOC",
-            description: "What ICANN does, and how its multistakeholder model makes policy.",
-            is_in_menu: true,
-            render: Some(template!("pages/about-icann.html")),
-        },
+        Self::WHO,
+        Self::GOALS,
+        Self::JOIN,
+        Self::ICANN,
         Self::MEMBERSHIP,
-        Self {
-            path: "/privacy",
-            label: "privacy",
-            title: "privacy – NPOC",
-            description: "What this site asks, why, and who sees it.",
-            is_in_menu: false,
-            render: Some(template!("pages/privacy.html")),
-        },
-        Self {
-            path: "/accessibility",
-            label: "accessibility",
-            title: "accessibility – NPOC",
-            description: "How this site is built for every reader, and how to report what does not work.",
-            is_in_menu: false,
-            render: Some(template!("pages/accessibility.html")),
-        },
+        Self::PRIVACY,
+        Self::ACCESSIBILITY,
     ];
 
     /// Returns the pages of the main navigation. The form is beside it, as a button.

@@ -83,10 +83,11 @@ impl Site {
             charter_url: settings.charter_url.clone(),
             leaders: settings.leaders.clone(),
             retention_days: settings.retention_days,
+            languages: settings.languages.clone(),
         };
         let security_headers = headers::security_headers(&info.public_url)?;
         let mut prepared = layout::prepare(Page::ALL, &info, &security_headers)?;
-        prepared.extend(assets::prepare(&info.public_url, &security_headers)?);
+        prepared.extend(assets::prepare(&info, &security_headers));
         let metrics = Arc::<Metrics>::default();
         Ok(Arc::new(Self {
             submissions: Submissions::new(limits.storing, &pool, &settings.mail_identity(), outbox),

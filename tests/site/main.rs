@@ -12,6 +12,7 @@ mod apply;
 mod commands;
 mod email;
 mod http;
+mod languages;
 mod pages;
 mod reliability;
 mod security;

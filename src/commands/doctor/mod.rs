@@ -6,6 +6,7 @@ mod relay;
 mod retention;
 mod server;
 mod site;
+mod translations;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -165,6 +166,7 @@ pub async fn doctor(
 async fn check_all(settings: &Settings, file: Option<&Path>, report: &mut Report<impl Write>) -> anyhow::Result<()> {
     report.add_all(site::settings(settings))?;
     report.add_all(machine::changed_settings(file).await)?;
+    report.add_all(translations::check(&settings.languages))?;
     report.add_all(machine::disks(settings))?;
     report.add_all(machine::backups())?;
     report.add_all([machine::clock().await])?;

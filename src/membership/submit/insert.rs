@@ -14,7 +14,6 @@ use uuid::Uuid;
 
 use super::super::doubts::SpamSigns;
 use super::super::emails::{MailIdentity, emails};
-use super::super::form::Field;
 use super::super::new_application::NewApplication;
 use super::super::stored_application::StoredApplication;
 use super::facts::{Facts, facts};
@@ -164,7 +163,6 @@ fn new_receipt(submission: &Submission) -> Receipt {
         reference: reference::draw(),
         secret: Uuid::new_v4(),
         received_at: submission.received_at,
-        is_ncsg_member: submission.application.answers().one(Field::NcsgStatus) == Some("member"),
     }
 }
 
@@ -174,6 +172,7 @@ fn prepare_unguarded(identity: &MailIdentity, submission: &Submission, facts: Fa
     let receipt = new_receipt(submission);
     let new_application = NewApplication {
         reference: &receipt.reference,
+        language: submission.language,
         receipt_url: format!("{}/membership/received/{}", identity.public_url, receipt.secret),
         received_at: receipt.received_at,
         earlier: &facts.earlier,
@@ -184,7 +183,7 @@ fn prepare_unguarded(identity: &MailIdentity, submission: &Submission, facts: Fa
     let row = ApplicationRow {
         submission_key: submission.key.to_string(),
         receipt_secret: receipt.secret.to_string(),
-        application: StoredApplication::of(application, &receipt.reference, receipt.received_at, &spam_signs),
+        application: StoredApplication::of(application, &new_application),
     };
     Ok(PreparedRows {
         key: submission.key,
@@ -219,13 +218,13 @@ async fn insert_rows(connection: &mut PgConnection, rows: &[&PreparedRows]) -> s
                 country, registered, registration_note, kind_of_work, statement,
                 representative_name, representative_role, representative_email, representative_phone,
                 alternate_name, alternate_email, ncsg_status, icann_groups, not_eligible,
-                authorised, authoriser, publish, mailing_list, suspicions, is_suspected)
+                authorised, authoriser, publish, mailing_list, suspicions, is_suspected, language)
             SELECT reference, submission_key, receipt_secret, received_at,
                 organization_name, organization_name_latin, domain_name, domain_name_ascii, website,
                 country, registered, registration_note, kind_of_work, statement,
                 representative_name, representative_role, representative_email, representative_phone,
                 alternate_name, alternate_email, ncsg_status, icann_groups, not_eligible,
-                authorised, authoriser, publish, mailing_list, suspicions, is_suspected
+                authorised, authoriser, publish, mailing_list, suspicions, is_suspected, language
             FROM jsonb_populate_recordset(NULL::applications, $1::text::jsonb)
             ON CONFLICT ON CONSTRAINT applications_submission_key_unique DO NOTHING
             RETURNING reference
@@ -233,11 +232,11 @@ async fn insert_rows(connection: &mut PgConnection, rows: &[&PreparedRows]) -> s
             INSERT INTO application_history (reference, event) SELECT reference, 'received' FROM application
         ), emails AS (
             INSERT INTO outbox (message_id, reference, recipient, reply_to, subject, body_text, body_html,
-                purpose, refusal_is_final, is_held, given_up_at, last_error, mailbox_key, domain_key)
+                purpose, refusal_is_final, is_held, given_up_at, last_error, mailbox_key, domain_key, language)
             SELECT message_id, reference, recipient, reply_to, subject,
                 ($3::text[])[ordinality::integer], ($4::text[])[ordinality::integer],
                 purpose, refusal_is_final, is_held, CASE WHEN is_held THEN now() END,
-                last_error, mailbox_key, domain_key
+                last_error, mailbox_key, domain_key, language
             FROM jsonb_populate_recordset(NULL::outbox, $2::text::jsonb) WITH ORDINALITY AS email
             JOIN application USING (reference)
             ORDER BY ordinality

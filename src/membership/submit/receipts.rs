@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::database::{Pool, confirm};
+use crate::locale::Language;
 
 /// The receipt of a stored application.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,8 +18,19 @@ pub struct Receipt {
     pub secret: Uuid,
     /// When the application arrived.
     pub received_at: OffsetDateTime,
+}
+
+/// What the page of a stored application shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// The reference to quote.
+    pub reference: String,
+    /// When the application arrived.
+    pub received_at: OffsetDateTime,
     /// Whether the organization says that it is a member of the NCSG.
     pub is_ncsg_member: bool,
+    /// The language of the application.
+    pub language: Language,
 }
 
 /// Returns the receipt stored under a submission key, after a synchronous standby has the application too.
@@ -29,8 +41,7 @@ pub async fn receipt_of_key(pool: &Pool, key: Uuid) -> sqlx::Result<Option<Recei
     let mut session = pool.session().await?;
     let receipt = sqlx::query_as!(
         Receipt,
-        r#"SELECT reference, receipt_secret AS secret, received_at, ncsg_status = 'member' AS "is_ncsg_member!"
-        FROM applications WHERE submission_key = $1"#,
+        "SELECT reference, receipt_secret AS secret, received_at FROM applications WHERE submission_key = $1",
         key
     )
     .fetch_optional(&mut *session)
@@ -42,19 +53,40 @@ pub async fn receipt_of_key(pool: &Pool, key: Uuid) -> sqlx::Result<Option<Recei
     Ok(receipt)
 }
 
-/// Returns the receipt at an address, if there is one.
+/// Returns the status of the application with this secret, if there is one.
 ///
 /// # Errors
 /// Returns an error if the database is unavailable.
-pub async fn receipt(executor: impl PgExecutor<'_>, secret: Uuid) -> sqlx::Result<Option<Receipt>> {
-    sqlx::query_as!(
-        Receipt,
-        r#"SELECT reference, receipt_secret AS secret, received_at, ncsg_status = 'member' AS "is_ncsg_member!"
+pub async fn status(executor: impl PgExecutor<'_>, secret: Uuid) -> sqlx::Result<Option<Status>> {
+    let row = sqlx::query!(
+        r#"SELECT reference, received_at, ncsg_status = 'member' AS "is_ncsg_member!", language
         FROM applications WHERE receipt_secret = $1"#,
         secret
     )
     .fetch_optional(executor)
-    .await
+    .await?;
+    Ok(row.map(|row| Status {
+        reference: row.reference,
+        received_at: row.received_at,
+        is_ncsg_member: row.is_ncsg_member,
+        // A later release may have stored a language that this one does not know.
+        language: Language::of_code(&row.language).unwrap_or(Language::En),
+    }))
+}
+
+/// Changes the language of the application with this secret. Returns whether there is one.
+///
+/// # Errors
+/// Returns an error if the database is unavailable.
+pub async fn set_language(executor: impl PgExecutor<'_>, secret: Uuid, language: Language) -> sqlx::Result<bool> {
+    let changed = sqlx::query!(
+        "UPDATE applications SET language = $2 WHERE receipt_secret = $1",
+        secret,
+        language.code()
+    )
+    .execute(executor)
+    .await?;
+    Ok(changed.rows_affected() > 0)
 }
 
 /// Returns the receipts of what was stored under these keys before.
@@ -66,8 +98,7 @@ pub(super) async fn stored_before(
         return Ok(HashMap::new());
     }
     let found = sqlx::query!(
-        r#"SELECT submission_key, reference, receipt_secret, received_at, ncsg_status = 'member' AS "is_ncsg_member!"
-        FROM applications WHERE submission_key = ANY($1)"#,
+        "SELECT submission_key, reference, receipt_secret, received_at FROM applications WHERE submission_key = ANY($1)",
         keys
     )
     .fetch_all(connection)
@@ -77,7 +108,6 @@ pub(super) async fn stored_before(
             reference: row.reference,
             secret: row.receipt_secret,
             received_at: row.received_at,
-            is_ncsg_member: row.is_ncsg_member,
         };
         (row.submission_key, receipt)
     });

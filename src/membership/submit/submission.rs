@@ -7,12 +7,15 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::super::form::{Answers, Application, QUESTIONS};
+use crate::locale::Language;
 
 /// An application to be stored.
 #[derive(Clone, Debug)]
 pub struct Submission {
     /// The checked application.
     pub application: Application,
+    /// The language of the form.
+    pub language: Language,
     /// The key. All submissions with the same key are one application.
     pub key: Uuid,
     /// The time from opening the form to sending it, if it is known.

@@ -3,6 +3,7 @@
 
 use super::super::unlinked::{mail_address, unlinked};
 use super::{answer, hold_reason, in_utc};
+use crate::locale::Language;
 use crate::membership::{Application, Doubt, Earlier, Field, NewApplication};
 use crate::values::DomainName;
 
@@ -136,13 +137,18 @@ fn in_words(doubt: &Doubt, own: &DomainName) -> Option<(Kind, String)> {
 }
 
 /// Returns what is known of a new application apart from its answers.
-pub fn of_arrival(new: &NewApplication) -> [Finding; 4] {
+pub fn of_arrival(new: &NewApplication) -> [Finding; 5] {
     [
+        language(new.language),
         earlier(new.earlier),
         spam_signs(new),
         confirmation(new),
         Finding::of("Received", in_utc(new.received_at)),
     ]
+}
+
+fn language(language: Language) -> Finding {
+    Finding::of("Language of the form", language.english_name())
 }
 
 fn earlier(earlier: &[Earlier]) -> Finding {
@@ -189,7 +195,9 @@ pub fn verdict(application: &Application, findings: &[Finding]) -> String {
         "NOT REGISTERED, by its own answer: the executive committee decides case by case."
     };
     let selected = answers.all(Field::NotEligible).iter();
-    let selected: Vec<String> = selected.map(|value| answer(Field::NotEligible, value)).collect();
+    let selected: Vec<String> = selected
+        .map(|value| answer(Language::En, Field::NotEligible, value))
+        .collect();
     let eligible = match selected.join("; ") {
         none if none.is_empty() => "It selected nothing that may keep it from joining.".to_owned(),
         selected => format!("It SELECTED SOMETHING THAT MAY KEEP IT FROM JOINING: {selected}."),

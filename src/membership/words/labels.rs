@@ -1,5 +1,8 @@
-//! The form in words: headings, labels, hints, choices, and answers as people read them.
+//! The form in the words of a language: headings, labels, hints, choices, and answers as people read them.
 
+use std::borrow::Cow;
+
+use crate::locale::{Language, Words, country_name};
 use crate::membership::form::{Field as F, Group, Rule};
 use crate::membership::{Answers, Field};
 use crate::values::{Country, DomainName, text};
@@ -8,12 +11,13 @@ use super::super::unlinked::{mail_address, unlinked};
 
 /// Returns the heading of a part of the form.
 #[must_use]
-pub fn heading(group: Group) -> &'static str {
+pub fn heading(language: Language, group: Group) -> &'static str {
+    let words = Words::of(language);
     match group {
-        Group::Organization => "Your organization",
-        Group::Representative => "Your representative",
-        Group::Icann => "Your organization and ICANN",
-        Group::Declarations => "Before you send",
+        Group::Organization => words.part_organization,
+        Group::Representative => words.part_representative,
+        Group::Icann => words.part_icann,
+        Group::Declarations => words.part_declarations,
     }
 }
 
@@ -30,84 +34,92 @@ pub fn staff_heading(group: Group) -> &'static str {
 
 /// Returns the label of a field in the form.
 #[must_use]
-pub fn label(field: Field) -> &'static str {
+pub fn label(language: Language, field: Field) -> &'static str {
+    let words = Words::of(language);
     match field {
-        F::OrganizationName => "Name of your organization",
-        F::OrganizationNameLatin => "Name in Latin letters",
-        F::DomainName => "Domain name",
-        F::Website => "Address of your website",
-        F::Country => "Country or territory",
-        F::Registered => "Is your organization a registered not-for-profit or non-governmental organization?",
-        F::RegistrationNote => "About the registration",
-        F::KindOfWork => "Kind of work",
-        F::Statement => "What your organization does, and why it wants to join",
-        F::RepresentativeName => "Full name of your representative",
-        F::RepresentativeRole => "Role in your organization",
-        F::RepresentativeEmail => "Email address of your representative",
-        F::RepresentativePhone => "Phone number of your representative",
-        F::AlternateName => "Full name of an alternate representative",
-        F::AlternateEmail => "Email address of the alternate representative",
-        F::NcsgStatus => "Is your organization a member of the NCSG, ICANN’s Non-Commercial Stakeholder Group?",
-        F::IcannGroups => "Other ICANN groups that your organization belongs to",
-        F::NotEligible => "Is your organization one of these?",
-        F::Authorised => "Authority to apply",
-        F::Authoriser => "Who in your organization has agreed to the application",
-        F::Publish => "Listing as a member",
-        F::MailingList => "Members’ mailing list",
+        F::OrganizationName => words.label_organization_name,
+        F::OrganizationNameLatin => words.label_organization_name_latin,
+        F::DomainName => words.label_domain_name,
+        F::Website => words.label_website,
+        F::Country => words.label_country,
+        F::Registered => words.label_registered,
+        F::RegistrationNote => words.label_registration_note,
+        F::KindOfWork => words.label_kind_of_work,
+        F::Statement => words.label_statement,
+        F::RepresentativeName => words.label_representative_name,
+        F::RepresentativeRole => words.label_representative_role,
+        F::RepresentativeEmail => words.label_representative_email,
+        F::RepresentativePhone => words.label_representative_phone,
+        F::AlternateName => words.label_alternate_name,
+        F::AlternateEmail => words.label_alternate_email,
+        F::NcsgStatus => words.label_ncsg_status,
+        F::IcannGroups => words.label_icann_groups,
+        F::NotEligible => words.label_not_eligible,
+        F::Authorised => words.label_authorised,
+        F::Authoriser => words.label_authoriser,
+        F::Publish => words.label_publish,
+        F::MailingList => words.label_mailing_list,
     }
 }
 
 /// Returns the label of an answer, below the heading of its part: on the check page, in emails and on the terminal.
 #[must_use]
-pub fn short_label(field: Field) -> &'static str {
+pub fn short_label(language: Language, field: Field) -> &'static str {
+    let words = Words::of(language);
     match field {
-        F::OrganizationName | F::RepresentativeName => "Name",
-        F::Website => "Website",
-        F::Registered => "Registered",
-        F::Statement => "Work, and reasons to join",
-        F::RepresentativeRole => "Role",
-        F::RepresentativeEmail => "Email address",
-        F::RepresentativePhone => "Phone number",
-        F::AlternateName => "Name of the alternate",
-        F::AlternateEmail => "Email address of the alternate",
-        F::NcsgStatus => "NCSG member",
-        F::IcannGroups => "Other ICANN groups",
-        F::NotEligible => "Reasons it may not be eligible",
-        F::Authorised => "Authorized to apply",
-        F::Authoriser => "Agreed by",
-        F::Publish => "Agrees to be listed as a member",
-        F::MailingList => "Agrees to join the mailing list",
-        F::OrganizationNameLatin | F::DomainName | F::Country | F::RegistrationNote | F::KindOfWork => label(field),
+        F::OrganizationName => words.short_organization_name,
+        F::Website => words.short_website,
+        F::Registered => words.short_registered,
+        F::Statement => words.short_statement,
+        F::RepresentativeName => words.short_representative_name,
+        F::RepresentativeRole => words.short_representative_role,
+        F::RepresentativeEmail => words.short_representative_email,
+        F::RepresentativePhone => words.short_representative_phone,
+        F::AlternateName => words.short_alternate_name,
+        F::AlternateEmail => words.short_alternate_email,
+        F::NcsgStatus => words.short_ncsg_status,
+        F::IcannGroups => words.short_icann_groups,
+        F::NotEligible => words.short_not_eligible,
+        F::Authorised => words.short_authorised,
+        F::Authoriser => words.short_authoriser,
+        F::Publish => words.short_publish,
+        F::MailingList => words.short_mailing_list,
+        F::OrganizationNameLatin | F::DomainName | F::Country | F::RegistrationNote | F::KindOfWork => {
+            label(language, field)
+        }
     }
 }
 
-/// Returns a short text that helps to answer, or an empty text.
+/// Returns a short text that helps to answer, if there is one.
 #[must_use]
-pub fn hint(field: Field) -> &'static str {
-    match field {
-        F::OrganizationName => "The official name, as in your registration papers",
-        F::OrganizationNameLatin => "Only if the name above is in another alphabet or script",
-        F::DomainName => "A name that only your organization uses. For example, example.org",
-        F::Website => "Only if it differs from the domain name",
-        F::Country => {
-            "Where your organization is registered, or where it works if it is not registered. If none fits, select the \
-            nearest and say so under “About the registration”"
-        }
-        F::Registered => "If not, you can still apply. The executive committee decides case by case",
-        F::RegistrationNote => "The registration authority and number, or why your organization is not registered",
-        F::KindOfWork => "Select the one that fits best",
-        F::Statement => "A few sentences, between 20 and 2,000 characters",
-        F::RepresentativeName => "The person who speaks for your organization in NPOC",
-        F::RepresentativeRole => "For example: director, secretary, volunteer",
-        F::RepresentativeEmail => "NPOC will write to this address",
-        F::RepresentativePhone => "With the country code, in any format",
-        F::AlternateName => {
-            "A person who can act for your representative. Give both name and email address, or neither"
-        }
-        F::NcsgStatus => "Members of NPOC are also members of the NCSG. The NCSG has its own form",
-        F::NotEligible => "Select all that apply, or none. You can still send your application",
-        F::Authoriser => "Name and position, if it is someone other than you. For example, a director or a board",
-        _ => "",
+pub fn hint(language: Language, field: Field) -> Option<Cow<'static, str>> {
+    let words = Words::of(language);
+    Some(Cow::Borrowed(match field {
+        F::OrganizationName => words.hint_organization_name,
+        F::OrganizationNameLatin => words.hint_organization_name_latin,
+        F::DomainName => words.hint_domain_name,
+        F::Website => words.hint_website,
+        F::Registered => words.hint_registered,
+        F::RegistrationNote => words.hint_registration_note,
+        F::KindOfWork => words.hint_kind_of_work,
+        F::RepresentativeName => words.hint_representative_name,
+        F::RepresentativeRole => words.hint_representative_role,
+        F::RepresentativeEmail => words.hint_representative_email,
+        F::RepresentativePhone => words.hint_representative_phone,
+        F::AlternateName => words.hint_alternate_name,
+        F::NcsgStatus => words.hint_ncsg_status,
+        F::NotEligible => words.hint_not_eligible,
+        F::Authoriser => words.hint_authoriser,
+        F::Country => return Some(words.hint_country(words.label_registration_note).into()),
+        F::Statement => return statement_hint(words).map(Cow::Owned),
+        F::AlternateEmail | F::IcannGroups | F::Authorised | F::Publish | F::MailingList => return None,
+    }))
+}
+
+fn statement_hint(words: &Words) -> Option<String> {
+    match F::Statement.question().rule {
+        Rule::Prose(min, max) => Some(words.hint_statement(min, max)),
+        _ => None,
     }
 }
 
@@ -123,20 +135,20 @@ pub struct AnswerInWords {
 
 /// Returns each question of a group with its answer in words, in form order. The check page, the emails and the terminal
 /// show the same.
-pub fn answers_in_words(answers: &Answers, group: Group) -> impl Iterator<Item = AnswerInWords> {
-    group.questions().map(|question| AnswerInWords {
+pub fn answers_in_words(language: Language, answers: &Answers, group: Group) -> impl Iterator<Item = AnswerInWords> {
+    group.questions().map(move |question| AnswerInWords {
         field: question.field,
-        label: short_label(question.field),
-        lines: lines(question.field, answers.all(question.field)),
+        label: short_label(language, question.field),
+        lines: lines(language, question.field, answers.all(question.field)),
     })
 }
 
 /// An unticked box is an answer too.
-fn lines(field: Field, given: &[String]) -> Vec<String> {
-    if let Some(unticked) = unticked(field).filter(|_| given.is_empty()) {
+fn lines(language: Language, field: Field, given: &[String]) -> Vec<String> {
+    if let Some(unticked) = unticked(language, field).filter(|_| given.is_empty()) {
         return vec![unticked.to_owned()];
     }
-    let words = given.iter().map(|given| answer(field, given));
+    let words = given.iter().map(|given| answer(language, field, given));
     words
         .flat_map(|answer| answer.lines().map(str::to_owned).collect::<Vec<_>>())
         .collect()
@@ -172,54 +184,63 @@ impl AnswerInWords {
 
 /// Returns an answer as a person reads it: the words of a choice, the name of a country.
 #[must_use]
-pub fn answer(field: Field, given: &str) -> String {
-    match field.question().rule {
-        Rule::Country => Country::parse(given).map_or_else(|_| given.to_owned(), |country| country.name().to_owned()),
-        Rule::Yes => "Yes".to_owned(),
-        Rule::OneOf(_) | Rule::AnyOf(_) => choice(field, given).unwrap_or(given).to_owned(),
-        _ => given.to_owned(),
-    }
+pub fn answer(language: Language, field: Field, given: &str) -> String {
+    let country = |country| country_name(language, country);
+    let in_words = match field.question().rule {
+        Rule::Country => Country::parse(given).ok().map(country),
+        Rule::Yes => Some(Words::of(language).answer_yes),
+        Rule::OneOf(_) | Rule::AnyOf(_) => choice(language, field, given),
+        _ => None,
+    };
+    in_words.unwrap_or(given).to_owned()
 }
 
 /// Returns the answer that unticked boxes give; `None` for a question without boxes.
 #[must_use]
-pub fn unticked(field: Field) -> Option<&'static str> {
+pub fn unticked(language: Language, field: Field) -> Option<&'static str> {
+    let words = Words::of(language);
     match field.question().rule {
-        Rule::AnyOf(_) => Some("None of these"),
-        Rule::Yes => Some("No"),
+        Rule::AnyOf(_) => Some(words.answer_none),
+        Rule::Yes => Some(words.answer_no),
         _ => None,
     }
 }
 
 /// Returns the words beside a radio button or a checkbox; `None` for a value that is not offered.
 #[must_use]
-pub fn choice(field: Field, value: &str) -> Option<&'static str> {
+pub fn choice(language: Language, field: Field, value: &str) -> Option<&'static str> {
+    let words = Words::of(language);
     Some(match (field, value) {
-        (F::Registered, "yes") | (F::NcsgStatus, "member") => "Yes",
-        (F::Registered, "no") => "No",
-        (F::KindOfWork, "philanthropic") => "Philanthropic",
-        (F::KindOfWork, "humanitarian") => "Humanitarian",
-        (F::KindOfWork, "educational") => "Educational",
-        (F::KindOfWork, "academic-professional") => "Academic or professional",
-        (F::KindOfWork, "religious") => "Religious",
-        (F::KindOfWork, "community") => "Community",
-        (F::KindOfWork, "arts") => "Arts",
-        (F::KindOfWork, "public-interest-advocacy") => "Public interest advocacy",
-        (F::KindOfWork, "health") => "Health",
-        (F::KindOfWork, "social-inclusion") => "Social inclusion",
-        (F::KindOfWork, "other") => "Other",
-        (F::NcsgStatus, "applied") => "Applied, not yet accepted",
-        (F::NcsgStatus, "not-yet") => "Not yet",
-        (F::NcsgStatus, "unsure") => "I am not sure",
-        (F::NotEligible, "commercial") => {
-            "A commercial entity, or an organization whose members are mainly commercial, such as a chamber of commerce"
-        }
-        (F::NotEligible, "icann-contract") => "A provider of services under a contract or memorandum with ICANN",
-        (F::NotEligible, "seeks-office") => "A political organization whose main purpose is to hold office",
-        (F::NotEligible, "government") => "A body that represents a government in ICANN",
-        (F::Authorised, "yes") => "I am authorized to apply for my organization",
-        (F::Publish, "yes") => "If accepted, my organization may be listed as a member on NPOC’s site",
-        (F::MailingList, "yes") => "My organization’s representative may be added to the members’ mailing list",
+        (F::Registered, "yes") => words.choice_registered_yes,
+        (F::Registered, "no") => words.choice_registered_no,
+        (F::KindOfWork, "philanthropic") => words.choice_work_philanthropic,
+        (F::KindOfWork, "humanitarian") => words.choice_work_humanitarian,
+        (F::KindOfWork, "educational") => words.choice_work_educational,
+        (F::KindOfWork, "academic-professional") => words.choice_work_academic_professional,
+        (F::KindOfWork, "religious") => words.choice_work_religious,
+        (F::KindOfWork, "community") => words.choice_work_community,
+        (F::KindOfWork, "arts") => words.choice_work_arts,
+        (F::KindOfWork, "public-interest-advocacy") => words.choice_work_public_interest_advocacy,
+        (F::KindOfWork, "health") => words.choice_work_health,
+        (F::KindOfWork, "social-inclusion") => words.choice_work_social_inclusion,
+        (F::KindOfWork, "other") => words.choice_work_other,
+        (F::NcsgStatus, "member") => words.choice_ncsg_member,
+        (F::NcsgStatus, "applied") => words.choice_ncsg_applied,
+        (F::NcsgStatus, "not-yet") => words.choice_ncsg_not_yet,
+        (F::NcsgStatus, "unsure") => words.choice_ncsg_unsure,
+        (F::NotEligible, "commercial") => words.choice_excluded_commercial,
+        (F::NotEligible, "icann-contract") => words.choice_excluded_icann_contract,
+        (F::NotEligible, "seeks-office") => words.choice_excluded_seeks_office,
+        (F::NotEligible, "government") => words.choice_excluded_government,
+        (F::Authorised, "yes") => words.choice_authorised,
+        (F::Publish, "yes") => words.choice_publish,
+        (F::MailingList, "yes") => words.choice_mailing_list,
         _ => return None,
     })
+}
+
+/// Returns the words that replace an answer that was not given.
+#[must_use]
+pub fn not_provided(language: Language) -> &'static str {
+    Words::of(language).answer_missing
 }

@@ -1,5 +1,5 @@
-//! Sentences for people, apart from those in the templates. They stand together so that they can be read as a whole,
-//! and translated one day.
+//! Which sentence says what: labels, problems and doubts in the language of the applicant, from `locales/`; findings and
+//! emails for staff in English.
 
 mod doubts;
 mod emails;
@@ -7,7 +7,7 @@ mod findings;
 mod labels;
 mod problems;
 
-pub use doubts::{DoubtQuestion, eligibility_note, hold_reason, question};
+pub use doubts::{DoubtInWords, hold_reason};
 pub use emails::in_utc;
 pub(super) use emails::{
     BY_REPLY, NOT_BY_REPLY, applications_ahead, day, emails_brought_back, erasure_paused, reports_withdrawn,
@@ -16,12 +16,10 @@ pub(super) use emails::{
 pub(super) use findings::of_arrival;
 pub use findings::{Finding, findings, verdict};
 pub use labels::{
-    AnswerInWords, answer, answers_in_words, choice, heading, hint, label, short_label, staff_heading, unticked,
+    AnswerInWords, answer, answers_in_words, choice, heading, hint, label, not_provided, short_label, staff_heading,
+    unticked,
 };
 pub use problems::problem;
-
-/// Replaces an answer that was not given.
-pub const NOT_PROVIDED: &str = "Not provided";
 
 /// The address of the NCSG's own application form.
 pub const NCSG_APPLICATION: &str = "https://members.ncsg.is/membership_application";

@@ -6,9 +6,10 @@ use askama::Template;
 use axum::http::StatusCode;
 use uuid::Uuid;
 
-use super::super::layout::Layout;
-use crate::membership::words::{AnswerInWords, DoubtQuestion};
-use crate::membership::{self, Answers, Application, Doubt, Field, Group, Typo, submission_key, words};
+use super::super::layout::{Layout, Page};
+use crate::locale::{Element, Language, Words};
+use crate::membership::words::{AnswerInWords, DoubtInWords};
+use crate::membership::{self, Answers, Application, Doubt, Field, Group, submission_key, words};
 
 /// The message above the answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +92,7 @@ fn age(form_key: Uuid) -> Option<Duration> {
 #[template(path = "membership/check.html")]
 pub struct CheckPage<'a> {
     layout: Layout<'a>,
+    words: &'static Words,
     answers: &'a Answers,
     parts: Vec<Part>,
     form_key: Uuid,
@@ -110,17 +112,9 @@ struct Part {
 /// An answer, with what is doubtful about it.
 struct Row {
     answer: AnswerInWords,
-    doubts: Vec<RowDoubt>,
-}
-
-/// A doubt in the row of its answer.
-enum RowDoubt {
-    /// An address that may be mistyped. A button replaces it.
-    Typo(Typo),
-    /// An address or a name that may be wrong.
-    Question(DoubtQuestion),
-    /// A reason for which NPOC may not be able to accept the organization.
-    Eligibility(String),
+    /// The label of the question on the form.
+    label: &'static str,
+    doubts: Vec<DoubtInWords>,
 }
 
 impl<'a> CheckPage<'a> {
@@ -128,13 +122,16 @@ impl<'a> CheckPage<'a> {
     pub fn new(layout: Layout<'a>, checked: &CheckedForm<'a>, notice: Notice) -> Self {
         let answers = checked.application.answers();
         let doubts = Doubt::all(checked.application);
-        let rows = |group| words::answers_in_words(answers, group).map(|answer| Row::new(answer, &doubts));
+        let language = layout.language;
+        let row = |answer| Row::new(language, answer, &doubts);
+        let rows = |group| words::answers_in_words(language, answers, group).map(row);
         let part = |group: Group| Part {
-            heading: words::heading(group),
+            heading: words::heading(language, group),
             rows: rows(group).collect(),
         };
         Self {
             layout,
+            words: layout.words,
             answers,
             parts: Group::ALL.into_iter().map(part).collect(),
             form_key: checked.form_key,
@@ -158,51 +155,39 @@ impl<'a> CheckPage<'a> {
         rows.filter(|row| !row.doubts.is_empty()).collect()
     }
 
+    /// Returns the address of the rules.
+    fn rules(&self) -> String {
+        format!("{}#eligible", self.layout.to(Page::JOIN))
+    }
+
     /// Returns whether NPOC may not be able to accept the organization.
     fn asks_about_eligibility(&self) -> bool {
         let mut doubts = self.doubtful().into_iter().flat_map(|row| &row.doubts);
-        doubts.any(|doubt| matches!(doubt, RowDoubt::Eligibility(_)))
+        doubts.any(|doubt| matches!(doubt, DoubtInWords::Eligibility(_)))
     }
 }
 
 impl Row {
-    fn new(answer: AnswerInWords, doubts: &[Doubt]) -> Self {
+    fn new(language: Language, answer: AnswerInWords, doubts: &[Doubt]) -> Self {
         let own = doubts.iter().filter(|doubt| doubt.field() == answer.field);
-        let doubts = own.filter_map(RowDoubt::of).collect();
-        Self { answer, doubts }
+        Self {
+            label: words::label(language, answer.field),
+            doubts: own.filter_map(|doubt| DoubtInWords::of(language, doubt)).collect(),
+            answer,
+        }
     }
 
     /// Returns what to look at: the doubtful addresses and names, or else a short answer.
-    fn subjects(&self) -> Vec<String> {
-        let mut subjects: Vec<String> = self.doubts.iter().filter_map(RowDoubt::subject).collect();
+    fn subjects(&self) -> Vec<&str> {
+        let mut subjects: Vec<&str> = self.doubts.iter().filter_map(DoubtInWords::subject).collect();
         subjects.dedup();
         match &self.answer.lines[..] {
-            [line] if subjects.is_empty() && line.chars().count() <= LONGEST_IN_LINK => vec![line.clone()],
+            [line] if subjects.is_empty() && line.chars().count() <= LONGEST_IN_LINK => vec![line],
             _ => subjects,
         }
     }
 
     fn name(&self) -> &'static str {
         self.answer.field.question().name
-    }
-}
-
-impl RowDoubt {
-    fn of(doubt: &Doubt) -> Option<Self> {
-        match doubt {
-            Doubt::Typo(typo) => Some(Self::Typo(typo.clone())),
-            _ => words::question(doubt)
-                .map(Self::Question)
-                .or_else(|| words::eligibility_note(doubt).map(Self::Eligibility)),
-        }
-    }
-
-    /// Returns the address or name that may be wrong.
-    fn subject(&self) -> Option<String> {
-        match self {
-            Self::Typo(typo) => Some(typo.given.to_string()),
-            Self::Question(question) => Some(question.subject.clone()),
-            Self::Eligibility(_) => None,
-        }
     }
 }

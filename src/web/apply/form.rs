@@ -1,18 +1,22 @@
 //! The page with the application form: empty, to change answers, or with problems.
 
+use std::borrow::Cow;
+
 use askama::Template;
 use uuid::Uuid;
 
 use super::super::layout::{Layout, Page};
 use super::posted_form::PostedForm;
+use crate::locale::{Language, Words, country_offers};
 use crate::membership::{Answers, Field, Group, Problem, Question, Rule, words};
-use crate::values::{Country, text};
+use crate::values::{Country, Offer, text};
 
 /// The form page.
 #[derive(Template)]
 #[template(path = "membership/form.html")]
 pub struct FormPage<'a> {
     layout: Layout<'a>,
+    words: &'static Words,
     form_key: Uuid,
     parts: Vec<FormPart>,
     problems: Vec<ErrorLink>,
@@ -29,6 +33,9 @@ struct FormPart {
 /// A question with its answer and its problem.
 struct FormField {
     question: &'static Question,
+    label: &'static str,
+    hint: Option<Cow<'static, str>>,
+    language: Language,
     typed: Vec<String>,
     problem: Option<String>,
     has_focus: bool,
@@ -75,25 +82,30 @@ impl<'a> FormPage<'a> {
     }
 
     fn new(layout: Layout<'a>, form_key: Uuid, answers: &Answers, problems: &[Problem], focus: Option<Field>) -> Self {
+        let language = layout.language;
         let field = |question: &'static Question| FormField {
             question,
+            label: words::label(language, question.field),
+            hint: words::hint(language, question.field),
+            language,
             typed: answers.all(question.field).to_vec(),
             problem: problems
                 .iter()
                 .find(|problem| problem.field == question.field)
-                .map(words::problem),
+                .map(|problem| words::problem(language, problem)),
             has_focus: focus == Some(question.field),
         };
         let part = |group: Group| FormPart {
-            heading: words::heading(group),
+            heading: words::heading(language, group),
             fields: group.questions().map(field).collect(),
         };
         let error_link = |problem: &Problem| ErrorLink {
             name: problem.field.question().name,
-            sentence: words::problem(problem),
+            sentence: words::problem(language, problem),
         };
         Self {
             layout,
+            words: layout.words,
             form_key,
             parts: Group::ALL.into_iter().map(part).collect(),
             problems: problems.iter().map(error_link).collect(),
@@ -113,14 +125,6 @@ impl FormField {
         }
     }
 
-    fn label(&self) -> &'static str {
-        words::label(self.question.field)
-    }
-
-    fn hint(&self) -> &'static str {
-        words::hint(self.question.field)
-    }
-
     /// Returns everything that was typed, even if the question takes one answer. Removes NUL, which no page can show.
     fn text(&self) -> String {
         let mut different = self.typed.clone();
@@ -131,7 +135,7 @@ impl FormField {
     /// Returns the ids of the hint and the problem, for `aria-describedby`.
     fn described_by(&self) -> String {
         let name = self.question.name;
-        let hint = (!self.hint().is_empty()).then(|| format!("{name}-hint"));
+        let hint = self.hint.as_ref().map(|_| format!("{name}-hint"));
         let problem = self.problem.as_ref().map(|_| format!("{name}-problem"));
         hint.into_iter().chain(problem).collect::<Vec<_>>().join(" ")
     }
@@ -152,11 +156,16 @@ impl FormField {
                 _ => format!("{}-{value}", self.question.name),
             },
             value,
-            label: words::choice(self.question.field, value).unwrap_or(value),
+            label: words::choice(self.language, self.question.field, value).unwrap_or(value),
             is_given: is_given(value),
             has_focus: self.has_focus && index == at_focus,
         };
         offers.iter().enumerate().map(choice).collect()
+    }
+
+    /// Returns the countries in the order of the language.
+    fn countries(&self) -> &'static [Offer] {
+        country_offers(self.language)
     }
 
     fn is_country(&self, country: Country) -> bool {

@@ -3,7 +3,6 @@
 
 mod check_page;
 mod form;
-mod origin;
 mod posted_form;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -12,27 +11,49 @@ use std::time::Duration;
 
 use askama::Template as _;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 
+use super::address;
 use super::error::WebError;
 use super::layout::{Layout, Page, private_page};
+use super::origin::is_cross_site;
 use super::site::Site;
 use crate::http::encoding::is_encoded;
 use crate::http::rate_limit::RateVerdict;
+use crate::locale::Language;
 use crate::membership::{self, Application, Field, Problem, Receipt, SenderNetwork, SubmitPermit, with_suggestion};
 use check_page::{CheckPage, CheckedForm, Notice};
 use form::FormPage;
-use origin::is_cross_site;
 use posted_form::{Action, PostedForm, is_urlencoded};
 
 /// How long the database may take to store an application: time for the current batch, for the next one, and a little more.
 const STORING_LIMIT: Duration = Duration::from_secs(9);
 
+/// A visitor's request to the form.
+#[derive(Clone, Copy)]
+struct Visit<'a> {
+    site: &'a Site,
+    /// The language of the address, which becomes that of the application.
+    language: Language,
+}
+
+impl<'a> Visit<'a> {
+    fn layout(self) -> Layout<'a> {
+        Layout::of(&Page::MEMBERSHIP, &self.site.info, self.language)
+    }
+
+    fn page(self, status: StatusCode, html: String) -> Response {
+        private_page(status, self.language, html)
+    }
+}
+
 /// Shows an empty form with a new key, which identifies what is sent from it.
-pub async fn show_form(State(site): State<Arc<Site>>) -> Result<Response, WebError> {
-    let page = FormPage::empty(layout(&site));
-    Ok(private_page(StatusCode::OK, page.render()?))
+pub async fn show_form(State(site): State<Arc<Site>>, uri: Uri) -> Result<Response, WebError> {
+    let (language, _) = address::split(uri.path());
+    let visit = Visit { site: &site, language };
+    let page = FormPage::empty(visit.layout());
+    Ok(visit.page(StatusCode::OK, page.render()?))
 }
 
 /// Takes a posted form, and does what its button says.
@@ -48,59 +69,57 @@ pub async fn post(State(site): State<Arc<Site>>, request: Request) -> Result<Res
     let network = client.unwrap_or(Ipv4Addr::LOCALHOST.into());
     let body = site.body_reader.read(body, network).await?;
     let form = PostedForm::parse(&body.octets);
-    let response = answer(&site, &head.headers, client, &form).await?;
+    let (language, _) = address::split(head.uri.path());
+    let visit = Visit { site: &site, language };
+    let response = answer(visit, &head.headers, client, &form).await?;
     Ok(body.answer(response).await?)
 }
 
 async fn answer(
-    site: &Site,
+    visit: Visit<'_>,
     headers: &HeaderMap,
     client: Option<IpAddr>,
     form: &PostedForm,
 ) -> Result<Response, WebError> {
     if let Action::Edit(field) = form.action {
-        return show_form_again(site, form, field);
+        return show_form_again(visit, form, field);
     }
     let application = match membership::check(&form.answers) {
         Ok(application) => application,
-        Err(problems) => return show_problems(site, form, &problems),
+        Err(problems) => return show_problems(visit, form, &problems),
     };
     match form.action {
-        Action::UseSuggestion(field) => take_suggestion(site, application, form, field),
+        Action::UseSuggestion(field) => take_suggestion(visit, application, form, field),
         Action::Send(Some(key)) => {
             let checked = CheckedForm::sent(&application, form.form_key, key);
-            if is_cross_site(headers, &site.info.public_url, checked.submission_key == key) {
-                return ask_to_check(site, &application, form);
+            if is_cross_site(headers, &visit.site.info.public_url, checked.submission_key == key) {
+                return ask_to_check(visit, &application, form);
             }
-            submit(site, client, &checked).await
+            submit(visit, client, &checked).await
         }
-        Action::Check | Action::Edit(_) | Action::Send(None) => ask_to_check(site, &application, form),
+        Action::Check | Action::Edit(_) | Action::Send(None) => ask_to_check(visit, &application, form),
     }
 }
 
-fn layout(site: &Site) -> Layout<'_> {
-    Layout::of(&Page::MEMBERSHIP, &site.info)
-}
-
 /// Shows the form with its answers, at the question to change.
-fn show_form_again(site: &Site, form: &PostedForm, change: Option<Field>) -> Result<Response, WebError> {
-    let page = FormPage::filled(layout(site), form, change);
-    Ok(private_page(StatusCode::OK, page.render()?))
+fn show_form_again(visit: Visit<'_>, form: &PostedForm, change: Option<Field>) -> Result<Response, WebError> {
+    let page = FormPage::filled(visit.layout(), form, change);
+    Ok(visit.page(StatusCode::OK, page.render()?))
 }
 
 /// Shows the form with its answers and their problems.
-fn show_problems(site: &Site, form: &PostedForm, problems: &[Problem]) -> Result<Response, WebError> {
-    let page = FormPage::with_problems(layout(site), form, problems);
-    Ok(private_page(StatusCode::UNPROCESSABLE_ENTITY, page.render()?))
+fn show_problems(visit: Visit<'_>, form: &PostedForm, problems: &[Problem]) -> Result<Response, WebError> {
+    let page = FormPage::with_problems(visit.layout(), form, problems);
+    Ok(visit.page(StatusCode::UNPROCESSABLE_ENTITY, page.render()?))
 }
 
-fn ask_to_check(site: &Site, application: &Application, form: &PostedForm) -> Result<Response, WebError> {
-    show_check_page(site, &CheckedForm::new(application, form.form_key), Notice::NotSentYet)
+fn ask_to_check(visit: Visit<'_>, application: &Application, form: &PostedForm) -> Result<Response, WebError> {
+    show_check_page(visit, &CheckedForm::new(application, form.form_key), Notice::NotSentYet)
 }
 
 /// Shows the check page with the suggestion for this answer. Without a suggestion, nothing is changed.
 fn take_suggestion(
-    site: &Site,
+    visit: Visit<'_>,
     application: Application,
     form: &PostedForm,
     field: Field,
@@ -113,13 +132,13 @@ fn take_suggestion(
     } else {
         Notice::SuggestionTaken(field)
     };
-    show_check_page(site, &CheckedForm::new(&application, form.form_key), notice)
+    show_check_page(visit, &CheckedForm::new(&application, form.form_key), notice)
 }
 
 /// Shows the check page. Its key stores the application once, whatever happened before.
-fn show_check_page(site: &Site, checked: &CheckedForm, notice: Notice) -> Result<Response, WebError> {
-    let html = CheckPage::new(layout(site), checked, notice).render()?;
-    let mut response = private_page(notice.status(), html);
+fn show_check_page(visit: Visit<'_>, checked: &CheckedForm, notice: Notice) -> Result<Response, WebError> {
+    let html = CheckPage::new(visit.layout(), checked, notice).render()?;
+    let mut response = visit.page(notice.status(), html);
     if notice.is_failure() {
         response.headers_mut().insert(header::RETRY_AFTER, 60.into());
     }
@@ -127,26 +146,15 @@ fn show_check_page(site: &Site, checked: &CheckedForm, notice: Notice) -> Result
 }
 
 /// Stores an application within the rate limit. Beyond 64 at the same time, the answers are given back at once.
-async fn submit(site: &Site, client: Option<IpAddr>, checked: &CheckedForm<'_>) -> Result<Response, WebError> {
-    let verdict = count(site, client);
-    if verdict == RateVerdict::OverMinuteLimit {
-        return rate_limited(site, checked).await;
-    }
-    match site.submissions.permit() {
-        Some(permit) => {
-            store(
-                site,
-                checked,
-                permit,
-                if verdict == RateVerdict::OverDailyLimit {
-                    SenderNetwork::AtDailyLimit
-                } else {
-                    SenderNetwork::BelowDailyLimit
-                },
-            )
-            .await
-        }
-        None => show_check_page(site, checked, Notice::Busy),
+async fn submit(visit: Visit<'_>, client: Option<IpAddr>, checked: &CheckedForm<'_>) -> Result<Response, WebError> {
+    let network = match count(visit.site, client) {
+        RateVerdict::OverMinuteLimit => return rate_limited(visit, checked).await,
+        RateVerdict::OverDailyLimit => SenderNetwork::AtDailyLimit,
+        RateVerdict::WithinLimits => SenderNetwork::BelowDailyLimit,
+    };
+    match visit.site.submissions.permit() {
+        Some(permit) => store(visit, checked, permit, network).await,
+        None => show_check_page(visit, checked, Notice::Busy),
     }
 }
 
@@ -159,31 +167,33 @@ fn count(site: &Site, client: Option<IpAddr>) -> RateVerdict {
 }
 
 /// Shows the receipt if the application is stored already, otherwise the check page.
-async fn rate_limited(site: &Site, checked: &CheckedForm<'_>) -> Result<Response, WebError> {
-    let found = membership::receipt_of_key(&site.pool, checked.submission_key);
+async fn rate_limited(visit: Visit<'_>, checked: &CheckedForm<'_>) -> Result<Response, WebError> {
+    let found = membership::receipt_of_key(&visit.site.pool, checked.submission_key);
     match with_time_limit(found).await {
         Ok(Some(receipt)) => Ok(redirect_to_receipt(&receipt)),
-        Ok(None) => show_check_page(site, checked, Notice::TooMany),
-        Err(error) => not_stored(site, checked, &error),
+        Ok(None) => show_check_page(visit, checked, Notice::TooMany),
+        Err(error) => not_stored(visit, checked, &error),
     }
 }
 
 async fn store(
-    site: &Site,
+    visit: Visit<'_>,
     checked: &CheckedForm<'_>,
     permit: SubmitPermit,
     network: SenderNetwork,
 ) -> Result<Response, WebError> {
+    let submissions = &visit.site.submissions;
     let submission = membership::Submission {
         application: checked.application.clone(),
+        language: visit.language,
         key: checked.submission_key,
         filled_in: checked.filled_in,
-        received_at: site.submissions.now(),
+        received_at: submissions.now(),
         network,
     };
-    match with_time_limit(site.submissions.submit(permit, submission)).await {
+    match with_time_limit(submissions.submit(permit, submission)).await {
         Ok(receipt) => Ok(redirect_to_receipt(&receipt)),
-        Err(error) => not_stored(site, checked, &error),
+        Err(error) => not_stored(visit, checked, &error),
     }
 }
 
@@ -192,12 +202,12 @@ async fn with_time_limit<T, E: Into<anyhow::Error>>(work: impl Future<Output = R
 }
 
 /// Gives the answers back. Perhaps they are stored: the key makes sending them again safe.
-fn not_stored(site: &Site, checked: &CheckedForm, error: &anyhow::Error) -> Result<Response, WebError> {
+fn not_stored(visit: Visit<'_>, checked: &CheckedForm, error: &anyhow::Error) -> Result<Response, WebError> {
     tracing::error!(
         error = format!("{error:#}"),
         "application not stored, answers given back"
     );
-    show_check_page(site, checked, Notice::NotStored)
+    show_check_page(visit, checked, Notice::NotStored)
 }
 
 fn redirect_to_receipt(receipt: &Receipt) -> Response {

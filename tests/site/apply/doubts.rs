@@ -112,7 +112,7 @@ async fn accepting_a_suggestion_makes_another_application() {
     assert!(taken.all(".doubt").is_empty(), "no question is left");
     assert_eq!(
         taken.all(".notice--done"),
-        ["Changed: Email address is now ann@gmail.com."]
+        ["Changed: the answer to “Email address” is now ann@gmail.com."]
     );
     assert_ne!(taken.submission_key(), asked.submission_key());
     taken.assert_keeps(&good_with(&[("representative_email", "ann@gmail.com")]));
@@ -138,7 +138,7 @@ async fn doubtful_eligibility_is_explained_before_sending() {
         let page = site.check(&[changes]).await;
         assert_eq!(page.status, StatusCode::OK, "doubts never reject");
         let notice = page.text_of(".notice--warning");
-        assert!(notice.starts_with("Before you send"), "{notice}");
+        assert!(notice.starts_with("Look at these answers again"), "{notice}");
         let row = format!("#answer-{} .doubt", changes.0);
         assert!(page.text_of(&row).contains(explanation), "{row}: {explanation}");
         let link = format!("#answer-{}", changes.0);

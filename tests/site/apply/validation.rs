@@ -46,13 +46,9 @@ async fn every_invalid_answer_gets_its_own_sentence() {
             "\u{3164}\u{2800}\u{e0041}",
             "Enter the name of your organization",
         ),
-        ("organization_name", over_200, "in at most 200 characters (now 201)"),
-        ("organization_name", &marks, "in at most 200 characters"),
-        (
-            "organization_name_latin",
-            over_200,
-            "in at most 200 characters (now 201)",
-        ),
+        ("organization_name", over_200, "at most 200 characters (now 201)"),
+        ("organization_name", &marks, "at most 200 characters"),
+        ("organization_name_latin", over_200, "at most 200 characters (now 201)"),
         ("domain_name", "", "Enter the domain name of your organization"),
         ("domain_name", "example", "Enter the full domain name with its ending"),
         ("domain_name", "192.0.2.1", "not an IP address"),
@@ -72,21 +68,21 @@ async fn every_invalid_answer_gets_its_own_sentence() {
         ),
         ("domain_name", over_500, "Enter"),
         ("website", "javascript:alert(1)", "in full and without spaces"),
-        ("website", &megabyte, "in at most 500 characters"),
+        ("website", &megabyte, "at most 500 characters"),
         ("country", "", "Select the country or territory"),
         ("country", "XX", "from the list"),
         ("registered", "", "Select whether your organization is registered"),
         ("registered", "perhaps", "from the list"),
         ("registration_note", "", "Enter the registration authority and number"),
         ("registration_note", "A", "at least 2 characters (now 1)"),
-        ("registration_note", over_500, "in at most 500 characters (now 501)"),
+        ("registration_note", over_500, "at most 500 characters (now 501)"),
         ("kind_of_work", "", "Select the kind of work"),
         ("kind_of_work", "espionage", "from the list"),
         ("statement", "Too short", "at least 20 characters (now 9)"),
-        ("statement", &long, "in at most 2000 characters (now 2001)"),
-        ("statement", &megabyte, "in at most 2000 characters (now 1048576)"),
+        ("statement", &long, "at most 2000 characters (now 2001)"),
+        ("statement", &megabyte, "at most 2000 characters (now 1048576)"),
         ("representative_name", "", "Enter the full name of your representative"),
-        ("representative_name", over_200, "in at most 200 characters"),
+        ("representative_name", over_200, "at most 200 characters"),
         ("representative_role", "", "Enter the role of your representative"),
         (
             "representative_email",
@@ -119,18 +115,18 @@ async fn every_invalid_answer_gets_its_own_sentence() {
         ),
         ("representative_email", "a@localhost", "a public domain name"),
         ("representative_email", "<script>@example.org", "without “<”"),
-        ("representative_phone", over_50, "in at most 50 characters (now 51)"),
+        ("representative_phone", over_50, "at most 50 characters (now 51)"),
         (
             "ncsg_status",
             "",
             "Select whether your organization is a member of the NCSG",
         ),
         ("ncsg_status", "often", "from the list"),
-        ("icann_groups", over_500, "in at most 500 characters"),
+        ("icann_groups", over_500, "at most 500 characters"),
         ("not_eligible", "anything", "from the list"),
         ("authorised", "", "Without this, NPOC cannot accept the application"),
         ("authorised", "on", "from the list"),
-        ("authoriser", over_200, "in at most 200 characters"),
+        ("authoriser", over_200, "at most 200 characters"),
         ("publish", "maybe", "from the list"),
         ("mailing_list", "maybe", "from the list"),
     ];
@@ -213,7 +209,7 @@ async fn invisible_answer_counts_as_missing() {
             reply
                 .all(".summary li")
                 .iter()
-                .all(|problem| problem.starts_with("Enter") || problem.starts_with("Select")),
+                .all(|problem| ["Enter", "Select", "Say"].iter().any(|verb| problem.starts_with(verb))),
             "{unseen:?}"
         );
         for half in [("alternate_name", unseen), ("alternate_email", unseen)] {
@@ -297,13 +293,13 @@ async fn invalid_utf8_is_rejected_and_other_answers_are_kept() {
     let reply = site.post_raw("/membership", body).await;
     assert_eq!(reply.status, StatusCode::UNPROCESSABLE_ENTITY);
     // The empty answer and the damaged one belong to the same question.
-    assert!(reply.text_of(".summary li").contains("the name of your organization"));
+    assert!(reply.text_of(".summary li").contains("“Name of your organization”"));
     let alone =
         encode(&good_with(&[])).replace("organization_name=Afya+Bora+Health+Network", "organization_name=Caf%E9");
     let reply = site.post_raw("/membership", alone).await;
     assert_eq!(
         reply.all(".summary li"),
-        ["Enter the name of your organization again: part of the text was damaged when it was sent"]
+        ["Enter the answer to “Name of your organization” again: part of the text was damaged when it was sent"]
     );
     reply.assert_keeps(&good_with(&[("organization_name", "Caf\u{fffd}")]));
 }

@@ -1,6 +1,7 @@
 //! Search finds applications and countries under any spelling.
 
 use futures_util::TryStreamExt as _;
+use npoc::locale::Language;
 use npoc::membership::{self, Filter, Group, Search, index_all};
 use sqlx::PgPool;
 
@@ -128,7 +129,7 @@ async fn index_finds_every_part_of_every_answer() {
         .unwrap();
     for record in &all {
         let answers = record.answers();
-        let of_group = |group| npoc::membership::words::answers_in_words(&answers, group);
+        let of_group = |group| npoc::membership::words::answers_in_words(Language::En, &answers, group);
         for answer in Group::ALL.into_iter().flat_map(of_group) {
             let answer: Vec<char> = answer.lines.join("\n").chars().collect();
             for (at, length) in (0..answer.len()).step_by(3).zip([1, 2, 3, 5, 20].into_iter().cycle()) {

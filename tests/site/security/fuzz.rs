@@ -2,6 +2,7 @@
 //!
 //! `cargo test` tries some random input. `bin/fuzz` runs each `any_…` test for a given time, guided by coverage.
 
+use npoc::locale::Language;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -219,6 +220,7 @@ fn example() -> Email {
         text: "Text".into(),
         html: "<p>Text</p>".into(),
         purpose: Purpose::Application,
+        language: Language::En,
     }
 }
 
@@ -257,13 +259,14 @@ fn assert_is_the_email(message: &Message, email: &Email) {
 }
 
 /// The headers of every message.
-const HEADERS: [&str; 10] = [
+const HEADERS: [&str; 11] = [
     "from",
     "to",
     "subject",
     "date",
     "message-id",
     "auto-submitted",
+    "content-language",
     "x-auto-response-suppress",
     "x-npoc-reference",
     "mime-version",
@@ -297,6 +300,7 @@ fn any_accepted_form_makes_two_well_formed_emails() {
         };
         let occasion = NewApplication {
             reference: "NPOC-3333-4444",
+            language: Language::Ar,
             receipt_url: "https://npoc.org/membership/received/018f0000".into(),
             received_at: OffsetDateTime::UNIX_EPOCH,
             earlier: &[],

@@ -47,8 +47,13 @@ struct Chromedriver {
 
 /// Runs a test in a browser. Closes the browser even if the test fails.
 pub async fn in_a_browser(test: impl AsyncFnOnce(&Browser)) {
+    in_a_browser_with(&[], test).await;
+}
+
+/// The same, with additional settings of the site.
+pub async fn in_a_browser_with(settings: &[(&str, &str)], test: impl AsyncFnOnce(&Browser)) {
     let chromedriver = Chromedriver::start();
-    let browser = Browser::open(&chromedriver).await;
+    let browser = Browser::open(&chromedriver, settings).await;
     let outcome = AssertUnwindSafe(test(&browser)).catch_unwind().await;
     browser.driver.quit().await.unwrap();
     drop(chromedriver);
@@ -91,7 +96,7 @@ impl Drop for Chromedriver {
 }
 
 impl Browser {
-    async fn open(chromedriver: &Chromedriver) -> Self {
+    async fn open(chromedriver: &Chromedriver, settings: &[(&str, &str)]) -> Self {
         let mut wanted = DesiredCapabilities::chrome();
         for argument in ARGUMENTS {
             wanted.add_arg(argument).unwrap();
@@ -102,7 +107,7 @@ impl Browser {
             .set_browser_log_level(thirtyfour::common::capabilities::firefox::LoggingPrefsLogLevel::All)
             .unwrap();
         let server = format!("http://127.0.0.1:{}", chromedriver.port);
-        let site = TestSite::new().await;
+        let site = TestSite::with(settings).await;
         let browser = Self {
             url: site.listen().await,
             site,

@@ -88,7 +88,15 @@ impl TestSite {
 
     /// Starts a site with this clock, these limits and additional settings.
     pub async fn at(clock: Clock, limits: Limits, extra: &[(&str, &str)]) -> Self {
-        let pool = database::fresh().await;
+        Self::over(database::fresh().await, clock, limits, extra)
+    }
+
+    /// Starts a second site over the database of this one.
+    pub fn restarted_with(&self, extra: &[(&str, &str)]) -> Self {
+        Self::over(self.pool.clone(), Clock::default(), Limits::default(), extra)
+    }
+
+    fn over(pool: PgPool, clock: Clock, limits: Limits, extra: &[(&str, &str)]) -> Self {
         let home = std::env::temp_dir().join(format!("npoc-test-{}", Uuid::new_v4()));
         let usual = [("NPOC_DATA_DIR", home.to_str().unwrap()), ("NPOC_RATE_LIMIT", "0")];
         let settings = settings(&[&usual, extra].concat());

@@ -3,6 +3,7 @@
 //! Each row of the tables holds an input, its expected result and the rule behind it. Python's `idna` computed the
 //! DNS forms, so the tables are independent of this program.
 
+use npoc::locale::Language;
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::StatusCode;
@@ -334,7 +335,7 @@ fn assert_mailed(emails: &[Mail], typed: &[(&str, &str)], reference: &str) {
 
 fn assert_answers_go_to_staff_alone(typed: &[(&str, &str)], staff: &Mail, applicant: &Mail) {
     for (name, value) in typed {
-        let label = words::short_label(Field::named(name).unwrap());
+        let label = words::short_label(Language::En, Field::named(name).unwrap());
         let lines: Vec<String> = value.lines().map(|line| format!("    {line}\n")).collect();
         let block = format!("\n{label}\n{}", lines.concat());
         assert!(staff.text.contains(&block), "{block} is missing in {}", staff.text);

@@ -1,5 +1,6 @@
 //! The site for assistive technology.
 
+use npoc::locale::Language;
 use npoc::membership::{QUESTIONS, Question, Rule, words};
 use serde_json::{Value, json};
 
@@ -18,13 +19,11 @@ const AXE: &str = "const done = arguments[arguments.length - 1];
 #[tokio::test]
 #[ignore = "drives Chromium: bin/browser runs it"]
 async fn axe_finds_no_violation_on_any_page() {
-    let path = std::env::var("AXE").expect("AXE is the path of axe-core: bin/browser fetches it");
-    let axe = std::fs::read_to_string(path).unwrap();
     in_a_browser(async |browser| {
         let mut found = Vec::new();
         for state in every_state(browser).await {
             state.show(browser).await;
-            browser.js(&axe, Vec::new()).await;
+            load_axe(browser).await;
             for (scheme, width) in [("light", 1280), ("light", 320), ("dark", 320), ("dark", 1280)] {
                 // Reduced motion, so that no color is measured during a transition.
                 let still = ("prefers-reduced-motion", "reduce");
@@ -40,7 +39,13 @@ async fn axe_finds_no_violation_on_any_page() {
     .await;
 }
 
-async fn axe_violations(browser: &Browser) -> Vec<String> {
+/// Loads axe-core into the open page.
+pub async fn load_axe(browser: &Browser) {
+    let path = std::env::var("AXE").expect("AXE is the path of axe-core: bin/browser fetches it");
+    browser.js(&std::fs::read_to_string(path).unwrap(), Vec::new()).await;
+}
+
+pub async fn axe_violations(browser: &Browser) -> Vec<String> {
     let answer = browser.driver.execute_async(AXE, Vec::new()).await.unwrap();
     let answer = answer.json();
     assert!(
@@ -89,7 +94,7 @@ fn assert_choices_exposed(question: &Question, tree: &[Value]) {
         Rule::AnyOf(_) => assert_exposed(question, &label, tree, &["group"]),
         _ => assert_exposed(
             question,
-            words::choice(question.field, "yes").unwrap(),
+            words::choice(Language::En, question.field, "yes").unwrap(),
             tree,
             &["checkbox"],
         ),
@@ -98,7 +103,7 @@ fn assert_choices_exposed(question: &Question, tree: &[Value]) {
 
 fn label(question: &Question) -> String {
     let optional = if question.required { "" } else { " (optional)" };
-    format!("{}{optional}", words::label(question.field))
+    format!("{}{optional}", words::label(Language::En, question.field))
 }
 
 fn assert_exposed(question: &Question, label: &str, tree: &[Value], roles: &[&str]) {
@@ -109,7 +114,7 @@ fn assert_exposed(question: &Question, label: &str, tree: &[Value], roles: &[&st
     assert_eq!(nodes.len(), 1, "{label} with one of the roles {roles:?}");
     let description = nodes[0]["description"]["value"].as_str().unwrap_or_default();
     assert!(
-        description.contains(words::hint(question.field)),
+        description.contains(&*words::hint(Language::En, question.field).unwrap_or_default()),
         "{label}: {description}"
     );
     assert_eq!(

@@ -1,5 +1,6 @@
 //! The look of the pages, as far as a program can check it.
 
+use npoc::locale::Language;
 use npoc::membership::{Field, words};
 use serde_json::{Value, json};
 use thirtyfour::common::print::PrintParameters;
@@ -10,7 +11,7 @@ use crate::support::browser::{Browser, in_a_browser};
 use crate::support::good_with;
 
 /// Texts beyond the sides of the window, without texts for screen readers.
-const OUTSIDE: &str = "(() => {
+pub const OUTSIDE: &str = "(() => {
     const cut = [...document.querySelectorAll('body *')].filter(e => {
         if (e.closest('.visually-hidden, .skip, svg, option') || !e.textContent.trim()) return false;
         const box = e.getBoundingClientRect();
@@ -28,14 +29,11 @@ async fn no_page_scrolls_sideways_when_narrow_or_enlarged() {
         let mut found = Vec::new();
         for state in every_state(browser).await {
             state.show(browser).await;
-            for (setting, width, style) in SETTINGS {
-                browser.size(width, 640).await;
-                let script =
-                    "const s = new CSSStyleSheet(); s.replaceSync(arguments[0]); document.adoptedStyleSheets = [s]";
-                browser.js(script, vec![json!(style)]).await;
+            for setting in SETTINGS {
+                show_in(browser, &setting).await;
                 let outside = browser.see(OUTSIDE).await;
                 if outside != json!([]) {
-                    found.push(format!("{} ({setting}): {outside}", state.name));
+                    found.push(format!("{} ({}): {outside}", state.name, setting.0));
                 }
             }
         }
@@ -44,8 +42,15 @@ async fn no_page_scrolls_sideways_when_narrow_or_enlarged() {
     .await;
 }
 
+/// Gives the open page this width and this style.
+pub async fn show_in(browser: &Browser, (_, width, style): &(&str, u32, &str)) {
+    browser.size(*width, 640).await;
+    let script = "const s = new CSSStyleSheet(); s.replaceSync(arguments[0]); document.adoptedStyleSheets = [s]";
+    browser.js(script, vec![json!(style)]).await;
+}
+
 /// 320 CSS pixels are 1280 at 400 % (WCAG 1.4.10). The spacing is from WCAG 1.4.12.
-const SETTINGS: [(&str, u32, &str); 4] = [
+pub const SETTINGS: [(&str, u32, &str); 4] = [
     ("320 pixels", 320, ""),
     (
         "wide spacing",
@@ -56,6 +61,24 @@ const SETTINGS: [(&str, u32, &str); 4] = [
     ("text at 200 %", 320, "html { font-size: 200% }"),
     ("text at 200 % on a desk", 1280, "html { font-size: 200% }"),
 ];
+
+#[tokio::test]
+#[ignore = "drives Chromium: bin/browser runs it"]
+async fn pages_have_every_rule_of_the_style_sheet() {
+    in_a_browser(async |browser| {
+        browser.open_page("/").await;
+        let rules = "const spaced = rule => rule.cssText.replace(/([,:]) ?/g, '$1 ');
+            const source = new CSSStyleSheet();
+            source.replaceSync(arguments[0]);
+            const rules = sheet => [...sheet.cssRules].map(spaced);
+            return [rules(source), rules(document.styleSheets[0])];";
+        let css = include_str!("../../../../static/site.css");
+        let rules = browser.js(rules, vec![json!(css)]).await;
+        assert!(rules[0].as_array().unwrap().len() > 150, "{rules}");
+        assert_eq!(rules[0], rules[1]);
+    })
+    .await;
+}
 
 #[tokio::test]
 #[ignore = "drives Chromium: bin/browser runs it"]
@@ -95,7 +118,7 @@ async fn right_to_left_answers_keep_their_direction() {
             e.querySelector('dt').textContent, getComputedStyle(e.querySelector('dd p') || e).direction])";
         let directions = browser.see(directions).await;
         let direction = |field: Field| {
-            let label = words::short_label(field);
+            let label = words::short_label(Language::En, field);
             let rows = directions.as_array().unwrap();
             rows.iter().find(|row| row[0] == json!(label)).unwrap()[1].clone()
         };

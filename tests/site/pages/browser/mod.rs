@@ -4,6 +4,7 @@
 
 mod assistive;
 mod journey;
+mod languages;
 mod looks;
 mod reader;
 mod unstyled;

@@ -59,7 +59,7 @@ async fn header_links_never_overlap_at_any_width() {
     in_a_browser(async |browser| {
         let mut found = Vec::new();
         browser.size(1400, 900).await;
-        for path in ["/", "/join", "/membership"] {
+        for path in ["/", "/join", "/membership", "/fr/", "/ar/join", "/ru/membership"] {
             for text in TEXT_SIZES {
                 browser.text_size(text).await;
                 browser.open_page(path).await;

@@ -5,6 +5,7 @@
 
 mod printer;
 
+use npoc::locale::Language;
 use std::fmt::Write as _;
 
 use npoc::membership::{QUESTIONS, Question, Rule, words};
@@ -175,11 +176,12 @@ async fn kept_of_changed(printer: &mut Printer<'_>) -> Option<String> {
 /// Returns the label, the hint and the choices of a question.
 fn question_said(question: &Question) -> Vec<String> {
     let choices = question.offers().iter();
-    let choices = choices.filter_map(|value| words::choice(question.field, value));
-    [words::label(question.field), words::hint(question.field)]
-        .into_iter()
-        .chain(choices)
-        .map(str::to_owned)
+    let choices = choices.filter_map(|value| words::choice(Language::En, question.field, value));
+    let hint = words::hint(Language::En, question.field).map(String::from);
+    let label = words::label(Language::En, question.field).to_owned();
+    std::iter::once(label)
+        .chain(hint)
+        .chain(choices.map(str::to_owned))
         .collect()
 }
 
@@ -233,10 +235,12 @@ async fn lost_of_check_page(printer: &mut Printer<'_>) -> Vec<String> {
         lost.extend(has_navigation(&sheets));
         for (name, answer) in answers() {
             let question = question(name);
-            let mut said = vec![words::short_label(question.field).to_owned()];
+            let mut said = vec![words::short_label(Language::En, question.field).to_owned()];
             match question.rule {
                 Rule::Country => said.push(COUNTRY.to_owned()),
-                Rule::OneOf(_) | Rule::AnyOf(_) | Rule::Yes => said.push(words::answer(question.field, &answer)),
+                Rule::OneOf(_) | Rule::AnyOf(_) | Rule::Yes => {
+                    said.push(words::answer(Language::En, question.field, &answer));
+                }
                 _ => said.extend(split(&answer)),
             }
             lost.extend(parted(&sheets, paper, &format!("check page, {name}"), &said));

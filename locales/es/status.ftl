@@ -1,0 +1,20 @@
+# Spanish: translated from English.
+status-title = Solicitud recibida: { $reference } – NPOC
+status-heading = Gracias. Hemos recibido su solicitud.
+status-reference = Su número de referencia
+status-received = Recibida el { $time }. Conserve esta página: guárdela en sus marcadores, imprímala o anote el número de referencia.
+status-bounced-heading = Un correo electrónico que le enviamos fue devuelto
+status-bounced-text = El correo electrónico que enviamos a la dirección indicada en su solicitud fue devuelto. Su solicitud está a salvo. Escriba a { $mail }, indique su número de referencia y dé una dirección a la que la NPOC pueda escribirle. Si su buzón estaba lleno, díganoslo.
+status-held-heading = Hoy no recibirá un correo electrónico de confirmación
+status-held-text = Su solicitud está a salvo. La NPOC la recibe como cualquier otra. El sitio envía un número limitado de confirmaciones por día, y ya se alcanzó el límite. No hace falta que presente otra vez la solicitud. Esta página es su confirmación.
+status-ncsg-heading = Su próximo paso: el NCSG
+status-ncsg-text = Los miembros de la NPOC también son miembros del NCSG, el Grupo de Partes Interesadas No Comerciales de la ICANN. El NCSG tiene su propio formulario. Si su organización todavía no ha presentado allí una solicitud, complete también ese formulario. En él se pide una unidad constitutiva: seleccione NPOC.
+status-next-heading = Qué ocurre ahora
+status-next-stored = Su solicitud está guardada. La NPOC recibe sus respuestas por correo electrónico.
+status-next-confirmation = Su representante recibe una confirmación.
+status-next-decides = La NPOC lee su solicitud y decide.
+status-next-writes = La NPOC escribirá a su representante a la dirección indicada en el formulario. Si la NPOC no acepta la solicitud, usted puede apelar.
+status-contact-heading = Cómo comunicarse con la NPOC
+status-contact-text = Si tiene una pregunta o una corrección, escriba a { $mail } e indique el número de referencia.
+status-contact-spam = Si mañana todavía no ha recibido ningún correo electrónico nuestro, busque primero en la carpeta de correo no deseado. Luego escríbanos.
+status-languages = Idioma de esta página y de los próximos correos electrónicos que le enviemos

@@ -1,0 +1,20 @@
+# French: translated from English.
+status-title = Demande reçue : { $reference } – NPOC
+status-heading = Merci. Nous avons reçu votre demande.
+status-reference = Votre numéro de référence
+status-received = Demande reçue le { $time }. Gardez cette page : ajoutez-la à vos favoris, imprimez-la ou notez le numéro de référence.
+status-bounced-heading = Un e-mail que nous vous avons envoyé nous est revenu
+status-bounced-text = Notre e-mail à l’adresse indiquée dans votre demande nous est revenu. Votre demande est bien enregistrée. Écrivez à { $mail }, indiquez votre numéro de référence et donnez une adresse où la NPOC peut vous joindre. Si votre boîte e-mail était pleine, dites-le.
+status-held-heading = Vous ne recevrez pas d’e-mail de confirmation aujourd’hui
+status-held-text = Votre demande est bien enregistrée. La NPOC la reçoit comme toutes les autres. Le site envoie un nombre limité de confirmations par jour, et cette limite est atteinte. Vous n’avez pas besoin de refaire une demande. Cette page est votre confirmation.
+status-ncsg-heading = Votre prochaine étape : le NCSG
+status-ncsg-text = Les membres de la NPOC sont aussi membres du NCSG, le Groupe des entités non commerciales de l’ICANN. Le NCSG a son propre formulaire. Si votre organisation n’y a pas encore fait de demande, remplissez aussi ce formulaire. Le formulaire demande une unité constitutive : choisissez-y la NPOC.
+status-next-heading = Ce qui se passe ensuite
+status-next-stored = Votre demande est enregistrée. La NPOC reçoit vos réponses par e-mail.
+status-next-confirmation = Votre représentant reçoit une confirmation.
+status-next-decides = La NPOC lit votre demande et décide.
+status-next-writes = La NPOC écrira à votre représentant à l’adresse indiquée dans le formulaire. Si la NPOC n’accepte pas la demande, vous pouvez former un recours.
+status-contact-heading = Comment joindre la NPOC
+status-contact-text = Si vous avez une question ou une correction, écrivez à { $mail } en indiquant le numéro de référence.
+status-contact-spam = Si vous n’avez pas reçu d’e-mail de notre part d’ici demain, regardez d’abord dans le dossier spam (courrier indésirable). Écrivez-nous ensuite.
+status-languages = Langue de cette page et des prochains e-mails que vous recevrez
