@@ -94,7 +94,8 @@ fn faults_of_all(language: &str, messages: &[Message]) -> Vec<String> {
     faults
 }
 
-fn fault_of_text(language: &str, text: &str) -> Option<String> {
+/// Returns what a text must not have.
+pub fn fault_of_text(language: &str, text: &str) -> Option<String> {
     if let Some(fault) = text.chars().find_map(fault_of_character) {
         return Some(fault);
     }

@@ -123,11 +123,19 @@ fn statements(parts: &[Part], arguments: &[Argument], language: &str) -> String 
         Part::Text(text) => format!("                _text.push_str({text:?});\n"),
         Part::Argument(name) => match elements.iter().position(|one| one.name == *name) {
             Some(slot) => format!("                _text.push(slot({slot}));\n"),
+            None if has_text(arguments, name) && !elements.is_empty() => {
+                format!("                push_text(&mut _text, {name});\n")
+            }
             None => format!("                _ = write!(_text, \"{{{name}}}\");\n"),
         },
         Part::Plural { number, forms } => plural(number, forms, arguments, language),
     };
     parts.iter().map(one).collect()
+}
+
+fn has_text(arguments: &[Argument], name: &str) -> bool {
+    let is_text = |one: &Argument| one.name == name && one.kind == Kind::Text;
+    arguments.iter().any(is_text)
 }
 
 fn plural(number: &str, forms: &[(String, Vec<Part>)], arguments: &[Argument], language: &str) -> String {
@@ -155,7 +163,15 @@ pub fn reviews(reviews: &[(String, Review)]) -> String {
     let mut code = "/// Returns who reviewed a translation, and how much of it.\n#[must_use]\n".to_owned();
     code += "pub fn review(language: Language) -> Option<Review> {\n    Some(match language {\n";
     for (language, review) in reviews {
-        _ = writeln!(code, "        Language::{} => {review:?},", variant(language));
+        _ = writeln!(
+            code,
+            "        Language::{} => Review {{ by: {:?}, on: {:?}, messages: {}, changed: {} }},",
+            variant(language),
+            review.by,
+            review.on,
+            review.messages,
+            review.changed
+        );
     }
     code + "        _ => return None,\n    })\n}\n"
 }
@@ -185,7 +201,7 @@ fn identifier(name: &str) -> String {
 }
 
 /// Returns the variant of an enum: `Fr` for `fr`, `EnXa` for `en-XA`, `Few` for `few`.
-pub fn variant(code: &str) -> String {
+fn variant(code: &str) -> String {
     let words = code.split('-').filter_map(|word| {
         let mut letters = word.chars();
         let first = letters.next()?.to_ascii_uppercase();

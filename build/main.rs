@@ -13,6 +13,7 @@ mod pseudo;
 mod review;
 mod style;
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
@@ -90,7 +91,7 @@ impl Locales {
             Ok(review) => self.reviews.push((code.to_owned(), review)),
             Err(fault) => self.faults.push(fault),
         }
-        match countries(&folder.join(code).join("countries.tsv")) {
+        match countries(code, &folder.join(code).join("countries.tsv")) {
             Ok(countries) => self.countries.push((code.to_owned(), countries)),
             Err(fault) => self.faults.push(fault),
         }
@@ -143,13 +144,20 @@ fn codes(folder: &Path) -> Vec<String> {
 }
 
 /// Reads countries by code and name, in the order of their lines. A line with a number sign is a comment.
-fn countries(path: &Path) -> Result<Vec<(String, String)>, String> {
-    let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let lines = text.lines().filter(|line| !line.starts_with('#'));
+fn countries(language: &str, path: &Path) -> Result<Vec<(String, String)>, String> {
+    let fault = |fault: &dyn Display| format!("{}: {fault}", path.display());
+    let text = fs::read_to_string(path).map_err(|error| fault(&error))?;
+    let lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
     let country = |line: &str| {
-        let (code, name) = line.split_once('\t')?;
-        Some((code.to_owned(), name.to_owned()))
+        let country = line.split_once('\t').filter(|(_, name)| !name.trim().is_empty());
+        let (code, name) = country.ok_or_else(|| fault(&format!("“{line}” is no code and name")))?;
+        check::fault_of_text(language, name).map_or(Ok((code.to_owned(), name.to_owned())), |found| Err(fault(&found)))
     };
-    let countries = lines.map(|line| country(line).ok_or_else(|| format!("{}: {line}", path.display())));
-    countries.collect()
+    let countries: Vec<_> = lines.map(country).collect::<Result<_, _>>()?;
+    let mut codes: Vec<_> = countries.iter().map(|(code, _)| code).collect();
+    codes.sort();
+    match codes.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(fault(&format!("{} is there twice", pair[0]))),
+        None => Ok(countries),
+    }
 }

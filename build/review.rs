@@ -10,20 +10,16 @@ use serde::Deserialize;
 
 use super::catalogue::Message;
 
-/// A review of a translation. Its `Debug` form is the source of the value.
+/// A review of a translation.
 #[derive(Debug)]
 pub struct Review {
     /// Who reviewed it.
-    #[expect(dead_code, reason = "read in its Debug form")]
     pub by: String,
     /// The day of the review.
-    #[expect(dead_code, reason = "read in its Debug form")]
     pub on: String,
     /// The number of messages.
-    #[expect(dead_code, reason = "read in its Debug form")]
     pub messages: usize,
     /// The number of messages that are new or changed since the review.
-    #[expect(dead_code, reason = "read in its Debug form")]
     pub changed: usize,
 }
 

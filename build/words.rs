@@ -15,6 +15,7 @@ use time::OffsetDateTime;
 pub(crate) mod catalogue;
 #[path = "check.rs"]
 pub(crate) mod check;
+#[expect(dead_code, reason = "the build uses the rest")]
 #[path = "review.rs"]
 pub(crate) mod review;
 #[path = "table.rs"]

@@ -132,6 +132,7 @@ check-doubts-heading = يُرجى النظر في هذه الإجابات مرة
 check-eligibility = لا يزال بإمكانكم إرسال طلبكم. فدائرة NPOC تقرأ كل طلب وتبتّ فيه. وللسؤال أولًا، يُرجى الكتابة إلى { $mail }، أو قراءة صفحة «{ $join }».
 check-eligibility-link = من يمكنه الانضمام
 check-change = تعديل
+check-change-answer = تعديل: { $question }
 check-send = إرسال الطلب
 check-send-again = إرسال الطلب من جديد
 

@@ -17,4 +17,4 @@ status-next-writes = ستكتب NPOC إلى ممثل منظمتكم على ال�
 status-contact-heading = التواصل مع NPOC
 status-contact-text = إذا كان لديكم سؤال أو تصحيح، فيُرجى الكتابة إلى { $mail } مع ذكر الرقم المرجعي.
 status-contact-spam = إذا لم تصلكم رسالة منا حتى يوم غد، فيُرجى البحث أولًا في مجلد الرسائل غير المرغوب فيها (spam)، ثم الكتابة إلينا.
-status-languages = لغة هذه الصفحة والرسائل التي ستصلكم لاحقًا
+status-languages = لغة هذه الصفحة

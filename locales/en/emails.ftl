@@ -17,6 +17,6 @@ email-next-appeal = If NPOC does not accept the application, you can appeal.
 # Before the address of the receipt, which stands on a line of its own
 email-receipt = Your receipt, to keep or to print:
 # Before info@npoc.org, which stands on a line of its own
-email-contact = If you have a question or a correction, quote the reference. If you did not apply, tell us. Reply to this email, or write to:
+email-contact = If you have a question or a correction, or if you did not apply, reply to this email and quote the reference. Or write to:
 # The last line
 email-signature = NPOC, Not-for-Profit Organizations Constituency

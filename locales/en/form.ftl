@@ -174,6 +174,9 @@ check-eligibility = You can still send your application. NPOC reads every applic
 check-eligibility-link = who can join
 # A button beside an answer
 check-change = Change
+# The name of this button for screen readers. It begins with the words of the button.
+# $question (Text): the label of the question
+check-change-answer = Change: { $question }
 # Buttons
 check-send = Send application
 check-send-again = Send application again

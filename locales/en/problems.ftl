@@ -1,4 +1,4 @@
-# What to do about an answer that breaks a rule. Each sentence stands beside its question and in a list above the form,
+# What to do about an answer that breaks a rule. Each sentence is beside its question and in a list above the form,
 # so it must be clear alone: it names the question. No full stop at the end.
 
 ## An answer is missing
@@ -27,14 +27,14 @@ missing-other = Answer the question “{ $question }”
 # $question (Text): the label of the question
 # $min (Number): the least number of characters
 # $given (Number): the present number of characters
-problem-too-short = “{ $question }” is too short: enter at least { $min } characters (now { $given })
+problem-too-short = The answer to “{ $question }” is too short: enter at least { $min } characters (now { $given })
 # $min (Number): the least number of characters
 # $given (Number): the present number of characters
 problem-statement-too-short = Say more about your organization and why it wants to join: at least { $min } characters (now { $given })
 # $question (Text): the label of the question
 # $max (Number): the greatest number of characters
 # $given (Number): the present number of characters
-problem-too-long = “{ $question }” is too long: enter at most { $max } characters (now { $given })
+problem-too-long = The answer to “{ $question }” is too long: enter at most { $max } characters (now { $given })
 # $question (Text): the label of the question
 problem-damaged = Enter the answer to “{ $question }” again: part of the text was damaged when it was sent
 # $question (Text): the label of the question
@@ -83,9 +83,9 @@ email-too-long = “{ $question }”: enter a shorter address: at most { $mailbo
 # $question (Text): the label of the question
 email-not-public = “{ $question }”: enter an address with a public domain name, like name@example.org
 # $question (Text): the label of the question
-email-domain = “{ $question }”: check the part after the @ sign. It is not a domain name
+email-domain = “{ $question }”: check the part after the @ sign: it is not a domain name
 # $question (Text): the label of the question
 # $character (Text): a character that an email address cannot have
 email-character = “{ $question }”: enter the address without “{ $character }”
 # $question (Text): the label of the question
-email-mailbox = “{ $question }”: check the part before the @ sign. It has a character that email does not allow
+email-mailbox = “{ $question }”: check the part before the @ sign: it has a character that email does not allow

@@ -20,7 +20,7 @@ site-languages = Language
 site-languages-empty = These links open an empty form. The buttons at the end of this page keep what you typed.
 # On the English home page, for a reader whose browser prefers this language. In the language of this file: “Cette page existe en français”
 site-offer = This page is available in English
-# In the footer, until NPOC has reviewed the translation. It stands there in the language of the page and in English.
+# In the footer, until NPOC has reviewed the translation. It is there in the language of the page and in English.
 site-not-reviewed = NPOC has not reviewed this translation yet. The English text is the approved one.
 
 # In the footer

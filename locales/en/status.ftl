@@ -26,4 +26,4 @@ status-contact-heading = How to reach NPOC
 status-contact-text = If you have a question or a correction, write to { $mail } and quote the reference.
 status-contact-spam = If you have no email from us by tomorrow, look in the spam folder first. Then write to us.
 # Above buttons with the names of the languages
-status-languages = Language of this page and of later emails to you
+status-languages = Language of this page

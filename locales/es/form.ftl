@@ -125,6 +125,7 @@ check-doubts-heading = Vuelva a revisar estas respuestas
 check-eligibility = Puede enviar su solicitud de todos modos. La NPOC lee todas las solicitudes y decide. Para preguntar antes, escriba a { $mail } o consulte { $join }.
 check-eligibility-link = quién puede unirse
 check-change = Cambiar
+check-change-answer = Cambiar: { $question }
 check-send = Enviar la solicitud
 check-send-again = Enviar de nuevo la solicitud
 doubt-typo = ¿Es correcta esta dirección?

@@ -17,4 +17,4 @@ status-next-writes = La NPOC escribirá a su representante a la dirección indic
 status-contact-heading = Cómo comunicarse con la NPOC
 status-contact-text = Si tiene una pregunta o una corrección, escriba a { $mail } e indique el número de referencia.
 status-contact-spam = Si mañana todavía no ha recibido ningún correo electrónico nuestro, busque primero en la carpeta de correo no deseado. Luego escríbanos.
-status-languages = Idioma de esta página y de los próximos correos electrónicos que le enviemos
+status-languages = Idioma de esta página

@@ -125,6 +125,7 @@ check-doubts-heading = Relisez ces réponses
 check-eligibility = Vous pouvez quand même envoyer votre demande. La NPOC lit toutes les demandes et décide. Pour poser d’abord une question, écrivez à { $mail }, ou voyez { $join }.
 check-eligibility-link = qui peut adhérer
 check-change = Modifier
+check-change-answer = Modifier : { $question }
 check-send = Envoyer la demande
 check-send-again = Envoyer de nouveau la demande
 doubt-typo = Cette adresse est-elle correcte ?

@@ -17,4 +17,4 @@ status-next-writes = La NPOC écrira à votre représentant à l’adresse indiq
 status-contact-heading = Comment joindre la NPOC
 status-contact-text = Si vous avez une question ou une correction, écrivez à { $mail } en indiquant le numéro de référence.
 status-contact-spam = Si vous n’avez pas reçu d’e-mail de notre part d’ici demain, regardez d’abord dans le dossier spam (courrier indésirable). Écrivez-nous ensuite.
-status-languages = Langue de cette page et des prochains e-mails que vous recevrez
+status-languages = Langue de cette page

@@ -125,6 +125,7 @@ check-doubts-heading = Еще раз взгляните на эти ответы
 check-eligibility = Вы всё равно можете отправить заявку. NPOC рассматривает каждую заявку и принимает решение. Если хотите сначала спросить, напишите на { $mail } или прочитайте, { $join }.
 check-eligibility-link = кто может вступить
 check-change = Изменить
+check-change-answer = Изменить: { $question }
 check-send = Отправить заявку
 check-send-again = Отправить заявку снова
 doubt-typo = Этот адрес верен?

@@ -133,6 +133,7 @@ check-doubts-heading = 请再看一看以下内容
 check-eligibility = 您仍然可以提交申请。NPOC 会审阅每一份申请并作出决定。如果想先咨询，请发送电子邮件至 { $mail }，或阅读“{ $join }”。
 check-eligibility-link = 谁可以加入
 check-change = 修改
+check-change-answer = 修改：{ $question }
 check-send = 提交申请
 check-send-again = 重新提交申请
 

@@ -18,4 +18,4 @@ status-next-writes = NPOC 会按申请表中的地址向组织代表发送邮件
 status-contact-heading = 如何联系 NPOC
 status-contact-text = 如有疑问或需要更正，请发送电子邮件至 { $mail }，并注明参考编号。
 status-contact-spam = 如果到明天还没有收到我们的邮件，请先查看垃圾邮件文件夹，再与我们联系。
-status-languages = 此页面以及今后发给您的邮件所用的语言
+status-languages = 此页面的语言

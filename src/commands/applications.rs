@@ -115,7 +115,7 @@ fn write_whole(
     write_lines(terminal, &format!("State: {}", record.states.join(", ")), "", out)?;
     let language = Language::of_code(&record.language).map(Language::english_name);
     let language = language.unwrap_or(&record.language);
-    write_lines(terminal, &format!("Language of the form: {language}"), "", out)?;
+    write_lines(terminal, &format!("Language: {language}"), "", out)?;
     if !record.suspicions.is_empty() {
         let signs = format!("Signs of spam: {}", record.suspicions.join("; "));
         write_lines(terminal, &signs, "", out)?;

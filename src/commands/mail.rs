@@ -129,6 +129,6 @@ fn test_email(recipient: EmailAddress, public_url: &str, domain: &str) -> Email 
         html: format!("<!doctype html><html lang=\"en\"><title>Test email</title><p>{text}</p></html>"),
         text,
         purpose: Purpose::Test,
-        language: Language::En,
+        language: Some(Language::En),
     }
 }

@@ -14,10 +14,15 @@ pub fn preferred(headers: &HeaderMap, codes: &[&str]) -> Option<usize> {
     let lines = headers.get_all(header::ACCEPT_LANGUAGE).into_iter();
     let entries = lines.flat_map(|line| line.as_bytes().split(|octet| *octet == b','));
     let mut best: Option<(u16, usize)> = None;
+    let mut reads_traditional = false;
     for entry in entries.take(MAX_ENTRIES) {
         let mut parts = entry.split(|octet| *octet == b';').map(<[u8]>::trim_ascii);
         let tag = parts.next().unwrap_or_default();
         let weight = weight(parts);
+        reads_traditional |= is_traditional(tag);
+        if reads_traditional && tag.eq_ignore_ascii_case(b"zh") {
+            continue; // Browsers add it to zh-TW.
+        }
         let found = codes.iter().position(|code| is_of(tag, code));
         if let Some(found) = found.filter(|_| weight > best.map_or(0, |(best, _)| best)) {
             best = Some((weight, found));
@@ -28,14 +33,19 @@ pub fn preferred(headers: &HeaderMap, codes: &[&str]) -> Option<usize> {
 
 /// Returns whether a language tag is of the language with this code.
 fn is_of(tag: &[u8], code: &str) -> bool {
-    let mut subtags = tag.split(|octet| *octet == b'-');
-    let is = |subtag: &[u8], other: &str| subtag.eq_ignore_ascii_case(other.as_bytes());
-    if !subtags.next().is_some_and(|subtag| is(subtag, code)) {
+    let language = tag.split(|octet| *octet == b'-').next().unwrap_or_default();
+    language.eq_ignore_ascii_case(code.as_bytes()) && !is_traditional(tag)
+}
+
+/// Returns whether a language tag is of Chinese in traditional characters.
+fn is_traditional(tag: &[u8]) -> bool {
+    let mut subtags = tag.split(|octet| *octet == b'-').map(<[u8]>::to_ascii_lowercase);
+    if subtags.next().is_none_or(|language| language != b"zh") {
         return false;
     }
-    let others: Vec<&[u8]> = subtags.collect();
-    let has = |names: &[&str]| others.iter().any(|subtag| names.iter().any(|name| is(subtag, name)));
-    code != "zh" || has(&["hans"]) || !has(&["hant", "tw", "hk", "mo"])
+    let scripts: Vec<Vec<u8>> = subtags.collect();
+    let has = |name: &[u8]| scripts.iter().any(|script| script == name);
+    !has(b"hans") && [&b"hant"[..], b"tw", b"hk", b"mo"].into_iter().any(has)
 }
 
 #[cfg(test)]
@@ -64,6 +74,8 @@ mod tests {
             ("zh-TW", None),
             ("zh-Hant", None),
             ("zh-HK,en;q=0.5", Some("en")),
+            ("zh-TW,zh;q=0.9,en-US;q=0.8", Some("en")),
+            ("zh-CN,zh;q=0.9", Some("zh")),
             ("fr;q=2", None),
             ("fr;q=-1", None),
             ("fr;q=NaN", None),

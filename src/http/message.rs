@@ -6,7 +6,7 @@ use std::net::Ipv6Addr;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::uri::Authority;
-use axum::http::{Method, StatusCode, Version, header};
+use axum::http::{HeaderMap, Method, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 
 /// Why a request is rejected before routing.
@@ -45,6 +45,16 @@ pub fn fault<B>(request: &Request<B>) -> Option<Fault> {
         return Some(Fault::Host);
     }
     target_fault(request).or_else(|| coding_fault(request))
+}
+
+/// Returns whether the body has the content type of a web form.
+pub fn is_urlencoded(headers: &HeaderMap) -> bool {
+    let content_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
 /// Checks the Host header, which only HTTP/1.0 may omit, and the host of an absolute target (RFC 9112, 3.2.2).

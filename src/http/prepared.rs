@@ -165,7 +165,10 @@ impl Variant {
         if encoding == Encoding::Identity || !self.is_compressible {
             return None;
         }
-        let body = encoding.encode(&self.plain.body).ok()?;
+        let encoded = encoding.encode(&self.plain.body);
+        let body = encoded
+            .inspect_err(|error| tracing::error!(%error, "page not compressed"))
+            .ok()?;
         let is_smaller = body.len() < self.plain.body.len();
         is_smaller.then(|| Representation::new(body.into(), encoding, &self.common))
     }
@@ -184,10 +187,10 @@ impl Representation {
     }
 }
 
-/// Returns the entity tag of content.
+/// Returns the entity tag of content. Base64 is always a valid header value; without one, no tag would match.
 fn etag(content: &[u8]) -> HeaderValue {
     let tag = format!("\"{}\"", digest(content));
-    HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("\"\""))
+    HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static(""))
 }
 
 /// Returns whether If-None-Match lists this tag, weak or strong (RFC 9110, 13.1.2).

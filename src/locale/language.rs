@@ -1,5 +1,4 @@
-//! The languages of the site. A new one is a variant and a row here, a folder in `locales/`, and a migration that lets
-//! the columns `language` hold its code.
+//! The languages of the site. CONTRIBUTING.md says how to add one.
 
 /// A language in which the site can be read. English is the language of the approved texts, of staff and of operators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -11,4 +11,4 @@ pub use countries::{country_name, country_offers};
 pub use dates::date_and_time;
 pub use language::{Direction, Language};
 pub use sentence::{Element, Sentence};
-pub use words::{Review, Words, review};
+pub use words::{Review, Words, is_unreviewed, review};

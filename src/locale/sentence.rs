@@ -98,6 +98,12 @@ pub(super) fn slot(index: u32) -> char {
     char::from_u32(u32::from(FIRST_SLOT) + index).unwrap_or(FIRST_SLOT)
 }
 
+/// Adds an argument to the text of a sentence with elements, without characters that would be marks.
+pub(super) fn push_text(text: &mut String, argument: &str) {
+    let is_mark = |character: &char| ('\u{E000}'..='\u{F8FF}').contains(character);
+    text.extend(argument.chars().filter(|character| !is_mark(character)));
+}
+
 /// A sentence with elements. As HTML, its text is escaped and its elements are not.
 #[derive(Clone, Debug)]
 pub struct Sentence<'a> {

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use super::plural::{Plural, plural};
-use super::sentence::slot;
+use super::sentence::{push_text, slot};
 use super::{Element, Language, Sentence};
 
 /// Who reviewed a translation.
@@ -19,6 +19,12 @@ pub struct Review {
     pub messages: usize,
     /// The number of messages that are not reviewed, or changed since.
     pub changed: usize,
+}
+
+/// Returns whether NPOC has not reviewed a translation, or not all of it.
+#[must_use]
+pub fn is_unreviewed(language: Language) -> bool {
+    review(language).is_some_and(|review| review.changed > 0)
 }
 
 include!(concat!(env!("OUT_DIR"), "/words.rs"));

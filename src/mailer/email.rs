@@ -82,8 +82,8 @@ pub struct Email {
     pub html: String,
     /// The purpose.
     pub purpose: Purpose,
-    /// The language of subject and text.
-    pub language: Language,
+    /// The language of subject and text; `None` if a later release wrote them in one that this release does not know.
+    pub language: Option<Language>,
 }
 
 /// The parts of a message that are drawn once, so that every try has the same octets.

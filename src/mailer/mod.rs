@@ -130,8 +130,7 @@ impl Mailer {
             .date(seed.date.into())
             .message_id(Some(email.message_id.clone()))
             .raw_header(header("Auto-Submitted", "auto-generated"))
-            .raw_header(header("X-Auto-Response-Suppress", "All"))
-            .raw_header(header("Content-Language", email.language.tag()));
+            .raw_header(header("X-Auto-Response-Suppress", "All"));
         with_optional_headers(builder, email).multipart(
             MultiPart::builder()
                 .kind(MultiPartKind::Alternative)
@@ -161,6 +160,10 @@ fn with_optional_headers(builder: MessageBuilder, email: &Email) -> MessageBuild
     };
     let builder = match &email.in_reply_to {
         Some(id) => builder.in_reply_to(id.clone()).references(id.clone()),
+        None => builder,
+    };
+    let builder = match email.language {
+        Some(language) => builder.raw_header(header("Content-Language", language.tag())),
         None => builder,
     };
     match &email.reference {

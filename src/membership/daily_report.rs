@@ -268,7 +268,7 @@ impl Report {
             text: ReportText { report: self }.render()?,
             html: ReportHtml { report: self }.render()?,
             purpose: Purpose::DailyReport,
-            language: Language::En,
+            language: Some(Language::En),
         })
     }
 

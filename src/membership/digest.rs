@@ -147,7 +147,7 @@ impl Digest {
             text: DigestText { digest: self }.render()?,
             html: DigestHtml { digest: self }.render()?,
             purpose: Purpose::Digest,
-            language: Language::En,
+            language: Some(Language::En),
         })
     }
 

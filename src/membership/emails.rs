@@ -53,7 +53,6 @@ struct ConfirmationText<'a> {
 struct ConfirmationHtml<'a> {
     application: &'a NewApplication<'a>,
     words: &'static Words,
-    language: Language,
 }
 
 /// The email to staff.
@@ -92,7 +91,7 @@ fn to_staff(identity: &MailIdentity, application: &Application, new: &NewApplica
         text: ApplicationText { email: &email }.render()?,
         html: ApplicationHtml { email: &email }.render()?,
         purpose: Purpose::Application,
-        language: Language::En,
+        language: Some(Language::En),
     })
 }
 
@@ -106,7 +105,6 @@ fn to_applicant(identity: &MailIdentity, application: &Application, new: &NewApp
     let html = ConfirmationHtml {
         application: new,
         words,
-        language,
     };
     Ok(Email {
         message_id: identity.message_id(new.reference, "applicant"),
@@ -118,7 +116,7 @@ fn to_applicant(identity: &MailIdentity, application: &Application, new: &NewApp
         text: wrapped(&text.render()?),
         html: html.render()?,
         purpose: Purpose::Confirmation,
-        language,
+        language: Some(language),
     })
 }
 

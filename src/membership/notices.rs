@@ -39,7 +39,7 @@ impl NoticeWriter for MailIdentity {
             text: NoticeText { email: undelivered }.render()?,
             html: NoticeHtml { email: undelivered }.render()?,
             purpose: Purpose::Undelivered,
-            language: Language::En,
+            language: Some(Language::En),
         }))
     }
 }

@@ -191,7 +191,7 @@ impl TryFrom<ClaimedRow> for ClaimedEmail {
                 text: row.body_text,
                 html: row.body_html,
                 purpose: purpose(&row.purpose)?,
-                language: Language::of_code(&row.language).unwrap_or(Language::En),
+                language: Language::of_code(&row.language),
             },
         })
     }

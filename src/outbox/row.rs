@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::locale::Language;
 use crate::mailer::Email;
 
 /// A row of the table `outbox`. As JSON its fields have the names of the columns, so that a statement reads many rows
@@ -40,7 +41,7 @@ impl From<Email> for EmailRow {
             body_text: email.text,
             body_html: email.html,
             purpose: email.purpose.name(),
-            language: email.language.code(),
+            language: email.language.unwrap_or(Language::En).code(),
             refusal_is_final: !email.purpose.is_to_staff(),
             ..Self::default()
         }

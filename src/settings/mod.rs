@@ -99,7 +99,7 @@ with field {
         |row| row.optional(parse::by_semicolon).map(Option::unwrap_or_default);
 
     languages: Vec<Language> = "NPOC_LANGUAGES", Literal("en,fr,es,ar,zh,ru"),
-        "The languages in which the site can be read, by code, separated by commas. English is always one of them. The pages of every other language have its code in front, like /fr/join.",
+        "The languages in which the site can be read, by code, separated by commas. English must be one of them. The pages of every other language have its code in front, like /fr/join.",
         "codes separated by commas, with en, like en,fr,ar",
         |row| row.parsed(parse::languages);
 

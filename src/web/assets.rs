@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
-use super::layout::{Page, SiteInfo};
+use super::layout::{Alternate, Page, SiteInfo};
 use crate::http::prepared::{Prepared, PreparedAnswers, digest};
 
 /// A picture, compiled into the program. Its path contains a digest, so that caches may keep it forever.
@@ -95,8 +95,8 @@ fn sitemap(site: &SiteInfo) -> String {
         for language in &site.languages {
             let address = page.address(*language);
             _ = write!(urls, "<url><loc>{}{address}</loc>", site.public_url);
-            for translation in site.translations(page) {
-                let (tag, href) = (translation.tag, &translation.href);
+            for Alternate { tag, address } in site.alternates(page) {
+                let href = format!("{}{address}", site.public_url);
                 _ = write!(
                     urls,
                     "<xhtml:link rel=\"alternate\" hreflang=\"{tag}\" href=\"{href}\"/>"

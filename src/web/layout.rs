@@ -6,7 +6,7 @@ use url::Url;
 
 use super::address::Address;
 use crate::http::prepared::{Prepared, PreparedAnswers};
-use crate::locale::{Language, Review, Words, review};
+use crate::locale::{Language, Words, is_unreviewed};
 
 /// The style sheet: `static/site.css` without comments and spaces.
 pub const STYLE: &str = include_str!(concat!(env!("OUT_DIR"), "/site.css"));
@@ -34,31 +34,29 @@ pub struct SiteInfo {
     pub languages: Vec<Language>,
 }
 
-/// A translation of a page, for search engines.
+/// The address of a page in one language, for search engines.
 #[derive(Debug)]
-pub struct Translation {
+pub struct Alternate {
     /// The language tag, or `x-default`.
     pub tag: &'static str,
-    /// The whole address.
-    pub href: String,
+    /// The address.
+    pub address: Address,
 }
 
 impl SiteInfo {
-    /// Returns the translations of a page, and its English address for all other readers.
-    #[must_use]
-    pub fn translations(&self, page: &Page) -> Vec<Translation> {
-        if self.languages.len() < 2 {
-            return Vec::new();
-        }
-        let translation = |tag, language| Translation {
+    /// Returns the addresses of a page in every language, and the English one for all other readers; none if the site has
+    /// one language.
+    pub fn alternates(&self, page: &Page) -> impl Iterator<Item = Alternate> {
+        let alternate = |tag, language| Alternate {
             tag,
-            href: format!("{}{}", self.public_url, page.address(language)),
+            address: page.address(language),
         };
         let languages = self
             .languages
             .iter()
-            .map(|language| translation(language.tag(), *language));
-        languages.chain([translation("x-default", Language::En)]).collect()
+            .map(move |language| alternate(language.tag(), *language));
+        let all = languages.chain([alternate("x-default", Language::En)]);
+        all.filter(|_| self.languages.len() > 1)
     }
 }
 
@@ -93,6 +91,15 @@ impl Page {
     #[must_use]
     pub fn description(&self, language: Language) -> &'static str {
         (self.description)(Words::of(language))
+    }
+
+    /// Returns its address in a language.
+    #[must_use]
+    pub fn address(&self, language: Language) -> Address {
+        Address {
+            language,
+            path: self.path,
+        }
     }
 }
 
@@ -160,10 +167,11 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// Returns the address of a page in the language of this one.
+    /// Returns the address of a page in the language of this one; in English if the language is no longer published.
     #[must_use]
     pub fn to(&self, page: Page) -> Address {
-        page.address(self.language)
+        let is_published = self.site.languages.contains(&self.language);
+        page.address(if is_published { self.language } else { Language::En })
     }
 
     /// Returns the address of this page in another language; of the home page if this page is not in the list.
@@ -181,18 +189,7 @@ impl<'a> Layout<'a> {
     /// Returns whether NPOC has not reviewed the translation, or not all of it.
     #[must_use]
     pub fn is_unreviewed(&self) -> bool {
-        review(self.language).is_some_and(|review: Review| review.changed > 0)
-    }
-}
-
-impl Page {
-    /// Returns its address in a language.
-    #[must_use]
-    pub fn address(&self, language: Language) -> Address {
-        Address {
-            language,
-            path: self.path,
-        }
+        is_unreviewed(self.language)
     }
 }
 
@@ -223,19 +220,25 @@ fn prepare_one(layout: Layout<'_>, page: &'static Page, headers: &HeaderMap) -> 
         return Ok(None);
     };
     let mut headers = headers.clone();
-    headers.insert(
-        header::CONTENT_LANGUAGE,
-        HeaderValue::from_static(layout.language.tag()),
-    );
-    let answer = |layout| Ok::<_, anyhow::Error>(Prepared::new(render(layout, page)?, HTML, PAGE_CACHE, &headers));
-    if *page != Page::HOME || layout.language != Language::En {
-        return Ok(Some(answer(layout)?));
+    let language = HeaderValue::from_static(layout.language.tag());
+    headers.insert(header::CONTENT_LANGUAGE, language);
+    let answer = |layout: Layout<'_>| Ok(Prepared::new(render(layout, page)?, HTML, PAGE_CACHE, &headers));
+    if *page == Page::HOME && layout.language == Language::En {
+        with_offers(layout, answer).map(Some)
+    } else {
+        answer(layout).map(Some)
     }
-    let offer = |offer: &Language| {
+}
+
+fn with_offers(
+    layout: Layout<'_>,
+    answer: impl Fn(Layout<'_>) -> anyhow::Result<Prepared>,
+) -> anyhow::Result<Prepared> {
+    let offer = |offer: Language| {
         Ok((
             offer.code(),
             answer(Layout {
-                offer: Some(*offer),
+                offer: Some(offer),
                 ..layout
             })?,
         ))
@@ -244,9 +247,10 @@ fn prepare_one(layout: Layout<'_>, page: &'static Page, headers: &HeaderMap) -> 
         .site
         .languages
         .iter()
-        .filter(|language| **language != Language::En);
+        .copied()
+        .filter(|language| *language != Language::En);
     let offers = others.map(offer).collect::<anyhow::Result<Vec<_>>>()?;
-    Ok(Some(answer(layout)?.with_languages(Language::En.code(), offers)))
+    Ok(answer(layout)?.with_languages(Language::En.code(), offers))
 }
 
 /// Answers with a page for one person, which no shared cache keeps.

@@ -25,7 +25,7 @@ use axum::extract::{MatchedPath, State};
 use axum::http::{Method, Request, StatusCode, Uri, header};
 use axum::middleware::{from_fn_with_state, map_request, map_response_with_state};
 use axum::response::{IntoResponse, Redirect};
-use axum::routing::{any, get, post};
+use axum::routing::{any, get};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tower_http::CompressionLevel;
@@ -89,7 +89,10 @@ fn router(site: Arc<Site>) -> Router {
             router.route(&path, get(apply::show_form).post(apply::post))
         })
         .route("/membership/received/{secret}", get(receipt::show))
-        .route("/membership/received/{secret}/language", post(receipt::change_language))
+        .route(
+            "/membership/received/{secret}/language",
+            get(receipt::return_to).post(receipt::change_language),
+        )
         .route("/.well-known/security.txt", get(assets::security))
         .fallback(redirect_or_not_found);
     let machines = Router::new()
@@ -160,7 +163,7 @@ async fn method_not_allowed() -> impl IntoResponse {
 }
 
 /// Redirects a page's path with a slash at its end, below `/en`, and the paths of the former site. 308 keeps a posted form.
-async fn redirect_or_not_found(State(info): State<SiteInfo>, uri: Uri) -> Result<Redirect, WebError> {
+async fn redirect_or_not_found(State(info): State<SiteInfo>, method: Method, uri: Uri) -> Result<Redirect, WebError> {
     let path = address::below_en(uri.path()).unwrap_or(uri.path());
     let (language, rest) = address::split(path);
     let rest = match rest {
@@ -171,6 +174,10 @@ async fn redirect_or_not_found(State(info): State<SiteInfo>, uri: Uri) -> Result
     if let Some(page) = page.filter(|_| info.languages.contains(&language)) {
         let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
         return Ok(Redirect::permanent(&format!("{}{query}", page.address(language))));
+    }
+    // The language was published when the form was opened. The answers must not be lost.
+    if page == Some(&Page::MEMBERSHIP) && method == Method::POST {
+        return Ok(Redirect::temporary(Page::MEMBERSHIP.path));
     }
     let path = path.trim_end_matches('/');
     let moved = pages::FORMER_PATHS.iter().find(|(former, _)| *former == path);

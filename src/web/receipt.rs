@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use askama::Template;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::body::to_bytes;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use uuid::Uuid;
 
@@ -16,12 +16,17 @@ use super::layout::{Layout, Page, private_page};
 use super::origin::is_cross_site;
 use super::site::Site;
 use crate::database::within;
+use crate::http::encoding::is_encoded;
+use crate::http::message::is_urlencoded;
 use crate::locale::{Element, Language, Words, date_and_time};
 use crate::membership::{self, Status, words};
 use crate::outbox::{self, Confirmation};
 
 /// How long the database may take to find a receipt, or to change its language.
 const RECEIPT_LIMIT: Duration = Duration::from_secs(9);
+
+/// The most octets of a form that chooses a language.
+const LONGEST_CHOICE: usize = 1024;
 
 #[derive(Template)]
 #[template(path = "membership/received.html")]
@@ -44,7 +49,7 @@ impl ReceiptPage<'_> {
 /// learns its address.
 pub async fn show(State(site): State<Arc<Site>>, Path(secret): Path<String>) -> Result<Response, WebError> {
     let secret = parse(&secret)?;
-    let (receipt, confirmation) = in_time(find(&site, secret)).await?.ok_or(WebError::NotFound)?;
+    let (receipt, confirmation) = with_time_limit(find(&site, secret)).await?.ok_or(WebError::NotFound)?;
     let layout = Layout::unlisted(&site.info, receipt.language);
     let page = ReceiptPage {
         layout,
@@ -53,41 +58,68 @@ pub async fn show(State(site): State<Arc<Site>>, Path(secret): Path<String>) -> 
         secret,
         confirmation,
     };
-    Ok(secretly(private_page(StatusCode::OK, receipt.language, page.render()?)))
+    Ok(with_secret_headers(private_page(
+        StatusCode::OK,
+        receipt.language,
+        page.render()?,
+    )))
 }
 
-/// Changes the language of an application, and of later emails to its applicant.
+/// Changes the language of an application.
 pub async fn change_language(
     State(site): State<Arc<Site>>,
     Path(secret): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
+    request: Request,
 ) -> Result<Response, WebError> {
     let secret = parse(&secret)?;
-    let chosen = form_urlencoded::parse(&body).find(|(name, _)| name == "language");
-    let chosen = chosen.and_then(|(_, code)| Language::of_code(&code));
-    let language = chosen.filter(|language| site.info.languages.contains(language));
-    let language = language.filter(|_| !is_cross_site(&headers, &site.info.public_url, false));
-    if let Some(language) = language {
-        let is_found = in_time(membership_language(&site, secret, language)).await?;
-        is_found.then_some(()).ok_or(WebError::NotFound)?;
+    if !is_urlencoded(request.headers()) {
+        return Err(WebError::UnsupportedMediaType);
     }
+    if is_encoded(request.headers()) {
+        return Err(WebError::Compressed);
+    }
+    let is_foreign = is_cross_site(request.headers(), &site.info.public_url, false);
+    let Ok(body) = to_bytes(request.into_body(), LONGEST_CHOICE).await else {
+        return Ok(StatusCode::PAYLOAD_TOO_LARGE.into_response());
+    };
+    let chosen = chosen(&body).filter(|language| site.info.languages.contains(language) && !is_foreign);
+    if let Some(language) = chosen
+        && !with_time_limit(store_language(&site, secret, language)).await?
+    {
+        return Err(WebError::NotFound);
+    }
+    Ok(redirect_to(secret))
+}
+
+/// Redirects a reader who loads the address of the form for the language.
+pub async fn return_to(Path(secret): Path<String>) -> Result<Response, WebError> {
+    Ok(redirect_to(parse(&secret)?))
+}
+
+fn redirect_to(secret: Uuid) -> Response {
     let location = format!("/membership/received/{secret}");
     let headers = [(header::LOCATION, location), (header::CACHE_CONTROL, "no-store".into())];
-    Ok(secretly((StatusCode::SEE_OTHER, headers).into_response()))
+    with_secret_headers((StatusCode::SEE_OTHER, headers).into_response())
+}
+
+/// Returns the language that a button names.
+fn chosen(body: &[u8]) -> Option<Language> {
+    let mut fields = form_urlencoded::parse(body);
+    let (_, code) = fields.find(|(name, _)| name == "language")?;
+    Language::of_code(&code)
 }
 
 fn parse(secret: &str) -> Result<Uuid, WebError> {
     Uuid::try_parse(secret).map_err(|_| WebError::NotFound)
 }
 
-async fn in_time<T>(work: impl Future<Output = sqlx::Result<T>>) -> Result<T, WebError> {
+async fn with_time_limit<T>(work: impl Future<Output = sqlx::Result<T>>) -> Result<T, WebError> {
     let done = within(RECEIPT_LIMIT, work).await;
     done.map_err(|error| WebError::Unavailable(error.into()))
 }
 
 /// Keeps an answer out of search engines, and its address from other sites.
-fn secretly(mut response: Response) -> Response {
+fn with_secret_headers(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert("x-robots-tag", HeaderValue::from_static("noindex"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
@@ -104,7 +136,7 @@ async fn find(site: &Site, secret: Uuid) -> sqlx::Result<Option<(Status, Confirm
     Ok(Some((receipt, confirmation)))
 }
 
-async fn membership_language(site: &Site, secret: Uuid, language: Language) -> sqlx::Result<bool> {
+async fn store_language(site: &Site, secret: Uuid, language: Language) -> sqlx::Result<bool> {
     let mut session = site.pool.session().await?;
     let is_found = membership::set_language(&mut *session, secret, language).await?;
     session.end().await?;

@@ -148,7 +148,7 @@ pub fn of_arrival(new: &NewApplication) -> [Finding; 5] {
 }
 
 fn language(language: Language) -> Finding {
-    Finding::of("Language of the form", language.english_name())
+    Finding::of("Language", language.english_name())
 }
 
 fn earlier(earlier: &[Earlier]) -> Finding {

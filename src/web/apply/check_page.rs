@@ -187,6 +187,13 @@ impl Row {
         }
     }
 
+    /// Returns whether the answer is in the applicant's own words, whose language is unknown.
+    fn is_typed(&self) -> bool {
+        self.answer.field.question().offers().is_empty()
+            && self.answer.field != Field::Country
+            && !self.answer.lines.is_empty()
+    }
+
     fn name(&self) -> &'static str {
         self.answer.field.question().name
     }

@@ -83,18 +83,7 @@ impl<'a> FormPage<'a> {
 
     fn new(layout: Layout<'a>, form_key: Uuid, answers: &Answers, problems: &[Problem], focus: Option<Field>) -> Self {
         let language = layout.language;
-        let field = |question: &'static Question| FormField {
-            question,
-            label: words::label(language, question.field),
-            hint: words::hint(language, question.field),
-            language,
-            typed: answers.all(question.field).to_vec(),
-            problem: problems
-                .iter()
-                .find(|problem| problem.field == question.field)
-                .map(|problem| words::problem(language, problem)),
-            has_focus: focus == Some(question.field),
-        };
+        let field = |question| FormField::new(language, question, answers, problems, focus);
         let part = |group: Group| FormPart {
             heading: words::heading(language, group),
             fields: group.questions().map(field).collect(),
@@ -115,6 +104,25 @@ impl<'a> FormPage<'a> {
 }
 
 impl FormField {
+    fn new(
+        language: Language,
+        question: &'static Question,
+        answers: &Answers,
+        problems: &[Problem],
+        focus: Option<Field>,
+    ) -> Self {
+        let mut own = problems.iter().filter(|problem| problem.field == question.field);
+        Self {
+            question,
+            label: words::label(language, question.field),
+            hint: words::hint(language, question.field),
+            language,
+            typed: answers.all(question.field).to_vec(),
+            problem: own.next().map(|problem| words::problem(language, problem)),
+            has_focus: focus == Some(question.field),
+        }
+    }
+
     fn control(&self) -> Control {
         match self.question.rule {
             Rule::Prose(..) => Control::Textarea,

@@ -20,12 +20,13 @@ use super::layout::{Layout, Page, private_page};
 use super::origin::is_cross_site;
 use super::site::Site;
 use crate::http::encoding::is_encoded;
+use crate::http::message::is_urlencoded;
 use crate::http::rate_limit::RateVerdict;
 use crate::locale::Language;
 use crate::membership::{self, Application, Field, Problem, Receipt, SenderNetwork, SubmitPermit, with_suggestion};
 use check_page::{CheckPage, CheckedForm, Notice};
 use form::FormPage;
-use posted_form::{Action, PostedForm, is_urlencoded};
+use posted_form::{Action, PostedForm};
 
 /// How long the database may take to store an application: time for the current batch, for the next one, and a little more.
 const STORING_LIMIT: Duration = Duration::from_secs(9);

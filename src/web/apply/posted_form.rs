@@ -1,6 +1,5 @@
 //! Parses a posted form. Never fails: whatever the client sent is shown again.
 
-use axum::http::{HeaderMap, header};
 use uuid::Uuid;
 
 use crate::membership::{Answers, Field};
@@ -55,14 +54,4 @@ impl PostedForm {
             form_key: uuid("form_key").unwrap_or_else(Uuid::now_v7),
         }
     }
-}
-
-/// Returns whether the body has the content type of a web form.
-pub fn is_urlencoded(headers: &HeaderMap) -> bool {
-    let content_type = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }

@@ -1,8 +1,8 @@
 //! The site respects the limits of its relay and checks what the relay sends.
 
-use npoc::locale::Language;
 use std::time::Duration;
 
+use npoc::locale::Language;
 use npoc::mailer::{Email, Mailer, MessageSeed, Purpose, Relay as RelayClient};
 use npoc::outbox;
 
@@ -128,7 +128,7 @@ async fn slow_greeting_does_not_count_as_a_slow_recipient() {
         text: "t".into(),
         html: "h".into(),
         purpose: Purpose::Application,
-        language: Language::En,
+        language: Some(Language::En),
     };
     // Greeting, EHLO and MAIL together exceed the limit, RCPT alone does not. On a busy machine RCPT may exceed it too,
     // so each round gives the relay and the limit more time.

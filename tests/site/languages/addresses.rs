@@ -9,8 +9,11 @@ use npoc::web::Page;
 
 use crate::support::{Reply, TestSite};
 
-/// The octets of a page that arrive before the first acknowledgement: ten segments, less the headers.
+/// The octets of a page that arrive before the first acknowledgement: ten segments of 1,460, less the headers.
 const FIRST_FLIGHT: usize = 14_000;
+
+/// The form is a little larger, since it lists 250 countries. It is compressed for each visitor, at a lower level.
+const FORM: usize = 14 * 1024;
 
 fn pages() -> impl Iterator<Item = (&'static Page, Language, String)> {
     let of_page = |page: &'static Page| Language::ALL.into_iter().map(move |language| (page, language));
@@ -103,12 +106,13 @@ async fn every_page_links_to_itself_in_other_languages() {
 #[tokio::test]
 async fn pages_arrive_in_the_first_flight_in_every_language() {
     let site = TestSite::new().await;
-    for (page, _, path) in pages().filter(|(page, ..)| **page != Page::MEMBERSHIP) {
+    for (page, _, path) in pages() {
+        let limit = if *page == Page::MEMBERSHIP { FORM } else { FIRST_FLIGHT };
         let request = Request::get(&path)
             .header(header::ACCEPT_ENCODING, "br")
             .body(Body::empty());
         let (_, body) = site.octets(request.unwrap()).await;
-        assert!(body.len() <= FIRST_FLIGHT, "{path}: {} octets ({page:?})", body.len());
+        assert!(body.len() <= limit, "{path}: {} octets ({page:?})", body.len());
     }
 }
 

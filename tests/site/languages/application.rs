@@ -7,7 +7,9 @@ use npoc::web::Page;
 use uuid::Uuid;
 
 use super::catalogue::Catalogue;
-use crate::support::{Reply, TestSite, encode, good_with};
+use super::sentences::{SAME, texts_of};
+use crate::support::mail::Mail;
+use crate::support::{Reply, TestSite, encode, folded, good_with};
 
 /// A name, a statement and a representative in the script of each language.
 fn in_own_script(language: Language) -> [(&'static str, &'static str); 3] {
@@ -100,6 +102,10 @@ async fn receipt_and_emails_are_in_the_language_of_the_form() {
             "{}",
             applicant.subject
         );
+        assert_is_translated(&catalogue, &applicant, &reference);
+        let notice = "NPOC has not reviewed this translation yet.";
+        let is_noticed = [&applicant.text, &applicant.html].map(|part| folded(part).contains(notice));
+        assert_eq!(is_noticed, [language != Language::En; 2], "{language:?}");
         assert!(
             applicant.text.lines().any(|line| line == reference),
             "the reference is alone: {}",
@@ -119,11 +125,24 @@ async fn receipt_and_emails_are_in_the_language_of_the_form() {
             "html and the outermost element"
         );
         assert_eq!(staff.header("Content-Language").as_deref(), Some("en"));
-        let named = format!("Language of the form\n    {}\n", language.english_name());
+        let named = format!("Language\n    {}\n", language.english_name());
         assert!(staff.text.contains(&named), "{}", staff.text);
         for (field, answer) in in_own_script(language) {
             assert!(staff.text.contains(answer), "{field}");
         }
+    }
+}
+
+/// Asserts that both parts of an email say the same, all of it from the catalogue.
+fn assert_is_translated(catalogue: &Catalogue, email: &Mail, reference: &str) {
+    let plain = folded(&email.text);
+    for text in texts_of(&email.html) {
+        let is_fixed = text == reference || text.contains("://") || SAME.contains(&text.as_str());
+        assert!(is_fixed || catalogue.says(&text), "{text}");
+        let is_masthead =
+            !plain.contains(&text) && catalogue.says(&text) && email.html.contains(&format!("</strong> {text}<"));
+        let is_title = email.html.contains(&format!("<title>{text}</title>"));
+        assert!(plain.contains(&text) || is_masthead || is_title, "only as HTML: {text}");
     }
 }
 
@@ -192,6 +211,13 @@ async fn applicant_changes_the_language_of_the_receipt() {
         let receipt = site.get(sent.location()).await;
         assert_eq!(receipt.attributes("html", "lang"), [language], "{body}");
     }
+}
+
+#[tokio::test]
+async fn only_a_small_form_of_this_site_changes_the_language() {
+    let site = TestSite::new().await;
+    let sent = apply(&site, Language::En).await;
+    let form = format!("{}/language", sent.location());
     let foreign = Request::post(&form)
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
         .header("sec-fetch-site", "cross-site");
@@ -209,7 +235,15 @@ async fn applicant_changes_the_language_of_the_receipt() {
             "{path}"
         );
     }
-    assert_eq!(site.get(&form).await.status, StatusCode::METHOD_NOT_ALLOWED);
+    let loaded = site.get(&form).await;
+    assert_eq!(
+        (loaded.status, loaded.location()),
+        (StatusCode::SEE_OTHER, sent.location())
+    );
+    let long = format!("language=fr&{}", "a".repeat(2_000));
+    assert_eq!(site.post_raw(&form, long).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+    let text = Request::post(&form).body(Body::from("language=fr")).unwrap();
+    assert_eq!(site.ask(text).await.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
 }
 
 #[tokio::test]
@@ -221,6 +255,17 @@ async fn application_keeps_a_language_that_is_unpublished_later() {
     assert_eq!(receipt.status, StatusCode::OK);
     assert_eq!(receipt.attributes("html", "lang"), ["es"]);
     assert_eq!(receipt.attributes(".other-languages button", "value"), ["en", "fr"]);
+    for link in receipt.attributes("header a[href^='/'], footer a[href^='/']", "href") {
+        assert_eq!(later.get(&link).await.status, StatusCode::OK, "{link}");
+    }
+    let form = later.post_raw("/es/membership", encode(&good_with(&[]))).await;
+    assert_eq!(
+        (form.status, form.location()),
+        (StatusCode::TEMPORARY_REDIRECT, "/membership")
+    );
+    let alone = site.restarted_with(&[("NPOC_LANGUAGES", "en")]);
+    let receipt = alone.get(sent.location()).await;
+    assert_eq!(receipt.attributes(".other-languages button", "value"), ["en"]);
 }
 
 #[tokio::test]

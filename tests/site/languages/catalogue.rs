@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use fluent_syntax::ast::{Entry, Expression, InlineExpression, Pattern, PatternElement};
-use npoc::locale::{Language, country_name};
+use npoc::locale::Language;
 use npoc::values::Country;
 
 use crate::support::folded;
@@ -20,9 +20,8 @@ pub struct Catalogue {
 impl Catalogue {
     /// Reads the files of a language, and the names of its countries.
     pub fn of(language: Language) -> Self {
-        let countries = Country::all().map(|country| country_name(language, country).to_owned());
         let mut catalogue = Self {
-            plain: countries.collect(),
+            plain: countries(language).into_iter().collect(),
             with_arguments: Vec::new(),
         };
         for text in files(language) {
@@ -52,6 +51,21 @@ impl Catalogue {
     }
 }
 
+/// Returns the names of countries in the order of their file. English has its names in the program.
+pub fn countries(language: Language) -> Vec<String> {
+    if language == Language::En {
+        return Country::offers().iter().map(|offer| offer.label.clone()).collect();
+    }
+    let path = format!(
+        "{}/locales/{}/countries.tsv",
+        env!("CARGO_MANIFEST_DIR"),
+        language.code()
+    );
+    let text = std::fs::read_to_string(path).unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines.map(|line| line.split_once('\t').unwrap().1.to_owned()).collect()
+}
+
 /// Returns the contents of a language's files.
 pub fn files(language: Language) -> Vec<String> {
     let folder = format!("{}/locales/{}", env!("CARGO_MANIFEST_DIR"), language.code());
@@ -59,6 +73,26 @@ pub fn files(language: Language) -> Vec<String> {
     let paths = entries.map(|entry| entry.unwrap().path());
     let files = paths.filter(|path| path.extension().is_some_and(|extension| extension == "ftl"));
     files.map(|path| std::fs::read_to_string(path).unwrap()).collect()
+}
+
+/// Returns the messages of a file that none of these sentences says.
+pub fn unsaid(language: Language, file: &str, said: &[String]) -> Vec<String> {
+    let path = format!("{}/locales/{}/{file}.ftl", env!("CARGO_MANIFEST_DIR"), language.code());
+    let text = std::fs::read_to_string(path).unwrap();
+    let resource = fluent_syntax::parser::parse(text.as_str()).unwrap();
+    let messages = resource.body.iter().filter_map(|entry| match entry {
+        Entry::Message(message) => Some(message),
+        _ => None,
+    });
+    let is_unsaid = |pattern: &Pattern<&str>| {
+        let whole: Segment = segments_of(pattern).into_iter().max_by_key(Vec::len).unwrap();
+        let whole: Segment = whole.iter().map(|part| folded(part)).collect();
+        !said
+            .iter()
+            .any(|sentence| whole == [sentence.as_str()] || matches(&whole, sentence))
+    };
+    let unsaid = messages.filter(|message| is_unsaid(message.value.as_ref().unwrap()));
+    unsaid.map(|message| message.id.name.to_owned()).collect()
 }
 
 /// Returns every run of texts between arguments, since the files do not say which argument is an element.

@@ -6,9 +6,6 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-#[expect(dead_code, reason = "the build uses the rest")]
-#[path = "../../../build/generate.rs"]
-mod generate;
 #[expect(dead_code, reason = "the program uses the rest")]
 #[path = "../../../build/words.rs"]
 pub mod words;
@@ -335,11 +332,4 @@ fn a_review_ends_when_a_sentence_changes_not_its_comment() {
     assert_ne!(review::digest(&message("a = Hello, { $name }"), &french), digest);
     assert_ne!(review::digest(&english, &message("a = Salut à { $name }")), digest);
     assert_ne!(review::digest(&french, &english), digest);
-}
-
-#[test]
-fn each_language_has_a_variant_of_its_own() {
-    for (code, variant) in [("fr", "Fr"), ("en-XA", "EnXa"), ("ar-XB", "ArXb"), ("few", "Few")] {
-        assert_eq!(generate::variant(code), variant);
-    }
 }

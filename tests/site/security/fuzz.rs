@@ -2,7 +2,6 @@
 //!
 //! `cargo test` tries some random input. `bin/fuzz` runs each `any_…` test for a given time, guided by coverage.
 
-use npoc::locale::Language;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -12,6 +11,7 @@ use axum::http::{Request, StatusCode, header};
 use futures_util::TryStreamExt as _;
 use lettre::Message;
 use mail_parser::{HeaderName, MessageParser};
+use npoc::locale::Language;
 use npoc::mailer::{Email, Mailer, MessageSeed, Purpose};
 use npoc::membership::{self, Answers, Application, Filter, NewApplication, QUESTIONS, Question, Rule, SpamSigns};
 use npoc::settings::Settings;
@@ -220,7 +220,7 @@ fn example() -> Email {
         text: "Text".into(),
         html: "<p>Text</p>".into(),
         purpose: Purpose::Application,
-        language: Language::En,
+        language: Some(Language::En),
     }
 }
 

@@ -5,7 +5,7 @@ pub mod database;
 pub mod delivery;
 pub mod firefox;
 pub mod gate;
-mod mail;
+pub mod mail;
 pub mod pair;
 pub mod process;
 pub mod relay;

@@ -3,11 +3,11 @@
 //! Each row of the tables holds an input, its expected result and the rule behind it. Python's `idna` computed the
 //! DNS forms, so the tables are independent of this program.
 
-use npoc::locale::Language;
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::StatusCode;
 use futures_util::future::join_all;
+use npoc::locale::Language;
 use npoc::membership::{self, Field, Rule, Search, words};
 use npoc::outbox::DeliveryOutcome;
 use npoc::values::{DomainName, EmailAddress, Fault};

@@ -5,9 +5,9 @@
 
 mod printer;
 
-use npoc::locale::Language;
 use std::fmt::Write as _;
 
+use npoc::locale::Language;
 use npoc::membership::{QUESTIONS, Question, Rule, words};
 use serde_json::json;
 
