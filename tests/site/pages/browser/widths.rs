@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use npoc::locale::Language;
 use npoc::web::Page;
 use serde_json::json;
 
@@ -111,14 +112,15 @@ const BROKEN: &str = "(() => {
 async fn title_words_are_never_broken() {
     in_a_browser(async |browser| {
         let (mut seen, mut found) = (0, Vec::new());
-        for page in Page::ALL {
-            browser.open_page(page.path).await;
+        let in_languages = |page: &'static Page| Language::ALL.map(|language| page.address(language).to_string());
+        for path in Page::ALL.iter().flat_map(in_languages) {
+            browser.open_page(&path).await;
             for width in [320, 360, 390, 414] {
                 browser.size(width, 900).await;
                 let answer = browser.see(BROKEN).await;
                 seen += answer["whole"].as_u64().unwrap();
                 if answer["broken"] != json!([]) {
-                    found.push(format!("{}, {width} px: {}", page.path, answer["broken"]));
+                    found.push(format!("{path}, {width} px: {}", answer["broken"]));
                 }
             }
         }
