@@ -96,7 +96,8 @@ pub async fn return_to(Path(secret): Path<String>) -> Result<Response, WebError>
     Ok(redirect_to(parse(&secret)?))
 }
 
-fn redirect_to(secret: Uuid) -> Response {
+/// Redirects to the receipt with this secret.
+pub fn redirect_to(secret: Uuid) -> Response {
     let location = format!("/membership/received/{secret}");
     let headers = [(header::LOCATION, location), (header::CACHE_CONTROL, "no-store".into())];
     with_secret_headers((StatusCode::SEE_OTHER, headers).into_response())

@@ -12,18 +12,19 @@ use std::time::Duration;
 use askama::Template as _;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 
 use super::address;
 use super::error::WebError;
 use super::layout::{Layout, Page, private_page};
 use super::origin::is_cross_site;
+use super::receipt;
 use super::site::Site;
 use crate::http::encoding::is_encoded;
 use crate::http::message::is_urlencoded;
 use crate::http::rate_limit::RateVerdict;
 use crate::locale::Language;
-use crate::membership::{self, Application, Field, Problem, Receipt, SenderNetwork, SubmitPermit, with_suggestion};
+use crate::membership::{self, Application, Field, Problem, SenderNetwork, SubmitPermit, with_suggestion};
 use check_page::{CheckPage, CheckedForm, Notice};
 use form::FormPage;
 use posted_form::{Action, PostedForm};
@@ -171,7 +172,7 @@ fn count(site: &Site, client: Option<IpAddr>) -> RateVerdict {
 async fn rate_limited(visit: Visit<'_>, checked: &CheckedForm<'_>) -> Result<Response, WebError> {
     let found = membership::receipt_of_key(&visit.site.pool, checked.submission_key);
     match with_time_limit(found).await {
-        Ok(Some(receipt)) => Ok(redirect_to_receipt(&receipt)),
+        Ok(Some(stored)) => Ok(receipt::redirect_to(stored.secret)),
         Ok(None) => show_check_page(visit, checked, Notice::TooMany),
         Err(error) => not_stored(visit, checked, &error),
     }
@@ -193,7 +194,7 @@ async fn store(
         network,
     };
     match with_time_limit(submissions.submit(permit, submission)).await {
-        Ok(receipt) => Ok(redirect_to_receipt(&receipt)),
+        Ok(stored) => Ok(receipt::redirect_to(stored.secret)),
         Err(error) => not_stored(visit, checked, &error),
     }
 }
@@ -209,10 +210,4 @@ fn not_stored(visit: Visit<'_>, checked: &CheckedForm, error: &anyhow::Error) ->
         "application not stored, answers given back"
     );
     show_check_page(visit, checked, Notice::NotStored)
-}
-
-fn redirect_to_receipt(receipt: &Receipt) -> Response {
-    let location = format!("/membership/received/{}", receipt.secret);
-    let headers = [(header::LOCATION, location), (header::CACHE_CONTROL, "no-store".into())];
-    (StatusCode::SEE_OTHER, headers).into_response()
 }

@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 use thirtyfour::common::print::PrintParameters;
 use uuid::Uuid;
 
-use super::{ARABIC, every_state};
+use super::{ARABIC, State, every_state};
 use crate::support::browser::{Browser, in_a_browser};
 use crate::support::good_with;
 
 /// Texts beyond the sides of the window, without texts for screen readers.
-pub const OUTSIDE: &str = "(() => {
+const OUTSIDE: &str = "(() => {
     const cut = [...document.querySelectorAll('body *')].filter(e => {
         if (e.closest('.visually-hidden, .skip, svg, option') || !e.textContent.trim()) return false;
         const box = e.getBoundingClientRect();
@@ -26,31 +26,32 @@ pub const OUTSIDE: &str = "(() => {
 #[ignore = "drives Chromium: bin/browser runs it"]
 async fn no_page_scrolls_sideways_when_narrow_or_enlarged() {
     in_a_browser(async |browser| {
-        let mut found = Vec::new();
-        for state in every_state(browser).await {
-            state.show(browser).await;
-            for setting in SETTINGS {
-                show_in(browser, &setting).await;
-                let outside = browser.see(OUTSIDE).await;
-                if outside != json!([]) {
-                    found.push(format!("{} ({}): {outside}", state.name, setting.0));
-                }
-            }
-        }
-        assert!(found.is_empty(), "{}", found.join("\n"));
+        let states = every_state(browser).await;
+        assert_nothing_is_outside(browser, states).await;
     })
     .await;
 }
 
-/// Gives the open page this width and this style.
-pub async fn show_in(browser: &Browser, (_, width, style): &(&str, u32, &str)) {
-    browser.size(*width, 640).await;
+/// Asserts that these pages fit the window in each setting.
+pub async fn assert_nothing_is_outside(browser: &Browser, states: impl IntoIterator<Item = State>) {
     let script = "const s = new CSSStyleSheet(); s.replaceSync(arguments[0]); document.adoptedStyleSheets = [s]";
-    browser.js(script, vec![json!(style)]).await;
+    let mut found = Vec::new();
+    for state in states {
+        state.show(browser).await;
+        for (setting, width, style) in SETTINGS {
+            browser.size(width, 640).await;
+            browser.js(script, vec![json!(style)]).await;
+            let outside = browser.see(OUTSIDE).await;
+            if outside != json!([]) {
+                found.push(format!("{} ({setting}): {outside}", state.name));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
 /// 320 CSS pixels are 1280 at 400 % (WCAG 1.4.10). The spacing is from WCAG 1.4.12.
-pub const SETTINGS: [(&str, u32, &str); 4] = [
+const SETTINGS: [(&str, u32, &str); 4] = [
     ("320 pixels", 320, ""),
     (
         "wide spacing",
