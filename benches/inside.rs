@@ -94,6 +94,7 @@ fn write(settings: &Settings, application: &Application) -> [Email; 2] {
         reference: "NPOC-3333-4444",
         language: Language::En,
         receipt_url: format!("{}/membership/received/018f0000", settings.public_url),
+        desk_url: None,
         received_at: OffsetDateTime::UNIX_EPOCH,
         earlier: &[],
         spam_signs: &SpamSigns::of(application.answers(), None),

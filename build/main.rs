@@ -38,9 +38,14 @@ fn main() {
     println!("cargo::rerun-if-changed=migrations");
     println!("cargo::rerun-if-changed=locales");
     println!("cargo::rerun-if-changed=build");
+    let css = |name| fs::read_to_string(format!("static/{name}")).map(|css| style::smaller(&css));
     println!("cargo::rerun-if-changed=static/site.css");
-    let css = fs::read_to_string("static/site.css");
-    write("site.css", css.map(|css| style::smaller(&css)));
+    println!("cargo::rerun-if-changed=static/desk.css");
+    write("site.css", css("site.css"));
+    write(
+        "desk.css",
+        css("site.css").and_then(|site| Ok(site + &css("desk.css")?)),
+    );
     let locales = Locales::read(Path::new("locales"));
     for fault in &locales.faults {
         println!("cargo::error={fault}");

@@ -1,5 +1,5 @@
-//! Periodic tasks: compare the clocks, queue the digest and the daily report, warn about stuck emails, and erase expired
-//! applications. Every instance runs them; the database ensures that only one queues a report.
+//! Periodic tasks: compare the clocks, queue the digest and the daily report, end what has expired, warn about stuck emails,
+//! and erase expired applications. Every instance runs them; the database ensures that only one queues a report.
 
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use crate::membership::{
     MailIdentity, erase_announced, is_anything_announced, queue_daily_report, queue_digests, withdraw_future_reports,
 };
 use crate::outbox::{self, Outbox};
+use crate::staff;
 
 /// The interval between two runs, and the maximum delay of a report after midnight (UTC).
 const INTERVAL: Duration = Duration::from_mins(5);
@@ -58,6 +59,8 @@ pub async fn run_once(
         outbox.wake();
         tracing::info!("daily report queued");
     }
+    outbox::expire(pool).await?;
+    staff::delete_expired(pool).await?;
     warn_about_stuck_emails(pool).await?;
     if let Some(days) = retention_days.filter(|_| is_announced) {
         erase(pool, outbox, days).await?;

@@ -17,6 +17,7 @@
 //! | [`web`] | pages, the form, metrics; no SQL | [`membership`], [`outbox`], `http` |
 //! | [`housekeeping`] | periodic tasks | [`membership`], [`outbox`] |
 //! | [`membership`] | the rules; no HTTP | [`outbox`] |
+//! | [`staff`] | accounts, roles, sign-in | [`outbox`] |
 //! | [`outbox`] | the queue of emails | [`mailer`] |
 //! | [`mailer`] | sends one email by SMTP or into a folder | – |
 //! | `http` | connections, limits, compression; knows nothing of NPOC | – |
@@ -42,6 +43,7 @@ pub mod outbox;
 mod plain_text;
 pub mod settings;
 pub mod signals;
+pub mod staff;
 pub mod standard_error;
 pub mod values;
 pub mod web;

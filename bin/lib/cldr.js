@@ -118,6 +118,7 @@ function dateFile(language) {
 ${Object.entries(months.format.wide).map(([number, name]) => `month-${number} = ${name}\n`).join('')}\
 # The arguments are those of locales/en/dates.ftl.
 date-and-time = ${fill(dateTimeFormats.long, DATE_TIME_FIELDS(date))}
+date = ${date}
 `;
 }
 

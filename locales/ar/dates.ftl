@@ -15,3 +15,4 @@ month-11 = نوفمبر
 month-12 = ديسمبر
 # The arguments are those of locales/en/dates.ftl.
 date-and-time = { $day } { $month } { $year }، { $time } UTC
+date = { $day } { $month } { $year }

@@ -19,3 +19,9 @@ month-12 = December
 # $year (Number): the year
 # $time (Text): hours and minutes, from 00:00 to 23:59
 date-and-time = { $day } { $month } { $year }, { $time } UTC
+# The same without the time
+# $day (Number): the day of the month
+# $month (Text, optional): the name of the month
+# $month_number (Number, optional): the number of the month, which some languages write instead
+# $year (Number): the year
+date = { $day } { $month } { $year }

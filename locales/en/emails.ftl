@@ -15,7 +15,7 @@ email-next-decides = NPOC reads your application and decides. We will write to y
 email-next-ncsg = Members of NPOC are also members of the NCSG, ICANN’s Non-Commercial Stakeholder Group. The NCSG has its own form. If your organization has not applied there yet, complete that form too, and select NPOC there:
 email-next-appeal = If NPOC does not accept the application, you can appeal.
 # Before the address of the receipt, which stands on a line of its own
-email-receipt = Your receipt, to keep or to print:
+email-receipt = Your receipt, which also shows where your application stands:
 # Before info@npoc.org, which stands on a line of its own
 email-contact = If you have a question or a correction, or if you did not apply, reply to this email and quote the reference. Or write to:
 # The last line

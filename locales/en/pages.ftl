@@ -229,22 +229,25 @@ privacy-form-language = The language of the form that you used. The site writes 
 privacy-form-text = The form marks the questions that are optional. If you name other people, tell them.
 privacy-answers-heading = where your answers go
 # $mail (Element): the link info@npoc.org
-privacy-answers-1 = Your answers are stored in NPOC’s database only after you press the button that sends the application. Then the site sends them by email to NPOC’s staff at { $mail }. The representative gets an email that confirms the arrival. It repeats none of your answers.
+privacy-answers-1 = Your answers are stored in NPOC’s database only after you press the button that sends the application. Then the site sends them by email to NPOC’s staff at { $mail }. The representative gets an email that confirms the arrival, then an email at each change. These emails repeat none of your answers.
 privacy-answers-2 = The network address of your device is not kept with the application. To recognize spam, the site looks at the answers and at how quickly the form was filled in. An application that looks like spam is marked. It is kept and read like every other application.
+privacy-answers-3 = People whom NPOC has authorized also read the applications on this site and decide there. They sign in, and only then does their browser keep a cookie. The site records who did what, and when.
+privacy-answers-4 = Each application has a page at a secret address, which is in our emails to the representative. This page shows where the application stands, NPOC’s questions and the reasons that NPOC gives. It shows none of your answers. Anyone who knows the address can also answer a question, appeal, and withdraw the application.
 privacy-published-heading = what is published
 privacy-published-text = An application is not published. The form asks whether your organization may be listed as a member on NPOC’s site if it is accepted. NPOC’s charter says that membership is published. The representative is added to the members’ mailing list only if you agree to that.
 privacy-kept-heading = how long we keep it
 # $days (Number): how many days an application is kept
 privacy-kept-days = { $days ->
-    [one] An application is erased { $days } day after it arrived, as a rule at most two days later. The emails about it that this site kept are erased with it. Only its reference and the days of its arrival and erasure remain.
-   *[other] An application is erased { $days } days after it arrived, as a rule at most two days later. The emails about it that this site kept are erased with it. Only its reference and the days of its arrival and erasure remain.
+    [one] An application is erased { $days } day after it arrived, as a rule at most two days later. The emails about it that this site kept are erased with it.
+   *[other] An application is erased { $days } days after it arrived, as a rule at most two days later. The emails about it that this site kept are erased with it.
 }
 privacy-kept-longer = NPOC’s staff get a notice a day before. An application stays longer in three cases: if an email about it is not sent yet; if this site cannot be sure of the date; and if very many applications are due at once. Then a tenth of all applications is erased each day.
+privacy-kept-decided = If NPOC decides about applications on this site, the days count from the day on which an application was closed, or from the end of the time for an appeal if that is later. In this case, no open application is erased because of its age.
 privacy-kept-unset = NPOC has not yet set a period for keeping applications.
 privacy-kept-mailbox = The emails that NPOC’s staff received are in their mailbox. This site cannot reach that mailbox.
 privacy-rights-heading = see, correct or erase
 # $mail (Element): the link info@npoc.org
-privacy-rights-text = You can ask to see what we keep about you or your organization, to correct it, or to erase it. Write to { $mail }. If you have the reference from your receipt, quote it. After an application is erased, this site keeps only its reference, the days of its arrival and erasure, and the times when emails about it were sent.
+privacy-rights-text = You can ask to see what we keep about you or your organization, to correct it, or to erase it. Write to { $mail }. If you have the reference from your receipt, quote it. After an application is erased, this site keeps only its reference, the time of its arrival, of each change and of its erasure, who made each change, and the times when emails about it were sent.
 
 ## Accessibility
 

@@ -15,3 +15,4 @@ month-11 = noviembre
 month-12 = diciembre
 # The arguments are those of locales/en/dates.ftl.
 date-and-time = { $day } de { $month } de { $year }, { $time } UTC
+date = { $day } de { $month } de { $year }

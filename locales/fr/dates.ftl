@@ -19,3 +19,8 @@ date-and-time = { $day ->
     [many] { $day }
    *[other] { $day }
 } { $month } { $year }, { $time } UTC
+date = { $day ->
+    [one] 1er
+    [many] { $day }
+   *[other] { $day }
+} { $month } { $year }

@@ -15,3 +15,4 @@ month-11 = ноября
 month-12 = декабря
 # The arguments are those of locales/en/dates.ftl.
 date-and-time = { $day } { $month } { $year } г., { $time } UTC
+date = { $day } { $month } { $year } г.

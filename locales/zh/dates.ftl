@@ -15,3 +15,4 @@ month-11 = 十一月
 month-12 = 十二月
 # The arguments are those of locales/en/dates.ftl.
 date-and-time = { $year }年{ $month_number }月{ $day }日 { $time } UTC
+date = { $year }年{ $month_number }月{ $day }日

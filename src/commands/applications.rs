@@ -232,10 +232,7 @@ pub(super) async fn require_trusted_clock(pool: &Pool) -> anyhow::Result<()> {
 /// Erases old applications after confirmation.
 pub(super) async fn erase_older_than(pool: &Pool, days: u16, yes: bool, out: &mut impl Write) -> anyhow::Result<()> {
     let count = u64::try_from(membership::count_older_than(&mut *pool.session().await?, days).await?)?;
-    let what = format!(
-        "{} that arrived more than {days} days ago",
-        counted(count, "application")
-    );
+    let what = format!("{} older than {days} days", counted(count, "application"));
     if count > 0 && !yes && !is_confirmed(&what)? {
         anyhow::bail!("Nothing was erased");
     }

@@ -12,7 +12,8 @@ use crate::database::{Unsuitable, embedded, is_unavailable};
 use crate::membership::{Filter, Search, State};
 use crate::outbox::EmailFilter;
 use crate::settings::InvalidSettings;
-use crate::values::{Country, Region};
+use crate::staff::Role;
+use crate::values::{Country, EmailAddress, Region};
 
 /// The exit statuses for people; [`exit_status`] returns them.
 pub const EXIT_STATUS: &str = "\
@@ -74,6 +75,9 @@ pub enum StoredCommand {
     /// Manage applications
     #[command(subcommand)]
     Applications(ApplicationsCommand),
+    /// Manage the people who sign in at the desk
+    #[command(subcommand)]
+    Staff(StaffCommand),
 }
 
 impl StoredCommand {
@@ -156,7 +160,7 @@ pub enum ApplicationsCommand {
         /// A reference such as NPOC-ACDE-FGHJ
         #[arg(group = "which")]
         reference: Option<String>,
-        /// All applications that arrived more than this number of days ago
+        /// All applications that arrived more than this number of days ago; once there are staff, that were closed so long ago
         #[arg(long, group = "which", value_name = "DAYS", value_parser = clap::value_parser!(u16).range(30..))]
         older_than: Option<u16>,
         /// Do not ask for confirmation; required without a terminal
@@ -177,6 +181,67 @@ pub enum ApplicationsCommand {
         /// The conditions.
         #[command(flatten)]
         conditions: Conditions,
+    },
+}
+
+/// A command that manages staff.
+#[derive(Debug, Subcommand)]
+pub enum StaffCommand {
+    /// Add an account. The first one opens the desk at /desk
+    Add {
+        /// The name, for colleagues
+        name: String,
+        /// The email address to sign in with
+        #[arg(value_parser = email_address)]
+        address: EmailAddress,
+        /// Reader: reads. Reviewer: asks too. Decider: decides too. Administrator: manages staff too
+        #[arg(long, value_parser = one_of(Role::ALL, Role::name))]
+        role: Role,
+    },
+    /// List all accounts
+    List {
+        /// Print one JSON object per account
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change the role of an account, at once
+    Role {
+        /// The email address
+        #[arg(value_parser = email_address)]
+        address: EmailAddress,
+        /// The new role
+        #[arg(value_parser = one_of(Role::ALL, Role::name))]
+        role: Role,
+    },
+    /// Disable an account, and sign it out everywhere
+    Disable {
+        /// The email address
+        #[arg(value_parser = email_address)]
+        address: EmailAddress,
+    },
+    /// Enable an account again
+    Enable {
+        /// The email address
+        #[arg(value_parser = email_address)]
+        address: EmailAddress,
+    },
+    /// Empty name and address of a disabled account; its decisions stay
+    Forget {
+        /// The email address
+        #[arg(value_parser = email_address)]
+        address: EmailAddress,
+    },
+    /// Sign an account out everywhere
+    EndSessions {
+        /// The email address
+        #[arg(value_parser = email_address)]
+        address: EmailAddress,
+    },
+    /// Print a link to sign in with, in any browser, once and for ten minutes
+    SignIn {
+        /// The email address
+        #[arg(value_parser = email_address)]
+        address: EmailAddress,
     },
 }
 
@@ -266,6 +331,10 @@ where
         let named = all.into_iter().find(|one| name(*one) == typed);
         named.ok_or("unknown")
     })
+}
+
+fn email_address(typed: &str) -> Result<EmailAddress, &'static str> {
+    EmailAddress::parse(typed).map_err(|_| "not an email address")
 }
 
 const FAILED: u8 = 1;

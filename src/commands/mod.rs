@@ -9,12 +9,14 @@ mod export;
 mod mail;
 mod output;
 mod spreadsheet;
+mod staff;
 mod terminal;
 
 use std::io::Write;
 
 pub use cli::{
-    ApplicationsCommand, Command, CommandLine, Conditions, EXIT_STATUS, Format, MailCommand, StoredCommand, exit_status,
+    ApplicationsCommand, Command, CommandLine, Conditions, EXIT_STATUS, Format, MailCommand, StaffCommand,
+    StoredCommand, exit_status,
 };
 pub use doctor::doctor;
 pub use output::is_broken_pipe;
@@ -42,6 +44,14 @@ pub async fn run(command: StoredCommand, settings: &Settings) -> anyhow::Result<
         }
         StoredCommand::Mail(MailCommand::Retry { reference }) => {
             with_database(choice, async |pool, out| mail::retry(pool, reference, out).await).await
+        }
+        StoredCommand::Staff(command) => {
+            // The first account may be added before the first start.
+            if matches!(command, StaffCommand::Add { .. }) {
+                let migrating = Database::open_and_migrate(choice);
+                with_spinner(OPENING, migrating).await?.close().await;
+            }
+            with_database(choice, async |pool, out| staff::run(command, pool, settings, out).await).await
         }
         StoredCommand::Applications(command) => {
             with_database(choice, async |pool, out| run_applications(command, pool, out).await).await

@@ -1,7 +1,7 @@
 //! Days and times in the languages of the site. The digits are 0 to 9 in all of them, and times are in UTC.
 
 use time::macros::format_description;
-use time::{OffsetDateTime, UtcOffset};
+use time::{Date, OffsetDateTime, UtcOffset};
 
 use super::Words;
 
@@ -19,6 +19,14 @@ pub fn date_and_time(words: &Words, at: OffsetDateTime) -> String {
         year,
         &clock,
     )
+}
+
+/// Returns a day in words.
+#[must_use]
+pub fn day(words: &Words, day: Date) -> String {
+    let month = u8::from(day.month());
+    let year = u64::try_from(day.year()).unwrap_or_default();
+    words.date(u64::from(day.day()), month_name(words, month), u64::from(month), year)
 }
 
 fn month_name(words: &Words, month: u8) -> &'static str {

@@ -8,7 +8,7 @@ mod sentence;
 mod words;
 
 pub use countries::{country_name, country_offers};
-pub use dates::date_and_time;
+pub use dates::{date_and_time, day};
 pub use language::{Direction, Language};
 pub use sentence::{Element, Sentence};
 pub use words::{Review, Words, is_unreviewed, review};

@@ -100,8 +100,11 @@ pub(super) fn slot(index: u32) -> char {
 
 /// Adds an argument to the text of a sentence with elements, without characters that would be marks.
 pub(super) fn push_text(text: &mut String, argument: &str) {
-    let is_mark = |character: &char| ('\u{E000}'..='\u{F8FF}').contains(character);
-    text.extend(argument.chars().filter(|character| !is_mark(character)));
+    text.extend(argument.chars().filter(|character| !is_mark(*character)));
+}
+
+fn is_mark(character: char) -> bool {
+    ('\u{E000}'..='\u{F8FF}').contains(&character)
 }
 
 /// A sentence with elements. As HTML, its text is escaped and its elements are not.
@@ -126,6 +129,13 @@ impl<'a> Sentence<'a> {
 impl From<&'static str> for Sentence<'_> {
     fn from(text: &'static str) -> Self {
         Self::new(text.to_owned(), Vec::new())
+    }
+}
+
+impl From<String> for Sentence<'_> {
+    fn from(text: String) -> Self {
+        let text = text.chars().filter(|character| !is_mark(*character)).collect();
+        Self::new(text, Vec::new())
     }
 }
 

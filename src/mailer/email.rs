@@ -20,16 +20,25 @@ pub enum Purpose {
     Digest,
     /// Shows an operator that the relay takes email.
     Test,
+    /// Tells an applicant about a change of the application.
+    Update,
+    /// Tells staff about a change of an application, in its thread.
+    Thread,
+    /// Signs in one of the staff.
+    SignIn,
 }
 
 impl Purpose {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 9] = [
         Self::Application,
         Self::Confirmation,
         Self::DailyReport,
         Self::Undelivered,
         Self::Digest,
         Self::Test,
+        Self::Update,
+        Self::Thread,
+        Self::SignIn,
     ];
 
     /// Returns the name in the database.
@@ -42,6 +51,9 @@ impl Purpose {
             Self::Undelivered => "undelivered",
             Self::Digest => "digest",
             Self::Test => "test",
+            Self::Update => "update",
+            Self::Thread => "thread",
+            Self::SignIn => "sign-in",
         }
     }
 
@@ -55,8 +67,8 @@ impl Purpose {
     #[must_use]
     pub fn is_to_staff(self) -> bool {
         match self {
-            Self::Application | Self::DailyReport | Self::Undelivered | Self::Digest => true,
-            Self::Confirmation | Self::Test => false,
+            Self::Application | Self::DailyReport | Self::Undelivered | Self::Digest | Self::Thread => true,
+            Self::Confirmation | Self::Test | Self::Update | Self::SignIn => false,
         }
     }
 }

@@ -59,6 +59,7 @@ struct ConfirmationHtml<'a> {
 struct ApplicationEmail<'a> {
     reference: &'a str,
     application: &'a Application,
+    desk_url: Option<&'a str>,
     findings: Vec<Finding>,
 }
 
@@ -79,6 +80,7 @@ fn to_staff(identity: &MailIdentity, application: &Application, new: &NewApplica
     let email = ApplicationEmail {
         reference: new.reference,
         application,
+        desk_url: new.desk_url.as_deref(),
         findings,
     };
     Ok(Email {
@@ -124,6 +126,11 @@ impl MailIdentity {
     /// Returns the Message-ID of the email about this application to staff or to its applicant.
     pub(super) fn message_id(&self, reference: &str, to: &str) -> String {
         format!("<{reference}.{to}@{}>", self.message_id_domain)
+    }
+
+    /// Returns the address of an application on the desk.
+    pub(super) fn desk_url(&self, reference: &str) -> String {
+        format!("{}/desk/applications/{reference}", self.public_url)
     }
 
     /// Returns whether email to this address reaches staff. Upper and lower case count as the same.
@@ -200,7 +207,7 @@ impl ApplicationEmail<'_> {
 }
 
 /// Wraps the lines of a text for programs that do not. A line with an address stays whole.
-fn wrapped(text: &str) -> String {
+pub(super) fn wrapped(text: &str) -> String {
     let line = |line: &str| match line {
         line if line.contains("://") => line.to_owned(),
         line => textwrap::fill(line, wrap_options(line)),
@@ -210,7 +217,11 @@ fn wrapped(text: &str) -> String {
 
 fn wrap_options(line: &str) -> textwrap::Options<'static> {
     const WIDTH: usize = 76;
-    let indent = if line.starts_with("- ") { "  " } else { "" };
+    let indent = match line {
+        line if line.starts_with("- ") => "  ",
+        line if line.starts_with("    ") => "    ",
+        _ => "",
+    };
     textwrap::Options::new(WIDTH)
         .break_words(false)
         .word_splitter(textwrap::WordSplitter::NoHyphenation)

@@ -12,6 +12,7 @@ mod form;
 mod new_application;
 mod notices;
 mod retention;
+pub mod review;
 mod search;
 mod search_index;
 mod stored_application;

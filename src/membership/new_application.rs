@@ -24,6 +24,8 @@ pub struct NewApplication<'a> {
     pub language: Language,
     /// The address of the receipt.
     pub receipt_url: String,
+    /// The address of the application on the desk, if there are staff.
+    pub desk_url: Option<String>,
     /// The time of arrival.
     pub received_at: OffsetDateTime,
     /// Earlier applications of the same domain, newest first.

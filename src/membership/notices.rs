@@ -22,9 +22,12 @@ struct NoticeHtml<'a> {
 }
 
 impl NoticeWriter for MailIdentity {
-    /// Writes nothing about an email to staff, whatever its purpose: the notice would go to the address that fails.
+    /// Writes nothing about an email to staff: the notice would go to the address that fails, or show that of one member.
     fn notice(&self, undelivered: &Undelivered) -> anyhow::Result<Option<Email>> {
-        if undelivered.purpose.is_to_staff() || self.is_staff(&undelivered.recipient) {
+        if undelivered.purpose.is_to_staff()
+            || undelivered.purpose == Purpose::SignIn
+            || self.is_staff(&undelivered.recipient)
+        {
             return Ok(None);
         }
         let reference = undelivered.reference.as_deref();

@@ -18,7 +18,8 @@ const MAX_NAMED_IN_NOTICE: i64 = 200;
 pub enum Erase<'a> {
     /// The application with this reference, in upper or lower case.
     Reference(&'a str),
-    /// Applications that arrived more than this number of days ago.
+    /// Applications whose retention started more than this number of days ago: when they arrived or, once there are staff,
+    /// when they were closed. Open ones are not among them then.
     OlderThan(u16),
     /// Applications with these ids.
     Ids(&'a [i64]),
@@ -29,7 +30,7 @@ pub enum Erase<'a> {
 pub struct Announcement {
     /// The number of applications.
     pub applications: i64,
-    /// The day, in UTC, before which all arrived.
+    /// The day, in UTC, before which the retention of all started.
     pub before: Date,
     /// The first day, in UTC, on which they may be erased.
     pub on: Date,
@@ -67,7 +68,8 @@ pub async fn erase(executor: impl PgExecutor<'_>, which: Erase<'_>) -> sqlx::Res
         "WITH due AS (
             SELECT id FROM applications
             WHERE ($1::text IS NULL OR reference = upper($1))
-                AND ($2::integer IS NULL OR received_at < now() - make_interval(days => $2))
+                AND ($2::integer IS NULL OR received_at < now() - make_interval(days => $2)
+                    AND retention_start(received_at, state, state_since, appeal_until) < now() - make_interval(days => $2))
                 AND ($3::bigint[] IS NULL OR id = ANY($3))
                 AND NOT EXISTS (SELECT FROM unsent_emails WHERE unsent_emails.reference = applications.reference)
             ORDER BY received_at, id LIMIT $4 FOR UPDATE SKIP LOCKED
@@ -90,20 +92,21 @@ pub async fn erase(executor: impl PgExecutor<'_>, which: Erase<'_>) -> sqlx::Res
     Ok(erased.rows_affected())
 }
 
-/// Returns the number of applications that arrived more than this number of days ago.
+/// Returns the number of applications whose retention started more than this number of days ago.
 ///
 /// # Errors
 /// Returns an error if the database is unavailable.
 pub async fn count_older_than(executor: impl PgExecutor<'_>, days: u16) -> sqlx::Result<i64> {
     sqlx::query_scalar!(
-        r#"SELECT count(*) AS "count!" FROM applications WHERE received_at < now() - make_interval(days => $1)"#,
+        r#"SELECT count(*) AS "count!" FROM applications WHERE received_at < now() - make_interval(days => $1)
+            AND retention_start(received_at, state, state_since, appeal_until) < now() - make_interval(days => $1)"#,
         i32::from(days)
     )
     .fetch_one(executor)
     .await
 }
 
-/// Erases all applications that arrived more than this number of days ago, and reports the number after each statement.
+/// Erases all applications whose retention started more than this number of days ago, and reports the number after each statement.
 /// Only a person starts this: it needs no announcement and checks no clock. Returns the total number.
 ///
 /// # Errors
@@ -191,6 +194,7 @@ async fn due(connection: &mut PgConnection, days: u16, most: i64) -> sqlx::Resul
         WHERE retention_days = $1 AND made_at > now() - interval '7 days'
             AND outbox.sent_at <= now() - interval '1 day' AND outbox.bounced_at IS NULL
             AND received_at < least(cutoff, now() - make_interval(days => $1))
+            AND retention_start(received_at, state, state_since, appeal_until) < least(cutoff, now() - make_interval(days => $1))
             AND NOT EXISTS (SELECT FROM unsent_emails WHERE unsent_emails.reference = applications.reference)
         ORDER BY received_at, applications.id LIMIT $2 FOR UPDATE OF applications SKIP LOCKED",
         i32::from(days),
@@ -225,7 +229,7 @@ pub(super) async fn announce(
         r#"INSERT INTO erasure_notices (day, retention_days, cutoff, applications, at_most, message_id)
         SELECT $1, $2, cutoff, 0, greatest((SELECT count(*) FROM applications) / 10, 1), $3
         FROM (SELECT date_trunc('day', now(), 'UTC') + interval '2 days' - make_interval(days => $2)) AS days (cutoff)
-        WHERE EXISTS (SELECT FROM applications WHERE received_at < cutoff)
+        WHERE EXISTS (SELECT FROM applications WHERE received_at < cutoff AND retention_start(received_at, state, state_since, appeal_until) < cutoff)
         RETURNING id, cutoff, (now() AT TIME ZONE 'UTC')::date + 1 AS "on!""#,
         day,
         i32::from(days),
@@ -269,7 +273,7 @@ async fn fill(connection: &mut PgConnection, notice: i64) -> sqlx::Result<i64> {
         "INSERT INTO announced_erasures (application_id, notice_id)
         SELECT due.id, notice.id FROM erasure_notices AS notice, LATERAL (
             SELECT applications.id FROM applications
-            WHERE received_at < cutoff
+            WHERE received_at < cutoff AND retention_start(received_at, state, state_since, appeal_until) < cutoff
                 AND NOT EXISTS (SELECT FROM announced_erasures WHERE application_id = applications.id)
                 AND NOT EXISTS (SELECT FROM unsent_emails WHERE unsent_emails.reference = applications.reference)
             ORDER BY received_at, applications.id LIMIT at_most) AS due
@@ -303,6 +307,7 @@ async fn named(connection: &mut PgConnection, notice: i64) -> sqlx::Result<(Vec<
     .await?;
     let more_follow = sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM erasure_notices, applications WHERE erasure_notices.id = $1 AND received_at < cutoff
+            AND retention_start(received_at, state, state_since, appeal_until) < cutoff
             AND NOT EXISTS (SELECT FROM announced_erasures WHERE application_id = applications.id)) AS "it!""#,
         notice
     )

@@ -119,6 +119,7 @@ async fn claim_row(pool: &Pool, request: &ClaimRequest) -> sqlx::Result<Option<C
             CASE WHEN $2 THEN (
                 SELECT id FROM outbox
                 WHERE sent_at IS NULL AND given_up_at IS NULL AND due_at <= now()
+                    AND (expires_at IS NULL OR expires_at > now())
                     AND (NOT refusal_is_final AND $6 OR claims = 0 AND refusal_is_final AND NOT EXISTS (
                         SELECT FROM unnest($5::text[]) AS busy WHERE lower(recipient) LIKE '%@' || busy
                             OR lower(recipient) LIKE '%.' || busy))
@@ -127,6 +128,7 @@ async fn claim_row(pool: &Pool, request: &ClaimRequest) -> sqlx::Result<Option<C
             CASE WHEN $3 AND NOT coalesce((SELECT waits FROM relay), false) THEN (
                 SELECT id FROM outbox
                 WHERE sent_at IS NULL AND given_up_at IS NULL AND due_at <= now()
+                    AND (expires_at IS NULL OR expires_at > now())
                     AND NOT EXISTS (SELECT FROM unnest($5::text[]) AS busy WHERE refusal_is_final
                         AND (lower(recipient) LIKE '%@' || busy OR lower(recipient) LIKE '%.' || busy))
                 ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED) END)
@@ -198,6 +200,9 @@ impl TryFrom<ClaimedRow> for ClaimedEmail {
 }
 
 /// Parses an address from the database.
+///
+/// # Errors
+/// Returns [`sqlx::Error::Decode`] if it is none.
 pub fn address(text: &str) -> sqlx::Result<EmailAddress> {
     EmailAddress::parse(text).map_err(|fault| sqlx::Error::Decode(format!("{fault:?}").into()))
 }

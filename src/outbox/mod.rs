@@ -35,6 +35,7 @@ use crate::clock::Clock;
 use crate::database::Pool;
 use crate::mailer::{Email, Mailer};
 pub use bounces::{BounceOutcome, bounce_reports, bounced_between, record_bounce};
+pub use claim::address;
 pub use relay_state::{RelayState, relay_state};
 pub use row::{EmailRow, as_json, bodies};
 pub use slots::MAX_CONNECTIONS;
@@ -76,6 +77,47 @@ pub async fn queue(connection: &mut PgConnection, emails: impl IntoIterator<Item
     .execute(connection)
     .await
     .map(drop)
+}
+
+/// Queues an email that is of no use after this number of minutes, such as one to sign in. Without an email, the same
+/// statement runs and queues nothing, so that nobody can measure whether there is one.
+///
+/// # Errors
+/// Returns an error if the database is unavailable.
+pub async fn queue_expiring(connection: &mut PgConnection, email: Option<Email>, minutes: i32) -> sqlx::Result<()> {
+    let rows: Vec<EmailRow> = email.into_iter().map(EmailRow::from).collect();
+    let (texts, htmls) = bodies(&rows);
+    sqlx::query!(
+        "INSERT INTO outbox (message_id, recipient, subject, body_text, body_html, purpose, language, refusal_is_final,
+            expires_at)
+        SELECT message_id, recipient, subject, ($2::text[])[ordinality::integer], ($3::text[])[ordinality::integer],
+            purpose, language, refusal_is_final, now() + make_interval(mins => $4)
+        FROM jsonb_populate_recordset(NULL::outbox, $1::text::jsonb) WITH ORDINALITY",
+        as_json(&rows)?,
+        &texts as &[&str],
+        &htmls as &[&str],
+        minutes
+    )
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// Ends the tries of expired emails, and erases them. They are not counted as given up: nobody misses them.
+///
+/// # Errors
+/// Returns an error if the database is unavailable.
+pub async fn expire(pool: &Pool) -> sqlx::Result<()> {
+    let mut session = pool.session().await?;
+    sqlx::query!(
+        "UPDATE outbox SET given_up_at = now(), erased_at = now(), recipient = '', subject = '', body_text = '',
+            body_html = '', last_error = 'expired', blame = NULL
+        WHERE expires_at <= now() AND sent_at IS NULL AND given_up_at IS NULL
+            AND (leased_until IS NULL OR leased_until < now())"
+    )
+    .execute(&mut *session)
+    .await?;
+    session.end().await
 }
 
 /// The outcome of one delivery.

@@ -177,7 +177,7 @@ pub async fn queue_stats(pool: &Pool) -> sqlx::Result<QueueStats> {
             least(waiting.oldest, given_up.overdue) AS oldest_queued_at, greatest(coalesce(extract(
                 epoch FROM now() - least(waiting.oldest, given_up.overdue)), 0), 0)::double precision AS "oldest_waits!"
         FROM (SELECT count(*), count(*) FILTER (WHERE blame = 'us') AS refused, min(least(owed_at, now())) AS oldest
-                FROM outbox WHERE sent_at IS NULL AND given_up_at IS NULL) waiting,
+                FROM outbox WHERE sent_at IS NULL AND given_up_at IS NULL AND expires_at IS NULL) waiting,
             (SELECT count(*) FILTER (WHERE NOT is_held) AS count,
                 count(*) FILTER (WHERE is_held AND refusal_is_final) AS held,
                 count(*) FILTER (WHERE is_held AND NOT refusal_is_final) AS for_digest,
@@ -211,7 +211,7 @@ pub async fn oldest_wait(pool: &Pool) -> sqlx::Result<time::Duration> {
     let mut session = pool.session().await?;
     let seconds = sqlx::query_scalar!(
         r#"SELECT greatest(coalesce(extract(epoch FROM now() - min(owed_at)), 0), 0)::double precision AS "wait!"
-        FROM outbox WHERE sent_at IS NULL AND given_up_at IS NULL"#
+        FROM outbox WHERE sent_at IS NULL AND given_up_at IS NULL AND expires_at IS NULL"#
     )
     .fetch_one(&mut *session)
     .await?;

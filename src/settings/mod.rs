@@ -26,6 +26,8 @@ use crate::database::{COMMAND_CONNECTIONS, DatabaseChoice};
 use crate::locale::Language;
 use crate::mailer::{BounceAddress, Sender, Transport};
 use crate::membership::MailIdentity;
+use crate::membership::review::{Days, Review};
+use crate::staff::SignInEmail;
 use crate::values::EmailAddress;
 
 /// Makes [`Settings`] with a field for each row of the first table, and [`SETTINGS`] with the rows of both tables.
@@ -148,6 +150,21 @@ with field {
         "a whole number of days, from 30 to 36500",
         |row| row.optional(parse::in_range(30..=36_500));
 
+    review_days: u16 = "NPOC_REVIEW_DAYS", Literal("14"),
+        "The days that staff have to review an application, from 1 to 365. Accepting it earlier needs a reason.",
+        "a whole number of days, from 1 to 365",
+        |row| row.parsed(parse::in_range(1..=365));
+
+    answer_days: u16 = "NPOC_ANSWER_DAYS", Literal("30"),
+        "The days that an applicant has to answer a question, from 1 to 180, if the person who asks names no day.",
+        "a whole number of days, from 1 to 180",
+        |row| row.parsed(parse::in_range(1..=180));
+
+    appeal_days: u16 = "NPOC_APPEAL_DAYS", Literal("30"),
+        "The days that an applicant has to appeal, from 1 to 365. A later appeal is taken and marked as late.",
+        "a whole number of days, from 1 to 365",
+        |row| row.parsed(parse::in_range(1..=365));
+
     metrics_listen: Option<SocketAddr> = "NPOC_METRICS_LISTEN", Described("off"),
         "The address and port of /metrics, for a monitor.",
         "an address and a port, like 127.0.0.1:9100",
@@ -229,6 +246,28 @@ impl Settings {
             staff: self.staff_email.clone(),
             message_id_domain: self.mail_from.email.domain().to_owned(),
             has_ceilings: self.rate_limit > 0,
+        }
+    }
+
+    /// Returns what the emails to sign in need.
+    #[must_use]
+    pub fn sign_in_email(&self) -> SignInEmail {
+        SignInEmail {
+            public_url: self.public_url.clone(),
+            message_id_domain: self.mail_from.email.domain().to_owned(),
+        }
+    }
+
+    /// Returns what the review of applications needs.
+    #[must_use]
+    pub fn review(&self) -> Review {
+        Review {
+            identity: self.mail_identity(),
+            days: Days {
+                review: self.review_days,
+                answer: self.answer_days,
+                appeal: self.appeal_days,
+            },
         }
     }
 }

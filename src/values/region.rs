@@ -28,6 +28,12 @@ impl Region {
         Self::NorthAmerica,
     ];
 
+    /// Parses the name for commands.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|region| region.name() == name)
+    }
+
     /// Returns the name for commands.
     #[must_use]
     pub fn name(self) -> &'static str {

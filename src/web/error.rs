@@ -22,6 +22,10 @@ use crate::locale::{Element, Language, Words};
 pub enum WebError {
     /// 404: there is no such page.
     NotFound,
+    /// 403: the member of the staff may not do this.
+    Forbidden,
+    /// 413: the form is too large.
+    TooLarge,
     /// 415: the form is not urlencoded.
     UnsupportedMediaType,
     /// 415: the form is compressed. A small one could unpack to more than memory holds, and no browser sends one.
@@ -56,6 +60,8 @@ impl IntoResponse for WebError {
     fn into_response(self) -> Response {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND.into_response(),
+            Self::Forbidden => StatusCode::FORBIDDEN.into_response(),
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response(),
             Self::Compressed => {
                 let accepted = [(header::ACCEPT_ENCODING, Encoding::Identity.token())];
@@ -158,7 +164,12 @@ fn sentences(words: &Words, status: StatusCode) -> (&'static str, &'static str) 
 }
 
 fn keep_headers(response: &Response, page: &mut Response) {
-    for name in [header::ALLOW, header::RETRY_AFTER, header::ACCEPT_ENCODING] {
+    for name in [
+        header::ALLOW,
+        header::RETRY_AFTER,
+        header::ACCEPT_ENCODING,
+        header::REFERRER_POLICY,
+    ] {
         if let Some(value) = response.headers().get(&name) {
             page.headers_mut().insert(name, value.clone());
         }

@@ -33,7 +33,7 @@ pub fn security_headers(public_url: &str) -> anyhow::Result<HeaderMap> {
     for (name, value) in FIXED {
         headers.insert(*name, HeaderValue::from_static(value));
     }
-    headers.insert(header::CONTENT_SECURITY_POLICY, content_security_policy().parse()?);
+    headers.insert(header::CONTENT_SECURITY_POLICY, content_security_policy(STYLE).parse()?);
     if public_url.starts_with("https:") {
         let two_years = HeaderValue::from_static("max-age=63072000; includeSubDomains");
         headers.insert(header::STRICT_TRANSPORT_SECURITY, two_years);
@@ -41,10 +41,10 @@ pub fn security_headers(public_url: &str) -> anyhow::Result<HeaderMap> {
     Ok(headers)
 }
 
-/// Allows the site's own style sheet, by its hash, its own icons, and forms to itself. Allows no script. Checkers read
+/// Returns the policy of pages with this style sheet. Allows the style sheet, by its hash, its own icons, and forms to itself. Allows no script. Checkers read
 /// robots.txt from within a page, so connections to the site are allowed.
-fn content_security_policy() -> String {
-    let style = BASE64_STANDARD.encode(Sha256::digest(STYLE));
+pub fn content_security_policy(style: &str) -> String {
+    let style = BASE64_STANDARD.encode(Sha256::digest(style));
     format!(
         "default-src 'none'; style-src 'sha256-{style}'; img-src 'self'; connect-src 'self'; \
          form-action 'self'; base-uri 'none'; frame-ancestors 'none'"

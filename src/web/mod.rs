@@ -1,11 +1,13 @@
 //! The pages and forms of the site. Contains no SQL.
 //!
 //! One request: [`Service`] gives a prepared answer, or passes the request through `router` to its handler, in `apply`,
-//! `receipt`, `assets` or `health`. One page: `pages` → `site` (at start) → `layout` → `http::prepared`.
+//! `status`, `assets` or `health`. One page: `pages` → `site` (at start) → `layout` → `http::prepared`.
 
 mod address;
 mod apply;
 mod assets;
+mod cookies;
+mod desk;
 mod error;
 mod headers;
 mod health;
@@ -14,8 +16,8 @@ mod monitoring;
 mod origin;
 mod pages;
 mod readiness;
-mod receipt;
 mod site;
+mod status;
 
 use std::sync::Arc;
 
@@ -88,12 +90,17 @@ fn router(site: Arc<Site>) -> Router {
         .fold(pages, |router, path| {
             router.route(&path, get(apply::show_form).post(apply::post))
         })
-        .route("/membership/received/{secret}", get(receipt::show))
+        .route("/membership/received/{secret}", get(status::show))
         .route(
             "/membership/received/{secret}/language",
-            get(receipt::return_to).post(receipt::change_language),
+            get(status::return_from_language).post(status::change_language),
+        )
+        .route(
+            "/membership/received/{secret}/{action}",
+            get(status::return_to).post(status::post),
         )
         .route("/.well-known/security.txt", get(assets::security))
+        .merge(desk::router(&site))
         .fallback(redirect_or_not_found);
     let machines = Router::new()
         .route("/health/live", get(health::live))

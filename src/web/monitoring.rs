@@ -23,6 +23,7 @@ use crate::database::{HostRole, Pool};
 use crate::http::message;
 use crate::membership;
 use crate::outbox::{self, QueueStats, RelayState};
+use crate::staff::Asked;
 
 /// How long the database may take for its metrics.
 const SCRAPE_LIMIT: Duration = Duration::from_secs(5);
@@ -39,6 +40,7 @@ pub struct Metrics {
     requests: Family<Answer, Counter>,
     durations: Family<Route, Histogram>,
     unnamed_clients: Counter,
+    sign_ins: Family<SignIns, Counter>,
     started_at: Gauge<f64, AtomicU64>,
     is_database_up: Gauge,
     database_hosts: Family<Hosts, Gauge>,
@@ -87,6 +89,12 @@ struct Reports {
     verdict: String,
 }
 
+/// What became of a request to sign in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SignIns {
+    outcome: &'static str,
+}
+
 /// The state of an email.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Emails {
@@ -102,6 +110,7 @@ impl Default for Metrics {
             requests: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(DURATIONS)),
             unnamed_clients: Counter::default(),
+            sign_ins: Family::default(),
             started_at,
             is_database_up: Gauge::default(),
             database_hosts: Family::default(),
@@ -160,6 +169,16 @@ impl Metrics {
     /// Returns the counter of requests whose client a trusted proxy does not name.
     pub fn unnamed_clients(&self) -> Counter {
         self.unnamed_clients.clone()
+    }
+
+    /// Counts a request to sign in. The desk's log has no addresses, so this shows guesses at them.
+    pub fn count_sign_in(&self, asked: Asked) {
+        let outcome = match asked {
+            Asked::Sent => "sent",
+            Asked::Unknown => "unknown",
+            Asked::Limited => "limited",
+        };
+        self.sign_ins.get_or_create(&SignIns { outcome }).inc();
     }
 
     /// Counts an answer.
@@ -241,6 +260,8 @@ impl Metrics {
         registry.register("http_requests", "Requests answered", self.requests.clone());
         let help = "Requests without a rate limit, since a trusted proxy named no client";
         registry.register("unnamed_clients", help, self.unnamed_clients.clone());
+        let help = "Requests to sign in at the desk";
+        registry.register("sign_in_requests", help, self.sign_ins.clone());
         let help = "Time until an answer's body began, without pages that are the same for all visitors";
         registry.register_with_unit("http_request_duration", help, Unit::Seconds, self.durations.clone());
     }

@@ -1,7 +1,9 @@
-//! Detects a form that a page of another site posted, which must not apply in the name of its visitors.
+//! Detects a form that a page of another site posted, which must not act in the name of its visitors.
 
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use tower_http::csrf::CsrfLayer;
+use url::Url;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -26,6 +28,15 @@ pub fn is_cross_site(headers: &HeaderMap, public_url: &str, has_valid_key: bool)
             origin != "null" && !is_ours(&origin.to_ascii_lowercase(), host, public_url)
         }),
     }
+}
+
+/// Returns the layer that refuses forms from other sites. Our own origin is trusted, since a proxy may change the host.
+///
+/// # Errors
+/// Returns an error if the public address has no origin.
+pub fn same_origin(public_url: &str) -> anyhow::Result<CsrfLayer> {
+    let origin = Url::parse(public_url)?.origin().ascii_serialization();
+    Ok(CsrfLayer::new().add_trusted_origin(origin)?)
 }
 
 /// Returns whether an origin is the public address, or the host that the request names.

@@ -1,13 +1,17 @@
 //! The site: its settings, its limits, and everything that its handlers share.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use axum::extract::FromRef;
 use axum::http::HeaderMap;
+use tower_http::csrf::CsrfLayer;
 
+use super::cookies::CookieJar;
 use super::layout::{self, Page, SiteInfo};
 use super::monitoring::Metrics;
+use super::origin::same_origin;
 use super::readiness::Readiness;
 use super::{assets, headers};
 use crate::database::Pool;
@@ -19,14 +23,23 @@ use crate::http::request_body::BodyReader;
 use crate::http::server::{Server, Timeouts};
 use crate::http::service::Service;
 use crate::membership::Submissions;
+use crate::membership::review::Review;
 use crate::outbox::Outbox;
 use crate::settings::Settings;
+use crate::staff::SignInEmail;
 
 /// The shared state of all handlers.
 pub struct Site {
     pub(super) pool: Pool,
     pub(super) readiness: Readiness,
     pub(super) submissions: Submissions,
+    pub(super) review: Review,
+    pub(super) sign_in_email: SignInEmail,
+    pub(super) same_origin: CsrfLayer,
+    pub(super) cookies: CookieJar,
+    /// Whether there are staff. Turns true and stays so.
+    pub(super) has_staff: AtomicBool,
+    pub(super) outbox: Arc<Outbox>,
     pub(super) body_reader: BodyReader,
     pub(super) proxies: Proxies,
     pub(super) rate_limits: Option<RateLimits>,
@@ -91,6 +104,12 @@ impl Site {
         let metrics = Arc::<Metrics>::default();
         Ok(Arc::new(Self {
             submissions: Submissions::new(limits.storing, &pool, &settings.mail_identity(), outbox),
+            review: settings.review(),
+            sign_in_email: settings.sign_in_email(),
+            same_origin: same_origin(&settings.public_url)?,
+            cookies: CookieJar::of(&settings.public_url),
+            has_staff: AtomicBool::new(false),
+            outbox: Arc::clone(outbox),
             body_reader: BodyReader::new(settings.trusted_proxies.clone()),
             proxies: Proxies::new(settings.trusted_proxies.clone(), metrics.unnamed_clients()),
             rate_limits: RateLimits::new(settings.rate_limit),

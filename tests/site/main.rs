@@ -10,6 +10,7 @@
 
 mod apply;
 mod commands;
+mod desk;
 mod email;
 mod http;
 mod languages;

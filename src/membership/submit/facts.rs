@@ -23,6 +23,8 @@ pub struct Facts {
     pub hold: Option<Hold>,
     /// Whether the email to staff is held for the digest, because too many applications arrived within an hour.
     pub is_for_digest: bool,
+    /// Whether there are staff, so that the email to them names the desk.
+    pub has_staff: bool,
 }
 
 /// A row for each earlier application of the same domain, or one row if there is none.
@@ -35,6 +37,7 @@ struct Row {
     to_all: i64,
     has_complained: bool,
     of_hour: i64,
+    has_staff: bool,
 }
 
 /// Returns the facts of each submission, in the same order. Submissions of one batch count towards the limits of each
@@ -73,6 +76,7 @@ fn of_one(
         counted_as,
         hold,
         is_for_digest: identity.has_ceilings && before >= SINGLE_EMAILS,
+        has_staff: rows.first().is_some_and(|row| row.has_staff),
     }
 }
 
@@ -95,7 +99,7 @@ async fn ask(
         r#"WITH mailed AS MATERIALIZED (
             SELECT coalesce(mailbox_key, mailbox(recipient)) AS mailbox,
                 coalesce(domain_key, lower(substring(recipient FROM '[^@]*$'))) AS domain
-            FROM outbox WHERE refusal_is_final AND NOT is_held
+            FROM outbox WHERE purpose = 'arrival' AND NOT is_held
                 AND owed_at > now() - interval '1 day' AND owed_at < now() + interval '1 hour'
             ORDER BY owed_at DESC LIMIT $6
         ), recent AS MATERIALIZED (
@@ -117,7 +121,7 @@ async fn ask(
         )
         SELECT given.turn AS "turn!", found.reference AS "reference?", found.received_at AS "received_at?",
             given.to_mailbox AS "to_mailbox!", given.to_domain AS "to_domain!", (SELECT count(*) FROM mailed) AS "to_all!",
-            given.has_complained AS "has_complained!", (SELECT count FROM recent) AS "of_hour!"
+            has_complained AS "has_complained!", (SELECT count FROM recent) AS "of_hour!", EXISTS (SELECT FROM staff) AS "has_staff!"
         FROM given LEFT JOIN LATERAL (
             SELECT id, reference, received_at FROM applications
             WHERE applications.domain_name_ascii = given.domain_name_ascii ORDER BY id DESC LIMIT $5

@@ -174,6 +174,7 @@ fn prepare_unguarded(identity: &MailIdentity, submission: &Submission, facts: Fa
         reference: &receipt.reference,
         language: submission.language,
         receipt_url: format!("{}/membership/received/{}", identity.public_url, receipt.secret),
+        desk_url: facts.has_staff.then(|| identity.desk_url(&receipt.reference)),
         received_at: receipt.received_at,
         earlier: &facts.earlier,
         spam_signs: &spam_signs,

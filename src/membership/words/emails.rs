@@ -32,6 +32,7 @@ pub fn in_utc(at: OffsetDateTime) -> String {
 }
 
 /// Returns a day in words.
+#[must_use]
 pub fn day(day: Date) -> String {
     let format = format_description!("[day padding:none] [month repr:long] [year]");
     day.format(format).unwrap_or_default()

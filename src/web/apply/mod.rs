@@ -18,8 +18,8 @@ use super::address;
 use super::error::WebError;
 use super::layout::{Layout, Page, private_page};
 use super::origin::is_cross_site;
-use super::receipt;
 use super::site::Site;
+use super::status;
 use crate::http::encoding::is_encoded;
 use crate::http::message::is_urlencoded;
 use crate::http::rate_limit::RateVerdict;
@@ -172,7 +172,7 @@ fn count(site: &Site, client: Option<IpAddr>) -> RateVerdict {
 async fn rate_limited(visit: Visit<'_>, checked: &CheckedForm<'_>) -> Result<Response, WebError> {
     let found = membership::receipt_of_key(&visit.site.pool, checked.submission_key);
     match with_time_limit(found).await {
-        Ok(Some(stored)) => Ok(receipt::redirect_to(stored.secret)),
+        Ok(Some(stored)) => Ok(status::redirect_to(stored.secret)),
         Ok(None) => show_check_page(visit, checked, Notice::TooMany),
         Err(error) => not_stored(visit, checked, &error),
     }
@@ -194,7 +194,7 @@ async fn store(
         network,
     };
     match with_time_limit(submissions.submit(permit, submission)).await {
-        Ok(stored) => Ok(receipt::redirect_to(stored.secret)),
+        Ok(stored) => Ok(status::redirect_to(stored.secret)),
         Err(error) => not_stored(visit, checked, &error),
     }
 }

@@ -250,7 +250,7 @@ async fn old_applications_are_erased_after_confirmation() {
     assert!(!asked.status.success());
     assert!(
         String::from_utf8_lossy(&asked.stderr)
-            .contains("This would erase 2 applications that arrived more than 730 days ago for good; add --yes")
+            .contains("This would erase 2 applications older than 730 days for good; add --yes")
     );
     assert_eq!(site.count("applications").await, 3);
     let one = site.command(&["applications", "erase", &egypt]);

@@ -302,6 +302,7 @@ fn any_accepted_form_makes_two_well_formed_emails() {
             reference: "NPOC-3333-4444",
             language: Language::Ar,
             receipt_url: "https://npoc.org/membership/received/018f0000".into(),
+            desk_url: None,
             received_at: OffsetDateTime::UNIX_EPOCH,
             earlier: &[],
             spam_signs: &SpamSigns::of(application.answers(), None),

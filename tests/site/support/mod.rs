@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod database;
 pub mod delivery;
+pub mod desk;
 pub mod firefox;
 pub mod gate;
 pub mod mail;
@@ -240,6 +241,20 @@ impl TestSite {
     pub async fn run_housekeeping(&self, retention_days: Option<u16>) {
         let done = npoc::housekeeping::run_once(&self.connections, &self.outbox, &self.identity, retention_days).await;
         done.unwrap();
+    }
+
+    /// Runs SQL that changes rows which are otherwise only added, such as their times.
+    pub async fn change_log(&self, table: &str, statement: &'static str) {
+        let mut transaction = self.pool.begin().await.unwrap();
+        for part in [
+            format!("ALTER TABLE {table} DISABLE TRIGGER USER"),
+            statement.to_owned(),
+            format!("ALTER TABLE {table} ENABLE TRIGGER USER"),
+        ] {
+            let statement = sqlx::query(sqlx::AssertSqlSafe(part));
+            statement.execute(&mut *transaction).await.unwrap();
+        }
+        transaction.commit().await.unwrap();
     }
 
     /// Runs SQL that changes times or breaks the schema.

@@ -100,12 +100,12 @@ impl Pair {
         number.unwrap()
     }
 
-    /// Waits until a query on a server returns true.
+    /// Waits until a query on a server returns true. A standby may not have the tables yet.
     pub async fn until(&self, server: &Embedded, question: &str) {
         let mut connection = connect(server).await;
         wait_until(question, async || {
             let query = sqlx::query_scalar(AssertSqlSafe(question));
-            query.fetch_one(&mut connection).await.unwrap()
+            query.fetch_one(&mut connection).await.unwrap_or(false)
         })
         .await;
     }

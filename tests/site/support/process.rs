@@ -75,11 +75,17 @@ impl Process {
 
     /// Posts a form. Returns the answer, or nothing if the connection fails.
     pub fn post(address: SocketAddr, body: &str) -> Option<Answer> {
+        Self::post_to(address, "/membership", "", body)
+    }
+
+    /// Posts a form of the desk with a cookie. Returns the answer, or nothing if the connection fails.
+    pub fn post_to(address: SocketAddr, path: &str, cookie: &str, body: &str) -> Option<Answer> {
         let head = format!(
-            "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n",
+            "Sec-Fetch-Site: same-origin\r\nCookie: {cookie}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+            Content-Length: {}\r\n",
             body.len()
         );
-        ask(address, &format!("POST /membership HTTP/1.1\r\n{head}"), body)
+        ask(address, &format!("POST {path} HTTP/1.1\r\n{head}"), body)
     }
 
     /// Posts an application until it is stored, as the page with status 503 asks for.

@@ -1,0 +1,136 @@
+# What becomes of an application: the status page, and the emails about changes.
+
+# The states of an application, as headings
+state-in-review = NPOC is reviewing your application
+state-asked = NPOC has a question for you
+state-accepted = NPOC has accepted your application
+state-not-accepted = NPOC has not accepted your application
+state-appealed = NPOC is considering your appeal
+state-withdrawn = You have withdrawn your application
+state-lapsed = Your application has lapsed
+state-dismissed = NPOC has closed your application
+# The title of the document
+# $state (Text): one of the states above
+# $reference (Text): the reference, such as NPOC-7K3M-Q2XD
+state-title = { $state }: { $reference } – NPOC
+# $time (Text): day and time, such as 26 November 2026, 14:05 UTC
+state-since = Since { $time }
+state-secret = Keep the address of this page secret. Anyone who knows it can read this page, answer for you and withdraw your application.
+
+# What happens next, for each state
+state-in-review-text = NPOC is reading your application and may ask you a question. At each change, we will write an email to your representative.
+# $day (Text): a day, such as 26 November 2026; the end of this day is the deadline
+state-asked-text = Please answer by { $day }, on this page or by replying to our email. We also take a later answer.
+state-accepted-text = NPOC will write to your representative about the next steps.
+# $day (Text): a day, such as 26 November 2026; the end of this day is the deadline
+state-not-accepted-text = You can appeal on this page until { $day }. A person who did not take this decision will decide the appeal. We also take a later appeal, and mark it as late.
+# $mail (Element): the link info@npoc.org
+state-final-text = This is the decision on your appeal. If you have a question, write to { $mail } and quote the reference.
+state-appealed-text = A person who did not take the first decision is deciding your appeal. You have nothing to do now.
+# $day (Text): a day, such as 26 November 2026
+state-withdrawn-text = If you have changed your mind, you can undo the withdrawal on this page until { $day }.
+# $mail (Element): the link info@npoc.org
+state-withdrawn-final-text = If you have changed your mind, write to { $mail } and quote the reference.
+state-lapsed-text = We received no answer to our question. Your application continues as soon as you answer.
+# $mail (Element): the link info@npoc.org
+state-dismissed-text = NPOC has closed this application without review. If that is wrong, write to { $mail } and quote the reference.
+# $mail (Element): the link info@npoc.org
+state-duplicate-text = NPOC has closed this application because there is another application of your organization. If that is wrong, write to { $mail } and quote the reference.
+
+# Above the words of NPOC
+state-question = NPOC’s question
+state-reason = NPOC’s reason
+
+# The forms on the status page
+state-answer-heading = Answer the question
+state-answer-label = Your answer
+# $min (Number): the fewest characters
+# $max (Number): the most characters
+state-length-hint = { $min } to { $max } characters. This page will not show the text after it is sent
+state-answer-send = Send the answer
+state-appeal-heading = Appeal
+state-appeal-label = Why NPOC should decide otherwise
+state-appeal-send = Send the appeal
+state-withdraw-heading = Withdraw your application
+state-withdraw-text = NPOC then stops the review and tells your representative by email. You can undo the withdrawal within 14 days.
+state-withdraw-tick = Yes, withdraw our application
+state-withdraw-send = Withdraw the application
+state-undo-heading = Undo the withdrawal
+state-undo-tick = Yes, continue our application
+state-undo-send = Continue the application
+# $min (Number): the fewest characters
+state-too-short = Write a longer text. It needs at least { $min } characters
+# $max (Number): the most characters
+# $given (Number): the characters of the text
+state-too-long = Write a shorter text. It can have { $max } characters; it has { $given }
+state-not-ticked = Tick the box first
+state-changed = Your application has changed in the meantime. This page shows where it stands now. Nothing was sent
+# Above the text that was not sent
+state-not-sent = You wrote this text, but it was not sent:
+state-unavailable = This is not possible at the moment. Your text is below. Wait a minute, then try again
+
+# The changes so far, each with its time
+state-history = What has happened so far
+event-received = Your application arrived
+event-review-begun = The review began
+event-asked = NPOC asked a question
+event-answered = You answered
+event-accepted = NPOC accepted your application
+event-not-accepted = NPOC did not accept your application
+event-appealed = You appealed
+event-withdrawn = You withdrew your application
+event-undone = You undid the withdrawal
+event-lapsed = The application lapsed
+event-dismissed = NPOC closed the application
+event-reopened = NPOC reopened the application
+
+# The emails about changes, each with its subject
+# $reference (Text): the reference, such as NPOC-7K3M-Q2XD
+update-asked-subject = NPOC has a question about your application: { $reference }
+# Before the question
+update-asked = NPOC is reviewing your organization’s application for membership, and has a question for you:
+# Before the address of the status page
+# $day (Text): a day, such as 26 November 2026; the end of this day is the deadline
+update-asked-how = Please answer by { $day }. You can reply to this email, or answer on this page:
+# $reference (Text): the reference, such as NPOC-7K3M-Q2XD
+update-answered-subject = NPOC has received your answer: { $reference }
+update-answered = Your answer has arrived. NPOC continues the review. You have nothing to do now.
+# $reference (Text): the reference, such as NPOC-7K3M-Q2XD
+update-accepted-subject = NPOC has accepted your application: { $reference }
+update-accepted = Welcome! NPOC, the Not-for-Profit Organizations Constituency, has accepted your organization’s application for membership.
+update-accepted-next = NPOC will write to you about the next steps.
+# $reference (Text): the reference, such as NPOC-7K3M-Q2XD
+update-not-accepted-subject = NPOC has not accepted your application: { $reference }
+# Before the reason
+update-not-accepted = NPOC, the Not-for-Profit Organizations Constituency, has not accepted your organization’s application for membership. This is the reason:
+# Before the address of the status page
+# $day (Text): a day, such as 26 November 2026; the end of this day is the deadline
+update-not-accepted-how = You can appeal until { $day }. A person who did not take this decision will decide the appeal. Write your appeal on this page:
+# $reference (Text): the reference, such as NPOC-7K3M-Q2XD
+update-appealed-subject = NPOC has received your appeal: { $reference }
+update-appealed = Your appeal has arrived. A person who did not take the first decision will decide it. We will write to you at this address.
+# $reference (Text): the reference, such as NPOC-7K3M-Q2XD
+update-appeal-decided-subject = NPOC has decided your appeal: { $reference }
+update-appeal-accepted = NPOC has decided your appeal, and accepts your organization’s application for membership. Welcome!
+# Before the reason
+update-appeal-not-accepted = NPOC has decided your appeal, and does not accept your organization’s application for membership. This is the reason:
+update-appeal-final = This decision on the appeal is final. If you have a question, reply to this email and quote the reference.
+# $reference (Text): the reference, such as NPOC-7K3M-Q2XD
+update-withdrawn-subject = Your application to NPOC is withdrawn: { $reference }
+# Before the address of the status page
+# $day (Text): a day, such as 26 November 2026; the end of this day is the deadline
+update-withdrawn = A person who knows the secret address of your application’s page has withdrawn your organization’s application to NPOC. If that was not you, or if you have changed your mind, undo the withdrawal by { $day } on this page:
+# $reference (Text): the reference, such as NPOC-7K3M-Q2XD
+update-undone-subject = Your application to NPOC continues: { $reference }
+update-undone = The withdrawal of your organization’s application to NPOC was undone. NPOC continues where it stopped.
+# $reference (Text): the reference, such as NPOC-7K3M-Q2XD
+update-duplicate-subject = NPOC has closed your application: { $reference }
+update-duplicate = There is another application of your organization to NPOC. Therefore we have closed this one. If that is wrong, reply to this email and quote the reference.
+# $reference (Text): the reference, such as NPOC-7K3M-Q2XD
+update-reopened-subject = NPOC has reopened your application: { $reference }
+# Before the reason
+update-reopened = NPOC has reopened your organization’s application and is reviewing it. This is the reason:
+# Before the address of the status page
+update-page = To see where your application stands:
+# Before the address info@npoc.org
+update-contact = If you have a question, reply to this email and quote the reference. Or write to:

@@ -1,0 +1,251 @@
+//! The emails about a change: to the applicant in the language of the application, and to the staff's thread in English.
+//! The thread is read by all staff, so it holds only what the applicant sent or was told.
+
+use askama::Template;
+use time::Date;
+
+use super::course::Course;
+use super::loading::Found;
+use super::states::ReviewState;
+use super::{Change, Dismissal};
+use crate::locale::{Language, Words, day};
+use crate::mailer::{Email, Purpose};
+use crate::membership::emails::{MailIdentity, shortened, wrapped};
+use crate::membership::unlinked::unlinked;
+use crate::membership::words;
+use crate::values::Country;
+
+/// The words of an email about a change to the applicant, in one language.
+#[derive(Clone, Debug)]
+pub struct UpdateWords {
+    /// The language.
+    pub language: Language,
+    /// The subject, without the reference.
+    subject: fn(&Words, &str) -> String,
+    /// What happened.
+    pub lead: String,
+    /// The question or the reason, in the words of staff.
+    pub quoted: Option<String>,
+    /// What the applicant can do now.
+    pub next: Option<String>,
+    /// Whether the address of the status page follows.
+    pub has_link: bool,
+}
+
+impl UpdateWords {
+    fn new(language: Language, subject: fn(&Words, &str) -> String, lead: &str) -> Self {
+        Self {
+            language,
+            subject,
+            lead: lead.to_owned(),
+            quoted: None,
+            next: None,
+            has_link: true,
+        }
+    }
+
+    fn quoting(self, text: &str) -> Self {
+        let quoted = Some(text.to_owned());
+        Self { quoted, ..self }
+    }
+
+    fn with_next(self, next: impl Into<String>) -> Self {
+        let next = Some(next.into());
+        Self { next, ..self }
+    }
+
+    fn without_link(self) -> Self {
+        Self {
+            has_link: false,
+            ..self
+        }
+    }
+
+    /// Returns the subject.
+    #[must_use]
+    pub fn subject(&self, reference: &str) -> String {
+        (self.subject)(Words::of(self.language), reference)
+    }
+}
+
+#[derive(Template)]
+#[template(path = "emails/update.txt")]
+struct UpdateText<'a> {
+    words: &'static Words,
+    email: &'a UpdateWords,
+    reference: &'a str,
+    page: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "emails/update.html")]
+struct UpdateHtml<'a> {
+    words: &'static Words,
+    email: &'a UpdateWords,
+    reference: &'a str,
+    page: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "emails/thread.txt")]
+struct ThreadText<'a> {
+    email: &'a ThreadEmail<'a>,
+}
+
+#[derive(Template)]
+#[template(path = "emails/thread.html")]
+struct ThreadHtml<'a> {
+    email: &'a ThreadEmail<'a>,
+}
+
+/// An email to the staff's thread.
+struct ThreadEmail<'a> {
+    reference: &'a str,
+    organization: String,
+    fact: &'static str,
+    /// What the applicant wrote or was told, without links.
+    quoted: Option<String>,
+    /// The address of the application on the desk.
+    desk: String,
+}
+
+/// Renders the emails about a change.
+///
+/// # Errors
+/// Returns an error if a template cannot be rendered.
+pub(super) fn change_emails(
+    identity: &MailIdentity,
+    found: &Found,
+    after: &Course,
+    change: &Change,
+) -> askama::Result<Vec<Email>> {
+    let to_applicant = update_words(&found.course, after, change, found.language)
+        .map(|words| to_applicant(identity, found, after, &words));
+    let to_thread = fact(&found.course, after, change).map(|fact| to_thread(identity, found, after, change, fact));
+    to_applicant.into_iter().chain(to_thread).collect()
+}
+
+fn to_applicant(identity: &MailIdentity, found: &Found, after: &Course, email: &UpdateWords) -> askama::Result<Email> {
+    let words = Words::of(email.language);
+    let page = &format!("{}/membership/received/{}", identity.public_url, found.secret);
+    let reference = found.reference.as_str();
+    let text = UpdateText {
+        words,
+        email,
+        reference,
+        page,
+    }
+    .render()?;
+    let html = UpdateHtml {
+        words,
+        email,
+        reference,
+        page,
+    }
+    .render()?;
+    Ok(Email {
+        message_id: identity.message_id(reference, &format!("{}.applicant", after.version)),
+        in_reply_to: Some(identity.message_id(reference, "applicant")),
+        reference: Some(found.reference.clone()),
+        recipient: found.representative.clone(),
+        reply_to: Some(identity.staff.clone()),
+        subject: email.subject(reference),
+        text: wrapped(&text),
+        html,
+        purpose: Purpose::Update,
+        language: Some(email.language),
+    })
+}
+
+/// Returns the words of the email to the applicant in a language; `None` for a change that sends none.
+#[must_use]
+pub fn update_words(before: &Course, after: &Course, change: &Change, language: Language) -> Option<UpdateWords> {
+    let words = Words::of(language);
+    let is_appeal = before.state == ReviewState::Appealed;
+    let day_of = |date: Option<Date>| date.map(|date| day(words, date)).unwrap_or_default();
+    let email = |subject, lead: &str| UpdateWords::new(language, subject, lead);
+    Some(match change {
+        Change::BeginReview | Change::Dismiss(Dismissal::Spam) => return None,
+        Change::Ask { question, .. } => email(Words::update_asked_subject, words.update_asked)
+            .quoting(question)
+            .with_next(words.update_asked_how(&day_of(after.answer_until))),
+        Change::Answer(_) | Change::AnswerByEmail(_) => email(Words::update_answered_subject, words.update_answered),
+        Change::Accept { .. } if is_appeal => email(Words::update_appeal_decided_subject, words.update_appeal_accepted)
+            .with_next(words.update_accepted_next)
+            .without_link(),
+        Change::Accept { .. } => email(Words::update_accepted_subject, words.update_accepted)
+            .with_next(words.update_accepted_next)
+            .without_link(),
+        Change::NotAccept(reason) if is_appeal => {
+            email(Words::update_appeal_decided_subject, words.update_appeal_not_accepted)
+                .quoting(reason)
+                .with_next(words.update_appeal_final)
+                .without_link()
+        }
+        Change::NotAccept(reason) => email(Words::update_not_accepted_subject, words.update_not_accepted)
+            .quoting(reason)
+            .with_next(words.update_not_accepted_how(&day_of(after.appeal_until))),
+        Change::Appeal(_) => email(Words::update_appealed_subject, words.update_appealed),
+        Change::Withdraw => {
+            let lead = words.update_withdrawn(&day_of(after.undo_until()));
+            email(Words::update_withdrawn_subject, &lead)
+        }
+        Change::Undo => email(Words::update_undone_subject, words.update_undone),
+        Change::Dismiss(Dismissal::Duplicate) => {
+            email(Words::update_duplicate_subject, words.update_duplicate).without_link()
+        }
+        Change::Reopen(reason) => email(Words::update_reopened_subject, words.update_reopened).quoting(reason),
+    })
+}
+
+fn to_thread(
+    identity: &MailIdentity,
+    found: &Found,
+    after: &Course,
+    change: &Change,
+    fact: &'static str,
+) -> askama::Result<Email> {
+    let reference = found.reference.as_str();
+    let shared = change.entry().filter(|(kind, is_shared, _)| {
+        *is_shared || matches!(kind, super::EntryKind::Answer | super::EntryKind::Appeal)
+    });
+    let email = ThreadEmail {
+        reference,
+        organization: unlinked(&found.organization, None),
+        fact,
+        quoted: shared.map(|(_, _, text)| unlinked(text, None)),
+        desk: identity.desk_url(reference),
+    };
+    let country = Country::parse(&found.country).map(Country::name).unwrap_or_default();
+    let name = unlinked(&shortened(&found.organization), None);
+    Ok(Email {
+        message_id: identity.message_id(reference, &format!("{}.staff", after.version)),
+        in_reply_to: Some(identity.message_id(reference, "staff")),
+        reference: Some(found.reference.clone()),
+        recipient: identity.staff.clone(),
+        reply_to: Some(identity.staff.clone()),
+        subject: format!("Re: [NPOC membership] {name} ({country}) {reference}"),
+        text: ThreadText { email: &email }.render()?,
+        html: ThreadHtml { email: &email }.render()?,
+        purpose: Purpose::Thread,
+        language: Some(Language::En),
+    })
+}
+
+/// Returns what the thread says about a change; `None` if it says nothing.
+fn fact(before: &Course, after: &Course, change: &Change) -> Option<&'static str> {
+    let is_appeal = before.state == ReviewState::Appealed;
+    Some(match change {
+        Change::BeginReview | Change::Ask { .. } | Change::AnswerByEmail(_) | Change::Dismiss(_) => return None,
+        Change::Answer(_) => words::THREAD_ANSWERED,
+        Change::Accept { .. } if is_appeal => words::THREAD_APPEAL_ACCEPTED,
+        Change::Accept { .. } => words::THREAD_ACCEPTED,
+        Change::NotAccept(_) if is_appeal => words::THREAD_APPEAL_NOT_ACCEPTED,
+        Change::NotAccept(_) => words::THREAD_NOT_ACCEPTED,
+        Change::Appeal(_) if after.is_appeal_late() => words::THREAD_APPEALED_LATE,
+        Change::Appeal(_) => words::THREAD_APPEALED,
+        Change::Withdraw => words::THREAD_WITHDRAWN,
+        Change::Undo => words::THREAD_UNDONE,
+        Change::Reopen(_) => words::THREAD_REOPENED,
+    })
+}

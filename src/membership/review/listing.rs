@@ -1,0 +1,397 @@
+//! Lists of applications for staff, newest first, and how many wait in each.
+
+use futures_util::TryStreamExt as _;
+use sqlx::{PgConnection, PgExecutor};
+use time::{Date, OffsetDateTime};
+
+use super::states::ReviewState;
+use crate::membership::{self, Earlier, Filter, Search, prepare_search};
+use crate::values::Country;
+
+/// The applications on one page of a list.
+const PAGE: usize = 50;
+
+/// The candidates of a search that are checked at a time.
+const CANDIDATES: usize = 200;
+
+/// How often a search looks for more candidates before it shows what it has.
+const ROUNDS: usize = 5;
+
+/// The greatest number that a count says. More are shown as "1,000+".
+const MOST_COUNTED: i64 = 1000;
+
+/// The most applications of the same domain that are named.
+const MOST_OF_DOMAIN: i64 = 20;
+
+/// A tab of the desk. An application that is suspected to be spam is only in the tab for these, until it is reviewed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tab {
+    /// They wait for somebody to begin the review.
+    Waiting,
+    /// They are being reviewed.
+    InReview,
+    /// The applicant has to answer.
+    Asked,
+    /// The time for the review is over, so they can be decided.
+    Ready,
+    /// An appeal has to be decided.
+    Appealed,
+    /// They are closed.
+    Decided,
+    /// They are suspected to be spam.
+    Suspected,
+    /// They arrived before there was a desk, and wait for nobody.
+    Earlier,
+}
+
+impl Tab {
+    /// All tabs, in their order on the page.
+    pub const ALL: [Self; 8] = [
+        Self::Waiting,
+        Self::InReview,
+        Self::Asked,
+        Self::Ready,
+        Self::Appealed,
+        Self::Decided,
+        Self::Suspected,
+        Self::Earlier,
+    ];
+
+    /// Returns the name in addresses.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::InReview => "in-review",
+            Self::Asked => "asked",
+            Self::Ready => "ready",
+            Self::Appealed => "appealed",
+            Self::Decided => "decided",
+            Self::Suspected => "suspected",
+            Self::Earlier => "earlier",
+        }
+    }
+
+    /// Parses such a name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|tab| tab.name() == name)
+    }
+
+    /// Returns whether its applications are counted: closed ones grow without end.
+    #[must_use]
+    pub fn is_counted(self) -> bool {
+        self != Self::Decided
+    }
+}
+
+/// A place in a list, after which the next page begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    received_at: OffsetDateTime,
+    id: i64,
+}
+
+impl Cursor {
+    /// Returns the text for an address.
+    #[must_use]
+    pub fn name(self) -> String {
+        format!("{}-{}", self.received_at.unix_timestamp_nanos() / 1000, self.id)
+    }
+
+    /// Parses such a text.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        let (micros, id) = name.split_once('-')?;
+        let nanos = micros.parse::<i64>().ok().map(|micros| i128::from(micros) * 1000)?;
+        Some(Self {
+            received_at: OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()?,
+            id: id.parse().ok()?,
+        })
+    }
+}
+
+/// Which applications are listed.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Those of one tab; `None` for all.
+    pub tab: Option<Tab>,
+    /// Those of these countries.
+    pub countries: Option<Vec<Country>>,
+    /// Those that a staff member takes care of.
+    pub assigned_to: Option<i64>,
+    /// Only open ones.
+    pub is_open: bool,
+    /// Those that this staff member did not decide.
+    pub not_decided_by: Option<i64>,
+    /// Those that a search finds.
+    pub search: Option<Search>,
+    /// Those after this place.
+    pub before: Option<Cursor>,
+}
+
+/// A line of a list.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the columns, which the migrations explain")]
+pub struct ListedApplication {
+    pub reference: String,
+    pub organization_name: String,
+    pub organization_name_latin: Option<String>,
+    pub country: String,
+    pub received_at: OffsetDateTime,
+    pub state: ReviewState,
+    pub review_until: Option<Date>,
+    pub answer_until: Option<Date>,
+    pub assigned_to: Option<String>,
+    pub is_suspected: bool,
+}
+
+/// A page of a list.
+#[derive(Clone, Debug, Default)]
+pub struct Listing {
+    /// Its lines.
+    pub applications: Vec<ListedApplication>,
+    /// Where the next page begins, if there may be more.
+    pub next: Option<Cursor>,
+}
+
+/// Lists applications, newest first.
+///
+/// # Errors
+/// Returns an error if the database is unavailable.
+pub async fn listing(connection: &mut PgConnection, selection: &Selection) -> sqlx::Result<Listing> {
+    prepare_search(&mut *connection).await?;
+    let (mut found, mut next) = (Vec::new(), selection.before);
+    let size = if selection.search.is_some() {
+        CANDIDATES
+    } else {
+        PAGE + 1
+    };
+    for _ in 0..ROUNDS {
+        let candidates = candidates(connection, selection, next, size).await?;
+        let is_last = candidates.len() < size;
+        next = candidates.last().map(|(cursor, _)| *cursor).or(next);
+        found.extend(matching(connection, selection, candidates).await?);
+        if found.len() > PAGE || is_last {
+            next = next.filter(|_| !is_last);
+            break;
+        }
+    }
+    if found.len() > PAGE {
+        found.truncate(PAGE);
+        next = found.last().map(|(cursor, _)| *cursor);
+    }
+    let references: Vec<String> = found.into_iter().map(|(_, reference)| reference).collect();
+    let applications = lines(connection, &references).await?;
+    Ok(Listing { applications, next })
+}
+
+/// Returns the next applications that may match, newest first.
+async fn candidates(
+    connection: &mut PgConnection,
+    selection: &Selection,
+    before: Option<Cursor>,
+    most: usize,
+) -> sqlx::Result<Vec<(Cursor, String)>> {
+    let codes = |countries: &Vec<Country>| countries.iter().map(|country| country.code().to_owned()).collect();
+    let countries: Option<Vec<String>> = selection.countries.as_ref().map(codes);
+    let preselection = selection.search.as_ref().map(Search::preselection).unwrap_or_default();
+    let rows = sqlx::query!(
+        r#"SELECT id, received_at, reference FROM applications
+        WHERE CASE $1
+                WHEN 'waiting' THEN state = 'received' AND NOT is_suspected
+                    AND received_at >= (SELECT min(added_at) FROM staff)
+                WHEN 'earlier' THEN state = 'received' AND NOT is_suspected
+                    AND received_at < (SELECT min(added_at) FROM staff)
+                WHEN 'suspected' THEN state = 'received' AND is_suspected
+                WHEN 'in-review' THEN state = 'in-review' AND review_until >= (now() AT TIME ZONE 'UTC' - interval '12 hours')::date
+                WHEN 'ready' THEN state = 'in-review' AND review_until < (now() AT TIME ZONE 'UTC' - interval '12 hours')::date
+                WHEN 'asked' THEN state = 'asked'
+                WHEN 'appealed' THEN state = 'appealed'
+                WHEN 'decided' THEN state IN ('accepted', 'not-accepted', 'withdrawn', 'lapsed', 'dismissed')
+                ELSE true END
+            AND ($2::text[] IS NULL OR country = ANY ($2))
+            AND ($3::bigint IS NULL OR assigned_to = $3)
+            AND (NOT $12::boolean OR state IN ('received', 'in-review', 'asked', 'appealed'))
+            AND ($13::bigint IS NULL OR decided_by IS DISTINCT FROM $13)
+            AND ($4::timestamptz IS NULL OR (received_at, id) < ($4, $5))
+            AND (NOT $6::boolean OR search_grams IS NULL OR search_grams @> $7::integer[] OR search_grams @> $8::integer[]
+                OR domain_name_ascii = $9 OR reference = $10)
+        ORDER BY received_at DESC, id DESC LIMIT $11"#,
+        selection.tab.map(Tab::name),
+        countries.as_deref(),
+        selection.assigned_to,
+        before.map(|cursor| cursor.received_at),
+        before.map(|cursor| cursor.id),
+        selection.search.is_some(),
+        preselection.words.as_deref(),
+        preselection.also.as_deref(),
+        preselection.domain_name,
+        preselection.reference,
+        i64::try_from(most).unwrap_or(i64::MAX),
+        selection.is_open,
+        selection.not_decided_by
+    )
+    .fetch_all(connection)
+    .await?;
+    let candidate = |row: Record| (row.cursor(), row.reference);
+    let records = rows.into_iter().map(|row| Record {
+        id: row.id,
+        received_at: row.received_at,
+        reference: row.reference,
+    });
+    Ok(records.map(candidate).collect())
+}
+
+struct Record {
+    id: i64,
+    received_at: OffsetDateTime,
+    reference: String,
+}
+
+impl Record {
+    fn cursor(&self) -> Cursor {
+        Cursor {
+            received_at: self.received_at,
+            id: self.id,
+        }
+    }
+}
+
+/// Returns the candidates that the search matches, in the same order.
+async fn matching(
+    connection: &mut PgConnection,
+    selection: &Selection,
+    candidates: Vec<(Cursor, String)>,
+) -> sqlx::Result<Vec<(Cursor, String)>> {
+    let Some(search) = selection.search.clone() else {
+        return Ok(candidates);
+    };
+    let references = candidates.iter().map(|(_, reference)| reference.clone()).collect();
+    let filter = Filter {
+        search: Some(search),
+        ..Filter::of_references(references)
+    };
+    let stream = membership::list(&mut *connection, filter);
+    let matching: Vec<String> = stream.map_ok(|record| record.reference).try_collect().await?;
+    let is_matching = |(_, reference): &(Cursor, String)| matching.contains(reference);
+    Ok(candidates.into_iter().filter(is_matching).collect())
+}
+
+/// Returns the lines of these applications, newest first.
+async fn lines(connection: &mut PgConnection, references: &[String]) -> sqlx::Result<Vec<ListedApplication>> {
+    let rows = sqlx::query!(
+        r#"SELECT reference, organization_name, organization_name_latin, country, received_at, state, review_until,
+            answer_until, staff.name AS "assigned_to?", is_suspected
+        FROM applications LEFT JOIN staff ON staff.id = assigned_to
+        WHERE reference = ANY ($1) ORDER BY received_at DESC, applications.id DESC"#,
+        references
+    )
+    .fetch_all(connection)
+    .await?;
+    let lines = rows.into_iter().map(|row| ListedApplication {
+        reference: row.reference,
+        organization_name: row.organization_name,
+        organization_name_latin: row.organization_name_latin,
+        country: row.country,
+        received_at: row.received_at,
+        state: ReviewState::parse(&row.state).unwrap_or(ReviewState::Received),
+        review_until: row.review_until,
+        answer_until: row.answer_until,
+        assigned_to: row.assigned_to,
+        is_suspected: row.is_suspected,
+    });
+    Ok(lines.collect())
+}
+
+/// Returns the other applications of the same domain, newest first.
+///
+/// # Errors
+/// Returns an error if the database is unavailable.
+pub async fn same_domain(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Result<Vec<Earlier>> {
+    sqlx::query_as!(
+        Earlier,
+        "SELECT other.reference, other.received_at FROM applications
+            JOIN applications AS other USING (domain_name_ascii)
+        WHERE applications.reference = upper($1) AND other.reference <> applications.reference
+        ORDER BY other.received_at DESC LIMIT $2",
+        reference.trim(),
+        MOST_OF_DOMAIN
+    )
+    .fetch_all(executor)
+    .await
+}
+
+/// How many applications each counted tab has.
+#[derive(Clone, Debug, Default)]
+pub struct Counts(Vec<(Tab, i64)>);
+
+impl Counts {
+    /// Returns the number in words, such as "12" or "1,000+"; `None` for a tab that is not counted.
+    #[must_use]
+    pub fn of(&self, tab: Tab) -> Option<String> {
+        let (_, count) = self.0.iter().find(|(counted, _)| *counted == tab)?;
+        Some(if *count > MOST_COUNTED {
+            "1,000+".to_owned()
+        } else {
+            count.to_string()
+        })
+    }
+
+    /// Returns whether a tab has applications, or is not counted.
+    #[must_use]
+    pub fn has_any(&self, tab: Tab) -> bool {
+        self.0.iter().all(|(counted, count)| *counted != tab || *count > 0)
+    }
+}
+
+/// Counts the applications of each tab, up to a limit.
+///
+/// # Errors
+/// Returns an error if the database is unavailable.
+pub async fn counts(executor: impl PgExecutor<'_>) -> sqlx::Result<Counts> {
+    let row = sqlx::query!(
+        r#"SELECT
+            (SELECT count(*) FROM (SELECT FROM applications WHERE state = 'received' AND NOT is_suspected
+                AND received_at >= (SELECT min(added_at) FROM staff) LIMIT $1) AS counted) AS "waiting!",
+            (SELECT count(*) FROM (SELECT FROM applications WHERE state = 'received' AND NOT is_suspected
+                AND received_at < (SELECT min(added_at) FROM staff) LIMIT $1) AS counted) AS "earlier!",
+            (SELECT count(*) FROM (SELECT FROM applications WHERE state = 'received' AND is_suspected LIMIT $1) AS counted)
+                AS "suspected!",
+            (SELECT count(*) FROM (SELECT FROM applications WHERE state = 'in-review'
+                AND review_until >= (now() AT TIME ZONE 'UTC' - interval '12 hours')::date LIMIT $1) AS counted) AS "in_review!",
+            (SELECT count(*) FROM (SELECT FROM applications WHERE state = 'in-review'
+                AND review_until < (now() AT TIME ZONE 'UTC' - interval '12 hours')::date LIMIT $1) AS counted) AS "ready!",
+            (SELECT count(*) FROM (SELECT FROM applications WHERE state = 'asked' LIMIT $1) AS counted) AS "asked!",
+            (SELECT count(*) FROM (SELECT FROM applications WHERE state = 'appealed' LIMIT $1) AS counted) AS "appealed!""#,
+        MOST_COUNTED + 1
+    )
+    .fetch_one(executor)
+    .await?;
+    Ok(Counts(vec![
+        (Tab::Waiting, row.waiting),
+        (Tab::InReview, row.in_review),
+        (Tab::Asked, row.asked),
+        (Tab::Ready, row.ready),
+        (Tab::Appealed, row.appealed),
+        (Tab::Suspected, row.suspected),
+        (Tab::Earlier, row.earlier),
+    ]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_in_a_list_survives_its_address() {
+        let cursor = Cursor {
+            received_at: OffsetDateTime::from_unix_timestamp_nanos(1_795_788_000_123_456_000).unwrap(),
+            id: 42,
+        };
+        assert_eq!(Cursor::parse(&cursor.name()), Some(cursor));
+        for damaged in ["", "1", "a-1", "1-b", "99999999999999999999-1", "9223372036854775807-1"] {
+            assert_eq!(Cursor::parse(damaged), None, "{damaged}");
+        }
+    }
+}

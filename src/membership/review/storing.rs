@@ -1,0 +1,212 @@
+//! Stores a change: state, history, words and emails in one transaction, after everything was checked under the lock of the
+//! application. So two people who decide at once decide once.
+
+use sqlx::PgConnection;
+use thiserror::Error;
+
+use super::course::Course;
+use super::emails::{UpdateWords, change_emails, update_words};
+use super::loading::{Key, find, lock};
+use super::{Actor, Change, Days, Refusal};
+use crate::database::Pool;
+use crate::membership::emails::MailIdentity;
+use crate::outbox;
+use crate::staff::{StaffMember, lock_enabled};
+
+/// Why a change is not stored.
+#[derive(Debug, Error)]
+pub enum NotChanged {
+    /// There is no such application.
+    #[error("there is no such application")]
+    NotFound,
+    /// The rules refuse it.
+    #[error("the change is not possible: {0:?}")]
+    Refused(Refusal),
+    /// The database is unavailable. The change may be stored all the same.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    /// An email cannot be rendered.
+    #[error(transparent)]
+    Email(#[from] askama::Error),
+}
+
+impl From<Refusal> for NotChanged {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// What a review needs of the site.
+#[derive(Clone, Debug)]
+pub struct Review {
+    /// What emails need to know about the site.
+    pub identity: MailIdentity,
+    /// The length of each period.
+    pub days: Days,
+}
+
+/// Stores a change of the version that its page showed, and queues the emails about it.
+///
+/// # Errors
+/// Returns why nothing was stored. After a database error the change may be stored; a repetition is then refused as
+/// outdated.
+pub async fn store(
+    pool: &Pool,
+    review: &Review,
+    key: Key<'_>,
+    version: i32,
+    change: &Change,
+    actor: Actor<'_>,
+) -> Result<(), NotChanged> {
+    let mut transaction = pool.transaction().await?;
+    let Some(reference) = lock(&mut transaction, key).await? else {
+        return Err(NotChanged::NotFound);
+    };
+    let present = present_member(&mut transaction, actor).await?;
+    let actor = present.as_ref().map_or(actor, Actor::Staff);
+    let found = find(&mut *transaction, Key::Reference(&reference)).await?;
+    let found = found.ok_or(NotChanged::NotFound)?;
+    if found.course.version != version {
+        let is_done =
+            found.course.version == version + 1 && is_repetition(&mut transaction, &reference, change, actor).await?;
+        return if is_done { Ok(()) } else { Err(Refusal::Outdated.into()) };
+    }
+    let after = found.course.after(change, actor, found.now, review.days)?;
+    let emails = change_emails(&review.identity, &found, &after, change)?;
+    update(&mut transaction, &reference, &after).await?;
+    add_entry(&mut transaction, &reference, change, actor).await?;
+    add_event(&mut transaction, &reference, change, actor, &found.course, &after).await?;
+    outbox::queue(&mut transaction, emails).await?;
+    transaction.end().await?;
+    tracing::info!(reference, event = change.kind().rule().event, "application changed");
+    Ok(())
+}
+
+/// Returns the words of the email that a change would send to the applicant, and where the application would stand.
+/// `None` instead of words if it would send none.
+///
+/// # Errors
+/// Returns why the change is not possible.
+pub async fn preview(
+    connection: &mut PgConnection,
+    review: &Review,
+    reference: &str,
+    version: i32,
+    change: &Change,
+    actor: Actor<'_>,
+) -> Result<Option<[UpdateWords; 2]>, NotChanged> {
+    let found = find(connection, Key::Reference(reference)).await?;
+    let found = found.ok_or(NotChanged::NotFound)?;
+    if found.course.version != version {
+        return Err(Refusal::Outdated.into());
+    }
+    let after = found.course.after(change, actor, found.now, review.days)?;
+    let words = |language| update_words(&found.course, &after, change, language);
+    Ok(words(found.language)
+        .zip(words(crate::locale::Language::En))
+        .map(Into::into))
+}
+
+/// Reads the present role of a staff member under a lock. A disabled member may not act.
+async fn present_member(connection: &mut PgConnection, actor: Actor<'_>) -> Result<Option<StaffMember>, NotChanged> {
+    let Actor::Staff(member) = actor else {
+        return Ok(None);
+    };
+    let role = lock_enabled(connection, member.id).await?;
+    let role = role.ok_or(Refusal::NotPermitted)?;
+    let present = StaffMember { role, ..member.clone() };
+    Ok(Some(present))
+}
+
+/// Returns whether the last event is the same change by the same actor: a button was pressed twice, or an answer got lost.
+async fn is_repetition(
+    connection: &mut PgConnection,
+    reference: &str,
+    change: &Change,
+    actor: Actor<'_>,
+) -> sqlx::Result<bool> {
+    let body = change.entry().map(|(_, _, body)| body);
+    sqlx::query_scalar!(
+        r#"SELECT event = $2 AND actor = $3 AND staff_id IS NOT DISTINCT FROM $4 AND ($5::text IS NULL OR $5 = (
+                SELECT body FROM entries WHERE entries.reference = $1 ORDER BY id DESC LIMIT 1)) AS "it!"
+        FROM application_history WHERE reference = $1 ORDER BY id DESC LIMIT 1"#,
+        reference,
+        change.kind().rule().event,
+        actor.name(),
+        actor.staff_id(),
+        body
+    )
+    .fetch_one(connection)
+    .await
+}
+
+async fn update(connection: &mut PgConnection, reference: &str, after: &Course) -> sqlx::Result<()> {
+    sqlx::query!(
+        "UPDATE applications SET state = $2, state_since = $3, version = $4, review_until = $5, answer_until = $6,
+            appeal_until = $7, appealed_at = $8, decided_by = $9, appeal_decided_by = $10, dismissed_as = $11,
+            region_set = $12,
+            -- A review ends the suspicion of spam.
+            is_suspected = is_suspected AND $2 NOT IN ('in-review', 'asked', 'accepted', 'not-accepted')
+        WHERE reference = $1",
+        reference,
+        after.state.name(),
+        after.state_since,
+        after.version,
+        after.review_until,
+        after.answer_until,
+        after.appeal_until,
+        after.appealed_at,
+        after.decided_by,
+        after.appeal_decided_by,
+        after.dismissed_as.map(super::Dismissal::name),
+        after.region_set.map(crate::values::Region::name)
+    )
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+async fn add_entry(
+    connection: &mut PgConnection,
+    reference: &str,
+    change: &Change,
+    actor: Actor<'_>,
+) -> sqlx::Result<()> {
+    let Some((kind, is_shared, body)) = change.entry() else {
+        return Ok(());
+    };
+    sqlx::query!(
+        "INSERT INTO entries (reference, kind, staff_id, is_shared, body) VALUES ($1, $2, $3, $4, $5)",
+        reference,
+        kind.name(),
+        actor.staff_id(),
+        is_shared,
+        body
+    )
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+async fn add_event(
+    connection: &mut PgConnection,
+    reference: &str,
+    change: &Change,
+    actor: Actor<'_>,
+    before: &Course,
+    after: &Course,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "INSERT INTO application_history (reference, event, actor, staff_id, from_state, to_state)
+        VALUES ($1, $2, $3, $4, $5, $6)",
+        reference,
+        change.kind().rule().event,
+        actor.name(),
+        actor.staff_id(),
+        before.state.name(),
+        after.state.name()
+    )
+    .execute(connection)
+    .await
+    .map(drop)
+}

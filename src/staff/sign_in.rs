@@ -1,0 +1,323 @@
+//! Sign-in by an emailed link and code, both bound to the browser that asked.
+
+use std::net::IpAddr;
+
+use askama::Template;
+use sqlx::PgConnection;
+
+use super::accounts::{NotDone, address_key};
+use super::limits::{self, allows, lock_key, of_network};
+use super::log::{Outcome, add_line};
+use super::sessions::{delete_ended, start};
+use super::tokens::{Code, Known, Token, keyed};
+use crate::database::Pool;
+use crate::locale::Language;
+use crate::mailer::{Email, Purpose};
+use crate::outbox::queue_expiring;
+use crate::values::EmailAddress;
+
+/// How long a link and a code work, in minutes.
+pub const SIGN_IN_MINUTES: i32 = 10;
+
+/// A request to sign in.
+#[derive(Clone, Debug)]
+pub struct Asking<'a> {
+    /// The address as typed. No email goes to it, only to the stored one.
+    pub address: &'a str,
+    /// The client's address.
+    pub client: Option<IpAddr>,
+    /// The token of the browser.
+    pub browser: &'a Token,
+    /// Whether the browser signed in before.
+    pub known: Option<Known>,
+}
+
+/// What became of a request. The browser does not learn it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// An email is on its way.
+    Sent,
+    /// No account that can sign in has this address.
+    Unknown,
+    /// A rate limit is reached.
+    Limited,
+}
+
+/// What the emails to sign in need.
+#[derive(Clone, Debug)]
+pub struct SignInEmail {
+    /// The public address of the site.
+    pub public_url: String,
+    /// The part after the `@` of a Message-ID.
+    pub message_id_domain: String,
+}
+
+/// Somebody who has just signed in.
+#[derive(Clone, Debug)]
+pub struct Entered {
+    /// The token of the session.
+    pub session: Token,
+    /// Identifies the browser next time.
+    pub known: Known,
+}
+
+/// A link to sign in that works now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Who signs in.
+    pub name: String,
+    /// Whether it works in this browser.
+    pub is_for_this_browser: bool,
+}
+
+#[derive(Template)]
+#[template(path = "emails/sign_in.txt")]
+struct SignInText<'a> {
+    link: &'a str,
+    code: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "emails/sign_in.html")]
+struct SignInHtml<'a> {
+    link: &'a str,
+    code: &'a str,
+}
+
+/// A member who asked.
+struct Found {
+    id: i64,
+    address: String,
+}
+
+/// Takes a request to sign in, and queues the email to the stored address. The same statements run for every address.
+///
+/// # Errors
+/// Returns an error if the database is unavailable.
+pub async fn request_sign_in(pool: &Pool, email: &SignInEmail, asking: &Asking<'_>) -> anyhow::Result<Asked> {
+    let mut transaction = pool.transaction().await?;
+    let key = lock_key(&mut transaction).await?;
+    if !allows(&mut transaction, &of_network(&key, asking.client), limits::REQUESTS).await? {
+        transaction.end().await?;
+        return Ok(Asked::Limited);
+    }
+    let address_key = EmailAddress::parse(asking.address)
+        .ok()
+        .map(|address| address_key(&address));
+    let found = find(&mut transaction, address_key.as_deref()).await?;
+    let counted_as = counted_as(&key, asking, found.as_ref(), address_key.as_deref());
+    let is_allowed = allows(&mut transaction, &counted_as, limits::EMAILS).await?;
+    let found = found.filter(|_| is_allowed);
+    let is_sent = found.is_some();
+    send(&mut transaction, email, asking.browser, found).await?;
+    transaction.end().await?;
+    Ok(match (is_sent, is_allowed) {
+        (true, _) => Asked::Sent,
+        (false, true) => Asked::Unknown,
+        (false, false) => Asked::Limited,
+    })
+}
+
+/// Returns what the emails of a request are counted by: the address, or a browser in which this person signed in before.
+/// So nobody can use up the emails of somebody else.
+fn counted_as(key: &[u8], asking: &Asking<'_>, found: Option<&Found>, address_key: Option<&str>) -> Vec<u8> {
+    let is_own = |known: &&Known| found.is_some_and(|found| found.id == known.staff_id) && known.is_genuine(key);
+    match asking.known.as_ref().filter(is_own) {
+        Some(known) => keyed(key, "browser", &known.counted_as()),
+        None => keyed(key, "address", address_key.unwrap_or_default()),
+    }
+}
+
+async fn find(connection: &mut PgConnection, address_key: Option<&str>) -> sqlx::Result<Option<Found>> {
+    sqlx::query_as!(
+        Found,
+        "SELECT id, address FROM staff WHERE address_key = $1 AND disabled_at IS NULL",
+        address_key
+    )
+    .fetch_optional(connection)
+    .await
+}
+
+/// Stores a request and queues its email. For nobody, the statements run and change nothing.
+async fn send(
+    connection: &mut PgConnection,
+    email: &SignInEmail,
+    browser: &Token,
+    found: Option<Found>,
+) -> anyhow::Result<()> {
+    let (token, code) = (Token::random(), Code::random());
+    sqlx::query!(
+        "INSERT INTO sign_in_requests (staff_id, browser_hash, token_hash, code_hash, expires_at)
+        SELECT $1, $2, $3, $4, now() + make_interval(mins => $5) WHERE $1::bigint IS NOT NULL",
+        found.as_ref().map(|found| found.id),
+        browser.hash(),
+        token.hash(),
+        code.hash(browser),
+        SIGN_IN_MINUTES
+    )
+    .execute(&mut *connection)
+    .await?;
+    let email = found.map(|found| email.to(&found.address, &token, &code)).transpose()?;
+    Ok(queue_expiring(connection, email, SIGN_IN_MINUTES).await?)
+}
+
+impl SignInEmail {
+    fn to(&self, address: &str, token: &Token, code: &Code) -> anyhow::Result<Email> {
+        let link = &self.link(token);
+        let code = &code.shown();
+        let recipient = EmailAddress::parse(address).map_err(|fault| anyhow::anyhow!("address of staff: {fault:?}"))?;
+        Ok(Email {
+            message_id: format!("<sign-in.{}@{}>", uuid::Uuid::new_v4().simple(), self.message_id_domain),
+            in_reply_to: None,
+            reference: None,
+            recipient,
+            reply_to: None,
+            subject: "Sign in at the NPOC desk".to_owned(),
+            text: SignInText { link, code }.render()?,
+            html: SignInHtml { link, code }.render()?,
+            purpose: Purpose::SignIn,
+            language: Some(Language::En),
+        })
+    }
+
+    fn link(&self, token: &Token) -> String {
+        format!("{}/desk/sign-in/{}", self.public_url, token.as_str())
+    }
+}
+
+/// Makes a link that works in any browser, for an operator to print.
+///
+/// # Errors
+/// Returns an error if no account that can sign in has this address, or if the database is unavailable.
+pub async fn shell_link(pool: &Pool, email: &SignInEmail, address: &EmailAddress) -> Result<String, NotDone> {
+    let token = Token::random();
+    let mut transaction = pool.transaction().await?;
+    let found = find(&mut transaction, Some(&address_key(address))).await?;
+    let found = found.ok_or(NotDone::State(
+        "No account that can sign in has this address; see npoc staff list",
+    ))?;
+    sqlx::query!(
+        "INSERT INTO sign_in_requests (staff_id, token_hash, expires_at)
+        VALUES ($1, $2, now() + make_interval(mins => $3))",
+        found.id,
+        token.hash(),
+        SIGN_IN_MINUTES
+    )
+    .execute(&mut *transaction)
+    .await?;
+    let subject = found.id.to_string();
+    add_line(&mut transaction, None, "sign-in-link", Some(&subject), Outcome::Done).await?;
+    transaction.end().await?;
+    Ok(email.link(&token))
+}
+
+/// Returns the link with this token if it works. Changes nothing: programs that check emails open links.
+///
+/// # Errors
+/// Returns an error if the database is unavailable.
+pub async fn link(connection: &mut PgConnection, token: &Token, browser: Option<&Token>) -> sqlx::Result<Option<Link>> {
+    sqlx::query_as!(
+        Link,
+        r#"SELECT name, browser_hash IS NULL OR browser_hash IS NOT DISTINCT FROM $2 AS "is_for_this_browser!"
+        FROM sign_in_requests JOIN staff ON staff.id = staff_id
+        WHERE token_hash = $1 AND used_at IS NULL AND tries < 5 AND expires_at > now() AND disabled_at IS NULL"#,
+        token.hash(),
+        browser.map(Token::hash)
+    )
+    .fetch_optional(connection)
+    .await
+}
+
+/// Signs in with a link, once.
+///
+/// # Errors
+/// Returns an error if the database is unavailable.
+pub async fn sign_in_by_link(pool: &Pool, token: &Token, browser: Option<&Token>) -> sqlx::Result<Option<Entered>> {
+    let mut transaction = pool.transaction().await?;
+    let staff_id = sqlx::query_scalar!(
+        "UPDATE sign_in_requests SET used_at = now()
+        WHERE token_hash = $1 AND used_at IS NULL AND tries < 5 AND expires_at > now()
+            AND (browser_hash IS NULL OR browser_hash = $2)
+        RETURNING staff_id",
+        token.hash(),
+        browser.map(Token::hash)
+    )
+    .fetch_optional(&mut *transaction)
+    .await?;
+    let entered = match staff_id {
+        Some(staff_id) => enter(&mut transaction, staff_id, browser).await?,
+        None => None,
+    };
+    transaction.end().await?;
+    Ok(entered)
+}
+
+/// Signs in with a code, once. A wrong code counts as a try in every request of this browser.
+///
+/// # Errors
+/// Returns an error if the database is unavailable.
+pub async fn sign_in_by_code(pool: &Pool, typed: &str, browser: &Token) -> sqlx::Result<Option<Entered>> {
+    let mut transaction = pool.transaction().await?;
+    let tried = sqlx::query!(
+        r#"UPDATE sign_in_requests SET tries = tries + 1, used_at = CASE WHEN code_hash = $2 THEN now() END
+        WHERE browser_hash = $1 AND used_at IS NULL AND tries < 5 AND expires_at > now()
+        RETURNING staff_id, used_at IS NOT NULL AS "is_right!""#,
+        browser.hash(),
+        Code::of(typed).hash(browser)
+    )
+    .fetch_all(&mut *transaction)
+    .await?;
+    let entered = match tried.iter().find(|request| request.is_right) {
+        Some(request) => enter(&mut transaction, request.staff_id, Some(browser)).await?,
+        None => None,
+    };
+    if let (None, Some(request)) = (&entered, tried.first()) {
+        add_line(
+            &mut transaction,
+            Some(request.staff_id),
+            "sign-in",
+            None,
+            Outcome::Refused,
+        )
+        .await?;
+    }
+    transaction.end().await?;
+    Ok(entered)
+}
+
+/// Starts a session, and ends the other requests of this browser.
+async fn enter(connection: &mut PgConnection, staff_id: i64, browser: Option<&Token>) -> sqlx::Result<Option<Entered>> {
+    let Some(session) = start(connection, staff_id).await? else {
+        return Ok(None);
+    };
+    sqlx::query!(
+        "UPDATE sign_in_requests SET used_at = now() WHERE browser_hash = $1 AND used_at IS NULL",
+        browser.map(Token::hash)
+    )
+    .execute(&mut *connection)
+    .await?;
+    let key = sqlx::query_scalar!("SELECT key FROM site_key")
+        .fetch_one(&mut *connection)
+        .await?;
+    add_line(connection, Some(staff_id), "sign-in", None, Outcome::Done).await?;
+    let known = Known::new(&key, staff_id);
+    Ok(Some(Entered { session, known }))
+}
+
+/// Deletes requests that expired a day ago, sessions that ended, and old counts.
+///
+/// # Errors
+/// Returns an error if the database is unavailable.
+pub async fn delete_expired(pool: &Pool) -> sqlx::Result<()> {
+    let mut transaction = pool.transaction().await?;
+    sqlx::query!("DELETE FROM sign_in_requests WHERE expires_at < now() - interval '1 day'")
+        .execute(&mut *transaction)
+        .await?;
+    sqlx::query!(
+        "DELETE FROM sign_in_limits WHERE minute NOT BETWEEN now() - interval '1 hour' AND now() + interval '1 hour'"
+    )
+    .execute(&mut *transaction)
+    .await?;
+    delete_ended(&mut *transaction).await?;
+    transaction.end().await
+}

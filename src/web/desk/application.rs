@@ -1,0 +1,279 @@
+//! The page of one application for staff: answers, findings, words, emails and history, and the actions that are possible.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use sqlx::PgConnection;
+use time::{Date, OffsetDateTime};
+
+use super::layout::{Desk, desk_page, with_status};
+use super::session::Member;
+use crate::locale::Language;
+use crate::membership::review::{self, Actor, ChangeKind, Course, Entry, Event, ReviewState, WhyReason, is_over};
+use crate::membership::words::{self, day, staff_heading, state_words, why_words};
+use crate::membership::{self, AnswerInWords, Doubt, Earlier, Finding, Group, StoredApplication, in_utc};
+use crate::outbox::{self, EmailStatus};
+use crate::staff::{self, StaffMember};
+use crate::values::{Country, Region};
+use crate::web::error::WebError;
+use crate::web::site::Site;
+
+/// The fields of a posted form by their names.
+pub type Typed = HashMap<String, String>;
+
+/// Everything that the page shows about an application.
+pub struct Shown {
+    record: StoredApplication,
+    course: Course,
+    now: OffsetDateTime,
+    entries: Vec<Entry>,
+    events: Vec<Event>,
+    emails: Vec<EmailStatus>,
+    earlier: Vec<Earlier>,
+    assigned_to: Option<i64>,
+    colleagues: Vec<StaffMember>,
+}
+
+#[derive(Template)]
+#[template(path = "desk/application.html")]
+struct ApplicationPage<'a> {
+    desk: Desk<'a>,
+    member: &'a StaffMember,
+    shown: &'a Shown,
+    verdict: Option<String>,
+    findings: Vec<Finding>,
+    typed: &'a Typed,
+    /// The last part of the address of the form that was refused, and why.
+    refused: Option<(&'a str, &'a str)>,
+}
+
+impl ApplicationPage<'_> {
+    fn can(&self, kind: ChangeKind) -> bool {
+        let actor = Actor::Staff(self.member);
+        self.shown.course.allows(kind, actor, self.shown.now).is_ok()
+    }
+
+    fn may_write(&self) -> bool {
+        self.member.role >= staff::Role::Reviewer
+    }
+
+    /// Returns what was typed in a field of the form that was refused.
+    fn typed(&self, action: &str, field: &str) -> &str {
+        let is_refused = self.refused.is_some_and(|(refused, _)| refused == action);
+        self.typed.get(field).filter(|_| is_refused).map_or("", String::as_str)
+    }
+
+    fn problem(&self, action: &str) -> Option<&str> {
+        self.refused
+            .filter(|(refused, _)| *refused == action)
+            .map(|(_, why)| why)
+    }
+
+    /// Returns why no form can take what was posted: the change is not possible any more.
+    fn orphan(&self) -> Option<&str> {
+        let (action, why) = self.refused?;
+        let is_shown = match action {
+            "ask" => self.can(ChangeKind::Ask),
+            "answered" => self.can(ChangeKind::AnswerByEmail),
+            "decide" => self.can(ChangeKind::NotAccept),
+            "dismiss" => self.can(ChangeKind::Dismiss),
+            "reopen" => self.can(ChangeKind::Reopen),
+            "note" | "assign" => self.may_write(),
+            _ => false,
+        };
+        (!is_shown).then_some(why)
+    }
+
+    /// Returns the texts of a form that has no place any more.
+    fn orphaned(&self) -> impl Iterator<Item = &str> {
+        let fields = ["question", "answer", "reason", "text"];
+        let typed = fields.into_iter().filter_map(|field| self.typed.get(field));
+        typed.map(String::as_str).filter(|text| !text.trim().is_empty())
+    }
+
+    fn groups(&self) -> Vec<(&'static str, Vec<AnswerInWords>)> {
+        let answers = self.shown.record.answers();
+        let words = |group| words::answers_in_words(Language::En, &answers, group).collect();
+        Group::ALL.map(|group| (staff_heading(group), words(group))).into()
+    }
+
+    fn country(&self) -> Option<Country> {
+        Country::parse(&self.shown.record.country).ok()
+    }
+
+    fn region(&self) -> Option<Region> {
+        self.shown
+            .course
+            .region_set
+            .or_else(|| self.country().map(Country::region))
+    }
+
+    fn state(&self) -> &'static str {
+        state_words(self.shown.course.state)
+    }
+
+    /// Returns what the state means now, with its days.
+    fn standing(&self) -> String {
+        let course = &self.shown.course;
+        let over = |date: Date| is_over(date, self.shown.now);
+        match course.state {
+            ReviewState::Received if self.shown.record.is_suspected => {
+                "The site suspects that this is spam. To review it ends the suspicion.".to_owned()
+            }
+            ReviewState::Received => "Nobody has begun the review.".to_owned(),
+            ReviewState::InReview => match course.review_until {
+                Some(until) if over(until) => {
+                    format!("The time for the review ended on {}. It can be decided.", day(until))
+                }
+                Some(until) => format!("The time for the review ends on {}.", day(until)),
+                None => String::new(),
+            },
+            ReviewState::Asked => match course.answer_until {
+                Some(until) if over(until) => format!("The applicant should have answered by {}.", day(until)),
+                Some(until) => format!("The applicant should answer by {}.", day(until)),
+                None => String::new(),
+            },
+            ReviewState::NotAccepted if course.is_final() => "The appeal was decided.".to_owned(),
+            ReviewState::NotAccepted => match course.appeal_until {
+                Some(until) => format!("The applicant can appeal until {}.", day(until)),
+                None => String::new(),
+            },
+            ReviewState::Appealed if course.is_appeal_late() => {
+                "The appeal came late. A person who did not take the first decision must decide.".to_owned()
+            }
+            ReviewState::Appealed => "A person who did not take the first decision must decide.".to_owned(),
+            ReviewState::Withdrawn => match course.undo_until() {
+                Some(until) => format!("The applicant can undo the withdrawal until {}.", day(until)),
+                None => String::new(),
+            },
+            ReviewState::Accepted | ReviewState::Lapsed | ReviewState::Dismissed => String::new(),
+        }
+    }
+
+    /// Returns the findings that staff must not miss.
+    fn cautions(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.caution.is_some())
+    }
+
+    fn checked(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.caution.is_none())
+    }
+
+    fn reason_needed(&self) -> Option<&'static str> {
+        let why: Option<WhyReason> = self.shown.course.reason_needed(self.shown.now);
+        why.map(why_words)
+    }
+
+    fn is_region(&self, region: Region) -> bool {
+        let typed = Region::parse(self.typed("decide", "region"));
+        typed.or_else(|| self.region()) == Some(region)
+    }
+
+    fn language(&self) -> &str {
+        let code = &self.shown.record.language;
+        match Language::of_code(code) {
+            Some(language) => language.english_name(),
+            None => code,
+        }
+    }
+
+    /// Returns to whom an email goes, by its Message-ID.
+    fn email_name(email: &EmailStatus) -> &'static str {
+        if email.message_id.contains(".applicant@") {
+            "To the applicant"
+        } else {
+            "To staff"
+        }
+    }
+
+    fn is_assigned(&self, member: &StaffMember) -> bool {
+        self.shown.assigned_to == Some(member.id)
+    }
+
+    fn is_own_decision(&self) -> bool {
+        self.shown.course.state == ReviewState::Appealed && self.shown.course.decided_by == Some(self.member.id)
+    }
+
+    fn email_state(email: &EmailStatus) -> String {
+        if let Some(at) = email.bounced_at {
+            format!("came back on {}", in_utc(at))
+        } else if let Some(at) = email.sent_at {
+            format!("sent on {}", in_utc(at))
+        } else if email.is_held || email.is_for_digest {
+            "held".to_owned()
+        } else if let Some(at) = email.given_up_at {
+            format!("given up on {}", in_utc(at))
+        } else {
+            "waits to be sent".to_owned()
+        }
+    }
+}
+
+/// Shows an application.
+pub async fn show(
+    State(site): State<Arc<Site>>,
+    member: Member,
+    Path(reference): Path<String>,
+) -> Result<Response, WebError> {
+    page(&site, &member, &reference, StatusCode::OK, &Typed::new(), None).await
+}
+
+/// Renders the page, with what was typed in a form that was refused, and why.
+pub async fn page(
+    site: &Site,
+    member: &Member,
+    reference: &str,
+    status: StatusCode,
+    typed: &Typed,
+    refused: Option<(&str, &str)>,
+) -> Result<Response, WebError> {
+    let mut session = site.pool.session().await.map_err(unavailable)?;
+    let shown = find(&mut session, reference).await.map_err(unavailable)?;
+    let shown = shown.ok_or(WebError::NotFound)?;
+    // Answers of an earlier release may break a newer rule.
+    let application = membership::check(&shown.record.answers()).ok();
+    let findings = application
+        .as_ref()
+        .map(|application| membership::findings(application, &Doubt::all(application)));
+    let findings = findings.unwrap_or_default();
+    let page = ApplicationPage {
+        desk: Desk::new(member),
+        member: &member.staff,
+        shown: &shown,
+        verdict: application
+            .as_ref()
+            .map(|application| membership::verdict(application, &findings)),
+        findings,
+        typed,
+        refused,
+    };
+    Ok(with_status(status, desk_page(&page)?))
+}
+
+async fn find(connection: &mut PgConnection, reference: &str) -> sqlx::Result<Option<Shown>> {
+    let Some(record) = membership::find(&mut *connection, reference).await? else {
+        return Ok(None);
+    };
+    let Some((course, now)) = review::find_course(&mut *connection, reference).await? else {
+        return Ok(None);
+    };
+    Ok(Some(Shown {
+        entries: review::entries(&mut *connection, reference).await?,
+        events: review::events(&mut *connection, reference).await?,
+        emails: outbox::list_about(&mut *connection, &record.reference).await?,
+        earlier: review::same_domain(&mut *connection, reference).await?,
+        assigned_to: review::assigned_to(&mut *connection, reference).await?,
+        colleagues: staff::enabled(&mut *connection).await?,
+        record,
+        course,
+        now,
+    }))
+}
+
+fn unavailable(error: sqlx::Error) -> WebError {
+    WebError::Unavailable(error.into())
+}

@@ -1,0 +1,294 @@
+//! Actions of staff on an application: each is previewed, then stored.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use time::Date;
+use time::macros::format_description;
+
+use super::application::{Typed, page};
+use super::form::read;
+use super::layout::{Desk, desk_page};
+use super::session::Member;
+use crate::locale::Words;
+use crate::membership::review::{
+    self, Actor, Change, ChangeKind, Dismissal, Key, NotChanged, Refusal, UpdateWords, text_of,
+};
+use crate::membership::words::{fault_words, refusal_words};
+use crate::staff::{self, Role};
+use crate::values::Region;
+use crate::web::error::WebError;
+use crate::web::site::Site;
+
+/// An action on an application.
+struct Action<'a> {
+    site: &'a Site,
+    member: &'a Member,
+    reference: &'a str,
+    /// The last part of the address.
+    name: &'a str,
+    typed: Typed,
+}
+
+/// Why a form is not taken: a status, and a sentence for the member.
+struct Problem(StatusCode, String);
+
+#[derive(Template)]
+#[template(path = "desk/preview.html")]
+struct PreviewPage<'a> {
+    desk: Desk<'a>,
+    reference: &'a str,
+    action: &'a str,
+    typed: Vec<(&'a str, &'a str)>,
+    heading: &'static str,
+    emails: Option<[UpdateWords; 2]>,
+}
+
+impl PreviewPage<'_> {
+    /// Returns the emails to show: one if the applicant's language is English.
+    fn shown(&self) -> &[UpdateWords] {
+        match &self.emails {
+            None => &[],
+            Some(emails) if emails[0].language == emails[1].language => &emails[..1],
+            Some(emails) => emails,
+        }
+    }
+
+    /// Returns whether the applicant reads words that the member wrote.
+    fn is_quoting(&self) -> bool {
+        self.shown().iter().any(|email| email.quoted.is_some())
+    }
+}
+
+/// Takes an action, and does it.
+pub async fn post(
+    State(site): State<Arc<Site>>,
+    member: Member,
+    Path((reference, name)): Path<(String, String)>,
+    request: Request,
+) -> Result<Response, WebError> {
+    let typed = read(request).await?;
+    let action = Action {
+        site: &site,
+        member: &member,
+        reference: &reference,
+        name: &name,
+        typed,
+    };
+    match name.as_str() {
+        "note" => action.note().await,
+        "assign" => action.assign().await,
+        _ => action.change().await,
+    }
+}
+
+impl Action<'_> {
+    async fn change(&self) -> Result<Response, WebError> {
+        let change = match self.read() {
+            Ok(change) => change,
+            Err(problem) => return self.refuse(problem).await,
+        };
+        if !review::may(self.member.staff.role, change.kind()) {
+            return self.refuse(Refusal::NotPermitted.into()).await;
+        }
+        match self.field("step") {
+            "edit" => {
+                page(
+                    self.site,
+                    self.member,
+                    self.reference,
+                    StatusCode::OK,
+                    &self.typed,
+                    Some((self.name, "")),
+                )
+                .await
+            }
+            "preview" => self.preview(&change).await,
+            _ => self.store(&change).await,
+        }
+    }
+
+    /// Shows the email before it is sent.
+    async fn preview(&self, change: &Change) -> Result<Response, WebError> {
+        let mut session = self.site.pool.session().await.map_err(unavailable)?;
+        let actor = Actor::Staff(&self.member.staff);
+        let review = &self.site.review;
+        let preview = review::preview(&mut session, review, self.reference, self.version(), change, actor).await;
+        drop(session);
+        let emails = match preview {
+            Ok(emails) => emails,
+            Err(error) => return self.not_changed(error).await,
+        };
+        let typed = self.typed.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let page = PreviewPage {
+            desk: Desk::new(self.member),
+            reference: self.reference,
+            action: self.name,
+            typed: typed.filter(|(name, _)| *name != "step").collect(),
+            heading: heading(change),
+            emails,
+        };
+        desk_page(&page)
+    }
+
+    async fn store(&self, change: &Change) -> Result<Response, WebError> {
+        let key = Key::Reference(self.reference);
+        let actor = Actor::Staff(&self.member.staff);
+        let stored = review::store(&self.site.pool, &self.site.review, key, self.version(), change, actor).await;
+        if let Err(error) = stored {
+            return self.not_changed(error).await;
+        }
+        self.site.outbox.wake();
+        Ok(self.done())
+    }
+
+    async fn not_changed(&self, error: NotChanged) -> Result<Response, WebError> {
+        match error {
+            NotChanged::NotFound => Err(WebError::NotFound),
+            NotChanged::Refused(refusal) => self.refuse(refusal.into()).await,
+            NotChanged::Database(error) => Err(unavailable(error)),
+            NotChanged::Email(error) => Err(error.into()),
+        }
+    }
+
+    async fn note(&self) -> Result<Response, WebError> {
+        self.member.require(Role::Reviewer)?;
+        let mut session = self.site.pool.session().await.map_err(unavailable)?;
+        let added = review::add_note(&mut *session, self.reference, &self.member.staff, self.field("text")).await;
+        session.end().await.map_err(unavailable)?;
+        match added.map_err(unavailable)? {
+            Ok(true) => Ok(self.done()),
+            Ok(false) => Err(WebError::NotFound),
+            Err(fault) => {
+                self.refuse(Problem(StatusCode::UNPROCESSABLE_ENTITY, fault_words(&fault)))
+                    .await
+            }
+        }
+    }
+
+    async fn assign(&self) -> Result<Response, WebError> {
+        self.member.require(Role::Reviewer)?;
+        let to = self.field("to");
+        let to = if to.is_empty() {
+            None
+        } else {
+            Some(to.parse().unwrap_or_default())
+        };
+        let mut session = self.site.pool.session().await.map_err(unavailable)?;
+        let is_assigned = review::assign(&mut *session, self.reference, to).await;
+        session.end().await.map_err(unavailable)?;
+        if is_assigned.map_err(unavailable)? {
+            return Ok(self.done());
+        }
+        let sentence = "This colleague cannot sign in any more. Choose another one.".to_owned();
+        self.refuse(Problem(StatusCode::UNPROCESSABLE_ENTITY, sentence)).await
+    }
+
+    /// Shows the application with what was typed, and says why nothing was done.
+    async fn refuse(&self, Problem(status, sentence): Problem) -> Result<Response, WebError> {
+        if status == StatusCode::FORBIDDEN {
+            let mut session = self.site.pool.session().await.map_err(unavailable)?;
+            let log = staff::log_refusal(&mut session, self.member.staff.id, self.name, self.reference).await;
+            log.map_err(unavailable)?;
+            session.end().await.map_err(unavailable)?;
+        }
+        let refused = Some((self.name, sentence.as_str()));
+        page(self.site, self.member, self.reference, status, &self.typed, refused).await
+    }
+
+    /// Reads the change that the form asks for.
+    fn read(&self) -> Result<Change, Problem> {
+        let text = |kind, field| text_of(kind, self.field(field)).map_err(Problem::from);
+        Ok(match self.name {
+            "review" => Change::BeginReview,
+            "ask" => Change::Ask {
+                until: self.day("until")?,
+                question: text(ChangeKind::Ask, "question")?,
+            },
+            "answered" => Change::AnswerByEmail(text(ChangeKind::AnswerByEmail, "answer")?),
+            "decide" => self.decision()?,
+            "dismiss" => Change::Dismiss(
+                Dismissal::parse(self.field("as")).ok_or_else(|| Problem::choice("Say why it is closed."))?,
+            ),
+            "reopen" => Change::Reopen(text(ChangeKind::Reopen, "reason")?),
+            _ => return Err(Problem(StatusCode::NOT_FOUND, String::new())),
+        })
+    }
+
+    fn decision(&self) -> Result<Change, Problem> {
+        match self.field("decision") {
+            "accept" => {
+                let is_given = !self.field("reason").trim().is_empty();
+                let reason = is_given
+                    .then(|| text_of(ChangeKind::Accept, self.field("reason")))
+                    .transpose()?;
+                let region = Region::parse(self.field("region"));
+                Ok(Change::Accept { reason, region })
+            }
+            "not_accept" => Ok(Change::NotAccept(text_of(ChangeKind::NotAccept, self.field("reason"))?)),
+            _ => Err(Problem::choice("Choose a decision.")),
+        }
+    }
+
+    fn day(&self, field: &str) -> Result<Option<Date>, Problem> {
+        let typed = self.field(field).trim();
+        if typed.is_empty() {
+            return Ok(None);
+        }
+        let parsed = Date::parse(typed, format_description!("[year]-[month]-[day]"));
+        parsed
+            .map(Some)
+            .map_err(|_| Problem::choice("Write the day as year, month and day, like 2027-01-31."))
+    }
+
+    fn field(&self, name: &str) -> &str {
+        self.typed.get(name).map_or("", String::as_str)
+    }
+
+    fn version(&self) -> i32 {
+        self.field("version").parse().unwrap_or_default()
+    }
+
+    fn done(&self) -> Response {
+        Redirect::to(&format!("/desk/applications/{}", self.reference)).into_response()
+    }
+}
+
+impl Problem {
+    fn choice(sentence: &str) -> Self {
+        Self(StatusCode::UNPROCESSABLE_ENTITY, sentence.to_owned())
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let status = match refusal {
+            Refusal::NotPermitted | Refusal::AnotherDeciderNeeded => StatusCode::FORBIDDEN,
+            Refusal::NotNow | Refusal::Outdated => StatusCode::CONFLICT,
+            Refusal::ReasonNeeded(_) | Refusal::Text(_) | Refusal::DayOutOfRange { .. } => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
+        };
+        Self(status, refusal_words(&refusal))
+    }
+}
+
+/// Returns the heading of the preview.
+fn heading(change: &Change) -> &'static str {
+    match change {
+        Change::Ask { .. } => "Ask the applicant",
+        Change::AnswerByEmail(_) => "Enter the answer",
+        Change::Accept { .. } => "Accept the application",
+        Change::NotAccept(_) => "Do not accept the application",
+        Change::Dismiss(_) => "Close without review",
+        Change::Reopen(_) => "Reopen the application",
+        _ => "Begin the review",
+    }
+}
+
+fn unavailable(error: sqlx::Error) -> WebError {
+    WebError::Unavailable(error.into())
+}

@@ -1,0 +1,60 @@
+//! Who is signed in.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse as _, Redirect, Response};
+
+use crate::staff::{self, Role, Session, StaffMember, Token};
+use crate::web::cookies::CookieKind;
+use crate::web::error::WebError;
+use crate::web::site::Site;
+
+/// A signed-in member of the staff. A request without a session is redirected to the sign-in, and changes nothing.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// The member, with the present role.
+    pub staff: StaffMember,
+    /// The session.
+    pub session: Session,
+}
+
+impl Member {
+    /// Requires a role.
+    pub fn require(&self, least: Role) -> Result<(), WebError> {
+        if self.staff.role >= least {
+            Ok(())
+        } else {
+            Err(WebError::Forbidden)
+        }
+    }
+}
+
+impl FromRequestParts<Arc<Site>> for Member {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, site: &Arc<Site>) -> Result<Self, Response> {
+        let value = site.cookies.value(&parts.headers, CookieKind::Session);
+        let token = value.as_deref().and_then(Token::parse);
+        let token = token.ok_or_else(to_sign_in)?;
+        let finding = async {
+            let mut session = site.pool.session().await?;
+            let found = staff::session(&mut session, &token).await?;
+            session.end().await?;
+            Ok(found)
+        };
+        let found = finding
+            .await
+            .map_err(|error: sqlx::Error| WebError::Unavailable(error.into()).into_response())?;
+        let session = found.ok_or_else(to_sign_in)?;
+        Ok(Self {
+            staff: session.member.clone(),
+            session,
+        })
+    }
+}
+
+fn to_sign_in() -> Response {
+    Redirect::to("/desk/sign-in").into_response()
+}

@@ -1,0 +1,36 @@
+//! The page of an application for its applicant, in the language of the application: the receipt, then where it stands, and
+//! what the applicant can do. Its address has no language, so that a link to it stays right when the language changes. It
+//! names no person and shows no answer.
+
+mod change;
+mod forms;
+mod language;
+mod page;
+mod receipt;
+mod secret;
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::error::WebError;
+use super::site::Site;
+use crate::membership::review;
+pub use change::{post, return_to};
+pub use language::{change_language, return_to as return_from_language};
+pub use secret::redirect_to;
+use secret::{parse, unavailable, with_time_limit};
+
+/// Shows the page at a secret address. Search engines do not index it, and no other site learns its address.
+pub async fn show(State(site): State<Arc<Site>>, Path(secret): Path<String>) -> Result<Response, WebError> {
+    let secret = parse(&secret)?;
+    let finding = async {
+        let mut session = site.pool.session().await?;
+        review::standing(&mut session, secret).await
+    };
+    let standing = with_time_limit(finding).await.map_err(unavailable)?;
+    let standing = standing.ok_or(WebError::NotFound)?;
+    page::page(&site, StatusCode::OK, &standing, secret, None).await
+}

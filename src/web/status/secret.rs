@@ -1,0 +1,43 @@
+//! The secret address of an application's page, which is the only key to it.
+
+use std::time::Duration;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use uuid::Uuid;
+
+use crate::web::error::WebError;
+
+/// How long the database may take to find an application, or to change it.
+const DATABASE_LIMIT: Duration = Duration::from_secs(9);
+
+/// Parses the secret of an address.
+pub fn parse(secret: &str) -> Result<Uuid, WebError> {
+    Uuid::try_parse(secret).map_err(|_| WebError::NotFound)
+}
+
+/// Redirects to the page with this secret.
+pub fn redirect_to(secret: Uuid) -> Response {
+    let location = format!("/membership/received/{secret}");
+    let headers = [(header::LOCATION, location), (header::CACHE_CONTROL, "no-store".into())];
+    with_secret_headers((StatusCode::SEE_OTHER, headers).into_response())
+}
+
+/// Limits how long the database may take.
+pub async fn with_time_limit<T, E: From<sqlx::Error>>(work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    let done = tokio::time::timeout(DATABASE_LIMIT, work).await;
+    done.unwrap_or_else(|_| Err(sqlx::Error::PoolTimedOut.into()))
+}
+
+/// Returns the error page's reason for a database error.
+pub fn unavailable(error: sqlx::Error) -> WebError {
+    WebError::Unavailable(error.into())
+}
+
+/// Keeps an answer out of search engines, and its address from other sites.
+pub fn with_secret_headers(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert("x-robots-tag", HeaderValue::from_static("noindex"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}

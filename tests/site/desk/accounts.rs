@@ -1,0 +1,155 @@
+//! Accounts: an operator manages them with commands, and a change counts at once.
+
+use axum::http::StatusCode;
+use npoc::staff::Role;
+
+use crate::support::TestSite;
+use crate::support::desk::Browser;
+
+fn run(site: &TestSite, arguments: &[&str]) -> Result<String, String> {
+    let output = site.command(&[&["staff"], arguments].concat());
+    let text = |octets: Vec<u8>| String::from_utf8(octets).unwrap().trim().to_owned();
+    if output.status.success() {
+        Ok(text(output.stdout))
+    } else {
+        Err(text(output.stderr))
+    }
+}
+
+#[tokio::test]
+async fn operator_adds_and_lists_staff() {
+    let site = TestSite::new().await;
+    assert!(run(&site, &["list"]).unwrap().starts_with("There are no accounts."));
+    run(&site, &["add", "Ann Lee", "Ann@NPOC.test", "--role", "administrator"]).unwrap();
+    assert_eq!(
+        run(&site, &["list"]).unwrap(),
+        "administrator\tAnn Lee\tAnn@npoc.test\tsessions: 0"
+    );
+    let json: serde_json::Value = serde_json::from_str(&run(&site, &["list", "--json"]).unwrap()).unwrap();
+    assert_eq!(json["role"], "administrator");
+    let again = run(&site, &["add", "Ann", "ann@npoc.test", "--role", "reader"]);
+    assert_eq!(
+        again.unwrap_err(),
+        "npoc: There is an account with this address; see npoc staff list"
+    );
+    for wrong in [
+        &["add", "Ann", "ann", "--role", "reader"][..],
+        &["add", "Ann", "ann@npoc.test", "--role", "chief"],
+        &["add", "", "x@npoc.test", "--role", "reader"],
+        &["add", "Ann", "ann@npoc.test"],
+        &["role", "nobody@npoc.test", "reader"],
+        &["sign-in", "nobody@npoc.test"],
+        &["disable", "nobody@npoc.test"],
+    ] {
+        assert!(run(&site, wrong).is_err(), "{wrong:?}");
+    }
+}
+
+#[tokio::test]
+async fn last_administrator_stays() {
+    let site = TestSite::new().await;
+    site.add_staff("Ann", "ann@npoc.test", Role::Administrator).await;
+    site.add_staff("Bob", "bob@npoc.test", Role::Decider).await;
+    for wrong in [
+        &["disable", "ann@npoc.test"][..],
+        &["role", "ann@npoc.test", "decider"],
+        &["forget", "ann@npoc.test"],
+    ] {
+        assert!(run(&site, wrong).is_err(), "{wrong:?}");
+    }
+    run(&site, &["role", "bob@npoc.test", "administrator"]).unwrap();
+    run(&site, &["disable", "ann@npoc.test"]).unwrap();
+    assert!(
+        run(&site, &["disable", "bob@npoc.test"])
+            .unwrap_err()
+            .contains("last administrator")
+    );
+}
+
+#[tokio::test]
+async fn two_administrators_cannot_disable_each_other_at_once() {
+    let site = TestSite::new().await;
+    site.add_staff("Ann", "ann@npoc.test", Role::Administrator).await;
+    site.add_staff("Bob", "bob@npoc.test", Role::Administrator).await;
+    let address = |name: &str| npoc::values::EmailAddress::parse(&format!("{name}@npoc.test")).unwrap();
+    let (ann, bob) = (address("ann"), address("bob"));
+    let (first, second) = tokio::join!(
+        npoc::staff::disable(&site.connections, &ann),
+        npoc::staff::disable(&site.connections, &bob)
+    );
+    assert_eq!(
+        [first.is_ok(), second.is_ok()].into_iter().filter(|done| *done).count(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn disabled_member_is_out_at_once() {
+    let site = TestSite::new().await;
+    site.add_staff("Ann", "ann@npoc.test", Role::Administrator).await;
+    let bob = site.member("Bob", Role::Decider).await;
+    let waiting = Browser::new(&site);
+    let mail = waiting.ask_to_sign_in("bob@npoc.test").await;
+    // 7.4.2.
+    run(&site, &["disable", "bob@npoc.test"]).unwrap();
+    assert!(!bob.is_signed_in().await);
+    assert_eq!(
+        waiting.post(&mail.link, &[]).await.status,
+        StatusCode::UNPROCESSABLE_ENTITY
+    );
+    run(&site, &["enable", "bob@npoc.test"]).unwrap();
+    assert!(!bob.is_signed_in().await);
+    Browser::new(&site).sign_in("bob@npoc.test").await;
+}
+
+#[tokio::test]
+async fn operator_ends_all_sessions_of_a_member() {
+    let site = TestSite::new().await;
+    let ann = site.member("Ann", Role::Reader).await;
+    assert!(run(&site, &["list"]).unwrap().ends_with("sessions: 1"));
+    run(&site, &["end-sessions", "ann@npoc.test"]).unwrap();
+    assert!(!ann.is_signed_in().await);
+    assert!(run(&site, &["list"]).unwrap().ends_with("sessions: 0"));
+}
+
+#[tokio::test]
+async fn forgotten_member_leaves_no_name_and_no_address() {
+    let site = TestSite::new().await;
+    site.add_staff("Ann", "ann@npoc.test", Role::Administrator).await;
+    site.add_staff("Bob Ray", "bob@npoc.test", Role::Reader).await;
+    assert!(
+        run(&site, &["forget", "bob@npoc.test"])
+            .unwrap_err()
+            .contains("Disable the account first")
+    );
+    run(&site, &["disable", "bob@npoc.test"]).unwrap();
+    run(&site, &["forget", "bob@npoc.test"]).unwrap();
+    let listed = run(&site, &["list"]).unwrap();
+    assert!(!listed.contains("bob") && !listed.contains("Bob"));
+    // The address can be used again.
+    run(&site, &["add", "Bob", "bob@npoc.test", "--role", "reader"]).unwrap();
+}
+
+#[tokio::test]
+async fn role_counts_from_the_next_request_on() {
+    let site = TestSite::new().await;
+    site.add_staff("Ann", "ann@npoc.test", Role::Administrator).await;
+    let bob = site.member("Bob", Role::Reader).await;
+    let reference = site.apply(&[]).await;
+    let note = format!("/desk/applications/{reference}/note");
+    assert_eq!(
+        bob.post(&note, &[("text", "Hello")]).await.status,
+        StatusCode::FORBIDDEN
+    );
+    // 8.3.2.
+    run(&site, &["role", "bob@npoc.test", "reviewer"]).unwrap();
+    assert_eq!(
+        bob.post(&note, &[("text", "Hello")]).await.status,
+        StatusCode::SEE_OTHER
+    );
+    run(&site, &["role", "bob@npoc.test", "reader"]).unwrap();
+    assert_eq!(
+        bob.post(&note, &[("text", "Hello")]).await.status,
+        StatusCode::FORBIDDEN
+    );
+}

@@ -1,0 +1,10 @@
+//! The desk: sign-in, accounts, decisions; and the status page.
+
+mod accounts;
+mod conflicts;
+mod decisions;
+mod erasure;
+mod pages;
+mod sessions;
+mod sign_in;
+mod status;

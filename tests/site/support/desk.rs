@@ -1,0 +1,191 @@
+//! Browsers of staff, with cookies.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode, header};
+use npoc::staff::{self, Role};
+use npoc::values::EmailAddress;
+
+use super::{Mail, Reply, TestSite, encode};
+
+/// A reason that is long enough.
+pub const REASON: &str = "The statutes do not name a purpose that is not for profit.";
+
+/// A browser that keeps cookies and sends forms from the site's own pages.
+pub struct Browser<'a> {
+    site: &'a TestSite,
+    pub cookies: RefCell<BTreeMap<String, String>>,
+}
+
+impl<'a> Browser<'a> {
+    pub fn new(site: &'a TestSite) -> Self {
+        let cookies = RefCell::default();
+        Self { site, cookies }
+    }
+
+    pub async fn get(&self, path: &str) -> Reply {
+        self.ask(Method::GET, path, &[]).await
+    }
+
+    pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
+        self.ask(Method::POST, path, fields).await
+    }
+
+    async fn ask(&self, method: Method, path: &str, fields: &[(&str, &str)]) -> Reply {
+        let cookies = self.cookies.borrow().clone();
+        let cookies: Vec<String> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut request = Request::builder()
+            .method(&method)
+            .uri(path)
+            .header("sec-fetch-site", "same-origin")
+            .header(header::COOKIE, cookies.join("; "));
+        if method == Method::POST {
+            request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        }
+        let reply = self.site.ask(request.body(Body::from(encode(fields))).unwrap()).await;
+        self.keep_cookies(&reply);
+        reply
+    }
+
+    fn keep_cookies(&self, reply: &Reply) {
+        for line in reply.headers.get_all(header::SET_COOKIE) {
+            let line = line.to_str().unwrap();
+            let (name, value) = line.split(';').next().unwrap().split_once('=').unwrap();
+            let mut cookies = self.cookies.borrow_mut();
+            if line.contains("Max-Age=0") {
+                cookies.remove(name);
+            } else {
+                cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+    }
+
+    /// Asks to sign in, and returns the email.
+    pub async fn ask_to_sign_in(&self, address: &str) -> SignInMail {
+        let asked = self.post("/desk/sign-in", &[("address", address)]).await;
+        assert_eq!(asked.location(), "/desk/sign-in/confirm");
+        self.site.deliver_all().await;
+        self.site.sign_in_mails().pop().unwrap()
+    }
+
+    /// Signs in with the code of an email.
+    pub async fn sign_in(self, address: &str) -> Self {
+        let mail = self.ask_to_sign_in(address).await;
+        let entered = self.post("/desk/sign-in/confirm", &[("code", &mail.code)]).await;
+        assert_eq!(entered.location(), "/desk");
+        self
+    }
+
+    /// Returns whether somebody is signed in.
+    pub async fn is_signed_in(&self) -> bool {
+        self.get("/desk").await.status == StatusCode::OK
+    }
+}
+
+/// An email to sign in.
+pub struct SignInMail {
+    pub mail: Mail,
+    /// The path of the link.
+    pub link: String,
+    pub code: String,
+}
+
+impl SignInMail {
+    fn read(raw: &[u8]) -> Self {
+        let mail = Mail::read(raw);
+        let lines: Vec<&str> = mail.text.lines().collect();
+        let link = lines.iter().find(|line| line.starts_with("http")).unwrap();
+        let is_code = |line: &&&str| line.len() == 9 && line.as_bytes()[4] == b'-';
+        let code = (*lines.iter().find(is_code).unwrap()).to_owned();
+        let link = link.trim_start_matches("http://127.0.0.1:8080").to_owned();
+        Self { mail, link, code }
+    }
+}
+
+impl TestSite {
+    /// Adds a member of the staff.
+    pub async fn add_staff(&self, name: &str, address: &str, role: Role) {
+        let address = EmailAddress::parse(address).unwrap();
+        staff::add(&self.connections, name, &address, role).await.unwrap();
+    }
+
+    /// Adds a member of the staff who signs in.
+    pub async fn member(&self, name: &str, role: Role) -> Browser<'_> {
+        let address = format!("{}@npoc.test", name.to_lowercase());
+        self.add_staff(name, &address, role).await;
+        Browser::new(self).sign_in(&address).await
+    }
+
+    /// Reads the emails to sign in from the folder, in the order in which they were asked for.
+    pub fn sign_in_mails(&self) -> Vec<SignInMail> {
+        let mut mails: Vec<_> = self.mail_files("sign-in.").into_iter().collect();
+        mails.sort_by_key(|(changed, _)| *changed);
+        mails.iter().map(|(_, raw)| SignInMail::read(raw)).collect()
+    }
+
+    fn mail_files(&self, start: &str) -> Vec<(std::time::SystemTime, Vec<u8>)> {
+        let entries = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let named = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(start));
+        named
+            .map(|entry| {
+                (
+                    entry.metadata().unwrap().modified().unwrap(),
+                    std::fs::read(entry.path()).unwrap(),
+                )
+            })
+            .collect()
+    }
+
+    /// Reads the emails about changes of an application: to its applicant (`applicant`) or to the thread (`staff`), by the
+    /// version of the application that they tell of.
+    pub fn update(&self, reference: &str, version: i32, to: &str) -> Option<Mail> {
+        let path = self.folder.join(format!("{reference}.{version}.{to}.eml"));
+        std::fs::read(path).ok().map(|raw| Mail::read(&raw))
+    }
+
+    /// Returns the path of the page of an application for its applicant.
+    pub async fn status_path(&self, reference: &str) -> String {
+        let secret: uuid::Uuid = sqlx::query_scalar("SELECT receipt_secret FROM applications WHERE reference = $1")
+            .bind(reference)
+            .fetch_one(&self.pool)
+            .await
+            .unwrap();
+        format!("/membership/received/{secret}")
+    }
+}
+
+/// Returns the path of an action on an application.
+pub fn path(reference: &str, action: &str) -> String {
+    format!("/desk/applications/{reference}/{action}")
+}
+
+/// Returns the state and the version of an application.
+pub async fn state(site: &TestSite, reference: &str) -> (String, i32) {
+    sqlx::query_as("SELECT state, version FROM applications WHERE reference = $1")
+        .bind(reference)
+        .fetch_one(&site.pool)
+        .await
+        .unwrap()
+}
+
+/// Does an action with the version that the page shows.
+pub async fn act(browser: &Browser<'_>, reference: &str, action: &str, fields: &[(&str, &str)]) -> Reply {
+    let page = browser.get(&format!("/desk/applications/{reference}")).await;
+    let version = page.attributes("input[name=version]", "value").into_iter().next();
+    let version = version.unwrap_or_default();
+    let fields = [&[("version", version.as_str())], fields].concat();
+    browser.post(&path(reference, action), &fields).await
+}
+
+/// Does an action that succeeds.
+pub async fn done(browser: &Browser<'_>, reference: &str, action: &str, fields: &[(&str, &str)]) {
+    let reply = act(browser, reference, action, fields).await;
+    assert_eq!(
+        reply.status,
+        StatusCode::SEE_OTHER,
+        "{action}: {}",
+        reply.text_of("main")
+    );
+}
