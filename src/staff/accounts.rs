@@ -178,7 +178,7 @@ pub async fn disable(pool: &Pool, address: &EmailAddress) -> Result<(), NotDone>
     Ok(transaction.end().await?)
 }
 
-/// Enables an account again. The person has to sign in anew.
+/// Enables an account again. The person has to sign in again.
 ///
 /// # Errors
 /// Returns an error if there is no such account.

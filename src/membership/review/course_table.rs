@@ -242,7 +242,7 @@ fn an_appeal_is_possible_once_and_is_marked_when_late() {
 }
 
 #[test]
-fn a_reopened_application_begins_anew() {
+fn a_reopened_application_is_decided_like_a_new_one() {
     let decider = member(2, Role::Decider);
     let closed = Course {
         appealed_at: Some(NOW),

@@ -179,17 +179,17 @@ async fn both_of_two_emails_work_in_their_browser() {
     let site = site().await;
     for chosen in [0, 1] {
         let browser = Browser::new(&site);
-        let mails = [
+        let emails = [
             browser.ask_to_sign_in("ann@npoc.test").await,
             browser.ask_to_sign_in("ann@npoc.test").await,
         ];
         let entered = browser
-            .post("/desk/sign-in/confirm", &[("code", &mails[chosen].code)])
+            .post("/desk/sign-in/confirm", &[("code", &emails[chosen].code)])
             .await;
         assert_eq!(entered.location(), "/desk");
         // The other one ends with it.
         assert_eq!(
-            browser.post(&mails[1 - chosen].link, &[]).await.status,
+            browser.post(&emails[1 - chosen].link, &[]).await.status,
             StatusCode::UNPROCESSABLE_ENTITY
         );
         site.sql("DELETE FROM sign_in_limits").await;
@@ -261,11 +261,11 @@ async fn forty_requests_at_once_send_three_emails() {
             .all(|answer| answer.location() == "/desk/sign-in/confirm")
     );
     site.deliver_all().await;
-    assert_eq!(site.sign_in_mails().len(), 3);
+    assert_eq!(site.sign_in_emails().len(), 3);
     site.sql("UPDATE sign_in_limits SET minute = minute - interval '15 minutes'")
         .await;
     Browser::new(&site).ask_to_sign_in("ann@npoc.test").await;
-    assert_eq!(site.sign_in_mails().len(), 4);
+    assert_eq!(site.sign_in_emails().len(), 4);
 }
 
 #[tokio::test]
@@ -291,7 +291,7 @@ async fn network_is_limited_to_thirty_requests() {
         .post("/desk/sign-in", &[("address", "ann@npoc.test")])
         .await;
     site.deliver_all().await;
-    assert_eq!(site.sign_in_mails().len(), 15);
+    assert_eq!(site.sign_in_emails().len(), 15);
 }
 
 #[tokio::test]
@@ -304,11 +304,11 @@ async fn known_browser_has_emails_of_its_own() {
             .await;
     }
     site.deliver_all().await;
-    let before = site.sign_in_mails().len();
+    let before = site.sign_in_emails().len();
     assert_eq!(before, 3);
     own.post("/desk/sign-out", &[]).await;
     let own = own.sign_in("ann@npoc.test").await;
-    assert_eq!(site.sign_in_mails().len(), before + 1);
+    assert_eq!(site.sign_in_emails().len(), before + 1);
     // A made-up cookie gives nothing.
     let forged = Browser::new(&site);
     let known = own.cookies.borrow()[KNOWN].clone();
@@ -318,7 +318,7 @@ async fn known_browser_has_emails_of_its_own() {
         .insert(KNOWN.to_owned(), format!("{}x", &known[..known.len() - 1]));
     forged.post("/desk/sign-in", &[("address", "ann@npoc.test")]).await;
     site.deliver_all().await;
-    assert_eq!(site.sign_in_mails().len(), before + 1);
+    assert_eq!(site.sign_in_emails().len(), before + 1);
 }
 
 #[tokio::test]
@@ -338,7 +338,7 @@ async fn only_the_exact_address_gets_the_email() {
         Browser::new(&site).post("/desk/sign-in", &[("address", other)]).await;
     }
     site.deliver_all().await;
-    assert_eq!(site.sign_in_mails().len(), 0);
+    assert_eq!(site.sign_in_emails().len(), 0);
     // The email goes to the address as it is stored.
     let mail = Browser::new(&site).ask_to_sign_in(" JIM@NPOC.TEST ").await;
     assert_eq!(mail.mail.header("To").as_deref(), Some("Jim@npoc.test"));
@@ -375,7 +375,7 @@ async fn expired_email_is_not_sent_and_raises_no_alarm() {
     assert_eq!((stats.waiting, stats.given_up, stats.held), (0, 0, 0));
     let erased = "SELECT count(*) FROM outbox WHERE recipient = '' AND body_text = '' AND last_error = 'expired'";
     assert_eq!(number(&site, erased).await, 1);
-    assert!(site.sign_in_mails().is_empty());
+    assert!(site.sign_in_emails().is_empty());
 }
 
 #[tokio::test]

@@ -63,11 +63,11 @@ impl<'a> Browser<'a> {
     }
 
     /// Asks to sign in, and returns the email.
-    pub async fn ask_to_sign_in(&self, address: &str) -> SignInMail {
+    pub async fn ask_to_sign_in(&self, address: &str) -> SignInEmail {
         let asked = self.post("/desk/sign-in", &[("address", address)]).await;
         assert_eq!(asked.location(), "/desk/sign-in/confirm");
         self.site.deliver_all().await;
-        self.site.sign_in_mails().pop().unwrap()
+        self.site.sign_in_emails().pop().unwrap()
     }
 
     /// Signs in with the code of an email.
@@ -85,14 +85,14 @@ impl<'a> Browser<'a> {
 }
 
 /// An email to sign in.
-pub struct SignInMail {
+pub struct SignInEmail {
     pub mail: Mail,
     /// The path of the link.
     pub link: String,
     pub code: String,
 }
 
-impl SignInMail {
+impl SignInEmail {
     fn read(raw: &[u8]) -> Self {
         let mail = Mail::read(raw);
         let lines: Vec<&str> = mail.text.lines().collect();
@@ -119,13 +119,13 @@ impl TestSite {
     }
 
     /// Reads the emails to sign in from the folder, in the order in which they were asked for.
-    pub fn sign_in_mails(&self) -> Vec<SignInMail> {
-        let mut mails: Vec<_> = self.mail_files("sign-in.").into_iter().collect();
-        mails.sort_by_key(|(changed, _)| *changed);
-        mails.iter().map(|(_, raw)| SignInMail::read(raw)).collect()
+    pub fn sign_in_emails(&self) -> Vec<SignInEmail> {
+        let mut emails: Vec<_> = self.email_files("sign-in.").into_iter().collect();
+        emails.sort_by_key(|(changed, _)| *changed);
+        emails.iter().map(|(_, raw)| SignInEmail::read(raw)).collect()
     }
 
-    fn mail_files(&self, start: &str) -> Vec<(std::time::SystemTime, Vec<u8>)> {
+    fn email_files(&self, start: &str) -> Vec<(std::time::SystemTime, Vec<u8>)> {
         let entries = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let named = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(start));
         named

@@ -3,6 +3,7 @@
 //! The tests drive Chromium through `ChromeDriver`. `bin/browser` installs both.
 
 mod assistive;
+mod desk;
 mod journey;
 mod languages;
 mod looks;
