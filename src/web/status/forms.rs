@@ -123,6 +123,11 @@ impl Form {
 }
 
 impl Form {
+    /// Returns whether few applicants need it, so that it is folded up.
+    fn is_rare(&self) -> bool {
+        self.action == "withdraw"
+    }
+
     fn described_by(&self) -> String {
         let problem = self
             .problem

@@ -34,7 +34,10 @@ async fn withdrawal_is_undone_from_the_page_and_told_each_time() {
     let path = site.status_path(&reference).await;
     let page = site.get(&path).await;
     assert_eq!(state(&page), "received");
-    assert_eq!(page.attributes("form.act", "action"), [format!("{path}/withdraw")]);
+    assert_eq!(
+        page.attributes("form.application", "action"),
+        [format!("{path}/withdraw")]
+    );
     // A scanner that presses the button without a tick changes nothing.
     let scanned = post(&site, &format!("{path}/withdraw"), &[("version", "1")]).await;
     assert_eq!(scanned.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -60,7 +63,7 @@ async fn withdrawal_is_undone_from_the_page_and_told_each_time() {
         assert_eq!(state(&site.get(&path).await), now);
     }
     // Twice at most.
-    assert!(site.get(&path).await.all("form.act").is_empty());
+    assert!(site.get(&path).await.all("form.application").is_empty());
     let third = post(&site, &format!("{path}/withdraw"), &[("version", "5"), ("yes", "yes")]).await;
     assert_eq!(third.status, StatusCode::CONFLICT);
     site.deliver_all().await;
@@ -262,7 +265,10 @@ async fn text_comes_back_while_the_database_is_away() {
     assert_eq!(refused.kept("text"), ["Our long answer"]);
     assert_eq!(refused.kept("version"), ["2"]);
     assert_eq!(refused.attributes("html", "lang"), ["es"]);
-    assert_eq!(refused.attributes("form.act", "action"), [format!("{path}/answer")]);
+    assert_eq!(
+        refused.attributes("form.application", "action"),
+        [format!("{path}/answer")]
+    );
 }
 
 #[tokio::test]

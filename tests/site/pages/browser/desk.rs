@@ -102,8 +102,8 @@ async fn apply(browser: &Browser, form: &str) -> (String, String) {
 /// Returns the subjects of the emails to the applicant, in the order of the changes.
 async fn subjects(browser: &Browser, reference: &str) -> Vec<String> {
     browser.site.deliver_all().await;
-    let mails = (2..12).filter_map(|version| browser.site.update(reference, version, "applicant"));
-    mails
+    let emails = (2..12).filter_map(|version| browser.site.update(reference, version, "applicant"));
+    emails
         .map(|mail| {
             mail.subject
                 .replace(reference, "")
