@@ -75,7 +75,7 @@ pub async fn is_any(executor: impl PgExecutor<'_>) -> sqlx::Result<bool> {
 /// # Errors
 /// Returns an error if the database is unavailable.
 pub async fn enabled(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<StaffMember>> {
-    let rows = sqlx::query!("SELECT id, name, role FROM staff WHERE disabled_at IS NULL ORDER BY name, id")
+    let rows = sqlx::query!("SELECT id, name, address, role FROM staff WHERE disabled_at IS NULL ORDER BY name, id")
         .fetch_all(executor)
         .await?;
     let members = rows.into_iter().filter_map(|row| {
@@ -83,6 +83,7 @@ pub async fn enabled(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<StaffMem
         Some(StaffMember {
             id: row.id,
             name: row.name,
+            address: super::address(&row.address).ok()?,
             role,
         })
     });

@@ -3,6 +3,9 @@
 //! One sign-in: [`request_sign_in`] → an email with a link and a code → [`sign_in_by_code`] or [`sign_in_by_link`] → a
 //! session → [`session`] at each request. Link and code work once, in the browser that asked. The database holds hashes.
 
+use crate::outbox::address;
+use crate::values::EmailAddress;
+
 mod accounts;
 mod limits;
 mod log;
@@ -30,6 +33,8 @@ pub struct StaffMember {
     pub id: i64,
     /// The name, for colleagues.
     pub name: String,
+    /// The address, in which a conflict of interest may show.
+    pub address: EmailAddress,
     /// What this person may do.
     pub role: Role,
 }

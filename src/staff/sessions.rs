@@ -38,7 +38,7 @@ pub(super) async fn start(connection: &mut PgConnection, staff_id: i64) -> sqlx:
 /// Returns an error if the database is unavailable.
 pub async fn session(connection: &mut PgConnection, token: &Token) -> sqlx::Result<Option<Session>> {
     let row = sqlx::query!(
-        r#"SELECT desk_sessions.id, staff_id, name, role, seen_at < now() - interval '1 minute' AS "is_stale!"
+        r#"SELECT desk_sessions.id, staff_id, name, address, role, seen_at < now() - interval '1 minute' AS "is_stale!"
         FROM desk_sessions JOIN staff ON staff.id = staff_id
         WHERE token_hash = $1 AND ended_at IS NULL AND disabled_at IS NULL
             AND seen_at BETWEEN now() - interval '8 hours' AND now() + interval '1 hour'
@@ -60,6 +60,7 @@ pub async fn session(connection: &mut PgConnection, token: &Token) -> sqlx::Resu
     let member = StaffMember {
         id: row.staff_id,
         name: row.name,
+        address: super::address(&row.address)?,
         role,
     };
     Ok(Some(Session { id: row.id, member }))

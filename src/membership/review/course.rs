@@ -50,6 +50,10 @@ pub struct Course {
     pub withdrawn_from: Option<ReviewState>,
     /// Whether the organization says that it is a member of the NCSG.
     pub is_ncsg_member: bool,
+    /// The ids of the objections that count.
+    pub objections: Vec<i64>,
+    /// Whether every enabled reviewer without a conflict of interest approved.
+    pub is_unanimous: bool,
 }
 
 impl Course {
@@ -93,7 +97,8 @@ impl Course {
             Change::BeginReview => changed.in_review(review_until),
             Change::Ask { until, .. } => changed.asked(*until, today, days)?,
             Change::Answer(_) | Change::AnswerByEmail(_) => changed.answered(today),
-            Change::Accept { reason, region } => {
+            Change::Accept { reason, region, seen } => {
+                self.require_seen(seen)?;
                 self.require_reason(reason.as_deref(), now)?;
                 let region_set = region.or(self.region_set);
                 Self {
@@ -160,6 +165,12 @@ impl Course {
         }
     }
 
+    /// Requires that the page showed every objection.
+    fn require_seen(&self, seen: &[i64]) -> Result<(), Refusal> {
+        let is_new = self.objections.iter().any(|objection| !seen.contains(objection));
+        if is_new { Err(Refusal::NewObjection) } else { Ok(()) }
+    }
+
     fn require_reason(&self, reason: Option<&str>, now: OffsetDateTime) -> Result<(), Refusal> {
         match self.reason_needed(now) {
             Some(why) if reason.is_none() => Err(Refusal::ReasonNeeded(why)),
@@ -167,16 +178,20 @@ impl Course {
         }
     }
 
-    /// Returns why accepting now needs a reason, if it does. Nobody has objected or approved: the site has no opinions yet.
+    /// Returns why accepting now needs a reason, if it does.
     #[must_use]
     pub fn reason_needed(&self, now: OffsetDateTime) -> Option<WhyReason> {
+        if !self.objections.is_empty() {
+            return Some(WhyReason::Objection);
+        }
         if self.state == ReviewState::Appealed {
             return Some(WhyReason::Appeal);
         }
         if !self.is_ncsg_member {
             return Some(WhyReason::Ncsg);
         }
-        let is_early = self.review_until.is_none_or(|until| !is_over(until, now));
+        let is_running = self.review_until.is_none_or(|until| !is_over(until, now));
+        let is_early = is_running && !self.is_unanimous;
         is_early.then_some(WhyReason::Early)
     }
 
@@ -235,7 +250,9 @@ impl Course {
 /// Why accepting needs a reason, for staff alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhyReason {
-    /// The review is not over yet.
+    /// Somebody objects.
+    Objection,
+    /// The review is not over yet, and not every reviewer approved.
     Early,
     /// The organization is not a member of the NCSG.
     Ncsg,

@@ -6,7 +6,8 @@ use time::{Duration, OffsetDateTime};
 use super::course::*;
 use super::states::*;
 use super::*;
-use crate::staff::Role;
+use crate::staff::{Role, StaffMember};
+use crate::values::EmailAddress;
 
 const NOW: OffsetDateTime = datetime!(2026-11-27 10:00 UTC);
 const DAYS: Days = Days {
@@ -47,6 +48,8 @@ fn course(state: ReviewState) -> Course {
         withdrawals: 1,
         withdrawn_from: Some(ReviewState::Asked),
         is_ncsg_member: true,
+        objections: Vec::new(),
+        is_unanimous: false,
     }
 }
 
@@ -54,6 +57,7 @@ fn member(id: i64, role: Role) -> StaffMember {
     StaffMember {
         id,
         name: "Ann".to_owned(),
+        address: EmailAddress::parse("ann@npoc.org").unwrap(),
         role,
     }
 }
@@ -71,6 +75,7 @@ fn change(kind: ChangeKind) -> Change {
         ChangeKind::Accept => Change::Accept {
             reason: Some(text),
             region: None,
+            seen: Vec::new(),
         },
         ChangeKind::NotAccept => Change::NotAccept(text),
         ChangeKind::Appeal => Change::Appeal(text),
@@ -173,6 +178,7 @@ fn accepting_early_or_without_the_ncsg_needs_a_reason() {
         let change = Change::Accept {
             reason: None,
             region: None,
+            seen: Vec::new(),
         };
         course.after(&change, Actor::Staff(&decider), now, DAYS)
     };

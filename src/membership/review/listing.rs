@@ -77,12 +77,6 @@ impl Tab {
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|tab| tab.name() == name)
     }
-
-    /// Returns whether its applications are counted: closed ones grow without end.
-    #[must_use]
-    pub fn is_counted(self) -> bool {
-        self != Self::Decided
-    }
 }
 
 /// A place in a list, after which the next page begins.
@@ -124,10 +118,19 @@ pub struct Selection {
     pub is_open: bool,
     /// Those that this staff member did not decide.
     pub not_decided_by: Option<i64>,
+    /// Not these, of which the member may see only state and dates.
+    pub hidden: Vec<String>,
     /// Those that a search finds.
     pub search: Option<Search>,
     /// Those after this place.
     pub before: Option<Cursor>,
+}
+
+impl Selection {
+    fn country_codes(&self) -> Option<Vec<String>> {
+        let codes = |countries: &Vec<Country>| countries.iter().map(|country| country.code().to_owned()).collect();
+        self.countries.as_ref().map(codes)
+    }
 }
 
 /// A line of a list.
@@ -193,10 +196,10 @@ async fn candidates(
     before: Option<Cursor>,
     most: usize,
 ) -> sqlx::Result<Vec<(Cursor, String)>> {
-    let codes = |countries: &Vec<Country>| countries.iter().map(|country| country.code().to_owned()).collect();
-    let countries: Option<Vec<String>> = selection.countries.as_ref().map(codes);
+    let countries = selection.country_codes();
     let preselection = selection.search.as_ref().map(Search::preselection).unwrap_or_default();
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Record,
         r#"SELECT id, received_at, reference FROM applications
         WHERE CASE $1
                 WHEN 'waiting' THEN state = 'received' AND NOT is_suspected
@@ -214,6 +217,7 @@ async fn candidates(
             AND ($3::bigint IS NULL OR assigned_to = $3)
             AND (NOT $12::boolean OR state IN ('received', 'in-review', 'asked', 'appealed'))
             AND ($13::bigint IS NULL OR decided_by IS DISTINCT FROM $13)
+            AND reference <> ALL ($14)
             AND ($4::timestamptz IS NULL OR (received_at, id) < ($4, $5))
             AND (NOT $6::boolean OR search_grams IS NULL OR search_grams @> $7::integer[] OR search_grams @> $8::integer[]
                 OR domain_name_ascii = $9 OR reference = $10)
@@ -230,17 +234,13 @@ async fn candidates(
         preselection.reference,
         i64::try_from(most).unwrap_or(i64::MAX),
         selection.is_open,
-        selection.not_decided_by
+        selection.not_decided_by,
+        &selection.hidden
     )
     .fetch_all(connection)
     .await?;
-    let candidate = |row: Record| (row.cursor(), row.reference);
-    let records = rows.into_iter().map(|row| Record {
-        id: row.id,
-        received_at: row.received_at,
-        reference: row.reference,
-    });
-    Ok(records.map(candidate).collect())
+    let candidates = rows.into_iter().map(|row| (row.cursor(), row.reference));
+    Ok(candidates.collect())
 }
 
 struct Record {
@@ -345,26 +345,27 @@ impl Counts {
     }
 }
 
-/// Counts the applications of each tab, up to a limit.
+/// Counts the applications of each tab that are not hidden, up to a limit.
 ///
 /// # Errors
 /// Returns an error if the database is unavailable.
-pub async fn counts(executor: impl PgExecutor<'_>) -> sqlx::Result<Counts> {
+pub async fn counts(executor: impl PgExecutor<'_>, hidden: &[String]) -> sqlx::Result<Counts> {
     let row = sqlx::query!(
         r#"SELECT
             (SELECT count(*) FROM (SELECT FROM applications WHERE state = 'received' AND NOT is_suspected
-                AND received_at >= (SELECT min(added_at) FROM staff) LIMIT $1) AS counted) AS "waiting!",
+                AND received_at >= (SELECT min(added_at) FROM staff) AND reference <> ALL ($2) LIMIT $1) AS counted) AS "waiting!",
             (SELECT count(*) FROM (SELECT FROM applications WHERE state = 'received' AND NOT is_suspected
-                AND received_at < (SELECT min(added_at) FROM staff) LIMIT $1) AS counted) AS "earlier!",
-            (SELECT count(*) FROM (SELECT FROM applications WHERE state = 'received' AND is_suspected LIMIT $1) AS counted)
+                AND received_at < (SELECT min(added_at) FROM staff) AND reference <> ALL ($2) LIMIT $1) AS counted) AS "earlier!",
+            (SELECT count(*) FROM (SELECT FROM applications WHERE state = 'received' AND is_suspected AND reference <> ALL ($2) LIMIT $1) AS counted)
                 AS "suspected!",
             (SELECT count(*) FROM (SELECT FROM applications WHERE state = 'in-review'
-                AND review_until >= (now() AT TIME ZONE 'UTC' - interval '12 hours')::date LIMIT $1) AS counted) AS "in_review!",
+                AND review_until >= (now() AT TIME ZONE 'UTC' - interval '12 hours')::date AND reference <> ALL ($2) LIMIT $1) AS counted) AS "in_review!",
             (SELECT count(*) FROM (SELECT FROM applications WHERE state = 'in-review'
-                AND review_until < (now() AT TIME ZONE 'UTC' - interval '12 hours')::date LIMIT $1) AS counted) AS "ready!",
-            (SELECT count(*) FROM (SELECT FROM applications WHERE state = 'asked' LIMIT $1) AS counted) AS "asked!",
-            (SELECT count(*) FROM (SELECT FROM applications WHERE state = 'appealed' LIMIT $1) AS counted) AS "appealed!""#,
-        MOST_COUNTED + 1
+                AND review_until < (now() AT TIME ZONE 'UTC' - interval '12 hours')::date AND reference <> ALL ($2) LIMIT $1) AS counted) AS "ready!",
+            (SELECT count(*) FROM (SELECT FROM applications WHERE state = 'asked' AND reference <> ALL ($2) LIMIT $1) AS counted) AS "asked!",
+            (SELECT count(*) FROM (SELECT FROM applications WHERE state = 'appealed' AND reference <> ALL ($2) LIMIT $1) AS counted) AS "appealed!""#,
+        MOST_COUNTED + 1,
+        hidden
     )
     .fetch_one(executor)
     .await?;

@@ -139,6 +139,8 @@ impl TryFrom<Row> for Found {
             withdrawals: row.withdrawals,
             withdrawn_from: row.withdrawn_from.as_deref().map(state).transpose()?,
             is_ncsg_member: row.ncsg_status == "member",
+            objections: Vec::new(),
+            is_unanimous: false,
         };
         Ok(Self {
             reference: row.reference,

@@ -3,6 +3,7 @@
 //! A change: text of a form → [`Change`] → [`Course::after`], which is pure → [`store`], which locks the application,
 //! checks everything again and commits state, history, words and emails together.
 
+mod conflict;
 mod course;
 #[cfg(test)]
 mod course_table;
@@ -10,10 +11,13 @@ mod emails;
 mod listing;
 mod loading;
 mod notes;
+mod opining;
+mod opinions;
 mod states;
 mod status;
 mod storing;
 
+use thiserror::Error;
 use time::Date;
 
 use crate::staff::StaffMember;
@@ -21,14 +25,17 @@ use crate::values::Fault;
 use crate::values::Region;
 use crate::values::text::prose;
 
+pub use conflict::{Conflict, conflicts, hidden_from};
 pub use course::{Course, UNDO_DAYS, WhyReason, is_over, may};
 pub use emails::{UpdateWords, update_words};
 pub use listing::{Counts, Cursor, ListedApplication, Listing, Selection, Tab, counts, listing, same_domain};
 pub use loading::{Entry, EntryKind, Event, Key, entries, events, find_course};
 pub use notes::{add_note, assign, assigned_to};
+pub use opining::{give_opinion, state_conflict, take_back_conflict};
+pub use opinions::{Opinion, Opinions, Verdict, may_give_opinion, opinions};
 pub use states::{ChangeKind, ChangeRule, Permitted, ReviewState};
 pub use status::{Standing, standing};
-pub use storing::{NotChanged, Review, preview, store};
+pub use storing::{Review, preview, store};
 
 /// The length of each period of the process, in days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +123,8 @@ pub enum Change {
         reason: Option<String>,
         /// The region, if it is not that of the country.
         region: Option<Region>,
+        /// The ids of the objections that the page showed.
+        seen: Vec<i64>,
     },
     /// Staff do not accept it, for a reason that the applicant reads.
     NotAccept(String),
@@ -172,6 +181,10 @@ pub enum Refusal {
     NotNow,
     /// The page showed an older version of the application.
     Outdated,
+    /// This person has a conflict of interest.
+    ConflictOfInterest,
+    /// Somebody objected since the page was shown.
+    NewObjection,
     /// The staff member who took the first decision cannot decide the appeal.
     AnotherDeciderNeeded,
     /// Accepting needs a reason.
@@ -183,6 +196,29 @@ pub enum Refusal {
         /// The last possible day.
         last: Date,
     },
+}
+
+/// Why a change is not stored.
+#[derive(Debug, Error)]
+pub enum NotChanged {
+    /// There is no such application.
+    #[error("there is no such application")]
+    NotFound,
+    /// The rules refuse it.
+    #[error("the change is not possible: {0:?}")]
+    Refused(Refusal),
+    /// The database is unavailable. The change may be stored all the same.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    /// An email cannot be rendered.
+    #[error(transparent)]
+    Email(#[from] askama::Error),
+}
+
+impl From<Refusal> for NotChanged {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
 }
 
 /// Cleans the text of a change and measures it.

@@ -2,39 +2,17 @@
 //! application. So two people who decide at once decide once.
 
 use sqlx::PgConnection;
-use thiserror::Error;
 
 use super::course::Course;
 use super::emails::{UpdateWords, change_emails, update_words};
-use super::loading::{Key, find, lock};
-use super::{Actor, Change, Days, Refusal};
+use super::loading::{Found, Key, find, lock};
+use super::opinions::{opinions, permitted};
+use super::states::Permitted;
+use super::{Actor, Change, Days, NotChanged, Refusal};
 use crate::database::Pool;
 use crate::membership::emails::MailIdentity;
 use crate::outbox;
-use crate::staff::{StaffMember, lock_enabled};
-
-/// Why a change is not stored.
-#[derive(Debug, Error)]
-pub enum NotChanged {
-    /// There is no such application.
-    #[error("there is no such application")]
-    NotFound,
-    /// The rules refuse it.
-    #[error("the change is not possible: {0:?}")]
-    Refused(Refusal),
-    /// The database is unavailable. The change may be stored all the same.
-    #[error(transparent)]
-    Database(#[from] sqlx::Error),
-    /// An email cannot be rendered.
-    #[error(transparent)]
-    Email(#[from] askama::Error),
-}
-
-impl From<Refusal> for NotChanged {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
+use crate::staff::StaffMember;
 
 /// What a review needs of the site.
 #[derive(Clone, Debug)]
@@ -59,25 +37,40 @@ pub async fn store(
     actor: Actor<'_>,
 ) -> Result<(), NotChanged> {
     let mut transaction = pool.transaction().await?;
-    let Some(reference) = lock(&mut transaction, key).await? else {
-        return Err(NotChanged::NotFound);
-    };
-    let present = present_member(&mut transaction, actor).await?;
+    let reference = lock(&mut transaction, key).await?.ok_or(NotChanged::NotFound)?;
+    let present = present_member(&mut transaction, &reference, change, actor).await?;
     let actor = present.as_ref().map_or(actor, Actor::Staff);
-    let found = find(&mut *transaction, Key::Reference(&reference)).await?;
-    let found = found.ok_or(NotChanged::NotFound)?;
+    let mut found = find(&mut *transaction, Key::Reference(&reference))
+        .await?
+        .ok_or(NotChanged::NotFound)?;
     if found.course.version != version {
-        let is_done =
-            found.course.version == version + 1 && is_repetition(&mut transaction, &reference, change, actor).await?;
+        let is_next = found.course.version == version + 1;
+        let is_done = is_next && is_repetition(&mut transaction, &reference, change, actor).await?;
         return if is_done { Ok(()) } else { Err(Refusal::Outdated.into()) };
     }
+    if let Actor::Staff(_) = actor {
+        let opinions = opinions(&mut transaction, &reference).await?;
+        opinions.apply_to(&mut found.course);
+    }
+    change_locked(&mut transaction, review, &found, change, actor).await?;
+    Ok(transaction.end().await?)
+}
+
+/// Stores a change of an application that this transaction has locked, and queues the emails about it.
+pub(super) async fn change_locked(
+    connection: &mut PgConnection,
+    review: &Review,
+    found: &Found,
+    change: &Change,
+    actor: Actor<'_>,
+) -> Result<(), NotChanged> {
+    let reference = found.reference.as_str();
     let after = found.course.after(change, actor, found.now, review.days)?;
-    let emails = change_emails(&review.identity, &found, &after, change)?;
-    update(&mut transaction, &reference, &after).await?;
-    add_entry(&mut transaction, &reference, change, actor).await?;
-    add_event(&mut transaction, &reference, change, actor, &found.course, &after).await?;
-    outbox::queue(&mut transaction, emails).await?;
-    transaction.end().await?;
+    let emails = change_emails(&review.identity, found, &after, change)?;
+    update(connection, reference, &after).await?;
+    add_entry(connection, reference, change, actor).await?;
+    add_event(connection, reference, change, actor, &found.course, &after).await?;
+    outbox::queue(connection, emails).await?;
     tracing::info!(reference, event = change.kind().rule().event, "application changed");
     Ok(())
 }
@@ -95,11 +88,19 @@ pub async fn preview(
     change: &Change,
     actor: Actor<'_>,
 ) -> Result<Option<[UpdateWords; 2]>, NotChanged> {
-    let found = find(connection, Key::Reference(reference)).await?;
-    let found = found.ok_or(NotChanged::NotFound)?;
+    let mut found = find(&mut *connection, Key::Reference(reference))
+        .await?
+        .ok_or(NotChanged::NotFound)?;
     if found.course.version != version {
         return Err(Refusal::Outdated.into());
     }
+    let opinions = opinions(connection, reference).await?;
+    if let Actor::Staff(member) = actor
+        && opinions.has_conflict(member.id)
+    {
+        return Err(Refusal::ConflictOfInterest.into());
+    }
+    opinions.apply_to(&mut found.course);
     let after = found.course.after(change, actor, found.now, review.days)?;
     let words = |language| update_words(&found.course, &after, change, language);
     Ok(words(found.language)
@@ -107,15 +108,20 @@ pub async fn preview(
         .map(Into::into))
 }
 
-/// Reads the present role of a staff member under a lock. A disabled member may not act.
-async fn present_member(connection: &mut PgConnection, actor: Actor<'_>) -> Result<Option<StaffMember>, NotChanged> {
-    let Actor::Staff(member) = actor else {
-        return Ok(None);
-    };
-    let role = lock_enabled(connection, member.id).await?;
-    let role = role.ok_or(Refusal::NotPermitted)?;
-    let present = StaffMember { role, ..member.clone() };
-    Ok(Some(present))
+/// Reads the present role of a staff member under a lock. A disabled member, and one with a conflict of interest, may not act.
+async fn present_member(
+    connection: &mut PgConnection,
+    reference: &str,
+    change: &Change,
+    actor: Actor<'_>,
+) -> Result<Option<StaffMember>, NotChanged> {
+    match (actor, change.kind().rule().permitted) {
+        (Actor::Staff(member), Permitted::Staff(least)) => {
+            permitted(connection, reference, member, least).await.map(Some)
+        }
+        (Actor::Staff(_), Permitted::Applicant) => Err(Refusal::NotPermitted.into()),
+        (Actor::Applicant, _) => Ok(None),
+    }
 }
 
 /// Returns whether the last event is the same change by the same actor: a button was pressed twice, or an answer got lost.

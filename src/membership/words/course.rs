@@ -102,6 +102,11 @@ pub fn refusal_words(refusal: &Refusal) -> String {
             then try again."
                 .to_owned()
         }
+        Refusal::ConflictOfInterest => "You have a conflict of interest with this application.".to_owned(),
+        Refusal::NewObjection => {
+            "Somebody objected since you opened this page. Nothing was sent. Read the objection, then try again."
+                .to_owned()
+        }
         Refusal::AnotherDeciderNeeded => {
             "You took the first decision, so a colleague must decide the appeal.".to_owned()
         }
@@ -115,7 +120,8 @@ pub fn refusal_words(refusal: &Refusal) -> String {
 #[must_use]
 pub fn why_words(why: WhyReason) -> &'static str {
     match why {
-        WhyReason::Early => "The time for the review is not over yet.",
+        WhyReason::Objection => "Somebody objects.",
+        WhyReason::Early => "The time for the review is not over yet, and not every reviewer approved.",
         WhyReason::Ncsg => "The organization does not say that it is a member of the NCSG.",
         WhyReason::Appeal => "The first decision was not to accept the application.",
     }

@@ -13,7 +13,9 @@ use time::{Date, OffsetDateTime};
 use super::layout::{Desk, desk_page, with_status};
 use super::session::Member;
 use crate::locale::Language;
-use crate::membership::review::{self, Actor, ChangeKind, Course, Entry, Event, ReviewState, WhyReason, is_over};
+use crate::membership::review::{
+    self, Actor, ChangeKind, Course, Entry, Event, Opinions, ReviewState, Verdict, WhyReason, is_over,
+};
 use crate::membership::words::{self, day, staff_heading, state_words, why_words};
 use crate::membership::{self, AnswerInWords, Doubt, Earlier, Finding, Group, StoredApplication, in_utc};
 use crate::outbox::{self, EmailStatus};
@@ -34,8 +36,17 @@ pub struct Shown {
     events: Vec<Event>,
     emails: Vec<EmailStatus>,
     earlier: Vec<Earlier>,
+    opinions: Opinions,
     assigned_to: Option<i64>,
     colleagues: Vec<StaffMember>,
+}
+
+/// What a member with a conflict of interest may see.
+#[derive(Template)]
+#[template(path = "desk/conflict.html")]
+struct ConflictPage<'a> {
+    desk: Desk<'a>,
+    shown: &'a Shown,
 }
 
 #[derive(Template)]
@@ -55,6 +66,21 @@ impl ApplicationPage<'_> {
     fn can(&self, kind: ChangeKind) -> bool {
         let actor = Actor::Staff(self.member);
         self.shown.course.allows(kind, actor, self.shown.now).is_ok()
+    }
+
+    fn may_give_opinion(&self) -> bool {
+        review::may_give_opinion(self.member.role, self.shown.course.state)
+    }
+
+    /// Returns whether the member may take back the conflict of a colleague.
+    fn may_take_back(&self) -> bool {
+        self.member.role >= staff::Role::Decider
+    }
+
+    /// Returns the objections that this page shows, for the form that decides.
+    fn objections(&self) -> String {
+        let ids = self.shown.opinions.objections();
+        ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
     }
 
     fn may_write(&self) -> bool {
@@ -82,7 +108,8 @@ impl ApplicationPage<'_> {
             "decide" => self.can(ChangeKind::NotAccept),
             "dismiss" => self.can(ChangeKind::Dismiss),
             "reopen" => self.can(ChangeKind::Reopen),
-            "note" | "assign" => self.may_write(),
+            "opinion" => self.may_give_opinion(),
+            "note" | "assign" | "conflict" => self.may_write(),
             _ => false,
         };
         (!is_shown).then_some(why)
@@ -232,8 +259,17 @@ pub async fn page(
     refused: Option<(&str, &str)>,
 ) -> Result<Response, WebError> {
     let mut session = site.pool.session().await.map_err(unavailable)?;
-    let shown = find(&mut session, reference).await.map_err(unavailable)?;
+    let shown = find(&mut session, &member.staff, reference)
+        .await
+        .map_err(unavailable)?;
     let shown = shown.ok_or(WebError::NotFound)?;
+    if shown.opinions.has_conflict(member.staff.id) {
+        let desk = Desk::new(member);
+        let page = desk_page(&ConflictPage { desk, shown: &shown })?;
+        let is_reading = refused.is_none() && status == StatusCode::OK;
+        let status = if is_reading { status } else { StatusCode::FORBIDDEN };
+        return Ok(with_status(status, page));
+    }
     // Answers of an earlier release may break a newer rule.
     let application = membership::check(&shown.record.answers()).ok();
     let findings = application
@@ -254,18 +290,24 @@ pub async fn page(
     Ok(with_status(status, desk_page(&page)?))
 }
 
-async fn find(connection: &mut PgConnection, reference: &str) -> sqlx::Result<Option<Shown>> {
+async fn find(connection: &mut PgConnection, member: &StaffMember, reference: &str) -> sqlx::Result<Option<Shown>> {
     let Some(record) = membership::find(&mut *connection, reference).await? else {
         return Ok(None);
     };
-    let Some((course, now)) = review::find_course(&mut *connection, reference).await? else {
+    let Some((mut course, now)) = review::find_course(&mut *connection, reference).await? else {
         return Ok(None);
     };
+    let opinions = review::opinions(&mut *connection, reference).await?;
+    opinions.apply_to(&mut course);
+    let hidden = review::hidden_from(&mut *connection, member).await?;
+    let mut earlier = review::same_domain(&mut *connection, reference).await?;
+    earlier.retain(|other| !hidden.contains(&other.reference));
     Ok(Some(Shown {
         entries: review::entries(&mut *connection, reference).await?,
         events: review::events(&mut *connection, reference).await?,
         emails: outbox::list_about(&mut *connection, &record.reference).await?,
-        earlier: review::same_domain(&mut *connection, reference).await?,
+        earlier,
+        opinions,
         assigned_to: review::assigned_to(&mut *connection, reference).await?,
         colleagues: staff::enabled(&mut *connection).await?,
         record,

@@ -15,7 +15,7 @@ use super::layout::{Desk, desk_page};
 use super::session::Member;
 use crate::locale::Words;
 use crate::membership::review::{
-    self, Actor, Change, ChangeKind, Dismissal, Key, NotChanged, Refusal, UpdateWords, text_of,
+    self, Actor, Change, ChangeKind, Dismissal, Key, NotChanged, Refusal, UpdateWords, Verdict, text_of,
 };
 use crate::membership::words::{fault_words, refusal_words};
 use crate::staff::{self, Role};
@@ -78,7 +78,12 @@ pub async fn post(
         name: &name,
         typed,
     };
+    if action.has_conflict().await? {
+        return action.refuse(Refusal::ConflictOfInterest.into()).await;
+    }
     match name.as_str() {
+        "opinion" => action.opinion().await,
+        "conflict" => action.conflict().await,
         "note" => action.note().await,
         "assign" => action.assign().await,
         _ => action.change().await,
@@ -138,11 +143,10 @@ impl Action<'_> {
         let key = Key::Reference(self.reference);
         let actor = Actor::Staff(&self.member.staff);
         let stored = review::store(&self.site.pool, &self.site.review, key, self.version(), change, actor).await;
-        if let Err(error) = stored {
-            return self.not_changed(error).await;
+        if stored.is_ok() {
+            self.site.outbox.wake();
         }
-        self.site.outbox.wake();
-        Ok(self.done())
+        self.after(stored).await
     }
 
     async fn not_changed(&self, error: NotChanged) -> Result<Response, WebError> {
@@ -151,6 +155,45 @@ impl Action<'_> {
             NotChanged::Refused(refusal) => self.refuse(refusal.into()).await,
             NotChanged::Database(error) => Err(unavailable(error)),
             NotChanged::Email(error) => Err(error.into()),
+        }
+    }
+
+    /// Returns whether the member has a conflict of interest. Changes check it again under the lock of the application.
+    async fn has_conflict(&self) -> Result<bool, WebError> {
+        let mut session = self.site.pool.session().await.map_err(unavailable)?;
+        let conflicts = review::conflicts(&mut session, self.reference)
+            .await
+            .map_err(unavailable)?;
+        Ok(conflicts
+            .iter()
+            .any(|conflict| conflict.staff_id == self.member.staff.id))
+    }
+
+    async fn opinion(&self) -> Result<Response, WebError> {
+        let verdict = match Verdict::of(self.field("verdict"), self.field("reason")) {
+            Ok(Some(verdict)) => verdict,
+            Ok(None) => return self.refuse(Problem::choice("Say whether you approve or object.")).await,
+            Err(refusal) => return self.refuse(refusal.into()).await,
+        };
+        let site = self.site;
+        let given = review::give_opinion(&site.pool, &site.review, self.reference, &self.member.staff, &verdict).await;
+        self.after(given).await
+    }
+
+    /// States a conflict of the member, or takes back that of a colleague.
+    async fn conflict(&self) -> Result<Response, WebError> {
+        let (pool, member) = (&self.site.pool, &self.member.staff);
+        let done = match self.field("take_back") {
+            "" => review::state_conflict(pool, self.reference, member).await,
+            of => review::take_back_conflict(pool, self.reference, of.parse().unwrap_or_default(), member).await,
+        };
+        self.after(done).await
+    }
+
+    async fn after(&self, done: Result<(), NotChanged>) -> Result<Response, WebError> {
+        match done {
+            Ok(()) => Ok(self.done()),
+            Err(error) => self.not_changed(error).await,
         }
     }
 
@@ -226,7 +269,12 @@ impl Action<'_> {
                     .then(|| text_of(ChangeKind::Accept, self.field("reason")))
                     .transpose()?;
                 let region = Region::parse(self.field("region"));
-                Ok(Change::Accept { reason, region })
+                let seen = self
+                    .field("objections")
+                    .split(',')
+                    .filter_map(|id| id.parse().ok())
+                    .collect();
+                Ok(Change::Accept { reason, region, seen })
             }
             "not_accept" => Ok(Change::NotAccept(text_of(ChangeKind::NotAccept, self.field("reason"))?)),
             _ => Err(Problem::choice("Choose a decision.")),
@@ -266,8 +314,10 @@ impl Problem {
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let status = match refusal {
-            Refusal::NotPermitted | Refusal::AnotherDeciderNeeded => StatusCode::FORBIDDEN,
-            Refusal::NotNow | Refusal::Outdated => StatusCode::CONFLICT,
+            Refusal::NotPermitted | Refusal::AnotherDeciderNeeded | Refusal::ConflictOfInterest => {
+                StatusCode::FORBIDDEN
+            }
+            Refusal::NotNow | Refusal::Outdated | Refusal::NewObjection => StatusCode::CONFLICT,
             Refusal::ReasonNeeded(_) | Refusal::Text(_) | Refusal::DayOutOfRange { .. } => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }

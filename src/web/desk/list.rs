@@ -6,6 +6,7 @@ use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use serde::Deserialize;
+use sqlx::PgConnection;
 
 use super::layout::{Desk, desk_page};
 use super::session::Member;
@@ -46,6 +47,8 @@ struct HomePage<'a> {
     desk: Desk<'a>,
     tabs: Tabs,
     parts: Vec<Part>,
+    /// The references of applications with a conflict of interest.
+    hidden: Vec<String>,
 }
 
 #[derive(Template)]
@@ -154,16 +157,22 @@ impl ListedApplication {
 /// Shows what waits for the member.
 pub async fn home(State(site): State<Arc<Site>>, member: Member) -> Result<Response, WebError> {
     let mut session = site.pool.transaction().await.map_err(unavailable)?;
-    let counts = review::counts(&mut *session).await.map_err(unavailable)?;
+    let hidden = hidden_from(&mut session, &member.staff).await?;
+    let counts = review::counts(&mut *session, &hidden).await.map_err(unavailable)?;
     let mut parts = Vec::new();
-    for (heading, selection) in waiting_for(&member.staff) {
+    for (heading, selection) in waiting_for(&member.staff, &hidden) {
         let listing = review::listing(&mut session, &selection).await.map_err(unavailable)?;
         parts.extend(Part::of(heading, &selection, listing));
     }
     let current = Current::Home;
     let tabs = Tabs { counts, current };
     let desk = Desk::new(&member);
-    desk_page(&HomePage { desk, tabs, parts })
+    desk_page(&HomePage {
+        desk,
+        tabs,
+        parts,
+        hidden,
+    })
 }
 
 impl Part {
@@ -186,15 +195,19 @@ impl Part {
 }
 
 /// Returns the parts of the first page for a member: only what this role can do something about.
-fn waiting_for(member: &StaffMember) -> Vec<(&'static str, Selection)> {
+fn waiting_for(member: &StaffMember, hidden: &[String]) -> Vec<(&'static str, Selection)> {
+    let visible = || Selection {
+        hidden: hidden.to_owned(),
+        ..Selection::default()
+    };
     let tab = |tab| Selection {
         tab: Some(tab),
-        ..Selection::default()
+        ..visible()
     };
     let assigned = Selection {
         assigned_to: Some(member.id),
         is_open: true,
-        ..Selection::default()
+        ..visible()
     };
     let appeals = Selection {
         not_decided_by: Some(member.id),
@@ -216,9 +229,10 @@ pub async fn applications(
     member: Member,
     Query(filters): Query<Filters>,
 ) -> Result<Response, WebError> {
-    let selection = filters.selection(&member.staff);
     let mut session = site.pool.transaction().await.map_err(unavailable)?;
-    let counts = review::counts(&mut *session).await.map_err(unavailable)?;
+    let hidden = hidden_from(&mut session, &member.staff).await?;
+    let counts = review::counts(&mut *session, &hidden).await.map_err(unavailable)?;
+    let selection = filters.selection(&member.staff, hidden);
     let listing = review::listing(&mut session, &selection).await.map_err(unavailable)?;
     let mut countries: Vec<Country> = Country::all().collect();
     countries.sort_by_key(|country| country.name());
@@ -237,7 +251,7 @@ pub async fn applications(
 }
 
 impl Filters {
-    fn selection(&self, member: &StaffMember) -> Selection {
+    fn selection(&self, member: &StaffMember, hidden: Vec<String>) -> Selection {
         let region = Region::parse(&self.region);
         let country = Country::parse(&self.country).ok();
         let is_chosen = |one: &Country| {
@@ -250,9 +264,18 @@ impl Filters {
             assigned_to: (self.assigned == "me").then_some(member.id),
             search: Some(self.q.trim()).filter(|q| !q.is_empty()).map(Search::of),
             before: Cursor::parse(&self.before),
+            hidden,
             ..Selection::default()
         }
     }
+}
+
+/// Returns the references of applications that the member may not see, oldest reference first.
+async fn hidden_from(connection: &mut PgConnection, member: &StaffMember) -> Result<Vec<String>, WebError> {
+    let hidden = review::hidden_from(connection, member).await.map_err(unavailable)?;
+    let mut hidden: Vec<String> = hidden.into_iter().collect();
+    hidden.sort();
+    Ok(hidden)
 }
 
 fn unavailable(error: sqlx::Error) -> WebError {

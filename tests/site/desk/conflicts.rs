@@ -109,7 +109,7 @@ async fn page_from_before_a_change_decides_nothing_and_keeps_the_text() {
                 .contains("The application changed since you opened this page.")
         );
         assert!(late.all(".entries blockquote").contains(&"Health for all.".to_owned()));
-        assert_eq!(late.kept("reason"), [REASON]);
+        assert_eq!(late.kept("reason")[0], REASON);
         assert_eq!(late.attributes("details[open] input[name=version]", "value"), ["3"]);
     }
     assert_eq!(state(&site, &reference).await, ("in-review".to_owned(), 3));
@@ -173,6 +173,7 @@ async fn disabled_decider_decides_nothing_any_more() {
             .await
             .unwrap(),
         name: "Dora".to_owned(),
+        address: npoc::values::EmailAddress::parse("dora@npoc.test").unwrap(),
         role: Role::Decider,
     };
     site.sql("UPDATE staff SET disabled_at = now() WHERE name = 'Dora'")

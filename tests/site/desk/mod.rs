@@ -4,6 +4,7 @@ mod accounts;
 mod conflicts;
 mod decisions;
 mod erasure;
+mod opinions;
 mod pages;
 mod sessions;
 mod sign_in;

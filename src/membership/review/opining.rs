@@ -1,0 +1,82 @@
+//! Gives opinions and states conflicts of interest, under the lock of the application.
+
+use super::conflict;
+use super::loading::{Key, find, lock};
+use super::opinions::{Verdict, permitted};
+use super::states::ReviewState;
+use super::storing::{Review, change_locked};
+use super::{Actor, Change, NotChanged, Refusal};
+use crate::database::Pool;
+use crate::staff::{Role, StaffMember};
+
+/// Gives an opinion. The first one begins the review.
+///
+/// # Errors
+/// Returns why it is not possible.
+pub async fn give_opinion(
+    pool: &Pool,
+    review: &Review,
+    reference: &str,
+    member: &StaffMember,
+    verdict: &Verdict,
+) -> Result<(), NotChanged> {
+    let mut transaction = pool.transaction().await?;
+    let reference = lock(&mut transaction, Key::Reference(reference))
+        .await?
+        .ok_or(NotChanged::NotFound)?;
+    let member = permitted(&mut transaction, &reference, member, Role::Reviewer).await?;
+    let found = find(&mut *transaction, Key::Reference(&reference))
+        .await?
+        .ok_or(NotChanged::NotFound)?;
+    if !found.course.state.is_open() {
+        return Err(Refusal::NotNow.into());
+    }
+    if found.course.state == ReviewState::Received {
+        let actor = Actor::Staff(&member);
+        change_locked(&mut transaction, review, &found, &Change::BeginReview, actor).await?;
+    }
+    let (name, reason) = match verdict {
+        Verdict::Approve => ("approve", None),
+        Verdict::Object(reason) => ("object", Some(reason)),
+    };
+    sqlx::query!(
+        "INSERT INTO opinions (reference, staff_id, verdict, reason) VALUES ($1, $2, $3, $4)",
+        reference,
+        member.id,
+        name,
+        reason
+    )
+    .execute(&mut *transaction)
+    .await?;
+    Ok(transaction.end().await?)
+}
+
+/// States that a member has a conflict of interest.
+///
+/// # Errors
+/// Returns why it is not possible.
+pub async fn state_conflict(pool: &Pool, reference: &str, member: &StaffMember) -> Result<(), NotChanged> {
+    let mut transaction = pool.transaction().await?;
+    let reference = lock(&mut transaction, Key::Reference(reference))
+        .await?
+        .ok_or(NotChanged::NotFound)?;
+    conflict::state(&mut transaction, &reference, member).await?;
+    Ok(transaction.end().await?)
+}
+
+/// Takes back the conflict of a colleague.
+///
+/// # Errors
+/// Returns why it is not possible.
+pub async fn take_back_conflict(pool: &Pool, reference: &str, of: i64, member: &StaffMember) -> Result<(), NotChanged> {
+    let mut transaction = pool.transaction().await?;
+    let reference = lock(&mut transaction, Key::Reference(reference))
+        .await?
+        .ok_or(NotChanged::NotFound)?;
+    let member = permitted(&mut transaction, &reference, member, Role::Decider).await?;
+    if of == member.id {
+        return Err(Refusal::NotPermitted.into());
+    }
+    conflict::take_back(&mut transaction, &reference, of, &member).await?;
+    Ok(transaction.end().await?)
+}
