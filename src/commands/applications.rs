@@ -113,6 +113,7 @@ fn write_whole(
     writeln!(out, "\n{}", terminal.toned(Tone::Heading, "What the site knows"))?;
     write_findings(record, terminal, out)?;
     write_lines(terminal, &format!("State: {}", record.states.join(", ")), "", out)?;
+    write_lines(terminal, &format!("Review: {}", record.review_state), "", out)?;
     let language = Language::of_code(&record.language).map(Language::english_name);
     let language = language.unwrap_or(&record.language);
     write_lines(terminal, &format!("Language: {language}"), "", out)?;

@@ -9,6 +9,7 @@ use time::macros::format_description;
 use time::{Date, Duration, OffsetDateTime};
 
 use crate::database::{Unsuitable, embedded, is_unavailable};
+use crate::membership::review::Recorded;
 use crate::membership::{Filter, Search, State};
 use crate::outbox::EmailFilter;
 use crate::settings::InvalidSettings;
@@ -153,6 +154,18 @@ pub enum ApplicationsCommand {
     Release {
         /// A reference such as NPOC-ACDE-FGHJ
         reference: String,
+    },
+    /// Record decisions from before the desk, without any email
+    Record {
+        /// The decision
+        #[arg(value_parser = one_of(Recorded::ALL, Recorded::name))]
+        decision: Recorded,
+        /// References such as NPOC-ACDE-FGHJ, of applications that nobody reviews
+        #[arg(required = true)]
+        references: Vec<String>,
+        /// The email address of the staff member who decided
+        #[arg(long, value_name = "ADDRESS", value_parser = email_address)]
+        by: EmailAddress,
     },
     /// Erase applications and the contents of their emails for good; the history records the erasure
     #[command(group = ArgGroup::new("which").required(true))]

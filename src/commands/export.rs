@@ -77,7 +77,14 @@ const INSTANT: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
 
 /// Columns after the answers. The site computes them.
-const COMPUTED: [&str; 5] = ["domain_name_ascii", "icann_region", "suspicions", "states", "language"];
+const COMPUTED: [&str; 6] = [
+    "domain_name_ascii",
+    "icann_region",
+    "suspicions",
+    "states",
+    "language",
+    "review_state",
+];
 
 /// Writes a table with one row per application. The byte order mark at its beginning tells spreadsheets that it is UTF-8.
 async fn export_csv(mut records: Records<'_>, out: &mut impl Write) -> anyhow::Result<()> {
@@ -106,6 +113,7 @@ fn cells(record: &StoredApplication) -> anyhow::Result<Vec<String>> {
         record.suspicions.join(" "),
         record.states.join(" "),
         record.language.clone(),
+        record.review_state.clone(),
     ]);
     Ok(cells)
 }

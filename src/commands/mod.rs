@@ -8,6 +8,7 @@ mod doctor;
 mod export;
 mod mail;
 mod output;
+mod record;
 mod spreadsheet;
 mod staff;
 mod terminal;
@@ -54,7 +55,10 @@ pub async fn run(command: StoredCommand, settings: &Settings) -> anyhow::Result<
             with_database(choice, async |pool, out| staff::run(command, pool, settings, out).await).await
         }
         StoredCommand::Applications(command) => {
-            with_database(choice, async |pool, out| run_applications(command, pool, out).await).await
+            with_database(choice, async |pool, out| {
+                run_applications(command, pool, settings, out).await
+            })
+            .await
         }
     }
 }
@@ -74,12 +78,22 @@ async fn with_database(
     result.and_then(|()| Ok(out.flush()?))
 }
 
-async fn run_applications(command: ApplicationsCommand, pool: &Pool, out: &mut impl Write) -> anyhow::Result<()> {
-    use ApplicationsCommand::{Erase, Export, List, Release, Show};
+async fn run_applications(
+    command: ApplicationsCommand,
+    pool: &Pool,
+    settings: &Settings,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    use ApplicationsCommand::{Erase, Export, List, Record, Release, Show};
     match command {
         List { conditions, json } => application_list::list(pool, conditions.into(), json, out).await,
         Show { reference, json } => applications::show(pool, &reference, json, out).await,
         Release { reference } => applications::release(pool, &reference, out).await,
+        Record {
+            decision,
+            references,
+            by,
+        } => record::record(pool, &settings.review(), decision, &references, &by, out).await,
         Erase {
             older_than: Some(days),
             yes,

@@ -132,7 +132,7 @@ pub fn list<'a>(executor: impl PgExecutor<'a> + 'a, filter: Filter) -> BoxStream
             domain_name_ascii, website, country, registered, registration_note, kind_of_work, statement,
             representative_name, representative_role, representative_email, representative_phone,
             alternate_name, alternate_email, ncsg_status, icann_groups, not_eligible, authorised,
-            authoriser, publish, mailing_list, suspicions, is_suspected, language, states AS "states!"
+            authoriser, publish, mailing_list, suspicions, is_suspected, applications.state AS review_state, language, states AS "states!"
          FROM applications, LATERAL (
             SELECT coalesce(nullif(array_remove(ARRAY[
                 CASE WHEN applications.is_suspected THEN 'suspected' END,

@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 
 use super::form::{Answers, Application, Field as F};
 use super::new_application::NewApplication;
+use super::review::ReviewState;
 
 /// A row of the table `applications` without its keys. Its fields have the names of the columns and of the form.
 #[derive(Clone, Debug, Serialize)]
@@ -39,6 +40,8 @@ pub struct StoredApplication {
     pub mailing_list: bool,
     pub suspicions: Vec<String>,
     pub is_suspected: bool,
+    /// The state of the review, by name.
+    pub review_state: String,
     /// The code of the language of the form.
     pub language: String,
     /// The names of the states ([`super::State`]), the most important first. No column: the emails decide.
@@ -80,6 +83,7 @@ impl StoredApplication {
             mailing_list: answers.is_yes(F::MailingList),
             suspicions: new.spam_signs.names().iter().map(|name| (*name).to_owned()).collect(),
             is_suspected: new.spam_signs.is_suspected(),
+            review_state: ReviewState::Received.name().to_owned(),
             language: new.language.code().to_owned(),
             states: Vec::new(),
         }

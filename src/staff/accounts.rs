@@ -105,6 +105,17 @@ pub async fn lock_enabled(connection: &mut PgConnection, id: i64) -> sqlx::Resul
     Ok(role.as_deref().and_then(Role::parse))
 }
 
+/// Returns the id of the account with this address, enabled or not.
+///
+/// # Errors
+/// Returns an error if there is no such account.
+pub async fn id_of(executor: impl PgExecutor<'_>, address: &EmailAddress) -> Result<i64, NotDone> {
+    let id = sqlx::query_scalar!("SELECT id FROM staff WHERE address_key = $1", address_key(address))
+        .fetch_optional(executor)
+        .await?;
+    id.ok_or(NotDone::Unknown)
+}
+
 /// Lists all accounts, in the order in which they were added.
 ///
 /// # Errors

@@ -15,7 +15,7 @@ mod sign_in;
 mod tokens;
 
 pub use accounts::{
-    Account, NotDone, add, disable, enable, enabled, end_sessions, forget, is_any, list, lock_enabled, set_role,
+    Account, NotDone, add, disable, enable, enabled, end_sessions, forget, id_of, is_any, list, lock_enabled, set_role,
 };
 pub use log::{log_refusal, log_shell};
 pub use role::Role;

@@ -5,7 +5,7 @@ use sqlx::{Connection as _, PgConnection};
 use time::OffsetDateTime;
 
 use super::machine::CLOCK;
-use super::{CheckResult, DATABASE, TIME_LIMIT, retention, server};
+use super::{CheckResult, DATABASE, TIME_LIMIT, desk, retention, server};
 use crate::database::embedded::{self, Versions};
 use crate::database::{
     COMMAND_CONNECTIONS, Database, DatabaseChoice, HostInspection, Migrations, inspect, inspect_hosts,
@@ -140,6 +140,7 @@ async fn inspect_database(choice: &DatabaseChoice, settings: &Settings) -> anyho
         let mut session = database.pool.session().await?;
         let relay = outbox::relay_state(&mut *session).await?;
         findings.extend(retention::check(&mut session, settings.retention_days).await?);
+        findings.extend(desk::check(&mut session, &settings.public_url).await?);
         session.end().await?;
         findings.extend(mail(&outbox::queue_stats(&database.pool).await?, &relay));
     }

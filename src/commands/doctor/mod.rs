@@ -1,6 +1,7 @@
 //! Checks everything that the site needs, and says what is wrong and how to fix it. Sends no email and changes nothing.
 
 mod database;
+mod desk;
 mod machine;
 mod relay;
 mod retention;

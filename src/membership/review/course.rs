@@ -281,6 +281,7 @@ pub fn is_over(day: Date, now: OffsetDateTime) -> bool {
     now >= end
 }
 
-fn later(day: Date, days: i64) -> Date {
+/// Returns the day after this number of days.
+pub(super) fn later(day: Date, days: i64) -> Date {
     day.checked_add(Duration::days(days)).unwrap_or(Date::MAX)
 }

@@ -9,6 +9,7 @@ use super::course::Course;
 use super::loading::{Key, find};
 use super::states::ChangeKind;
 use crate::locale::Language;
+use crate::outbox::{self, Confirmation};
 
 /// What the page of an application shows to its applicant.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub struct Standing {
     pub question: Option<String>,
     /// The reason of NPOC's last decision.
     pub reason: Option<String>,
+    /// Whether an email to the applicant came back.
+    pub has_bounced: bool,
     /// What happened, oldest first, by the name of the event.
     pub events: Vec<(OffsetDateTime, String)>,
     now: OffsetDateTime,
@@ -53,6 +56,7 @@ pub async fn standing(connection: &mut PgConnection, secret: Uuid) -> sqlx::Resu
     )
     .fetch_one(&mut *connection)
     .await?;
+    let confirmation = outbox::confirmation(&mut *connection, &found.reference).await?;
     let events = super::super::history(&mut *connection, &found.reference).await?;
     Ok(Some(Standing {
         reference: found.reference,
@@ -60,6 +64,7 @@ pub async fn standing(connection: &mut PgConnection, secret: Uuid) -> sqlx::Resu
         course: found.course,
         question: words.question,
         reason: words.reason,
+        has_bounced: confirmation == Confirmation::Bounced,
         events,
         now: found.now,
     }))

@@ -146,7 +146,8 @@ async fn is_repetition(
     .await
 }
 
-async fn update(connection: &mut PgConnection, reference: &str, after: &Course) -> sqlx::Result<()> {
+/// Writes where an application stands.
+pub(super) async fn update(connection: &mut PgConnection, reference: &str, after: &Course) -> sqlx::Result<()> {
     sqlx::query!(
         "UPDATE applications SET state = $2, state_since = $3, version = $4, review_until = $5, answer_until = $6,
             appeal_until = $7, appealed_at = $8, decided_by = $9, appeal_decided_by = $10, dismissed_as = $11,

@@ -34,9 +34,10 @@ pub fn unavailable(error: sqlx::Error) -> WebError {
     WebError::Unavailable(error.into())
 }
 
-/// Keeps an answer out of search engines, and its address from other sites.
+/// Keeps an answer out of caches and search engines, and its address from other sites.
 pub fn with_secret_headers(mut response: Response) -> Response {
     let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert("x-robots-tag", HeaderValue::from_static("noindex"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response

@@ -153,3 +153,76 @@ async fn role_counts_from_the_next_request_on() {
         StatusCode::FORBIDDEN
     );
 }
+
+#[tokio::test]
+async fn decisions_from_before_the_desk_are_recorded_without_an_email() {
+    let site = TestSite::new().await;
+    let mut references = Vec::new();
+    for number in 0..3 {
+        let domain = format!("org{number}.or.ke");
+        let email = format!("info@{domain}");
+        references.push(
+            site.apply(&[("domain_name", &domain), ("representative_email", &email)])
+                .await,
+        );
+    }
+    site.deliver_all().await;
+    let dora = site.member("Dora", Role::Decider).await;
+    let emails = site.count("outbox").await;
+    let record = |decision: &str, reference: &str| {
+        let output = site.command(&["applications", "record", decision, reference, "--by", "dora@npoc.test"]);
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    for (decision, reference) in ["accepted", "not_accepted", "dismissed"].into_iter().zip(&references) {
+        assert_eq!(record(decision, reference), (true, String::new()));
+    }
+    assert_eq!(site.count("outbox").await, emails);
+    let closed = dora
+        .get("/desk/applications?state=decided")
+        .await
+        .all("tbody td:nth-of-type(3)");
+    assert_eq!(closed, ["Closed without review", "Not accepted", "Accepted"]);
+    let (is_done, why) = record("accepted", &references[0]);
+    assert!(
+        !is_done && why.contains("is decided or being reviewed at the desk"),
+        "{why}"
+    );
+    assert!(
+        record("accepted", "NPOC-AAAA-AAAA")
+            .1
+            .contains("No application has the reference")
+    );
+    let exported = site.command(&["applications", "export", "--reference", &references[1]]);
+    let exported = String::from_utf8(exported.stdout).unwrap();
+    assert!(exported.lines().next().unwrap().ends_with(",language,review_state"));
+    assert!(exported.trim_end().ends_with(",en,not-accepted"));
+    let shown = site.command(&["applications", "show", &references[1]]);
+    assert!(
+        String::from_utf8(shown.stdout)
+            .unwrap()
+            .contains("Review: not-accepted")
+    );
+    // The time for an appeal begins with the record.
+    let page = site.get(&site.status_path(&references[1]).await).await;
+    assert_eq!(page.attributes("form.application", "action").len(), 1);
+}
+
+#[tokio::test]
+async fn doctor_asks_for_a_second_decider() {
+    let site = TestSite::new().await;
+    let url = crate::support::database::url(&site.pool.connect_options());
+    let doctor = || {
+        let settings = [("DATABASE_URL", url.as_str()), ("NPOC_MAIL", "folder")];
+        let output = crate::support::process::run(&["doctor", "--json"], &settings);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(!doctor().contains("\"Desk\""));
+    site.add_staff("Ann", "ann@npoc.test", Role::Administrator).await;
+    let alone = doctor();
+    assert!(
+        alone.contains("1 can sign in, and 1 of them can decide.") && alone.contains("An appeal needs another decider")
+    );
+    site.add_staff("Dora", "dora@npoc.test", Role::Decider).await;
+    let together = doctor();
+    assert!(together.contains("2 can sign in, and 2 of them can decide.") && !together.contains("An appeal needs"));
+}

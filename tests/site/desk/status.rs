@@ -205,7 +205,7 @@ async fn page_names_no_person_and_shows_no_answer() {
     let header = |name: &str| page.headers[name].to_str().unwrap().to_owned();
     assert_eq!(header("referrer-policy"), "no-referrer");
     assert_eq!(header("x-robots-tag"), "noindex");
-    assert!(header("cache-control").contains("private"));
+    assert_eq!(header("cache-control"), "no-store");
 }
 
 #[tokio::test]
@@ -279,4 +279,16 @@ async fn form_that_is_too_large_is_refused() {
     let large = "a".repeat(300 * 1024);
     let refused = post(&site, &format!("{path}/answer"), &[("version", "2"), ("text", &large)]).await;
     assert_eq!(refused.status, StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn page_says_when_an_email_came_back() {
+    let site = TestSite::new().await;
+    let reference = site.apply(&[]).await;
+    let path = asked(&site, &reference).await;
+    assert!(site.get(&path).await.all(".notice--warning").is_empty());
+    site.sql("UPDATE outbox SET bounced_at = now(), sent_at = now() WHERE purpose = 'update'")
+        .await;
+    let notice = site.get(&path).await.text_of(".notice--warning");
+    assert!(notice.starts_with("An email to you came back"), "{notice}");
 }
