@@ -9,7 +9,7 @@ use super::course::Course;
 use super::states::ReviewState;
 use crate::locale::Language;
 use crate::outbox::address;
-use crate::values::{EmailAddress, Region};
+use crate::values::{Country, EmailAddress, Region};
 
 /// How an application is found.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +39,13 @@ pub struct Found {
     pub course: Course,
     /// The present time, by the database's clock.
     pub now: OffsetDateTime,
+}
+
+impl Found {
+    /// Returns whether the country of the applicant is in this region.
+    pub(super) fn is_in(&self, region: Region) -> bool {
+        Country::parse(&self.country).is_ok_and(|country| country.region() == region)
+    }
 }
 
 struct Row {

@@ -65,7 +65,8 @@ pub(super) async fn change_locked(
     actor: Actor<'_>,
 ) -> Result<(), NotChanged> {
     let reference = found.reference.as_str();
-    let after = found.course.after(change, actor, found.now, review.days)?;
+    let mut after = found.course.after(change, actor, found.now, review.days)?;
+    after.region_set = after.region_set.filter(|region| !found.is_in(*region));
     let emails = change_emails(&review.identity, found, &after, change)?;
     update(connection, reference, &after).await?;
     add_entry(connection, reference, change, actor).await?;

@@ -24,6 +24,9 @@ use crate::values::{Country, Region};
 use crate::web::error::WebError;
 use crate::web::site::Site;
 
+/// The fields with a text that somebody wrote.
+pub const TEXTS: [&str; 4] = ["question", "answer", "reason", "text"];
+
 /// The fields of a posted form by their names.
 pub type Typed = HashMap<String, String>;
 
@@ -117,8 +120,7 @@ impl ApplicationPage<'_> {
 
     /// Returns the texts of a form that has no place any more.
     fn orphaned(&self) -> impl Iterator<Item = &str> {
-        let fields = ["question", "answer", "reason", "text"];
-        let typed = fields.into_iter().filter_map(|field| self.typed.get(field));
+        let typed = TEXTS.iter().filter_map(|field| self.typed.get(*field));
         typed.map(String::as_str).filter(|text| !text.trim().is_empty())
     }
 

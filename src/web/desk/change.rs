@@ -9,9 +9,9 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use time::Date;
 use time::macros::format_description;
 
-use super::application::{Typed, page};
+use super::application::{TEXTS, Typed, page};
 use super::form::read;
-use super::layout::{Desk, desk_page};
+use super::layout::{Desk, desk_page, with_status};
 use super::session::Member;
 use crate::locale::Words;
 use crate::membership::review::{
@@ -47,6 +47,16 @@ struct PreviewPage<'a> {
     emails: Option<[UpdateWords; 2]>,
 }
 
+#[derive(Template)]
+#[template(path = "desk/signed_out.html")]
+struct SignedOutPage<'a> {
+    desk: Desk<'a>,
+    reference: &'a str,
+    action: &'a str,
+    texts: Vec<&'a str>,
+    typed: Vec<(&'a str, &'a str)>,
+}
+
 impl PreviewPage<'_> {
     /// Returns the emails to show: one if the applicant's language is English.
     fn shown(&self) -> &[UpdateWords] {
@@ -66,11 +76,15 @@ impl PreviewPage<'_> {
 /// Takes an action, and does it.
 pub async fn post(
     State(site): State<Arc<Site>>,
-    member: Member,
+    member: Result<Member, Response>,
     Path((reference, name)): Path<(String, String)>,
     request: Request,
 ) -> Result<Response, WebError> {
     let typed = read(request).await?;
+    let member = match member {
+        Ok(member) => member,
+        Err(answer) => return signed_out(&reference, &name, &typed, answer),
+    };
     let action = Action {
         site: &site,
         member: &member,
@@ -88,6 +102,29 @@ pub async fn post(
         "assign" => action.assign().await,
         _ => action.change().await,
     }
+}
+
+/// Gives the text back to somebody whose session ended while they wrote. Other requests get their answer.
+fn signed_out(reference: &str, action: &str, typed: &Typed, answer: Response) -> Result<Response, WebError> {
+    let texts = TEXTS.iter().filter_map(|field| typed.get(*field));
+    let texts: Vec<&str> = texts
+        .map(String::as_str)
+        .filter(|text| !text.trim().is_empty())
+        .collect();
+    if texts.is_empty() || !answer.status().is_redirection() {
+        return Ok(answer);
+    }
+    let page = SignedOutPage {
+        desk: Desk::signed_out(),
+        reference,
+        action,
+        texts,
+        typed: typed
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect(),
+    };
+    Ok(with_status(StatusCode::FORBIDDEN, desk_page(&page)?))
 }
 
 impl Action<'_> {

@@ -269,3 +269,51 @@ async fn long_list_is_read_page_by_page() {
     assert_eq!((count, seen.len()), (121, 121));
     assert_eq!(dora.get("/desk/applications?q=afya").await.all("tbody tr").len(), 50);
 }
+
+#[tokio::test]
+async fn text_comes_back_when_the_session_ended_meanwhile() {
+    let site = TestSite::new().await;
+    let reference = site.apply(&[]).await;
+    let dora = site.member("Dora", Role::Decider).await;
+    site.sql("UPDATE desk_sessions SET ended_at = now()").await;
+    let question = "A question that took ten minutes?";
+    let fields = [("version", "1"), ("question", question), ("step", "preview")];
+    let given_back = dora.post(&path(&reference, "ask"), &fields).await;
+    assert_eq!(given_back.status, StatusCode::FORBIDDEN);
+    assert_eq!(given_back.text_of("h1"), "You are signed out");
+    assert_eq!(given_back.text_of("blockquote"), question);
+    let dora = dora.sign_in("dora@npoc.test").await;
+    let again = |name: &str| given_back.attributes(&format!("input[name={name}]"), "value")[0].clone();
+    let again = [
+        ("version", again("version")),
+        ("question", again("question")),
+        ("step", again("step")),
+    ];
+    let again = again.each_ref().map(|(name, value)| (*name, value.as_str()));
+    assert_eq!(
+        dora.post(&path(&reference, "ask"), &again).await.text_of("h1"),
+        "Ask the applicant"
+    );
+}
+
+#[tokio::test]
+async fn region_of_the_country_is_no_change() {
+    let site = TestSite::new().await;
+    let reference = site.apply(&[]).await;
+    let dora = site.member("Dora", Role::Decider).await;
+    done(&dora, &reference, "review", &[]).await;
+    let accept = [
+        ("decision", "accept"),
+        ("reason", "We know them."),
+        ("region", "africa"),
+    ];
+    done(&dora, &reference, "decide", &accept).await;
+    let facts = dora
+        .get(&format!("/desk/applications/{reference}"))
+        .await
+        .text_of(".facts");
+    assert!(
+        facts.contains("Kenya, Africa") && !facts.contains("set by a decider"),
+        "{facts}"
+    );
+}
