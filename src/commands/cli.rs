@@ -3,17 +3,17 @@
 
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use time::macros::format_description;
 use time::{Date, Duration, OffsetDateTime};
 
+use super::arguments::{email_address, one_of};
+use super::staff_command::StaffCommand;
 use crate::database::{Unsuitable, embedded, is_unavailable};
 use crate::membership::review::Recorded;
 use crate::membership::{Filter, Search, State};
 use crate::outbox::EmailFilter;
 use crate::settings::InvalidSettings;
-use crate::staff::Role;
 use crate::values::{Country, EmailAddress, Region};
 
 /// The exit statuses for people; [`exit_status`] returns them.
@@ -197,67 +197,6 @@ pub enum ApplicationsCommand {
     },
 }
 
-/// A command that manages staff.
-#[derive(Debug, Subcommand)]
-pub enum StaffCommand {
-    /// Add an account. The first one opens the desk at /desk
-    Add {
-        /// The name, for colleagues
-        name: String,
-        /// The email address to sign in with
-        #[arg(value_parser = email_address)]
-        address: EmailAddress,
-        /// Reader: reads. Reviewer: asks too. Decider: decides too. Administrator: manages staff too
-        #[arg(long, value_parser = one_of(Role::ALL, Role::name))]
-        role: Role,
-    },
-    /// List all accounts
-    List {
-        /// Print one JSON object per account
-        #[arg(long)]
-        json: bool,
-    },
-    /// Change the role of an account, at once
-    Role {
-        /// The email address
-        #[arg(value_parser = email_address)]
-        address: EmailAddress,
-        /// The new role
-        #[arg(value_parser = one_of(Role::ALL, Role::name))]
-        role: Role,
-    },
-    /// Disable an account, and sign it out everywhere
-    Disable {
-        /// The email address
-        #[arg(value_parser = email_address)]
-        address: EmailAddress,
-    },
-    /// Enable an account again
-    Enable {
-        /// The email address
-        #[arg(value_parser = email_address)]
-        address: EmailAddress,
-    },
-    /// Empty name and address of a disabled account; its decisions stay
-    Forget {
-        /// The email address
-        #[arg(value_parser = email_address)]
-        address: EmailAddress,
-    },
-    /// Sign an account out everywhere
-    EndSessions {
-        /// The email address
-        #[arg(value_parser = email_address)]
-        address: EmailAddress,
-    },
-    /// Print a link to sign in with, in any browser, once and for ten minutes
-    SignIn {
-        /// The email address
-        #[arg(value_parser = email_address)]
-        address: EmailAddress,
-    },
-}
-
 /// The format of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -333,21 +272,6 @@ fn country(typed: &str) -> Result<Country, String> {
             format!("no single country has this name; the nearest are: {}", near.join(", "))
         }
     })
-}
-
-/// Returns a parser that takes one of these values by its name.
-fn one_of<T, const N: usize>(all: [T; N], name: fn(T) -> &'static str) -> impl TypedValueParser<Value = T>
-where
-    T: Copy + Send + Sync + 'static,
-{
-    PossibleValuesParser::new(all.map(name)).try_map(move |typed| {
-        let named = all.into_iter().find(|one| name(*one) == typed);
-        named.ok_or("unknown")
-    })
-}
-
-fn email_address(typed: &str) -> Result<EmailAddress, &'static str> {
-    EmailAddress::parse(typed).map_err(|_| "not an email address")
 }
 
 const FAILED: u8 = 1;

@@ -2,6 +2,7 @@
 
 mod application_list;
 mod applications;
+mod arguments;
 mod bounced;
 mod cli;
 mod doctor;
@@ -11,16 +12,17 @@ mod output;
 mod record;
 mod spreadsheet;
 mod staff;
+mod staff_command;
 mod terminal;
 
 use std::io::Write;
 
 pub use cli::{
-    ApplicationsCommand, Command, CommandLine, Conditions, EXIT_STATUS, Format, MailCommand, StaffCommand,
-    StoredCommand, exit_status,
+    ApplicationsCommand, Command, CommandLine, Conditions, EXIT_STATUS, Format, MailCommand, StoredCommand, exit_status,
 };
 pub use doctor::doctor;
 pub use output::is_broken_pipe;
+pub use staff_command::StaffCommand;
 use terminal::{Output, with_spinner};
 
 use crate::database::{Database, DatabaseChoice, Pool};

@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use super::cli::StaffCommand;
 use super::output::write_json;
+use super::staff_command::StaffCommand;
 use crate::database::Pool;
 use crate::membership::in_utc;
 use crate::settings::Settings;
