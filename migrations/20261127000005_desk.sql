@@ -89,7 +89,8 @@ CREATE TABLE desk_log (
 
     CONSTRAINT desk_log_pkey PRIMARY KEY (id),
     CONSTRAINT desk_log_staff_id_fkey FOREIGN KEY (staff_id) REFERENCES staff,
-    CONSTRAINT desk_log_outcome_known CHECK (outcome IN ('done', 'refused'))
+    CONSTRAINT desk_log_outcome_known CHECK (outcome IN ('done', 'refused')),
+    CONSTRAINT desk_log_subject_bounded CHECK (char_length(subject) <= 40)
 );
 CREATE INDEX desk_log_staff_id ON desk_log (staff_id);
 
@@ -152,7 +153,7 @@ CREATE TABLE entries (
     CONSTRAINT entries_reference_fkey FOREIGN KEY (reference) REFERENCES applications (reference) ON DELETE CASCADE,
     CONSTRAINT entries_staff_id_fkey FOREIGN KEY (staff_id) REFERENCES staff,
     CONSTRAINT entries_kind_known CHECK (kind IN ('note', 'question', 'answer', 'reason', 'appeal')),
-    CONSTRAINT entries_body_bounded CHECK (char_length(body) BETWEEN 1 AND 40000)
+    CONSTRAINT entries_body_bounded CHECK (char_length(body) BETWEEN 1 AND 64000)
 );
 CREATE INDEX entries_reference ON entries (reference);
 
@@ -175,7 +176,7 @@ ALTER TABLE outbox
     DROP CONSTRAINT outbox_purpose_known,
     ADD CONSTRAINT outbox_purpose_known CHECK (purpose IN ('application', 'arrival', 'daily-report', 'undelivered', 'digest',
         'update', 'thread', 'sign-in')) NOT VALID;
-CREATE INDEX outbox_expiring ON outbox (expires_at) WHERE expires_at IS NOT NULL AND sent_at IS NULL AND given_up_at IS NULL;
+CREATE INDEX outbox_expiring ON outbox (expires_at) WHERE expires_at IS NOT NULL AND erased_at IS NULL;
 
 -- The ceilings count confirmations alone: emails about changes are never held.
 DROP INDEX outbox_arrivals;

@@ -1,5 +1,5 @@
-//! Periodic tasks: compare the clocks, queue the digest and the daily report, end what has expired, warn about stuck emails,
-//! and erase expired applications. Every instance runs them; the database ensures that only one queues a report.
+//! Periodic tasks: compare the clocks, queue the digest and the daily report, remind applicants, end what has expired, warn
+//! about stuck emails, and erase expired applications. Every instance runs them; the database ensures that only one queues a report.
 
 use std::time::Duration;
 
@@ -7,8 +7,9 @@ use tokio::sync::watch;
 
 use crate::clock::ClockCheck;
 use crate::database::Pool;
+use crate::membership::review::{Review, remind_and_lapse};
 use crate::membership::{
-    MailIdentity, erase_announced, is_anything_announced, queue_daily_report, queue_digests, withdraw_future_reports,
+    erase_announced, is_anything_announced, queue_daily_report, queue_digests, withdraw_future_reports,
 };
 use crate::outbox::{self, Outbox};
 use crate::staff;
@@ -23,12 +24,12 @@ pub const STUCK_AFTER: time::Duration = time::Duration::minutes(15);
 pub async fn run(
     pool: &Pool,
     outbox: &Outbox,
-    identity: &MailIdentity,
+    review: &Review,
     retention_days: Option<u16>,
     mut stop: watch::Receiver<bool>,
 ) {
     while !*stop.borrow() {
-        let running = run_once(pool, outbox, identity, retention_days);
+        let running = run_once(pool, outbox, review, retention_days);
         // A lost network packet must not block the next run.
         let done = tokio::time::timeout(INTERVAL, running).await;
         if let Err(error) = done.map_err(Into::into).flatten() {
@@ -49,13 +50,13 @@ pub async fn run(
 pub async fn run_once(
     pool: &Pool,
     outbox: &Outbox,
-    identity: &MailIdentity,
+    review: &Review,
     retention_days: Option<u16>,
 ) -> anyhow::Result<()> {
     let (check, is_announced) = check_clocks(pool, outbox).await?;
     // A failure here must not block the other tasks.
-    let digests = queue_digests(pool, outbox, identity).await;
-    if queue_daily_report(pool, identity, retention_days, &check).await? {
+    let digests = queue_digests(pool, outbox, &review.identity).await;
+    if queue_daily_report(pool, &review.identity, retention_days, &check).await? {
         outbox.wake();
         tracing::info!("daily report queued");
     }
@@ -65,6 +66,7 @@ pub async fn run_once(
     if let Some(days) = retention_days.filter(|_| is_announced) {
         erase(pool, outbox, days).await?;
     }
+    remind_and_lapse(pool, outbox, review).await?;
     digests.map(drop)
 }
 

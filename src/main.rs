@@ -15,7 +15,8 @@ use npoc::commands::{self, Command, CommandLine, StoredCommand};
 use npoc::database::{self, Database, DatabaseChoice, Pool};
 use npoc::housekeeping;
 use npoc::mailer::{Mailer, Transport};
-use npoc::membership::{MailIdentity, index_for_search};
+use npoc::membership::index_for_search;
+use npoc::membership::review::Review;
 use npoc::outbox::Outbox;
 use npoc::settings::{self, InvalidSettings, LogFormat, ReadFor, Settings};
 use npoc::signals::{self, StopSignals};
@@ -217,18 +218,19 @@ async fn try_to_migrate(pool: &Pool) -> anyhow::Result<bool> {
 struct Background {
     pool: Pool,
     outbox: Arc<Outbox>,
-    identity: MailIdentity,
+    review: Review,
     retention_days: Option<u16>,
 }
 
 impl Background {
     fn new(settings: &Settings, pool: &Pool) -> Self {
         let mailer = Mailer::new(settings.sender(), settings.transport.clone());
-        let identity = settings.mail_identity();
+        let review = settings.review();
+        let notices = Arc::new(review.identity.clone());
         Self {
             pool: pool.clone(),
-            outbox: Arc::new(Outbox::new(pool.clone(), mailer, Arc::new(identity.clone()))),
-            identity,
+            outbox: Arc::new(Outbox::new(pool.clone(), mailer, notices)),
+            review,
             retention_days: settings.retention_days,
         }
     }
@@ -258,7 +260,7 @@ impl Background {
         tokio::join!(
             Arc::clone(&self.outbox).run(stopping.clone()),
             index_for_search(&self.pool, &self.outbox, stopping.clone()),
-            housekeeping::run(&self.pool, &self.outbox, &self.identity, self.retention_days, stopping)
+            housekeeping::run(&self.pool, &self.outbox, &self.review, self.retention_days, stopping)
         );
         Ok(())
     }

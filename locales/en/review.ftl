@@ -93,6 +93,14 @@ update-asked = NPOC is reviewing your organization’s application for membershi
 # $day (Text): a day, such as 26 November 2026; the end of this day is the deadline
 update-asked-how = Please answer by { $day }. You can reply to this email, or answer on this page:
 # $reference (Text): the reference, such as NPOC-7K3M-Q2XD
+update-reminder-subject = NPOC waits for your answer: { $reference }
+# Before the question
+update-reminder = NPOC has asked a question about your organization’s application for membership, and has no answer yet. This is the question:
+# $reference (Text): the reference, such as NPOC-7K3M-Q2XD
+update-lapsed-subject = Your application to NPOC has lapsed: { $reference }
+# Before the address of the status page
+update-lapsed = NPOC received no answer to its question, so your organization’s application has lapsed. It continues as soon as you answer. Answer on this page:
+# $reference (Text): the reference, such as NPOC-7K3M-Q2XD
 update-answered-subject = NPOC has received your answer: { $reference }
 update-answered = Your answer has arrived. NPOC continues the review. You have nothing to do now.
 # $reference (Text): the reference, such as NPOC-7K3M-Q2XD

@@ -103,17 +103,18 @@ pub async fn queue_expiring(connection: &mut PgConnection, email: Option<Email>,
     .map(drop)
 }
 
-/// Ends the tries of expired emails, and erases them. They are not counted as given up: nobody misses them.
+/// Ends the tries of expired emails, and erases all that expired, sent or not. They are not counted as given up: nobody
+/// misses them.
 ///
 /// # Errors
 /// Returns an error if the database is unavailable.
 pub async fn expire(pool: &Pool) -> sqlx::Result<()> {
     let mut session = pool.session().await?;
     sqlx::query!(
-        "UPDATE outbox SET given_up_at = now(), erased_at = now(), recipient = '', subject = '', body_text = '',
-            body_html = '', last_error = 'expired', blame = NULL
-        WHERE expires_at <= now() AND sent_at IS NULL AND given_up_at IS NULL
-            AND (leased_until IS NULL OR leased_until < now())"
+        "UPDATE outbox SET given_up_at = CASE WHEN sent_at IS NULL THEN coalesce(given_up_at, now()) END, erased_at = now(),
+            recipient = '', subject = '', body_text = '', body_html = '', bounce_reason = NULL, blame = NULL,
+            last_error = CASE WHEN sent_at IS NULL THEN 'expired' END
+        WHERE expires_at <= now() AND erased_at IS NULL AND (leased_until IS NULL OR leased_until < now())"
     )
     .execute(&mut *session)
     .await?;

@@ -19,7 +19,7 @@ pub use accounts::{
 };
 pub use log::{log_refusal, log_shell};
 pub use role::Role;
-pub use sessions::{Session, end_session, session};
+pub use sessions::{Session, end_replaced, end_session, session};
 pub use sign_in::{
     Asked, Asking, Entered, Link, SIGN_IN_MINUTES, SignInEmail, delete_expired, link, request_sign_in, shell_link,
     sign_in_by_code, sign_in_by_link,

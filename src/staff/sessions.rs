@@ -77,6 +77,20 @@ pub async fn end_session(connection: &mut PgConnection, session: &Session) -> sq
     add_line(connection, Some(session.member.id), "sign-out", None, Outcome::Done).await
 }
 
+/// Ends the session with this token, which a new sign-in replaces.
+///
+/// # Errors
+/// Returns an error if the database is unavailable.
+pub async fn end_replaced(executor: impl PgExecutor<'_>, token: &Token) -> sqlx::Result<()> {
+    sqlx::query!(
+        "UPDATE desk_sessions SET ended_at = now() WHERE token_hash = $1 AND ended_at IS NULL",
+        token.hash()
+    )
+    .execute(executor)
+    .await
+    .map(drop)
+}
+
 /// Deletes sessions that ended a day ago or are too old to be valid.
 pub(super) async fn delete_ended(executor: impl PgExecutor<'_>) -> sqlx::Result<()> {
     sqlx::query!(

@@ -97,15 +97,21 @@ struct Found {
 pub async fn request_sign_in(pool: &Pool, email: &SignInEmail, asking: &Asking<'_>) -> anyhow::Result<Asked> {
     let mut transaction = pool.transaction().await?;
     let key = lock_key(&mut transaction).await?;
-    if !allows(&mut transaction, &of_network(&key, asking.client), limits::REQUESTS).await? {
-        transaction.end().await?;
-        return Ok(Asked::Limited);
-    }
     let address_key = EmailAddress::parse(asking.address)
         .ok()
         .map(|address| address_key(&address));
     let found = find(&mut transaction, address_key.as_deref()).await?;
-    let counted_as = counted_as(&key, asking, found.as_ref(), address_key.as_deref());
+    let known = own_known(&key, asking, found.as_ref());
+    let network = of_network(&key, asking.client);
+    // The network of a meeting cannot keep out a browser that signed in before.
+    if known.is_none() && !allows(&mut transaction, &network, limits::REQUESTS).await? {
+        transaction.end().await?;
+        return Ok(Asked::Limited);
+    }
+    let counted_as = match known {
+        Some(known) => keyed(&key, "browser", &known.counted_as()),
+        None => keyed(&key, "address", address_key.as_deref().unwrap_or_default()),
+    };
     let is_allowed = allows(&mut transaction, &counted_as, limits::EMAILS).await?;
     let found = found.filter(|_| is_allowed);
     let is_sent = found.is_some();
@@ -118,14 +124,10 @@ pub async fn request_sign_in(pool: &Pool, email: &SignInEmail, asking: &Asking<'
     })
 }
 
-/// Returns what the emails of a request are counted by: the address, or a browser in which this person signed in before.
-/// So nobody can use up the emails of somebody else.
-fn counted_as(key: &[u8], asking: &Asking<'_>, found: Option<&Found>, address_key: Option<&str>) -> Vec<u8> {
+/// Returns the known browser of the person who asks. It has emails of its own, so nobody can use up those of somebody else.
+fn own_known<'a>(key: &[u8], asking: &'a Asking<'_>, found: Option<&Found>) -> Option<&'a Known> {
     let is_own = |known: &&Known| found.is_some_and(|found| found.id == known.staff_id) && known.is_genuine(key);
-    match asking.known.as_ref().filter(is_own) {
-        Some(known) => keyed(key, "browser", &known.counted_as()),
-        None => keyed(key, "address", address_key.unwrap_or_default()),
-    }
+    asking.known.as_ref().filter(is_own)
 }
 
 async fn find(connection: &mut PgConnection, address_key: Option<&str>) -> sqlx::Result<Option<Found>> {
@@ -248,8 +250,25 @@ pub async fn sign_in_by_link(pool: &Pool, token: &Token, browser: Option<&Token>
         Some(staff_id) => enter(&mut transaction, staff_id, browser).await?,
         None => None,
     };
+    if entered.is_none() {
+        log_refused_link(&mut transaction, token).await?;
+    }
     transaction.end().await?;
     Ok(entered)
+}
+
+/// Logs that a link was refused, if it is one.
+async fn log_refused_link(connection: &mut PgConnection, token: &Token) -> sqlx::Result<()> {
+    let staff_id = sqlx::query_scalar!(
+        "SELECT staff_id FROM sign_in_requests WHERE token_hash = $1",
+        token.hash()
+    )
+    .fetch_optional(&mut *connection)
+    .await?;
+    if staff_id.is_some() {
+        add_line(connection, staff_id, "sign-in", None, Outcome::Refused).await?;
+    }
+    Ok(())
 }
 
 /// Signs in with a code, once. A wrong code counts as a try in every request of this browser.

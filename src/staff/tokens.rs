@@ -110,8 +110,11 @@ impl Known {
         Self { staff_id, nonce, proof }
     }
 
+    /// Returns whether this site made the cookie. The comparison takes the same time for every proof.
     pub(super) fn is_genuine(&self, key: &[u8]) -> bool {
-        self.proof == Self::proof(key, self.staff_id, &self.nonce)
+        let proof = BASE64_URL_SAFE_NO_PAD.decode(&self.proof).unwrap_or_default();
+        let text = format!("{}.{}", self.staff_id, self.nonce);
+        mac(key, "known", &text).is_some_and(|mac| mac.verify_slice(&proof).is_ok())
     }
 
     /// Returns what its emails are counted by.
@@ -126,14 +129,17 @@ impl Known {
 
 /// Returns a hash that nobody can compute without the key of this site. Each use has its own label.
 pub(super) fn keyed(key: &[u8], label: &str, text: &str) -> Vec<u8> {
-    // HMAC takes a key of any length.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else {
-        return Vec::new();
-    };
+    let hash = |mac: Hmac<Sha256>| mac.finalize().into_bytes().to_vec();
+    mac(key, label, text).map(hash).unwrap_or_default()
+}
+
+/// HMAC takes a key of any length, so there is always a result.
+fn mac(key: &[u8], label: &str, text: &str) -> Option<Hmac<Sha256>> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
     mac.update(label.as_bytes());
     mac.update(&[0]);
     mac.update(text.as_bytes());
-    mac.finalize().into_bytes().to_vec()
+    Some(mac)
 }
 
 #[cfg(test)]

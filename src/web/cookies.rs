@@ -58,10 +58,9 @@ impl CookieJar {
     /// Returns the value of a cookie in a request. Of two with one name, the last one counts.
     pub fn value(self, headers: &HeaderMap, kind: CookieKind) -> Option<String> {
         let name = self.name(kind);
-        let lines = headers
-            .get_all(header::COOKIE)
-            .iter()
-            .filter_map(|line| line.to_str().ok());
+        // Another cookie may have any octets.
+        let lines = headers.get_all(header::COOKIE).iter();
+        let lines = lines.map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned());
         let cookies = lines.flat_map(Cookie::split_parse).filter_map(Result::ok);
         let found = cookies.filter(|cookie| cookie.name() == name).last();
         found.map(|cookie| cookie.value().to_owned())

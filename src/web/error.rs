@@ -22,8 +22,6 @@ use crate::locale::{Element, Language, Words};
 pub enum WebError {
     /// 404: there is no such page.
     NotFound,
-    /// 403: the member of the staff may not do this.
-    Forbidden,
     /// 413: the form is too large.
     TooLarge,
     /// 415: the form is not urlencoded.
@@ -60,7 +58,6 @@ impl IntoResponse for WebError {
     fn into_response(self) -> Response {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND.into_response(),
-            Self::Forbidden => StatusCode::FORBIDDEN.into_response(),
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response(),
             Self::Compressed => {

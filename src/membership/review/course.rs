@@ -73,7 +73,7 @@ impl Course {
             ChangeKind::Withdraw if self.withdrawals >= MAX_WITHDRAWALS => Err(Refusal::NotNow),
             ChangeKind::Undo if self.undo_until().is_none_or(|day| is_over(day, now)) => Err(Refusal::NotNow),
             ChangeKind::Appeal if self.appealed_at.is_some() => Err(Refusal::NotNow),
-            ChangeKind::Accept | ChangeKind::NotAccept if self.needs_another_decider(actor) => {
+            ChangeKind::Accept | ChangeKind::NotAccept | ChangeKind::Reopen if self.needs_another_decider(actor) => {
                 Err(Refusal::AnotherDeciderNeeded)
             }
             _ => Ok(()),
@@ -95,7 +95,7 @@ impl Course {
         let review_until = later(today, days.review.into());
         Ok(match change {
             Change::BeginReview => changed.in_review(review_until),
-            Change::Ask { until, .. } => changed.asked(*until, today, days)?,
+            Change::Ask { until, .. } => changed.asked(*until, now, days)?,
             Change::Answer(_) | Change::AnswerByEmail(_) => changed.answered(today),
             Change::Accept { reason, region, seen } => {
                 self.require_seen(seen)?;
@@ -125,6 +125,7 @@ impl Course {
                 ..changed.moved(ReviewState::Dismissed)
             },
             Change::Reopen(_) => changed.undecided().in_review(review_until),
+            Change::Lapse => changed.moved(ReviewState::Lapsed),
         })
     }
 
@@ -133,10 +134,11 @@ impl Course {
     }
 
     /// Waits for an answer until this day, or for the usual period.
-    fn asked(self, until: Option<Date>, today: Date, days: Days) -> Result<Self, Refusal> {
+    fn asked(self, until: Option<Date>, now: OffsetDateTime, days: Days) -> Result<Self, Refusal> {
+        let today = now.date();
         let until = until.unwrap_or_else(|| later(today, days.answer.into()));
         let last = later(today, MAX_ANSWER_DAYS);
-        if until < today || until > last {
+        if is_over(until, now) || until > last {
             return Err(Refusal::DayOutOfRange { last });
         }
         Ok(Self {
@@ -242,8 +244,10 @@ impl Course {
         }
     }
 
+    /// Returns whether the actor took the first decision, and the appeal against it is open or was decided.
     fn needs_another_decider(&self, actor: Actor<'_>) -> bool {
-        self.state == ReviewState::Appealed && self.decided_by.is_some() && self.decided_by == actor.staff_id()
+        let is_appeal = self.state == ReviewState::Appealed || self.is_final();
+        is_appeal && self.decided_by.is_some() && self.decided_by == actor.staff_id()
     }
 }
 
@@ -262,7 +266,7 @@ pub enum WhyReason {
 
 fn is_permitted(permitted: Permitted, actor: Actor<'_>) -> bool {
     match (permitted, actor) {
-        (Permitted::Applicant, Actor::Applicant) => true,
+        (Permitted::Applicant, Actor::Applicant) | (Permitted::Site, Actor::Site) => true,
         (Permitted::Staff(least), Actor::Staff(StaffMember { role, .. })) => *role >= least,
         _ => false,
     }
@@ -277,8 +281,12 @@ pub fn may(role: Role, kind: ChangeKind) -> bool {
 /// Returns whether a day has ended everywhere on Earth: the last time zone is twelve hours behind UTC.
 #[must_use]
 pub fn is_over(day: Date, now: OffsetDateTime) -> bool {
-    let end = day.next_day().unwrap_or(Date::MAX).midnight().assume_utc() + Duration::hours(12);
-    now >= end
+    now >= end_of(day)
+}
+
+/// Returns when a day has ended everywhere on Earth.
+pub(super) fn end_of(day: Date) -> OffsetDateTime {
+    day.next_day().unwrap_or(Date::MAX).midnight().assume_utc() + Duration::hours(12)
 }
 
 /// Returns the day after this number of days.

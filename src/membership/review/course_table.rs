@@ -16,7 +16,7 @@ const DAYS: Days = Days {
     appeal: 30,
 };
 
-/// Who may make each change from each state: the applicant (A), reviewers (R), deciders (D), or deciders other than
+/// Who may make each change from each state: the applicant (A), the site itself (S), reviewers (R), deciders (D), or deciders other than
 /// the first one (O). Higher roles may do the same.
 const TABLE: &str = "
     -             received in-review asked accepted not-accepted appealed withdrawn lapsed dismissed
@@ -30,7 +30,8 @@ const TABLE: &str = "
     Withdraw      A        A         A     -        -            A        -         -      -
     Undo          -        -         -     -        -            -        A         -      -
     Dismiss       D        D         D     -        -            -        -         -      -
-    Reopen        -        -         -     D        D            -        D         D      D";
+    Reopen        -        -         -     D        D            -        D         D      D
+    Lapse         -        -         S     -        -            -        -         -      -";
 
 fn course(state: ReviewState) -> Course {
     Course {
@@ -83,6 +84,7 @@ fn change(kind: ChangeKind) -> Change {
         ChangeKind::Undo => Change::Undo,
         ChangeKind::Dismiss => Change::Dismiss(Dismissal::Spam),
         ChangeKind::Reopen => Change::Reopen(text),
+        ChangeKind::Lapse => Change::Lapse,
     }
 }
 
@@ -106,6 +108,7 @@ fn every_state_change_and_role_is_in_one_table() {
                 *cell == "A",
                 "{kind:?} {state:?} applicant"
             );
+            assert_eq!(allows(Actor::Site).is_ok(), *cell == "S", "{kind:?} {state:?} site");
             for member in &staff {
                 let is_allowed = least.is_some_and(|least| member.role >= least);
                 let result = allows(Actor::Staff(member));
@@ -137,6 +140,7 @@ fn every_change_raises_the_version_and_names_its_time() {
             let actor = match kind.rule().permitted {
                 Permitted::Applicant => Actor::Applicant,
                 Permitted::Staff(_) => Actor::Staff(&decider),
+                Permitted::Site => Actor::Site,
             };
             let after = course(*state).after(&change(kind), actor, NOW, DAYS).unwrap();
             assert_eq!((after.version, after.state_since), (4, NOW), "{kind:?} {state:?}");
@@ -223,7 +227,9 @@ fn the_day_for_an_answer_is_within_half_a_year() {
     assert_eq!(ask(None).unwrap().answer_until, Some(date!(2026 - 12 - 27)));
     assert!(ask(Some(date!(2026 - 11 - 27))).is_ok());
     assert!(ask(Some(date!(2027 - 05 - 26))).is_ok());
-    for wrong in [date!(2026 - 11 - 26), date!(2027 - 05 - 27), Date::MAX] {
+    // It is still yesterday in the west.
+    assert!(ask(Some(date!(2026 - 11 - 26))).is_ok());
+    for wrong in [date!(2026 - 11 - 25), date!(2027 - 05 - 27), Date::MAX] {
         assert!(
             matches!(ask(Some(wrong)), Err(Refusal::DayOutOfRange { .. })),
             "{wrong}"

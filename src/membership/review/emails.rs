@@ -7,7 +7,7 @@ use time::Date;
 use super::course::Course;
 use super::loading::Found;
 use super::states::ReviewState;
-use super::{Change, Dismissal};
+use super::{Change, Dismissal, EntryKind};
 use crate::locale::{Language, Words, day};
 use crate::mailer::{Email, Purpose};
 use crate::membership::emails::{MailIdentity, shortened, wrapped};
@@ -119,13 +119,21 @@ pub(super) fn change_emails(
     after: &Course,
     change: &Change,
 ) -> askama::Result<Vec<Email>> {
+    let id = after.version.to_string();
     let to_applicant = update_words(&found.course, after, change, found.language)
-        .map(|words| to_applicant(identity, found, after, &words));
-    let to_thread = fact(&found.course, after, change).map(|fact| to_thread(identity, found, after, change, fact));
+        .map(|words| to_applicant(identity, found, &id, &words));
+    let told = shared(change);
+    let to_thread = fact(&found.course, after, change).map(|fact| to_thread(identity, found, &id, told, fact));
     to_applicant.into_iter().chain(to_thread).collect()
 }
 
-fn to_applicant(identity: &MailIdentity, found: &Found, after: &Course, email: &UpdateWords) -> askama::Result<Email> {
+/// Renders an email to the applicant. `id` tells its Message-ID from those of other emails about the application.
+pub(super) fn to_applicant(
+    identity: &MailIdentity,
+    found: &Found,
+    id: &str,
+    email: &UpdateWords,
+) -> askama::Result<Email> {
     let words = Words::of(email.language);
     let page = &format!("{}/membership/received/{}", identity.public_url, found.secret);
     let reference = found.reference.as_str();
@@ -144,7 +152,7 @@ fn to_applicant(identity: &MailIdentity, found: &Found, after: &Course, email: &
     }
     .render()?;
     Ok(Email {
-        message_id: identity.message_id(reference, &format!("{}.applicant", after.version)),
+        message_id: identity.message_id(reference, &format!("{id}.applicant")),
         in_reply_to: Some(identity.message_id(reference, "applicant")),
         reference: Some(found.reference.clone()),
         recipient: found.representative.clone(),
@@ -191,6 +199,7 @@ pub fn update_words(before: &Course, after: &Course, change: &Change, language: 
             email(Words::update_withdrawn_subject, &lead)
         }
         Change::Undo => email(Words::update_undone_subject, words.update_undone),
+        Change::Lapse => email(Words::update_lapsed_subject, words.update_lapsed),
         Change::Dismiss(Dismissal::Duplicate) => {
             email(Words::update_duplicate_subject, words.update_duplicate).without_link()
         }
@@ -198,28 +207,33 @@ pub fn update_words(before: &Course, after: &Course, change: &Change, language: 
     })
 }
 
-fn to_thread(
+/// Returns the words of a change that the thread may hold: what the applicant sent or was told.
+fn shared(change: &Change) -> Option<&str> {
+    let entry = change.entry()?;
+    let (kind, is_shared, text) = entry;
+    (is_shared || matches!(kind, EntryKind::Answer | EntryKind::Appeal)).then_some(text)
+}
+
+/// Renders an email to the staff's thread.
+pub(super) fn to_thread(
     identity: &MailIdentity,
     found: &Found,
-    after: &Course,
-    change: &Change,
+    id: &str,
+    quoted: Option<&str>,
     fact: &'static str,
 ) -> askama::Result<Email> {
     let reference = found.reference.as_str();
-    let shared = change.entry().filter(|(kind, is_shared, _)| {
-        *is_shared || matches!(kind, super::EntryKind::Answer | super::EntryKind::Appeal)
-    });
     let email = ThreadEmail {
         reference,
         organization: unlinked(&found.organization, None),
         fact,
-        quoted: shared.map(|(_, _, text)| unlinked(text, None)),
+        quoted: quoted.map(|text| unlinked(text, None)),
         desk: identity.desk_url(reference),
     };
     let country = Country::parse(&found.country).map(Country::name).unwrap_or_default();
     let name = unlinked(&shortened(&found.organization), None);
     Ok(Email {
-        message_id: identity.message_id(reference, &format!("{}.staff", after.version)),
+        message_id: identity.message_id(reference, &format!("{id}.staff")),
         in_reply_to: Some(identity.message_id(reference, "staff")),
         reference: Some(found.reference.clone()),
         recipient: identity.staff.clone(),
@@ -232,11 +246,22 @@ fn to_thread(
     })
 }
 
+/// Returns the words of a reminder of a question.
+pub(super) fn reminder_words(course: &Course, question: &str, language: Language) -> UpdateWords {
+    let words = Words::of(language);
+    let until = course.answer_until.map(|until| day(words, until)).unwrap_or_default();
+    UpdateWords::new(language, Words::update_reminder_subject, words.update_reminder)
+        .quoting(question)
+        .with_next(words.update_asked_how(&until))
+}
+
 /// Returns what the thread says about a change; `None` if it says nothing.
 fn fact(before: &Course, after: &Course, change: &Change) -> Option<&'static str> {
     let is_appeal = before.state == ReviewState::Appealed;
     Some(match change {
-        Change::BeginReview | Change::Ask { .. } | Change::AnswerByEmail(_) | Change::Dismiss(_) => return None,
+        Change::BeginReview | Change::Ask { .. } | Change::AnswerByEmail(_) | Change::Dismiss(_) | Change::Lapse => {
+            return None;
+        }
         Change::Answer(_) => words::THREAD_ANSWERED,
         Change::Accept { .. } if is_appeal => words::THREAD_APPEAL_ACCEPTED,
         Change::Accept { .. } => words::THREAD_ACCEPTED,

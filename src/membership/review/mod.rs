@@ -14,6 +14,7 @@ mod notes;
 mod opining;
 mod opinions;
 mod recording;
+mod reminders;
 mod states;
 mod status;
 mod storing;
@@ -35,6 +36,7 @@ pub use notes::{add_note, assign, assigned_to};
 pub use opining::{give_opinion, state_conflict, take_back_conflict};
 pub use opinions::{Opinion, Opinions, Verdict, may_give_opinion, opinions};
 pub use recording::{Recorded, record};
+pub use reminders::remind_and_lapse;
 pub use states::{ChangeKind, ChangeRule, Permitted, ReviewState};
 pub use status::{Standing, standing};
 pub use storing::{Review, preview, store};
@@ -57,12 +59,14 @@ pub enum Actor<'a> {
     Applicant,
     /// A signed-in member of the staff.
     Staff(&'a StaffMember),
+    /// The site itself, when the time for an answer is over.
+    Site,
 }
 
 impl Actor<'_> {
     fn staff_id(self) -> Option<i64> {
         match self {
-            Self::Applicant => None,
+            Self::Applicant | Self::Site => None,
             Self::Staff(member) => Some(member.id),
         }
     }
@@ -71,6 +75,7 @@ impl Actor<'_> {
         match self {
             Self::Applicant => "applicant",
             Self::Staff(_) => "staff",
+            Self::Site => "site",
         }
     }
 }
@@ -140,6 +145,8 @@ pub enum Change {
     Dismiss(Dismissal),
     /// Staff open it again, for a reason that the applicant reads.
     Reopen(String),
+    /// The time for an answer is over.
+    Lapse,
 }
 
 impl Change {
@@ -158,6 +165,7 @@ impl Change {
             Self::Undo => ChangeKind::Undo,
             Self::Dismiss(_) => ChangeKind::Dismiss,
             Self::Reopen(_) => ChangeKind::Reopen,
+            Self::Lapse => ChangeKind::Lapse,
         }
     }
 
@@ -169,7 +177,7 @@ impl Change {
             Self::Accept { reason, .. } => reason.as_deref().map(|reason| (EntryKind::Reason, false, reason)),
             Self::NotAccept(reason) | Self::Reopen(reason) => Some((EntryKind::Reason, true, reason)),
             Self::Appeal(text) => Some((EntryKind::Appeal, false, text)),
-            Self::BeginReview | Self::Withdraw | Self::Undo | Self::Dismiss(_) => None,
+            Self::BeginReview | Self::Withdraw | Self::Undo | Self::Dismiss(_) | Self::Lapse => None,
         }
     }
 }
@@ -191,6 +199,8 @@ pub enum Refusal {
     AnotherDeciderNeeded,
     /// Accepting needs a reason.
     ReasonNeeded(WhyReason),
+    /// The colleague cannot sign in any more.
+    NoColleague,
     /// The text is missing, too short or too long.
     Text(Fault),
     /// The day is in the past or too late.

@@ -100,6 +100,8 @@ pub enum ChangeKind {
     Dismiss,
     /// Staff open it again.
     Reopen,
+    /// The time for an answer is over.
+    Lapse,
 }
 
 /// Who may make a change.
@@ -109,6 +111,8 @@ pub enum Permitted {
     Applicant,
     /// Staff of this role or a higher one.
     Staff(Role),
+    /// The site itself.
+    Site,
 }
 
 /// A row of the table of changes.
@@ -130,7 +134,7 @@ const REVIEWER: Permitted = Permitted::Staff(Role::Reviewer);
 const DECIDER: Permitted = Permitted::Staff(Role::Decider);
 
 #[rustfmt::skip]
-const RULES: [ChangeRule; 11] = [
+const RULES: [ChangeRule; 12] = [
     rule(ChangeKind::BeginReview, REVIEWER, &[Received], None, "review-begun"),
     rule(ChangeKind::Ask, REVIEWER, &[Received, InReview], Some(5..=2000), "asked"),
     rule(ChangeKind::Answer, Permitted::Applicant, &[Asked, Lapsed], Some(2..=4000), "answered"),
@@ -142,6 +146,7 @@ const RULES: [ChangeRule; 11] = [
     rule(ChangeKind::Undo, Permitted::Applicant, &[Withdrawn], None, "undone"),
     rule(ChangeKind::Dismiss, DECIDER, &[Received, InReview, Asked], None, "dismissed"),
     rule(ChangeKind::Reopen, DECIDER, &[Accepted, NotAccepted, Withdrawn, Lapsed, Dismissed], Some(20..=2000), "reopened"),
+    rule(ChangeKind::Lapse, Permitted::Site, &[Asked], None, "lapsed"),
 ];
 
 const fn rule(
@@ -162,7 +167,7 @@ const fn rule(
 
 impl ChangeKind {
     /// All kinds, in the order of the table.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::BeginReview,
         Self::Ask,
         Self::Answer,
@@ -174,6 +179,7 @@ impl ChangeKind {
         Self::Undo,
         Self::Dismiss,
         Self::Reopen,
+        Self::Lapse,
     ];
 
     /// Returns its row of the table.

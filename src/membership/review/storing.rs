@@ -44,7 +44,7 @@ pub async fn store(
         .await?
         .ok_or(NotChanged::NotFound)?;
     if found.course.version != version {
-        let is_next = found.course.version == version + 1;
+        let is_next = found.course.version - 1 == version && has_same_outcome(&found, change);
         let is_done = is_next && is_repetition(&mut transaction, &reference, change, actor).await?;
         return if is_done { Ok(()) } else { Err(Refusal::Outdated.into()) };
     }
@@ -120,28 +120,42 @@ async fn present_member(
         (Actor::Staff(member), Permitted::Staff(least)) => {
             permitted(connection, reference, member, least).await.map(Some)
         }
-        (Actor::Staff(_), Permitted::Applicant) => Err(Refusal::NotPermitted.into()),
-        (Actor::Applicant, _) => Ok(None),
+        (Actor::Staff(_), _) => Err(Refusal::NotPermitted.into()),
+        (Actor::Applicant | Actor::Site, _) => Ok(None),
     }
 }
 
-/// Returns whether the last event is the same change by the same actor: a button was pressed twice, or an answer got lost.
+/// Returns whether an application stands where this change would have brought it.
+fn has_same_outcome(found: &Found, change: &Change) -> bool {
+    let course = &found.course;
+    match change {
+        Change::Ask { until, .. } => until.is_none() || *until == course.answer_until,
+        Change::Accept { region, .. } => region.filter(|region| !found.is_in(*region)) == course.region_set,
+        Change::Dismiss(dismissal) => Some(*dismissal) == course.dismissed_as,
+        _ => true,
+    }
+}
+
+/// Returns whether the last event is the same change by the same actor, with the same words: a button was pressed twice, or
+/// an answer got lost.
 async fn is_repetition(
     connection: &mut PgConnection,
     reference: &str,
     change: &Change,
     actor: Actor<'_>,
 ) -> sqlx::Result<bool> {
-    let body = change.entry().map(|(_, _, body)| body);
+    let entry = change.entry();
     sqlx::query_scalar!(
-        r#"SELECT event = $2 AND actor = $3 AND staff_id IS NOT DISTINCT FROM $4 AND ($5::text IS NULL OR $5 = (
-                SELECT body FROM entries WHERE entries.reference = $1 ORDER BY id DESC LIMIT 1)) AS "it!"
+        r#"SELECT event = $2 AND actor = $3 AND staff_id IS NOT DISTINCT FROM $4 AND $6 IS NOT DISTINCT FROM (
+                SELECT body FROM entries WHERE entries.reference = $1 AND kind <> 'note' AND written_at = happened_at
+                    AND kind = coalesce($5, kind) ORDER BY id DESC LIMIT 1) AS "it!"
         FROM application_history WHERE reference = $1 ORDER BY id DESC LIMIT 1"#,
         reference,
         change.kind().rule().event,
         actor.name(),
         actor.staff_id(),
-        body
+        entry.map(|(kind, _, _)| kind.name()),
+        entry.map(|(_, _, body)| body)
     )
     .fetch_one(connection)
     .await

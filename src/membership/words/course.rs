@@ -41,6 +41,10 @@ pub const THREAD_UNDONE: &str =
 /// Staff opened the application again.
 pub const THREAD_REOPENED: &str = "NPOC has reopened the application. The applicant has been given this reason:";
 
+/// The applicant did not answer.
+pub const THREAD_LAPSES: &str = "The applicant has not answered after two reminders. The application lapses in 7 days, unless an \
+    answer comes. If the applicant answered by email, enter the answer at the desk.";
+
 /// Returns the words for a state.
 #[must_use]
 pub fn state_words(state: ReviewState) -> &'static str {
@@ -111,6 +115,7 @@ pub fn refusal_words(refusal: &Refusal) -> String {
             "You took the first decision, so a colleague must decide the appeal.".to_owned()
         }
         Refusal::ReasonNeeded(why) => format!("{} Give a reason. Only staff read it.", why_words(*why)),
+        Refusal::NoColleague => "This colleague cannot sign in any more. Choose another one.".to_owned(),
         Refusal::Text(fault) => fault_words(fault),
         Refusal::DayOutOfRange { last } => format!("Choose a day from today to {}.", day(*last)),
     }
@@ -129,7 +134,7 @@ pub fn why_words(why: WhyReason) -> &'static str {
 
 /// Tells staff what is wrong with a text.
 #[must_use]
-pub fn fault_words(fault: &Fault) -> String {
+fn fault_words(fault: &Fault) -> String {
     match fault {
         Fault::TooShort { min, given } => format!("Write at least {min} characters. The text has {given}."),
         Fault::TooLong { max, given } => format!("Write at most {max} characters. The text has {given}."),

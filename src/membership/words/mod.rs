@@ -10,9 +10,9 @@ mod problems;
 
 pub(super) use course::{
     THREAD_ACCEPTED, THREAD_ANSWERED, THREAD_APPEAL_ACCEPTED, THREAD_APPEAL_NOT_ACCEPTED, THREAD_APPEALED,
-    THREAD_APPEALED_LATE, THREAD_NOT_ACCEPTED, THREAD_REOPENED, THREAD_UNDONE, THREAD_WITHDRAWN,
+    THREAD_APPEALED_LATE, THREAD_LAPSES, THREAD_NOT_ACCEPTED, THREAD_REOPENED, THREAD_UNDONE, THREAD_WITHDRAWN,
 };
-pub use course::{entry_words, event_words, fault_words, refusal_words, state_words, why_words};
+pub use course::{entry_words, event_words, refusal_words, state_words, why_words};
 pub use doubts::{DoubtInWords, hold_reason};
 pub(super) use emails::{
     BY_REPLY, NOT_BY_REPLY, applications_ahead, emails_brought_back, erasure_paused, reports_withdrawn,

@@ -242,12 +242,23 @@ impl ApplicationPage<'_> {
     }
 }
 
+/// Returns the reference in an address as it is stored. No other text reaches the database or the log.
+///
+/// # Errors
+/// Returns [`WebError::NotFound`] if it cannot be one.
+pub fn reference_of(path: &str) -> Result<String, WebError> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let is_one = path.len() == "NPOC-XXXX-XXXX".len() && path.chars().all(is_plain);
+    is_one.then(|| path.to_ascii_uppercase()).ok_or(WebError::NotFound)
+}
+
 /// Shows an application.
 pub async fn show(
     State(site): State<Arc<Site>>,
     member: Member,
     Path(reference): Path<String>,
 ) -> Result<Response, WebError> {
+    let reference = reference_of(&reference)?;
     page(&site, &member, &reference, StatusCode::OK, &Typed::new(), None).await
 }
 

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use time::Date;
 use time::macros::format_description;
 
-use super::application::{TEXTS, Typed, page};
+use super::application::{TEXTS, Typed, page, reference_of};
 use super::form::read;
 use super::layout::{Desk, desk_page, with_status};
 use super::session::Member;
@@ -17,8 +17,8 @@ use crate::locale::Words;
 use crate::membership::review::{
     self, Actor, Change, ChangeKind, Dismissal, Key, NotChanged, Refusal, UpdateWords, Verdict, text_of,
 };
-use crate::membership::words::{fault_words, refusal_words};
-use crate::staff::{self, Role};
+use crate::membership::words::refusal_words;
+use crate::staff;
 use crate::values::Region;
 use crate::web::error::WebError;
 use crate::web::site::Site;
@@ -47,14 +47,45 @@ struct PreviewPage<'a> {
     emails: Option<[UpdateWords; 2]>,
 }
 
+/// Gives the text of a form back, with a button to try again.
 #[derive(Template)]
-#[template(path = "desk/signed_out.html")]
-struct SignedOutPage<'a> {
+#[template(path = "desk/given_back.html")]
+struct GivenBackPage<'a> {
     desk: Desk<'a>,
+    why: Why,
     reference: &'a str,
     action: &'a str,
     texts: Vec<&'a str>,
     typed: Vec<(&'a str, &'a str)>,
+}
+
+/// Why a text is given back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Why {
+    SignedOut,
+    NoDatabase,
+}
+
+impl<'a> GivenBackPage<'a> {
+    /// Returns the page; `None` if the form has no text.
+    fn of(reference: &'a str, action: &'a str, typed: &'a Typed, why: Why) -> Option<Self> {
+        let texts = TEXTS.iter().filter_map(|field| typed.get(*field));
+        let texts: Vec<&str> = texts
+            .map(String::as_str)
+            .filter(|text| !text.trim().is_empty())
+            .collect();
+        (!texts.is_empty()).then(|| Self {
+            desk: Desk::signed_out(),
+            why,
+            reference,
+            action,
+            texts,
+            typed: typed
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .collect(),
+        })
+    }
 }
 
 impl PreviewPage<'_> {
@@ -80,6 +111,7 @@ pub async fn post(
     Path((reference, name)): Path<(String, String)>,
     request: Request,
 ) -> Result<Response, WebError> {
+    let reference = reference_of(&reference)?;
     let typed = read(request).await?;
     let member = match member {
         Ok(member) => member,
@@ -106,25 +138,10 @@ pub async fn post(
 
 /// Gives the text back to somebody whose session ended while they wrote. Other requests get their answer.
 fn signed_out(reference: &str, action: &str, typed: &Typed, answer: Response) -> Result<Response, WebError> {
-    let texts = TEXTS.iter().filter_map(|field| typed.get(*field));
-    let texts: Vec<&str> = texts
-        .map(String::as_str)
-        .filter(|text| !text.trim().is_empty())
-        .collect();
-    if texts.is_empty() || !answer.status().is_redirection() {
-        return Ok(answer);
+    match GivenBackPage::of(reference, action, typed, Why::SignedOut) {
+        Some(page) if answer.status().is_redirection() => Ok(with_status(StatusCode::FORBIDDEN, desk_page(&page)?)),
+        _ => Ok(answer),
     }
-    let page = SignedOutPage {
-        desk: Desk::signed_out(),
-        reference,
-        action,
-        texts,
-        typed: typed
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .collect(),
-    };
-    Ok(with_status(StatusCode::FORBIDDEN, desk_page(&page)?))
 }
 
 impl Action<'_> {
@@ -190,7 +207,7 @@ impl Action<'_> {
         match error {
             NotChanged::NotFound => Err(WebError::NotFound),
             NotChanged::Refused(refusal) => self.refuse(refusal.into()).await,
-            NotChanged::Database(error) => Err(unavailable(error)),
+            NotChanged::Database(error) => self.give_back(error),
             NotChanged::Email(error) => Err(error.into()),
         }
     }
@@ -234,49 +251,43 @@ impl Action<'_> {
         }
     }
 
+    /// Gives the text back while the database is unavailable.
+    fn give_back(&self, error: sqlx::Error) -> Result<Response, WebError> {
+        let given_back = GivenBackPage::of(self.reference, self.name, &self.typed, Why::NoDatabase);
+        let Some(page) = given_back else {
+            return Err(unavailable(error));
+        };
+        tracing::error!(%error, "application not changed, text given back");
+        Ok(with_status(StatusCode::SERVICE_UNAVAILABLE, desk_page(&page)?))
+    }
+
     async fn note(&self) -> Result<Response, WebError> {
-        self.member.require(Role::Reviewer)?;
-        let mut session = self.site.pool.session().await.map_err(unavailable)?;
-        let added = review::add_note(&mut *session, self.reference, &self.member.staff, self.field("text")).await;
-        session.end().await.map_err(unavailable)?;
-        match added.map_err(unavailable)? {
-            Ok(true) => Ok(self.done()),
-            Ok(false) => Err(WebError::NotFound),
-            Err(fault) => {
-                self.refuse(Problem(StatusCode::UNPROCESSABLE_ENTITY, fault_words(&fault)))
-                    .await
-            }
-        }
+        let added = review::add_note(&self.site.pool, self.reference, &self.member.staff, self.field("text")).await;
+        self.after(added).await
     }
 
     async fn assign(&self) -> Result<Response, WebError> {
-        self.member.require(Role::Reviewer)?;
         let to = self.field("to");
         let to = if to.is_empty() {
             None
         } else {
             Some(to.parse().unwrap_or_default())
         };
-        let mut session = self.site.pool.session().await.map_err(unavailable)?;
-        let is_assigned = review::assign(&mut *session, self.reference, to).await;
-        session.end().await.map_err(unavailable)?;
-        if is_assigned.map_err(unavailable)? {
-            return Ok(self.done());
-        }
-        let sentence = "This colleague cannot sign in any more. Choose another one.".to_owned();
-        self.refuse(Problem(StatusCode::UNPROCESSABLE_ENTITY, sentence)).await
+        let assigned = review::assign(&self.site.pool, self.reference, &self.member.staff, to).await;
+        self.after(assigned).await
     }
 
     /// Shows the application with what was typed, and says why nothing was done.
     async fn refuse(&self, Problem(status, sentence): Problem) -> Result<Response, WebError> {
+        let refused = Some((self.name, sentence.as_str()));
+        let page = page(self.site, self.member, self.reference, status, &self.typed, refused).await?;
         if status == StatusCode::FORBIDDEN {
             let mut session = self.site.pool.session().await.map_err(unavailable)?;
             let log = staff::log_refusal(&mut session, self.member.staff.id, self.name, self.reference).await;
             log.map_err(unavailable)?;
             session.end().await.map_err(unavailable)?;
         }
-        let refused = Some((self.name, sentence.as_str()));
-        page(self.site, self.member, self.reference, status, &self.typed, refused).await
+        Ok(page)
     }
 
     /// Reads the change that the form asks for.
@@ -355,7 +366,7 @@ impl From<Refusal> for Problem {
                 StatusCode::FORBIDDEN
             }
             Refusal::NotNow | Refusal::Outdated | Refusal::NewObjection => StatusCode::CONFLICT,
-            Refusal::ReasonNeeded(_) | Refusal::Text(_) | Refusal::DayOutOfRange { .. } => {
+            Refusal::ReasonNeeded(_) | Refusal::Text(_) | Refusal::NoColleague | Refusal::DayOutOfRange { .. } => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
         };

@@ -6,7 +6,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Redirect, Response};
 
-use crate::staff::{self, Role, Session, StaffMember, Token};
+use crate::staff::{self, Session, StaffMember, Token};
 use crate::web::cookies::CookieKind;
 use crate::web::error::WebError;
 use crate::web::site::Site;
@@ -18,17 +18,6 @@ pub struct Member {
     pub staff: StaffMember,
     /// The session.
     pub session: Session,
-}
-
-impl Member {
-    /// Requires a role.
-    pub fn require(&self, least: Role) -> Result<(), WebError> {
-        if self.staff.role >= least {
-            Ok(())
-        } else {
-            Err(WebError::Forbidden)
-        }
-    }
 }
 
 impl FromRequestParts<Arc<Site>> for Member {

@@ -83,7 +83,7 @@ pub async fn take_code(State(site): State<Arc<Site>>, request: Request) -> Resul
         .await
         .map_err(unavailable)?;
     match entered {
-        Some(entered) => Ok(enter(&site, &entered)),
+        Some(entered) => enter(&site, &headers, &entered).await,
         None => wrong("This code does not work here. Check it. After five wrong codes, ask for a new one."),
     }
 }
@@ -121,7 +121,7 @@ pub async fn take_link(
         None => None,
     };
     match entered {
-        Some(entered) => Ok(enter(&site, &entered)),
+        Some(entered) => enter(&site, &headers, &entered).await,
         None => Ok(with_status(StatusCode::UNPROCESSABLE_ENTITY, link_page(&token, None)?)),
     }
 }
@@ -136,17 +136,26 @@ pub async fn sign_out(State(site): State<Arc<Site>>, member: Member) -> Result<R
     Ok(redirect("/desk/sign-in", [site.cookies.remove(CookieKind::Session)]))
 }
 
-/// Sets the cookies of a browser that has just signed in.
-fn enter(site: &Site, entered: &Entered) -> Response {
+/// Sets the cookies of a browser that has just signed in, and ends the session that it had.
+async fn enter(site: &Site, headers: &HeaderMap, entered: &Entered) -> Result<Response, WebError> {
     let cookies = site.cookies;
-    redirect(
+    if let Some(old) = cookies
+        .value(headers, CookieKind::Session)
+        .as_deref()
+        .and_then(Token::parse)
+    {
+        let mut session = site.pool.session().await.map_err(unavailable)?;
+        staff::end_replaced(&mut *session, &old).await.map_err(unavailable)?;
+        session.end().await.map_err(unavailable)?;
+    }
+    Ok(redirect(
         "/desk",
         [
             cookies.set(CookieKind::Session, entered.session.as_str()),
             cookies.set(CookieKind::Known, &entered.known.text()),
             cookies.remove(CookieKind::Asking),
         ],
-    )
+    ))
 }
 
 fn redirect<const COUNT: usize>(to: &str, cookies: [Option<HeaderValue>; COUNT]) -> Response {

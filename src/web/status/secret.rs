@@ -37,7 +37,7 @@ pub fn unavailable(error: sqlx::Error) -> WebError {
 /// Keeps an answer out of caches and search engines, and its address from other sites.
 pub fn with_secret_headers(mut response: Response) -> Response {
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     headers.insert("x-robots-tag", HeaderValue::from_static("noindex"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response

@@ -7,7 +7,7 @@ use crate::support::delivery::wait_until;
 use crate::support::desk::{REASON, done, path, state};
 use crate::support::process::Process;
 use crate::support::{TestSite, encode};
-use npoc::membership::review::{Actor, Change, Days, Key, NotChanged, Refusal, Review, store};
+use npoc::membership::review::{Actor, Change, Key, NotChanged, Refusal, store};
 
 #[tokio::test]
 async fn two_deciders_at_once_decide_once() {
@@ -178,17 +178,8 @@ async fn disabled_decider_decides_nothing_any_more() {
     };
     site.sql("UPDATE staff SET disabled_at = now() WHERE name = 'Dora'")
         .await;
-    let days = Days {
-        review: 14,
-        answer: 30,
-        appeal: 30,
-    };
-    let review = Review {
-        identity: site.identity.clone(),
-        days,
-    };
     let change = Change::NotAccept(REASON.to_owned());
     let key = Key::Reference(&reference);
-    let refused = store(&site.connections, &review, key, 2, &change, Actor::Staff(&member)).await;
+    let refused = store(&site.connections, &site.review, key, 2, &change, Actor::Staff(&member)).await;
     assert!(matches!(refused, Err(NotChanged::Refused(Refusal::NotPermitted))));
 }

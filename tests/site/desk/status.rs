@@ -205,7 +205,7 @@ async fn page_names_no_person_and_shows_no_answer() {
     let header = |name: &str| page.headers[name].to_str().unwrap().to_owned();
     assert_eq!(header("referrer-policy"), "no-referrer");
     assert_eq!(header("x-robots-tag"), "noindex");
-    assert_eq!(header("cache-control"), "no-store");
+    assert_eq!(header("cache-control"), "private, no-store");
 }
 
 #[tokio::test]

@@ -151,7 +151,7 @@ async fn failed_digest_is_retried_by_the_next_housekeeping() {
     let references = apply(&site, 25).await;
     site.sql("ALTER TABLE outbox ADD CONSTRAINT no_digest CHECK (purpose <> 'digest')")
         .await;
-    let look = || npoc::housekeeping::run_once(&site.connections, &site.outbox, &site.identity, None);
+    let look = || npoc::housekeeping::run_once(&site.connections, &site.outbox, &site.review, None);
     assert!(look().await.is_err());
     let waiting = outbox::list(&site.pool, EmailFilter::Digest).await.unwrap();
     assert_eq!(waiting.len(), 5);

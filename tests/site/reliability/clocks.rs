@@ -52,7 +52,7 @@ async fn no_report_is_queued_while_clocks_disagree() {
         to_1970(),
     ] {
         let outbox = outbox_ahead(&site, ahead);
-        housekeeping::run_once(&site.connections, &outbox, &site.identity, Some(30))
+        housekeeping::run_once(&site.connections, &outbox, &site.review, Some(30))
             .await
             .unwrap();
         assert_eq!(number(&site, QUEUED_REPORTS).await, 0, "{ahead}");

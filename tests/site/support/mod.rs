@@ -65,6 +65,7 @@ pub struct TestSite {
     pub pool: PgPool,
     pub connections: Pool,
     pub identity: MailIdentity,
+    pub review: npoc::membership::review::Review,
     pub outbox: Arc<Outbox>,
     pub folder: PathBuf,
     service: web::Service,
@@ -114,6 +115,7 @@ impl TestSite {
             pool,
             connections,
             identity: settings.mail_identity(),
+            review: settings.review(),
             outbox,
             folder,
             service: site.service(),
@@ -239,7 +241,7 @@ impl TestSite {
 
     /// Runs the housekeeping once.
     pub async fn run_housekeeping(&self, retention_days: Option<u16>) {
-        let done = npoc::housekeeping::run_once(&self.connections, &self.outbox, &self.identity, retention_days).await;
+        let done = npoc::housekeeping::run_once(&self.connections, &self.outbox, &self.review, retention_days).await;
         done.unwrap();
     }
 
