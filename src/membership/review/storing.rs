@@ -26,8 +26,7 @@ pub struct Review {
 /// Stores a change of the version that its page showed, and queues the emails about it.
 ///
 /// # Errors
-/// Returns why nothing was stored. After a database error the change may be stored; a repetition is then refused as
-/// outdated.
+/// Returns why nothing was stored. After a database error the change may be stored; a repetition then changes nothing more.
 pub async fn store(
     pool: &Pool,
     review: &Review,

@@ -15,13 +15,18 @@ use super::layout::{Desk, desk_page, with_status};
 use super::session::Member;
 use crate::locale::Words;
 use crate::membership::review::{
-    self, Actor, Change, ChangeKind, Dismissal, Key, NotChanged, Refusal, UpdateWords, Verdict, text_of,
+    self, Actor, Change, ChangeKind, Conflict, Dismissal, Key, NotChanged, Refusal, UpdateWords, Verdict, text_of,
 };
 use crate::membership::words::refusal_words;
 use crate::staff;
 use crate::values::Region;
 use crate::web::error::WebError;
 use crate::web::site::Site;
+
+/// The last part of the address of each action.
+const ACTIONS: [&str; 10] = [
+    "review", "ask", "answered", "decide", "dismiss", "reopen", "opinion", "conflict", "note", "assign",
+];
 
 /// An action on an application.
 struct Action<'a> {
@@ -112,10 +117,13 @@ pub async fn post(
     request: Request,
 ) -> Result<Response, WebError> {
     let reference = reference_of(&reference)?;
+    if !ACTIONS.contains(&name.as_str()) {
+        return Err(WebError::NotFound);
+    }
     let typed = read(request).await?;
     let member = match member {
         Ok(member) => member,
-        Err(answer) => return signed_out(&reference, &name, &typed, answer),
+        Err(answer) => return without_session(&reference, &name, &typed, answer),
     };
     let action = Action {
         site: &site,
@@ -124,8 +132,10 @@ pub async fn post(
         name: &name,
         typed,
     };
-    if action.has_conflict().await? {
-        return action.refuse(Refusal::ConflictOfInterest.into()).await;
+    match action.has_conflict().await {
+        Ok(false) => {}
+        Ok(true) => return action.refuse(Refusal::ConflictOfInterest.into()).await,
+        Err(error) => return action.give_back(error),
     }
     match name.as_str() {
         "opinion" => action.opinion().await,
@@ -136,11 +146,16 @@ pub async fn post(
     }
 }
 
-/// Gives the text back to somebody whose session ended while they wrote. Other requests get their answer.
-fn signed_out(reference: &str, action: &str, typed: &Typed, answer: Response) -> Result<Response, WebError> {
-    match GivenBackPage::of(reference, action, typed, Why::SignedOut) {
-        Some(page) if answer.status().is_redirection() => Ok(with_status(StatusCode::FORBIDDEN, desk_page(&page)?)),
-        _ => Ok(answer),
+/// Gives the text back to somebody whose session ended while they wrote, or cannot be found now. A form without a text gets
+/// the plain answer.
+fn without_session(reference: &str, action: &str, typed: &Typed, answer: Response) -> Result<Response, WebError> {
+    let (why, status) = match answer.status() {
+        StatusCode::SERVICE_UNAVAILABLE => (Why::NoDatabase, StatusCode::SERVICE_UNAVAILABLE),
+        _ => (Why::SignedOut, StatusCode::FORBIDDEN),
+    };
+    match GivenBackPage::of(reference, action, typed, why) {
+        Some(page) => Ok(with_status(status, desk_page(&page)?)),
+        None => Ok(answer),
     }
 }
 
@@ -213,14 +228,11 @@ impl Action<'_> {
     }
 
     /// Returns whether the member has a conflict of interest. Changes check it again under the lock of the application.
-    async fn has_conflict(&self) -> Result<bool, WebError> {
-        let mut session = self.site.pool.session().await.map_err(unavailable)?;
-        let conflicts = review::conflicts(&mut session, self.reference)
-            .await
-            .map_err(unavailable)?;
-        Ok(conflicts
-            .iter()
-            .any(|conflict| conflict.staff_id == self.member.staff.id))
+    async fn has_conflict(&self) -> sqlx::Result<bool> {
+        let mut session = self.site.pool.session().await?;
+        let conflicts = review::conflicts(&mut session, self.reference).await?;
+        let is_own = |conflict: &Conflict| conflict.staff_id == self.member.staff.id;
+        Ok(conflicts.iter().any(is_own))
     }
 
     async fn opinion(&self) -> Result<Response, WebError> {

@@ -317,3 +317,15 @@ async fn region_of_the_country_is_no_change() {
         "{facts}"
     );
 }
+
+#[tokio::test]
+async fn text_comes_back_while_the_database_is_away_from_the_desk() {
+    let site = TestSite::new().await;
+    let reference = site.apply(&[]).await;
+    let dora = site.member("Dora", Role::Decider).await;
+    crate::support::database::take_away(&site.pool).await;
+    let given_back = dora.post(&path(&reference, "note"), &[("text", "A long note")]).await;
+    assert_eq!(given_back.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(given_back.text_of("blockquote"), "A long note");
+    assert_eq!(given_back.attributes("main form", "action"), [path(&reference, "note")]);
+}
