@@ -135,6 +135,7 @@ ALTER TABLE applications
     ADD CONSTRAINT applications_assigned_to_fkey FOREIGN KEY (assigned_to) REFERENCES staff NOT VALID;
 CREATE INDEX applications_by_state ON applications (state, is_suspected, received_at, id);
 CREATE INDEX applications_in_review ON applications (review_until) WHERE state = 'in-review';
+CREATE INDEX applications_country ON applications (country, received_at, id);
 CREATE INDEX applications_assigned_to ON applications (assigned_to) WHERE assigned_to IS NOT NULL;
 
 -- Every word that staff and applicants write about an application. It is erased with the application.

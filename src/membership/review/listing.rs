@@ -4,6 +4,7 @@ use futures_util::TryStreamExt as _;
 use sqlx::{PgConnection, PgExecutor};
 use time::{Date, OffsetDateTime};
 
+use super::counts::{Tab, desk_started_at};
 use super::states::ReviewState;
 use crate::membership::{self, Earlier, Filter, Search, prepare_search};
 use crate::values::Country;
@@ -14,70 +15,14 @@ const PAGE: usize = 50;
 /// The candidates of a search that are checked at a time.
 const CANDIDATES: usize = 200;
 
+/// The most ids that a search preselects before it reads applications by date instead.
+const FEW: i64 = 2000;
+
 /// How often a search looks for more candidates before it shows what it has.
 const ROUNDS: usize = 5;
 
-/// The greatest number that a count says. More are shown as "1,000+".
-const MOST_COUNTED: i64 = 1000;
-
 /// The most applications of the same domain that are named.
 const MOST_OF_DOMAIN: i64 = 20;
-
-/// A tab of the desk. An application that is suspected to be spam is only in the tab for these, until it is reviewed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tab {
-    /// They wait for somebody to begin the review.
-    Waiting,
-    /// They are being reviewed.
-    InReview,
-    /// The applicant has to answer.
-    Asked,
-    /// The time for the review is over, so they can be decided.
-    Ready,
-    /// An appeal has to be decided.
-    Appealed,
-    /// They are closed.
-    Decided,
-    /// They are suspected to be spam.
-    Suspected,
-    /// They arrived before there was a desk, and wait for nobody.
-    Earlier,
-}
-
-impl Tab {
-    /// All tabs, in their order on the page.
-    pub const ALL: [Self; 8] = [
-        Self::Waiting,
-        Self::InReview,
-        Self::Asked,
-        Self::Ready,
-        Self::Appealed,
-        Self::Decided,
-        Self::Suspected,
-        Self::Earlier,
-    ];
-
-    /// Returns the name in addresses.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::InReview => "in-review",
-            Self::Asked => "asked",
-            Self::Ready => "ready",
-            Self::Appealed => "appealed",
-            Self::Decided => "decided",
-            Self::Suspected => "suspected",
-            Self::Earlier => "earlier",
-        }
-    }
-
-    /// Parses such a name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|tab| tab.name() == name)
-    }
-}
 
 /// A place in a list, after which the next page begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,6 +134,26 @@ pub async fn listing(connection: &mut PgConnection, selection: &Selection) -> sq
     Ok(Listing { applications, next })
 }
 
+/// Returns the ids that a search preselects, if they are few; otherwise the newest matches are found soon by date.
+async fn few(connection: &mut PgConnection, selection: &Selection) -> sqlx::Result<Option<Vec<i64>>> {
+    let Some(search) = &selection.search else {
+        return Ok(None);
+    };
+    let preselection = search.preselection();
+    let ids = sqlx::query_scalar!(
+        "SELECT id FROM applications WHERE search_grams IS NULL OR search_grams @> $1::integer[]
+            OR search_grams @> $2::integer[] OR domain_name_ascii = $3 OR reference = $4 LIMIT $5",
+        preselection.words.as_deref(),
+        preselection.also.as_deref(),
+        preselection.domain_name,
+        preselection.reference,
+        FEW + 1
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(Some(ids).filter(|ids| i64::try_from(ids.len()).is_ok_and(|count| count <= FEW)))
+}
+
 /// Returns the next applications that may match, newest first.
 async fn candidates(
     connection: &mut PgConnection,
@@ -198,14 +163,14 @@ async fn candidates(
 ) -> sqlx::Result<Vec<(Cursor, String)>> {
     let countries = selection.country_codes();
     let preselection = selection.search.as_ref().map(Search::preselection).unwrap_or_default();
+    let started_at = desk_started_at(connection).await?;
+    let few = few(connection, selection).await?;
     let rows = sqlx::query_as!(
         Record,
         r#"SELECT id, received_at, reference FROM applications
         WHERE CASE $1
-                WHEN 'waiting' THEN state = 'received' AND NOT is_suspected
-                    AND received_at >= (SELECT min(added_at) FROM staff)
-                WHEN 'earlier' THEN state = 'received' AND NOT is_suspected
-                    AND received_at < (SELECT min(added_at) FROM staff)
+                WHEN 'waiting' THEN state = 'received' AND NOT is_suspected AND received_at >= $15
+                WHEN 'earlier' THEN state = 'received' AND NOT is_suspected AND received_at < $15
                 WHEN 'suspected' THEN state = 'received' AND is_suspected
                 WHEN 'in-review' THEN state = 'in-review' AND review_until >= (now() AT TIME ZONE 'UTC' - interval '12 hours')::date
                 WHEN 'ready' THEN state = 'in-review' AND review_until < (now() AT TIME ZONE 'UTC' - interval '12 hours')::date
@@ -221,6 +186,7 @@ async fn candidates(
             AND ($4::timestamptz IS NULL OR (received_at, id) < ($4, $5))
             AND (NOT $6::boolean OR search_grams IS NULL OR search_grams @> $7::integer[] OR search_grams @> $8::integer[]
                 OR domain_name_ascii = $9 OR reference = $10)
+            AND ($16::bigint[] IS NULL OR id = ANY ($16))
         ORDER BY received_at DESC, id DESC LIMIT $11"#,
         selection.tab.map(Tab::name),
         countries.as_deref(),
@@ -235,7 +201,9 @@ async fn candidates(
         i64::try_from(most).unwrap_or(i64::MAX),
         selection.is_open,
         selection.not_decided_by,
-        &selection.hidden
+        &selection.hidden,
+        started_at,
+        few.as_deref()
     )
     .fetch_all(connection)
     .await?;
@@ -320,64 +288,6 @@ pub async fn same_domain(executor: impl PgExecutor<'_>, reference: &str) -> sqlx
     )
     .fetch_all(executor)
     .await
-}
-
-/// How many applications each counted tab has.
-#[derive(Clone, Debug, Default)]
-pub struct Counts(Vec<(Tab, i64)>);
-
-impl Counts {
-    /// Returns the number in words, such as "12" or "1,000+"; `None` for a tab that is not counted.
-    #[must_use]
-    pub fn of(&self, tab: Tab) -> Option<String> {
-        let (_, count) = self.0.iter().find(|(counted, _)| *counted == tab)?;
-        Some(if *count > MOST_COUNTED {
-            "1,000+".to_owned()
-        } else {
-            count.to_string()
-        })
-    }
-
-    /// Returns whether a tab has applications, or is not counted.
-    #[must_use]
-    pub fn has_any(&self, tab: Tab) -> bool {
-        self.0.iter().all(|(counted, count)| *counted != tab || *count > 0)
-    }
-}
-
-/// Counts the applications of each tab that are not hidden, up to a limit.
-///
-/// # Errors
-/// Returns an error if the database is unavailable.
-pub async fn counts(executor: impl PgExecutor<'_>, hidden: &[String]) -> sqlx::Result<Counts> {
-    let row = sqlx::query!(
-        r#"SELECT
-            (SELECT count(*) FROM (SELECT FROM applications WHERE state = 'received' AND NOT is_suspected
-                AND received_at >= (SELECT min(added_at) FROM staff) AND reference <> ALL ($2) LIMIT $1) AS counted) AS "waiting!",
-            (SELECT count(*) FROM (SELECT FROM applications WHERE state = 'received' AND NOT is_suspected
-                AND received_at < (SELECT min(added_at) FROM staff) AND reference <> ALL ($2) LIMIT $1) AS counted) AS "earlier!",
-            (SELECT count(*) FROM (SELECT FROM applications WHERE state = 'received' AND is_suspected AND reference <> ALL ($2) LIMIT $1) AS counted)
-                AS "suspected!",
-            (SELECT count(*) FROM (SELECT FROM applications WHERE state = 'in-review'
-                AND review_until >= (now() AT TIME ZONE 'UTC' - interval '12 hours')::date AND reference <> ALL ($2) LIMIT $1) AS counted) AS "in_review!",
-            (SELECT count(*) FROM (SELECT FROM applications WHERE state = 'in-review'
-                AND review_until < (now() AT TIME ZONE 'UTC' - interval '12 hours')::date AND reference <> ALL ($2) LIMIT $1) AS counted) AS "ready!",
-            (SELECT count(*) FROM (SELECT FROM applications WHERE state = 'asked' AND reference <> ALL ($2) LIMIT $1) AS counted) AS "asked!",
-            (SELECT count(*) FROM (SELECT FROM applications WHERE state = 'appealed' AND reference <> ALL ($2) LIMIT $1) AS counted) AS "appealed!""#,
-        MOST_COUNTED + 1,
-        hidden
-    )
-    .fetch_one(executor)
-    .await?;
-    Ok(Counts(vec![
-        (Tab::Waiting, row.waiting),
-        (Tab::InReview, row.in_review),
-        (Tab::Asked, row.asked),
-        (Tab::Ready, row.ready),
-        (Tab::Appealed, row.appealed),
-        (Tab::Suspected, row.suspected),
-        (Tab::Earlier, row.earlier),
-    ]))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! checks everything again and commits state, history, words and emails together.
 
 mod conflict;
+mod counts;
 mod course;
 #[cfg(test)]
 mod course_table;
@@ -28,9 +29,10 @@ use crate::values::Region;
 use crate::values::text::prose;
 
 pub use conflict::{Conflict, conflicts, hidden_from};
+pub use counts::{Counts, Tab, counts};
 pub use course::{Course, UNDO_DAYS, WhyReason, is_over, may};
 pub use emails::{UpdateWords, update_words};
-pub use listing::{Counts, Cursor, ListedApplication, Listing, Selection, Tab, counts, listing, same_domain};
+pub use listing::{Cursor, ListedApplication, Listing, Selection, listing, same_domain};
 pub use loading::{Entry, EntryKind, Event, Key, entries, events, find_course};
 pub use notes::{add_note, assign, assigned_to};
 pub use opining::{give_opinion, state_conflict, take_back_conflict};

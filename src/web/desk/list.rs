@@ -158,7 +158,7 @@ impl ListedApplication {
 pub async fn home(State(site): State<Arc<Site>>, member: Member) -> Result<Response, WebError> {
     let mut session = site.pool.transaction().await.map_err(unavailable)?;
     let hidden = hidden_from(&mut session, &member.staff).await?;
-    let counts = review::counts(&mut *session, &hidden).await.map_err(unavailable)?;
+    let counts = review::counts(&mut session, &hidden).await.map_err(unavailable)?;
     let mut parts = Vec::new();
     for (heading, selection) in waiting_for(&member.staff, &hidden) {
         let listing = review::listing(&mut session, &selection).await.map_err(unavailable)?;
@@ -231,7 +231,7 @@ pub async fn applications(
 ) -> Result<Response, WebError> {
     let mut session = site.pool.transaction().await.map_err(unavailable)?;
     let hidden = hidden_from(&mut session, &member.staff).await?;
-    let counts = review::counts(&mut *session, &hidden).await.map_err(unavailable)?;
+    let counts = review::counts(&mut session, &hidden).await.map_err(unavailable)?;
     let selection = filters.selection(&member.staff, hidden);
     let listing = review::listing(&mut session, &selection).await.map_err(unavailable)?;
     let mut countries: Vec<Country> = Country::all().collect();
