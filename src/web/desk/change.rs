@@ -9,8 +9,9 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use time::Date;
 use time::macros::format_description;
 
-use super::application::{TEXTS, Typed, page, reference_of};
+use super::application::{Typed, page, reference_of};
 use super::form::read;
+use super::given_back::{GivenBackPage, Why, without_session};
 use super::layout::{Desk, desk_page, with_status};
 use super::session::Member;
 use crate::locale::Words;
@@ -50,47 +51,6 @@ struct PreviewPage<'a> {
     typed: Vec<(&'a str, &'a str)>,
     heading: &'static str,
     emails: Option<[UpdateWords; 2]>,
-}
-
-/// Gives the text of a form back, with a button to try again.
-#[derive(Template)]
-#[template(path = "desk/given_back.html")]
-struct GivenBackPage<'a> {
-    desk: Desk<'a>,
-    why: Why,
-    reference: &'a str,
-    action: &'a str,
-    texts: Vec<&'a str>,
-    typed: Vec<(&'a str, &'a str)>,
-}
-
-/// Why a text is given back.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Why {
-    SignedOut,
-    NoDatabase,
-}
-
-impl<'a> GivenBackPage<'a> {
-    /// Returns the page; `None` if the form has no text.
-    fn of(reference: &'a str, action: &'a str, typed: &'a Typed, why: Why) -> Option<Self> {
-        let texts = TEXTS.iter().filter_map(|field| typed.get(*field));
-        let texts: Vec<&str> = texts
-            .map(String::as_str)
-            .filter(|text| !text.trim().is_empty())
-            .collect();
-        (!texts.is_empty()).then(|| Self {
-            desk: Desk::signed_out(),
-            why,
-            reference,
-            action,
-            texts,
-            typed: typed
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str()))
-                .collect(),
-        })
-    }
 }
 
 impl PreviewPage<'_> {
@@ -143,19 +103,6 @@ pub async fn post(
         "note" => action.note().await,
         "assign" => action.assign().await,
         _ => action.change().await,
-    }
-}
-
-/// Gives the text back to somebody whose session ended while they wrote, or cannot be found now. A form without a text gets
-/// the plain answer.
-fn without_session(reference: &str, action: &str, typed: &Typed, answer: Response) -> Result<Response, WebError> {
-    let (why, status) = match answer.status() {
-        StatusCode::SERVICE_UNAVAILABLE => (Why::NoDatabase, StatusCode::SERVICE_UNAVAILABLE),
-        _ => (Why::SignedOut, StatusCode::FORBIDDEN),
-    };
-    match GivenBackPage::of(reference, action, typed, why) {
-        Some(page) => Ok(with_status(status, desk_page(&page)?)),
-        None => Ok(answer),
     }
 }
 

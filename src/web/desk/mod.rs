@@ -6,6 +6,7 @@ mod application;
 mod change;
 
 mod form;
+mod given_back;
 mod guard;
 mod layout;
 mod list;
