@@ -18,8 +18,8 @@ CREATE TABLE opinions (
 );
 CREATE INDEX opinions_reference ON opinions (reference);
 
--- Conflicts of interest that a member stated, or that a colleague took back. Others are worked out at each reading: where the
--- address of a member stands in the application, or is at its domain.
+-- Conflicts of interest. A member states one, and a colleague takes one back. The site finds the others at each reading: an
+-- application names the address of a member, or has the domain of that address.
 CREATE TABLE conflicts (
     reference text NOT NULL,
     staff_id bigint NOT NULL,
@@ -34,6 +34,6 @@ CREATE TABLE conflicts (
     CONSTRAINT conflicts_taken_back_by_another CHECK (taken_back_by <> staff_id)
 );
 
--- The applications in which the address of a member stands.
+-- They find the applications that name the address of a member.
 CREATE INDEX applications_representative_email ON applications (lower(representative_email));
 CREATE INDEX applications_alternate_email ON applications (lower(alternate_email)) WHERE alternate_email IS NOT NULL;

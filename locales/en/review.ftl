@@ -1,4 +1,4 @@
-# What becomes of an application: the status page, and the emails about changes.
+# The review of an application: its page for the applicant, and the emails about each change.
 
 # The states of an application, as headings
 state-in-review = NPOC is reviewing your application

@@ -32,7 +32,7 @@ pub struct Asking<'a> {
     pub known: Option<Known>,
 }
 
-/// What became of a request. The browser does not learn it.
+/// The outcome of a request. The browser does not learn it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
     /// An email is on its way.

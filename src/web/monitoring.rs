@@ -89,7 +89,7 @@ struct Reports {
     verdict: String,
 }
 
-/// What became of a request to sign in.
+/// The outcome of a request to sign in.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct SignIns {
     outcome: &'static str,

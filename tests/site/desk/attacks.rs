@@ -6,7 +6,7 @@ use npoc::membership::review::{NotChanged, Refusal, add_note, assign};
 use npoc::staff::{Role, StaffMember};
 use npoc::values::EmailAddress;
 
-use crate::support::desk::{Browser, REASON, act, done, path, state};
+use crate::support::desk::{Browser, REASON, act, done, path, refused_and_appealed, state};
 use crate::support::{Reply, TestSite};
 
 /// The fields of a form.
@@ -49,23 +49,9 @@ async fn member_disabled_while_a_form_arrives_writes_nothing() {
 #[tokio::test]
 async fn first_decider_cannot_reopen_after_the_appeal_was_decided() {
     let site = TestSite::new().await;
-    let reference = site.apply(&[]).await;
     let dora = site.member("Dora", Role::Decider).await;
     let emil = site.member("Emil", Role::Decider).await;
-    done(&dora, &reference, "review", &[]).await;
-    done(
-        &dora,
-        &reference,
-        "decide",
-        &[("decision", "not_accept"), ("reason", REASON)],
-    )
-    .await;
-    let status = site.status_path(&reference).await;
-    site.post_raw(
-        &format!("{status}/appeal"),
-        "version=3&text=Our+statutes+name+it+in+article+2.",
-    )
-    .await;
+    let reference = refused_and_appealed(&site, &dora).await;
     done(
         &emil,
         &reference,

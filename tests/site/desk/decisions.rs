@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use npoc::staff::Role;
 
 use crate::support::TestSite;
-use crate::support::desk::{Browser, REASON, act, done, path, state};
+use crate::support::desk::{Browser, REASON, act, done, path, refused_and_appealed, state};
 
 async fn events(site: &TestSite, reference: &str) -> Vec<(String, String)> {
     sqlx::query_as("SELECT event, coalesce(actor, '') FROM application_history WHERE reference = $1 ORDER BY id")
@@ -178,24 +178,9 @@ fn check_thread(site: &TestSite, reference: &str) {
 #[tokio::test]
 async fn another_decider_decides_the_appeal() {
     let site = TestSite::new().await;
-    let reference = site.apply(&[]).await;
     let dora = site.member("Dora", Role::Decider).await;
     let emil = site.member("Emil", Role::Decider).await;
-    done(&dora, &reference, "review", &[]).await;
-    done(
-        &dora,
-        &reference,
-        "decide",
-        &[("decision", "not_accept"), ("reason", REASON)],
-    )
-    .await;
-    let status = site.status_path(&reference).await;
-    assert_eq!(site.get(&status).await.text_of("blockquote"), REASON);
-    let appeal = "version=3&text=Our+statutes+name+it+in+article+2.";
-    assert_eq!(
-        site.post_raw(&format!("{status}/appeal"), appeal).await.status,
-        StatusCode::SEE_OTHER
-    );
+    let reference = refused_and_appealed(&site, &dora).await;
     assert!(
         emil.get("/desk")
             .await

@@ -189,3 +189,17 @@ pub async fn done(browser: &Browser<'_>, reference: &str, action: &str, fields: 
         reply.text_of("main")
     );
 }
+
+/// Lets a decider not accept an application, and its applicant appeal. Returns the reference.
+pub async fn refused_and_appealed(site: &TestSite, decider: &Browser<'_>) -> String {
+    let reference = site.apply(&[]).await;
+    done(decider, &reference, "review", &[]).await;
+    let no = [("decision", "not_accept"), ("reason", REASON)];
+    done(decider, &reference, "decide", &no).await;
+    let status = site.status_path(&reference).await;
+    assert_eq!(site.get(&status).await.text_of("blockquote"), REASON);
+    let appeal = "version=3&text=Our+statutes+name+it+in+article+2.";
+    let sent = site.post_raw(&format!("{status}/appeal"), appeal).await;
+    assert_eq!(sent.status, StatusCode::SEE_OTHER);
+    reference
+}
