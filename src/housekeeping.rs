@@ -1,4 +1,4 @@
-//! Periodic tasks: compare the clocks, queue the digest and the daily report, remind applicants, end what has expired, warn
+//! Periodic tasks: compare the clocks, queue the digests and the daily report, remind applicants, end what has expired, warn
 //! about stuck emails, and erase expired applications. Every instance runs them; the database ensures that only one queues a report.
 
 use std::time::Duration;
@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::clock::ClockCheck;
 use crate::database::Pool;
-use crate::membership::review::{Review, remind_and_lapse};
+use crate::membership::review::{Review, queue_desk_digests, remind_and_lapse};
 use crate::membership::{
     erase_announced, is_anything_announced, queue_daily_report, queue_digests, withdraw_future_reports,
 };
@@ -67,6 +67,7 @@ pub async fn run_once(
         erase(pool, outbox, days).await?;
     }
     remind_and_lapse(pool, outbox, review).await?;
+    queue_desk_digests(pool, outbox, review).await?;
     digests.map(drop)
 }
 

@@ -11,9 +11,10 @@ use super::terminal::{Terminal, Tone, bar, counted};
 use crate::clock::{Clock, Trust};
 use crate::database::{Pool, Session};
 use crate::locale::Language;
-use crate::membership::{self, AnswerInWords, Doubt, Erase, Filter, Group, StoredApplication, in_utc, words};
+use crate::membership::{
+    self, AnswerInWords, Doubt, Erase, Filter, Group, StoredApplication, icann_region, in_utc, words,
+};
 use crate::outbox::{self, EmailStatus};
-use crate::values::Country;
 
 /// Opens a connection for reading applications, prepared for a search if the filter has one.
 pub(super) async fn open_for_reading(pool: &Pool, filter: &Filter) -> sqlx::Result<Session> {
@@ -23,11 +24,6 @@ pub(super) async fn open_for_reading(pool: &Pool, filter: &Filter) -> sqlx::Resu
     let mut session = pool.transaction().await?;
     membership::prepare_search(&mut *session).await?;
     Ok(session)
-}
-
-/// Returns the ICANN region of the applicant's country.
-pub(super) fn icann_region(record: &StoredApplication) -> String {
-    Country::parse(&record.country).map_or_else(|_| "unknown".into(), |country| country.region().to_string())
 }
 
 /// An application as exports give it.

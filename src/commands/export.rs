@@ -5,17 +5,13 @@ use std::io::Write;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use indicatif::ProgressBar;
-use time::UtcOffset;
-use time::format_description::BorrowedFormatItem;
-use time::macros::format_description;
 
-use super::applications::{Exported, find_or_explain, icann_region, open_for_reading};
+use super::applications::{Exported, find_or_explain, open_for_reading};
 use super::cli::Format;
 use super::output::write_json;
-use super::spreadsheet::keep_text;
 use super::terminal::progress;
 use crate::database::Pool;
-use crate::membership::{self, Filter, QUESTIONS, Question, Rule, StoredApplication};
+use crate::membership::{self, Filter, StoredApplication, table_head, table_row};
 
 /// Exports the applications that a filter selects, or the application with a reference. Reads each one as it is written.
 ///
@@ -71,58 +67,10 @@ async fn export_jsonl(mut records: Records<'_>, out: &mut impl Write) -> anyhow:
     Ok(())
 }
 
-/// RFC 3339 with PostgreSQL's number of digits, so that the column sorts as text. Its `Z` keeps spreadsheets from
-/// converting it to a date.
-const INSTANT: &[BorrowedFormatItem<'_>] =
-    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
-
-/// Columns after the answers. The site computes them.
-const COMPUTED: [&str; 6] = [
-    "domain_name_ascii",
-    "icann_region",
-    "suspicions",
-    "states",
-    "language",
-    "review_state",
-];
-
-/// Writes a table with one row per application. The byte order mark at its beginning tells spreadsheets that it is UTF-8.
 async fn export_csv(mut records: Records<'_>, out: &mut impl Write) -> anyhow::Result<()> {
-    write!(out, "\u{feff}")?;
-    let mut csv = csv::Writer::from_writer(out);
-    let asked = QUESTIONS.iter().map(|question| question.name);
-    csv.write_record(["reference", "received_at"].into_iter().chain(asked).chain(COMPUTED))?;
+    out.write_all(&table_head()?)?;
     while let Some(record) = records.try_next().await? {
-        csv.write_record(cells(&record)?.iter().map(|cell| keep_text(cell)))?;
+        out.write_all(&table_row(&record)?)?;
     }
-    Ok(csv.flush()?)
-}
-
-fn cells(record: &StoredApplication) -> anyhow::Result<Vec<String>> {
-    let answers = record.answers();
-    let received_at = record.received_at.to_offset(UtcOffset::UTC).format(INSTANT)?;
-    let mut cells = vec![record.reference.clone(), received_at];
-    cells.extend(
-        QUESTIONS
-            .iter()
-            .map(|question| answer(question, answers.all(question.field))),
-    );
-    cells.extend([
-        record.domain_name_ascii.clone(),
-        icann_region(record),
-        record.suspicions.join(" "),
-        record.states.join(" "),
-        record.language.clone(),
-        record.review_state.clone(),
-    ]);
-    Ok(cells)
-}
-
-/// Returns a cell. An unticked box is an answer too.
-fn answer(question: &Question, given: &[String]) -> String {
-    match question.rule {
-        Rule::Yes if given.is_empty() => "no".to_owned(),
-        Rule::AnyOf(_) if given.is_empty() => "none".to_owned(),
-        _ => given.join(" "),
-    }
+    Ok(out.flush()?)
 }

@@ -10,7 +10,6 @@ mod export;
 mod mail;
 mod output;
 mod record;
-mod spreadsheet;
 mod staff;
 mod staff_command;
 mod terminal;

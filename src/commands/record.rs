@@ -5,7 +5,7 @@ use std::io::Write;
 use super::cli::NotFound;
 use crate::database::Pool;
 use crate::membership::review::{self, NotChanged, Recorded, Review};
-use crate::staff;
+use crate::staff::{self, NotDone};
 use crate::values::EmailAddress;
 
 /// Records a decision about each application. Stops at the first that is not possible; those before stay recorded.
@@ -18,7 +18,7 @@ pub(super) async fn record(
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
     let mut session = pool.session().await?;
-    let by = staff::id_of(&mut *session, by).await?;
+    let by = staff::id_of(&mut *session, by).await?.ok_or(NotDone::Unknown)?;
     session.end().await?;
     for reference in references {
         match review::record(pool, review, reference, decision, by).await {

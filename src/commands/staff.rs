@@ -3,11 +3,12 @@
 use std::io::Write;
 
 use super::output::write_json;
-use super::staff_command::StaffCommand;
+use super::staff_command::{AccountCommand, StaffCommand};
 use crate::database::Pool;
 use crate::membership::in_utc;
 use crate::settings::Settings;
-use crate::staff::{self, Account};
+use crate::staff::{self, Account, AccountChange, Manager, NotDone};
+use crate::values::EmailAddress;
 
 /// Runs a command about staff.
 pub(super) async fn run(
@@ -16,38 +17,65 @@ pub(super) async fn run(
     settings: &Settings,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
-    let done = match command {
-        StaffCommand::List { json } => return list(pool, json, out).await,
+    let emails = settings.desk_emails();
+    let manager = Manager {
+        pool,
+        emails: &emails,
+        administrator: None,
+    };
+    match command {
+        StaffCommand::List { json } => list(pool, json, out).await,
         StaffCommand::SignIn { address } => {
-            let link = staff::shell_link(pool, &settings.sign_in_email(), &address).await?;
-            return Ok(writeln!(out, "{link}")?);
+            let link = staff::shell_link(pool, &emails, &address).await?;
+            Ok(writeln!(out, "{link}")?)
         }
         StaffCommand::Add { name, address, role } => {
-            staff::add(pool, &name, &address, role).await?;
-            format!("{address} can sign in at {}/desk.", settings.public_url)
+            manager.add(&name, &address, role).await?;
+            Ok(writeln!(out, "{address} can sign in at {}.", emails.desk())?)
         }
-        StaffCommand::Role { address, role } => {
-            staff::set_role(pool, &address, role).await?;
-            format!("The role of {address} is {}.", role.name())
+        StaffCommand::Change(change) => {
+            let (address, change, done) = read(change);
+            let mut session = pool.session().await?;
+            let id = staff::id_of(&mut *session, &address).await?.ok_or(NotDone::Unknown)?;
+            session.end().await?;
+            manager.change(id, &change).await?;
+            Ok(writeln!(out, "{done}")?)
         }
-        StaffCommand::Disable { address } => {
-            staff::disable(pool, &address).await?;
-            format!("{address} cannot sign in any more, and is signed out.")
+    }
+}
+
+/// Returns the address of the account, the change, and what is printed when it is done.
+fn read(command: AccountCommand) -> (EmailAddress, AccountChange, String) {
+    match command {
+        AccountCommand::Role { address, role } => {
+            let done = format!("The role of {address} is {}.", role.name());
+            (address, AccountChange::Role(role), done)
         }
-        StaffCommand::Enable { address } => {
-            staff::enable(pool, &address).await?;
-            format!("{address} can sign in again.")
+        AccountCommand::Address { address, new } => {
+            let done = format!("The address of the account is {new}.");
+            (address, AccountChange::Address(new), done)
         }
-        StaffCommand::Forget { address } => {
-            staff::forget(pool, &address).await?;
-            "Name and address of the account are erased.".to_owned()
+        AccountCommand::Disable { address } => {
+            let done = format!("{address} cannot sign in any more, and is signed out.");
+            (address, AccountChange::Disable, done)
         }
-        StaffCommand::EndSessions { address } => {
-            staff::end_sessions(pool, &address).await?;
-            format!("{address} is signed out everywhere.")
+        AccountCommand::Enable { address } => {
+            let done = format!("{address} can sign in again.");
+            (address, AccountChange::Enable, done)
         }
-    };
-    Ok(writeln!(out, "{done}")?)
+        AccountCommand::Forget { address } => {
+            let done = "Name and address of the account are erased.".to_owned();
+            (address, AccountChange::Forget, done)
+        }
+        AccountCommand::EndSessions { address } => {
+            let done = format!("{address} is signed out everywhere.");
+            (address, AccountChange::EndSessions, done)
+        }
+        AccountCommand::ResetSecondFactor { address } => {
+            let done = format!("{address} is signed out, and can set up an authenticator app at the next sign-in.");
+            (address, AccountChange::ResetSecondFactor, done)
+        }
+    }
 }
 
 async fn list(pool: &Pool, json: bool, out: &mut impl Write) -> anyhow::Result<()> {
@@ -71,9 +99,14 @@ fn write_account(account: &Account, out: &mut impl Write) -> anyhow::Result<()> 
         || format!("sessions: {}", account.sessions),
         |at| format!("disabled on {}", in_utc(at)),
     );
+    let app = if account.has_second_factor {
+        "\tauthenticator app"
+    } else {
+        ""
+    };
     let (name, address) = match account.name.as_str() {
         "" => ("(forgotten)", ""),
         name => (name, account.address.as_str()),
     };
-    Ok(writeln!(out, "{}\t{name}\t{address}\t{state}", account.role)?)
+    Ok(writeln!(out, "{}\t{name}\t{address}\t{state}{app}", account.role)?)
 }

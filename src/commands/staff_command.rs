@@ -26,6 +26,20 @@ pub enum StaffCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Change an account
+    #[command(flatten)]
+    Change(AccountCommand),
+    /// Print a link to sign in with, in any browser, once and for ten minutes
+    SignIn {
+        /// The email address
+        #[arg(value_parser = email_address)]
+        address: EmailAddress,
+    },
+}
+
+/// A command that changes an account.
+#[derive(Debug, Subcommand)]
+pub enum AccountCommand {
     /// Change the role of an account, at once
     Role {
         /// The email address
@@ -34,6 +48,15 @@ pub enum StaffCommand {
         /// The new role
         #[arg(value_parser = one_of(Role::ALL, Role::name))]
         role: Role,
+    },
+    /// Change the address of an account, and sign it out everywhere
+    Address {
+        /// The present email address
+        #[arg(value_parser = email_address)]
+        address: EmailAddress,
+        /// The new email address
+        #[arg(value_parser = email_address)]
+        new: EmailAddress,
     },
     /// Disable an account, and sign it out everywhere
     Disable {
@@ -59,8 +82,8 @@ pub enum StaffCommand {
         #[arg(value_parser = email_address)]
         address: EmailAddress,
     },
-    /// Print a link to sign in with, in any browser, once and for ten minutes
-    SignIn {
+    /// Remove the authenticator app of an account, and sign it out everywhere
+    ResetSecondFactor {
         /// The email address
         #[arg(value_parser = email_address)]
         address: EmailAddress,

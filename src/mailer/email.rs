@@ -26,10 +26,16 @@ pub enum Purpose {
     Thread,
     /// Signs in one of the staff.
     SignIn,
+    /// Tells one of the staff about a change of the account.
+    Account,
+    /// Tells one of the staff what waits at the desk.
+    DeskDigest,
+    /// Brings an applicant a link to correct the application.
+    ChangeLink,
 }
 
 impl Purpose {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 12] = [
         Self::Application,
         Self::Confirmation,
         Self::DailyReport,
@@ -39,6 +45,9 @@ impl Purpose {
         Self::Update,
         Self::Thread,
         Self::SignIn,
+        Self::Account,
+        Self::DeskDigest,
+        Self::ChangeLink,
     ];
 
     /// Returns the name in the database.
@@ -54,6 +63,9 @@ impl Purpose {
             Self::Update => "update",
             Self::Thread => "thread",
             Self::SignIn => "sign-in",
+            Self::Account => "account",
+            Self::DeskDigest => "desk-digest",
+            Self::ChangeLink => "change-link",
         }
     }
 
@@ -66,10 +78,16 @@ impl Purpose {
     /// Returns whether the email goes to staff. It is tried without end, because a refusal there is our mistake.
     #[must_use]
     pub fn is_to_staff(self) -> bool {
-        match self {
-            Self::Application | Self::DailyReport | Self::Undelivered | Self::Digest | Self::Thread => true,
-            Self::Confirmation | Self::Test | Self::Update | Self::SignIn => false,
-        }
+        matches!(
+            self,
+            Self::Application | Self::DailyReport | Self::Undelivered | Self::Digest | Self::Thread
+        )
+    }
+
+    /// Returns whether the email goes to one member of the staff, whose address concerns nobody else.
+    #[must_use]
+    pub fn is_to_one_of_staff(self) -> bool {
+        matches!(self, Self::SignIn | Self::Account | Self::DeskDigest)
     }
 }
 

@@ -11,6 +11,7 @@ use super::unlinked::{mail_address, unlinked};
 use super::words::{self, AnswerInWords, Finding};
 use crate::locale::{Language, Words};
 use crate::mailer::{Email, Purpose};
+use crate::staff::DeskEmails;
 use crate::values::EmailAddress;
 
 /// Length of a name that keeps a subject readable in a list of emails. The body has the whole name.
@@ -123,6 +124,15 @@ fn to_applicant(identity: &MailIdentity, application: &Application, new: &NewApp
 }
 
 impl MailIdentity {
+    /// Returns what the emails to members of the staff need.
+    #[must_use]
+    pub fn desk_emails(&self) -> DeskEmails {
+        DeskEmails {
+            public_url: self.public_url.clone(),
+            message_id_domain: self.message_id_domain.clone(),
+        }
+    }
+
     /// Returns the Message-ID of the email about this application to staff or to its applicant.
     pub(super) fn message_id(&self, reference: &str, to: &str) -> String {
         format!("<{reference}.{to}@{}>", self.message_id_domain)

@@ -17,6 +17,7 @@ mod search;
 mod search_index;
 mod stored_application;
 mod submit;
+mod table;
 mod unlinked;
 pub mod words;
 
@@ -37,4 +38,5 @@ pub use submit::{
     Hold, Receipt, SINGLE_EMAILS, SenderNetwork, Status, Submission, Submissions, SubmitPermit, receipt_of_key,
     set_language, status, submission_key,
 };
+pub use table::{icann_region, table_head, table_row};
 pub use words::{AnswerInWords, Finding, findings, in_utc, verdict};

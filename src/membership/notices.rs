@@ -25,7 +25,7 @@ impl NoticeWriter for MailIdentity {
     /// Writes nothing about an email to staff: the notice would go to the address that fails, or show that of one member.
     fn notice(&self, undelivered: &Undelivered) -> anyhow::Result<Option<Email>> {
         if undelivered.purpose.is_to_staff()
-            || undelivered.purpose == Purpose::SignIn
+            || undelivered.purpose.is_to_one_of_staff()
             || self.is_staff(&undelivered.recipient)
         {
             return Ok(None);

@@ -27,7 +27,7 @@ use crate::locale::Language;
 use crate::mailer::{BounceAddress, Sender, Transport};
 use crate::membership::MailIdentity;
 use crate::membership::review::{Days, Review};
-use crate::staff::SignInEmail;
+use crate::staff::{DeskEmails, SecondFactorRule};
 use crate::values::EmailAddress;
 
 /// Makes [`Settings`] with a field for each row of the first table, and [`SETTINGS`] with the rows of both tables.
@@ -165,6 +165,11 @@ with field {
         "a whole number of days, from 1 to 365",
         |row| row.parsed(parse::in_range(1..=365));
 
+    second_factor: SecondFactorRule = "NPOC_SECOND_FACTOR", Literal("deciders"),
+        "Who needs the code of an authenticator app to sign in at the desk: deciders (and administrators), all, or none. Members who set one up need it too, except with none.",
+        "deciders, all or none",
+        |row| row.parsed(SecondFactorRule::parse);
+
     metrics_listen: Option<SocketAddr> = "NPOC_METRICS_LISTEN", Described("off"),
         "The address and port of /metrics, for a monitor.",
         "an address and a port, like 127.0.0.1:9100",
@@ -249,13 +254,10 @@ impl Settings {
         }
     }
 
-    /// Returns what the emails to sign in need.
+    /// Returns what the emails to members of the staff need.
     #[must_use]
-    pub fn sign_in_email(&self) -> SignInEmail {
-        SignInEmail {
-            public_url: self.public_url.clone(),
-            message_id_domain: self.mail_from.email.domain().to_owned(),
-        }
+    pub fn desk_emails(&self) -> DeskEmails {
+        self.mail_identity().desk_emails()
     }
 
     /// Returns what the review of applications needs.

@@ -1,6 +1,27 @@
 //! The log of the desk: who did something, and what was refused. Rows are only added, and hold no address.
 
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgExecutor};
+use time::OffsetDateTime;
+
+/// The lines on one page of the log.
+const PAGE: i64 = 100;
+
+/// A line of the log.
+#[derive(Clone, Debug)]
+pub struct LogLine {
+    /// Its id in the database.
+    pub id: i64,
+    /// When it happened.
+    pub happened_at: OffsetDateTime,
+    /// Who did it; `None` for a command on the server.
+    pub who: Option<String>,
+    /// What was done.
+    pub action: String,
+    /// The account that it was done to, or the reference of the application.
+    pub subject: Option<String>,
+    /// Whether it was done.
+    pub is_done: bool,
+}
 
 /// Whether something was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,4 +73,38 @@ pub async fn log_refusal(
 /// Returns an error if the database is unavailable.
 pub async fn log_shell(connection: &mut PgConnection, action: &str, staff_id: i64) -> sqlx::Result<()> {
     add_line(connection, None, action, Some(&staff_id.to_string()), Outcome::Done).await
+}
+
+/// Logs what a member did, or was not permitted to do, apart from applications.
+///
+/// # Errors
+/// Returns an error if the database is unavailable.
+pub async fn log_member(connection: &mut PgConnection, staff_id: i64, action: &str, is_done: bool) -> sqlx::Result<()> {
+    let outcome = if is_done { Outcome::Done } else { Outcome::Refused };
+    add_line(connection, Some(staff_id), action, None, outcome).await
+}
+
+/// Returns a page of the log, newest first: the lines before one, without those about hidden applications.
+///
+/// # Errors
+/// Returns an error if the database is unavailable.
+pub async fn log_lines(
+    executor: impl PgExecutor<'_>,
+    before: Option<i64>,
+    hidden: &[String],
+) -> sqlx::Result<Vec<LogLine>> {
+    sqlx::query_as!(
+        LogLine,
+        r#"SELECT desk_log.id, happened_at, actor.name AS "who?", action,
+            coalesce(nullif(owner.name, ''), subject) AS subject, outcome = 'done' AS "is_done!"
+        FROM desk_log LEFT JOIN staff AS actor ON actor.id = staff_id
+            LEFT JOIN staff AS owner ON owner.id::text = subject
+        WHERE ($1::bigint IS NULL OR desk_log.id < $1) AND (subject IS NULL OR subject <> ALL ($2))
+        ORDER BY desk_log.id DESC LIMIT $3"#,
+        before,
+        hidden,
+        PAGE
+    )
+    .fetch_all(executor)
+    .await
 }

@@ -2,10 +2,13 @@
 //! sign-out, and when the account is disabled.
 
 use sqlx::{PgConnection, PgExecutor};
+use time::OffsetDateTime;
 
 use super::log::{Outcome, add_line};
-use super::tokens::Token;
+use super::second_factor::{SecondFactorRule, use_code};
+use super::tokens::{Known, Token};
 use super::{Role, StaffMember};
+use crate::database::Pool;
 
 /// A session that is valid now.
 #[derive(Clone, Debug)]
@@ -14,16 +17,71 @@ pub struct Session {
     id: i64,
     /// Who is signed in, with the present role.
     pub member: StaffMember,
+    /// Whether this person proved who they are in the last 15 minutes.
+    pub is_fresh: bool,
+    /// Whether the account has an authenticator app, which can prove it again.
+    pub has_app: bool,
+}
+
+/// What became of a code that proves again who is signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confirmed {
+    /// It was right.
+    Yes,
+    /// It was wrong.
+    No,
+    /// It was the fifth wrong one, which ended the session.
+    Ended,
+}
+
+/// A session of a member, for its owner.
+#[derive(Clone, Debug)]
+pub struct OwnSession {
+    /// Its id in the database.
+    pub id: i64,
+    /// When it began.
+    pub created_at: OffsetDateTime,
+    /// When it was last used, to the minute.
+    pub seen_at: OffsetDateTime,
+    /// Whether this request belongs to it.
+    pub is_this: bool,
+}
+
+/// Somebody who has just signed in.
+#[derive(Clone, Debug)]
+pub struct Entered {
+    /// The token of the session.
+    pub session: Token,
+    /// Identifies the browser next time.
+    pub known: Known,
+}
+
+/// Lets a member in who is enabled, and logs that.
+pub(super) async fn enter(
+    connection: &mut PgConnection,
+    staff_id: i64,
+    has_second_factor: bool,
+) -> sqlx::Result<Option<Entered>> {
+    let Some(session) = start(connection, staff_id, has_second_factor).await? else {
+        return Ok(None);
+    };
+    add_line(connection, Some(staff_id), "sign-in", None, Outcome::Done).await?;
+    let key = sqlx::query_scalar!("SELECT key FROM site_key")
+        .fetch_one(connection)
+        .await?;
+    let known = Known::new(&key, staff_id);
+    Ok(Some(Entered { session, known }))
 }
 
 /// Starts a session of a member who is enabled. Returns its token.
-pub(super) async fn start(connection: &mut PgConnection, staff_id: i64) -> sqlx::Result<Option<Token>> {
+async fn start(connection: &mut PgConnection, staff_id: i64, has_second_factor: bool) -> sqlx::Result<Option<Token>> {
     let token = Token::random();
     let started = sqlx::query!(
-        "INSERT INTO desk_sessions (token_hash, staff_id)
-        SELECT $1, id FROM staff WHERE id = $2 AND disabled_at IS NULL",
+        "INSERT INTO desk_sessions (token_hash, staff_id, has_second_factor)
+        SELECT $1, id, $3 FROM staff WHERE id = $2 AND disabled_at IS NULL",
         token.hash(),
-        staff_id
+        staff_id,
+        has_second_factor
     )
     .execute(connection)
     .await?;
@@ -32,13 +90,19 @@ pub(super) async fn start(connection: &mut PgConnection, staff_id: i64) -> sqlx:
 
 /// Returns the session with this token if it is valid, and notes once a minute that it is in use.
 ///
-/// A session from a time when the clock was ahead is not valid.
+/// A session from a time when the clock was ahead is not valid, nor is one without a second factor that the rule asks for.
 ///
 /// # Errors
 /// Returns an error if the database is unavailable.
-pub async fn session(connection: &mut PgConnection, token: &Token) -> sqlx::Result<Option<Session>> {
+pub async fn session(
+    connection: &mut PgConnection,
+    token: &Token,
+    second_factor: SecondFactorRule,
+) -> sqlx::Result<Option<Session>> {
     let row = sqlx::query!(
-        r#"SELECT desk_sessions.id, staff_id, name, address, role, seen_at < now() - interval '1 minute' AS "is_stale!"
+        r#"SELECT desk_sessions.id, staff_id, name, address, role, has_second_factor,
+            second_factor IS NOT NULL AS "has_app!", seen_at < now() - interval '1 minute' AS "is_stale!",
+            confirmed_at BETWEEN now() - interval '15 minutes' AND now() + interval '1 minute' AS "is_fresh!"
         FROM desk_sessions JOIN staff ON staff.id = staff_id
         WHERE token_hash = $1 AND ended_at IS NULL AND disabled_at IS NULL
             AND seen_at BETWEEN now() - interval '8 hours' AND now() + interval '1 hour'
@@ -52,6 +116,9 @@ pub async fn session(connection: &mut PgConnection, token: &Token) -> sqlx::Resu
     let Some(role) = Role::parse(&row.role) else {
         return Ok(None);
     };
+    if second_factor.asks(role, row.has_app) && !row.has_second_factor {
+        return Ok(None);
+    }
     if row.is_stale {
         sqlx::query!("UPDATE desk_sessions SET seen_at = now() WHERE id = $1", row.id)
             .execute(connection)
@@ -63,7 +130,76 @@ pub async fn session(connection: &mut PgConnection, token: &Token) -> sqlx::Resu
         address: super::address(&row.address)?,
         role,
     };
-    Ok(Some(Session { id: row.id, member }))
+    Ok(Some(Session {
+        id: row.id,
+        member,
+        is_fresh: row.is_fresh,
+        has_app: row.has_app,
+    }))
+}
+
+/// Proves again who is signed in, with a code of the authenticator app. Five wrong codes end the session.
+///
+/// # Errors
+/// Returns an error if the database is unavailable.
+pub async fn confirm(pool: &Pool, session: &Session, typed: &str) -> sqlx::Result<Confirmed> {
+    let mut transaction = pool.transaction().await?;
+    let is_right = use_code(&mut transaction, session.member.id, typed).await?;
+    let is_ended = sqlx::query_scalar!(
+        r#"UPDATE desk_sessions SET
+            confirmed_at = CASE WHEN $2 THEN now() ELSE confirmed_at END,
+            confirm_tries = CASE WHEN $2 THEN 0 ELSE confirm_tries + 1 END,
+            ended_at = CASE WHEN NOT $2 AND confirm_tries >= 4 THEN now() END
+        WHERE id = $1 AND ended_at IS NULL RETURNING ended_at IS NOT NULL AS "it!""#,
+        session.id,
+        is_right
+    )
+    .fetch_optional(&mut *transaction)
+    .await?;
+    transaction.end().await?;
+    Ok(match is_ended {
+        Some(false) if is_right => Confirmed::Yes,
+        Some(false) => Confirmed::No,
+        Some(true) | None => Confirmed::Ended,
+    })
+}
+
+/// Lists the sessions of the member that are not ended, the last used one first.
+///
+/// # Errors
+/// Returns an error if the database is unavailable.
+pub async fn own_sessions(executor: impl PgExecutor<'_>, session: &Session) -> sqlx::Result<Vec<OwnSession>> {
+    sqlx::query_as!(
+        OwnSession,
+        r#"SELECT id, created_at, seen_at, id = $2 AS "is_this!" FROM desk_sessions
+        WHERE staff_id = $1 AND ended_at IS NULL AND seen_at > now() - interval '8 hours'
+            AND created_at > now() - interval '72 hours'
+        ORDER BY seen_at DESC, id DESC"#,
+        session.member.id,
+        session.id
+    )
+    .fetch_all(executor)
+    .await
+}
+
+/// Ends other sessions of the member: the one with this id, or all.
+///
+/// # Errors
+/// Returns an error if the database is unavailable.
+pub async fn end_others(pool: &Pool, session: &Session, id: Option<i64>) -> sqlx::Result<()> {
+    let mut transaction = pool.transaction().await?;
+    sqlx::query!(
+        "UPDATE desk_sessions SET ended_at = now()
+        WHERE staff_id = $1 AND id <> $2 AND ($3::bigint IS NULL OR id = $3) AND ended_at IS NULL",
+        session.member.id,
+        session.id,
+        id
+    )
+    .execute(&mut *transaction)
+    .await?;
+    let id = Some(session.member.id);
+    add_line(&mut transaction, id, "end-own-sessions", None, Outcome::Done).await?;
+    transaction.end().await
 }
 
 /// Ends a session.

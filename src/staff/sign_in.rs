@@ -2,17 +2,18 @@
 
 use std::net::IpAddr;
 
-use askama::Template;
 use sqlx::PgConnection;
 
-use super::accounts::{NotDone, address_key};
+use super::accounts::address_key;
+use super::emails::DeskEmails;
 use super::limits::{self, allows, lock_key, of_network};
 use super::log::{Outcome, add_line};
-use super::sessions::{delete_ended, start};
+use super::managing::NotDone;
+use super::second_factor::SecondFactorRule;
+use super::second_step::begin_if_due;
+use super::sessions::{Entered, delete_ended, enter};
 use super::tokens::{Code, Known, Token, keyed};
 use crate::database::Pool;
-use crate::locale::Language;
-use crate::mailer::{Email, Purpose};
 use crate::outbox::queue_expiring;
 use crate::values::EmailAddress;
 
@@ -43,22 +44,13 @@ pub enum Asked {
     Limited,
 }
 
-/// What the emails to sign in need.
+/// What became of a first factor.
 #[derive(Clone, Debug)]
-pub struct SignInEmail {
-    /// The public address of the site.
-    pub public_url: String,
-    /// The part after the `@` of a Message-ID.
-    pub message_id_domain: String,
-}
-
-/// Somebody who has just signed in.
-#[derive(Clone, Debug)]
-pub struct Entered {
-    /// The token of the session.
-    pub session: Token,
-    /// Identifies the browser next time.
-    pub known: Known,
+pub enum Passed {
+    /// Nothing more is due.
+    In(Entered),
+    /// The second step has this token.
+    Second(Token),
 }
 
 /// A link to sign in that works now.
@@ -68,20 +60,6 @@ pub struct Link {
     pub name: String,
     /// Whether it works in this browser.
     pub is_for_this_browser: bool,
-}
-
-#[derive(Template)]
-#[template(path = "emails/sign_in.txt")]
-struct SignInText<'a> {
-    link: &'a str,
-    code: &'a str,
-}
-
-#[derive(Template)]
-#[template(path = "emails/sign_in.html")]
-struct SignInHtml<'a> {
-    link: &'a str,
-    code: &'a str,
 }
 
 /// A member who asked.
@@ -94,7 +72,7 @@ struct Found {
 ///
 /// # Errors
 /// Returns an error if the database is unavailable.
-pub async fn request_sign_in(pool: &Pool, email: &SignInEmail, asking: &Asking<'_>) -> anyhow::Result<Asked> {
+pub async fn request_sign_in(pool: &Pool, emails: &DeskEmails, asking: &Asking<'_>) -> anyhow::Result<Asked> {
     let mut transaction = pool.transaction().await?;
     let key = lock_key(&mut transaction).await?;
     let address_key = EmailAddress::parse(asking.address)
@@ -115,7 +93,7 @@ pub async fn request_sign_in(pool: &Pool, email: &SignInEmail, asking: &Asking<'
     let is_allowed = allows(&mut transaction, &counted_as, limits::EMAILS).await?;
     let found = found.filter(|_| is_allowed);
     let is_sent = found.is_some();
-    send(&mut transaction, email, asking.browser, found).await?;
+    send(&mut transaction, emails, asking.browser, found).await?;
     transaction.end().await?;
     Ok(match (is_sent, is_allowed) {
         (true, _) => Asked::Sent,
@@ -143,7 +121,7 @@ async fn find(connection: &mut PgConnection, address_key: Option<&str>) -> sqlx:
 /// Stores a request and queues its email. For nobody, the statements run and change nothing.
 async fn send(
     connection: &mut PgConnection,
-    email: &SignInEmail,
+    emails: &DeskEmails,
     browser: &Token,
     found: Option<Found>,
 ) -> anyhow::Result<()> {
@@ -159,39 +137,17 @@ async fn send(
     )
     .execute(&mut *connection)
     .await?;
-    let email = found.map(|found| email.to(&found.address, &token, &code)).transpose()?;
+    let email = found
+        .map(|found| emails.sign_in(&found.address, &token, &code))
+        .transpose()?;
     Ok(queue_expiring(connection, email, SIGN_IN_MINUTES).await?)
-}
-
-impl SignInEmail {
-    fn to(&self, address: &str, token: &Token, code: &Code) -> anyhow::Result<Email> {
-        let link = &self.link(token);
-        let code = &code.shown();
-        let recipient = EmailAddress::parse(address).map_err(|fault| anyhow::anyhow!("address of staff: {fault:?}"))?;
-        Ok(Email {
-            message_id: format!("<sign-in.{}@{}>", uuid::Uuid::new_v4().simple(), self.message_id_domain),
-            in_reply_to: None,
-            reference: None,
-            recipient,
-            reply_to: None,
-            subject: "Sign in at the NPOC desk".to_owned(),
-            text: SignInText { link, code }.render()?,
-            html: SignInHtml { link, code }.render()?,
-            purpose: Purpose::SignIn,
-            language: Some(Language::En),
-        })
-    }
-
-    fn link(&self, token: &Token) -> String {
-        format!("{}/desk/sign-in/{}", self.public_url, token.as_str())
-    }
 }
 
 /// Makes a link that works in any browser, for an operator to print.
 ///
 /// # Errors
 /// Returns an error if no account that can sign in has this address, or if the database is unavailable.
-pub async fn shell_link(pool: &Pool, email: &SignInEmail, address: &EmailAddress) -> Result<String, NotDone> {
+pub async fn shell_link(pool: &Pool, emails: &DeskEmails, address: &EmailAddress) -> Result<String, NotDone> {
     let token = Token::random();
     let mut transaction = pool.transaction().await?;
     let found = find(&mut transaction, Some(&address_key(address))).await?;
@@ -210,7 +166,7 @@ pub async fn shell_link(pool: &Pool, email: &SignInEmail, address: &EmailAddress
     let subject = found.id.to_string();
     add_line(&mut transaction, None, "sign-in-link", Some(&subject), Outcome::Done).await?;
     transaction.end().await?;
-    Ok(email.link(&token))
+    Ok(emails.link(&token))
 }
 
 /// Returns the link with this token if it works. Changes nothing: programs that check emails open links.
@@ -234,7 +190,12 @@ pub async fn link(connection: &mut PgConnection, token: &Token, browser: Option<
 ///
 /// # Errors
 /// Returns an error if the database is unavailable.
-pub async fn sign_in_by_link(pool: &Pool, token: &Token, browser: Option<&Token>) -> sqlx::Result<Option<Entered>> {
+pub async fn sign_in_by_link(
+    pool: &Pool,
+    second_factor: SecondFactorRule,
+    token: &Token,
+    browser: Option<&Token>,
+) -> sqlx::Result<Option<Passed>> {
     let mut transaction = pool.transaction().await?;
     let staff_id = sqlx::query_scalar!(
         "UPDATE sign_in_requests SET used_at = now()
@@ -246,15 +207,15 @@ pub async fn sign_in_by_link(pool: &Pool, token: &Token, browser: Option<&Token>
     )
     .fetch_optional(&mut *transaction)
     .await?;
-    let entered = match staff_id {
-        Some(staff_id) => enter(&mut transaction, staff_id, browser).await?,
+    let passed = match staff_id {
+        Some(staff_id) => pass(&mut transaction, second_factor, staff_id, browser).await?,
         None => None,
     };
-    if entered.is_none() {
+    if passed.is_none() {
         log_refused_link(&mut transaction, token).await?;
     }
     transaction.end().await?;
-    Ok(entered)
+    Ok(passed)
 }
 
 /// Logs that a link was refused, if it is one.
@@ -275,7 +236,12 @@ async fn log_refused_link(connection: &mut PgConnection, token: &Token) -> sqlx:
 ///
 /// # Errors
 /// Returns an error if the database is unavailable.
-pub async fn sign_in_by_code(pool: &Pool, typed: &str, browser: &Token) -> sqlx::Result<Option<Entered>> {
+pub async fn sign_in_by_code(
+    pool: &Pool,
+    second_factor: SecondFactorRule,
+    typed: &str,
+    browser: &Token,
+) -> sqlx::Result<Option<Passed>> {
     let mut transaction = pool.transaction().await?;
     let tried = sqlx::query!(
         r#"UPDATE sign_in_requests SET tries = tries + 1, used_at = CASE WHEN code_hash = $2 THEN now() END
@@ -286,11 +252,11 @@ pub async fn sign_in_by_code(pool: &Pool, typed: &str, browser: &Token) -> sqlx:
     )
     .fetch_all(&mut *transaction)
     .await?;
-    let entered = match tried.iter().find(|request| request.is_right) {
-        Some(request) => enter(&mut transaction, request.staff_id, Some(browser)).await?,
+    let passed = match tried.iter().find(|request| request.is_right) {
+        Some(request) => pass(&mut transaction, second_factor, request.staff_id, Some(browser)).await?,
         None => None,
     };
-    if let (None, Some(request)) = (&entered, tried.first()) {
+    if let (None, Some(request)) = (&passed, tried.first()) {
         add_line(
             &mut transaction,
             Some(request.staff_id),
@@ -301,26 +267,27 @@ pub async fn sign_in_by_code(pool: &Pool, typed: &str, browser: &Token) -> sqlx:
         .await?;
     }
     transaction.end().await?;
-    Ok(entered)
+    Ok(passed)
 }
 
-/// Starts a session, and ends the other requests of this browser.
-async fn enter(connection: &mut PgConnection, staff_id: i64, browser: Option<&Token>) -> sqlx::Result<Option<Entered>> {
-    let Some(session) = start(connection, staff_id).await? else {
-        return Ok(None);
-    };
+/// Begins the second step or a session, and ends the other requests of this browser.
+async fn pass(
+    connection: &mut PgConnection,
+    second_factor: SecondFactorRule,
+    staff_id: i64,
+    browser: Option<&Token>,
+) -> sqlx::Result<Option<Passed>> {
     sqlx::query!(
         "UPDATE sign_in_requests SET used_at = now() WHERE browser_hash = $1 AND used_at IS NULL",
         browser.map(Token::hash)
     )
     .execute(&mut *connection)
     .await?;
-    let key = sqlx::query_scalar!("SELECT key FROM site_key")
-        .fetch_one(&mut *connection)
-        .await?;
-    add_line(connection, Some(staff_id), "sign-in", None, Outcome::Done).await?;
-    let known = Known::new(&key, staff_id);
-    Ok(Some(Entered { session, known }))
+    if let Some(step) = begin_if_due(connection, second_factor, staff_id).await? {
+        return Ok(Some(Passed::Second(step)));
+    }
+    let entered = enter(connection, staff_id, false).await?;
+    Ok(entered.map(Passed::In))
 }
 
 /// Deletes requests that expired a day ago, sessions that ended, and old counts.
@@ -337,6 +304,9 @@ pub async fn delete_expired(pool: &Pool) -> sqlx::Result<()> {
     )
     .execute(&mut *transaction)
     .await?;
+    sqlx::query!("DELETE FROM second_steps WHERE expires_at < now() - interval '1 day'")
+        .execute(&mut *transaction)
+        .await?;
     delete_ended(&mut *transaction).await?;
     transaction.end().await
 }

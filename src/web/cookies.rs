@@ -12,6 +12,8 @@ pub enum CookieKind {
     Session,
     /// The browser that asked to sign in, for ten minutes.
     Asking,
+    /// The second step of a sign-in, for twenty minutes.
+    Second,
     /// A browser that signed in before, for 180 days.
     Known,
 }
@@ -21,6 +23,7 @@ impl CookieKind {
         match self {
             Self::Session => "npoc-desk",
             Self::Asking => "npoc-asking",
+            Self::Second => "npoc-second",
             Self::Known => "npoc-known",
         }
     }
@@ -30,6 +33,7 @@ impl CookieKind {
         match self {
             Self::Session => None,
             Self::Asking => Some(Duration::minutes(10)),
+            Self::Second => Some(Duration::minutes(20)),
             Self::Known => Some(Duration::days(180)),
         }
     }

@@ -26,7 +26,7 @@ use crate::membership::Submissions;
 use crate::membership::review::Review;
 use crate::outbox::Outbox;
 use crate::settings::Settings;
-use crate::staff::SignInEmail;
+use crate::staff::{DeskEmails, SecondFactorRule};
 
 /// The shared state of all handlers.
 pub struct Site {
@@ -34,7 +34,8 @@ pub struct Site {
     pub(super) readiness: Readiness,
     pub(super) submissions: Submissions,
     pub(super) review: Review,
-    pub(super) sign_in_email: SignInEmail,
+    pub(super) desk_emails: DeskEmails,
+    pub(super) second_factor: SecondFactorRule,
     pub(super) same_origin: CsrfLayer,
     pub(super) cookies: CookieJar,
     /// Whether there are staff. Turns true and stays so.
@@ -105,7 +106,8 @@ impl Site {
         Ok(Arc::new(Self {
             submissions: Submissions::new(limits.storing, &pool, &settings.mail_identity(), outbox),
             review: settings.review(),
-            sign_in_email: settings.sign_in_email(),
+            desk_emails: settings.desk_emails(),
+            second_factor: settings.second_factor,
             same_origin: same_origin(&settings.public_url)?,
             cookies: CookieJar::of(&settings.public_url),
             has_staff: AtomicBool::new(false),

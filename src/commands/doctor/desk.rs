@@ -3,6 +3,8 @@
 use sqlx::PgConnection;
 
 use super::CheckResult;
+use crate::commands::terminal::counted;
+use crate::membership::review;
 use crate::staff::{self, Role, StaffMember};
 
 const DESK: &str = "Desk";
@@ -12,10 +14,37 @@ pub(super) async fn check(connection: &mut PgConnection, public_url: &str) -> sq
     if !staff::is_any(&mut *connection).await? {
         return Ok(Vec::new());
     }
-    let members = staff::enabled(connection).await?;
+    let members = staff::enabled(&mut *connection).await?;
     let deciders = members.iter().filter(|member| member.role >= Role::Decider).count();
     let people = people(&members, deciders);
-    Ok([Some(people), cookies(public_url)].into_iter().flatten().collect())
+    let waiting = review::stuck(&mut *connection).await?;
+    let stuck = stuck(u64::try_from(waiting.len()).unwrap_or(u64::MAX));
+    let clock = wrong_codes(staff::wrong_codes(connection).await?);
+    let results = [Some(people), stuck, clock, cookies(public_url)];
+    Ok(results.into_iter().flatten().collect())
+}
+
+/// Warns about applications that wait for a decider who is not there.
+fn stuck(count: u64) -> Option<CheckResult> {
+    (count > 0).then(|| {
+        CheckResult::warn(
+            DESK,
+            format!("nobody can decide {}.", counted(count, "application")),
+            "Every decider has a conflict of interest, or made the decision that is appealed. Add another decider, \
+             perhaps of the Executive Committee: npoc staff add NAME ADDRESS --role decider.",
+        )
+    })
+}
+
+/// Warns if the codes of authenticator apps fail for several people: then the clock is wrong, not the people.
+fn wrong_codes(people: i64) -> Option<CheckResult> {
+    (people > 1).then(|| {
+        CheckResult::warn(
+            DESK,
+            format!("in the last day, no code of the authenticator apps of {people} people was right."),
+            "Check the server's clock: codes are computed from it. Until it is right, set NPOC_SECOND_FACTOR=none.",
+        )
+    })
 }
 
 fn people(members: &[StaffMember], deciders: usize) -> CheckResult {

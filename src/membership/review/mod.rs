@@ -8,6 +8,7 @@ mod counts;
 mod course;
 #[cfg(test)]
 mod course_table;
+mod desk_digest;
 mod emails;
 mod listing;
 mod loading;
@@ -19,6 +20,7 @@ mod reminders;
 mod states;
 mod status;
 mod storing;
+mod waiting;
 
 use thiserror::Error;
 use time::Date;
@@ -31,6 +33,7 @@ use crate::values::text::prose;
 pub use conflict::{Conflict, conflicts, hidden_from};
 pub use counts::{Counts, Tab, counts};
 pub use course::{Course, UNDO_DAYS, WhyReason, is_over, may};
+pub use desk_digest::queue_desk_digests;
 pub use emails::{UpdateWords, update_words};
 pub use listing::{Cursor, ListedApplication, Listing, Selection, listing, same_domain};
 pub use loading::{Entry, EntryKind, Event, Key, entries, events, find_course};
@@ -42,6 +45,7 @@ pub use reminders::remind_and_lapse;
 pub use states::{ChangeKind, ChangeRule, Permitted, ReviewState};
 pub use status::{Standing, standing};
 pub use storing::{Review, preview, store};
+pub use waiting::{stuck, waiting_for};
 
 /// The length of each period of the process, in days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

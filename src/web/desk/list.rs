@@ -49,6 +49,8 @@ struct HomePage<'a> {
     parts: Vec<Part>,
     /// The references of applications with a conflict of interest.
     hidden: Vec<String>,
+    /// The references of applications that nobody can decide.
+    stuck: Vec<String>,
 }
 
 #[derive(Template)]
@@ -88,6 +90,10 @@ impl Tabs {
 }
 
 impl ListPage<'_> {
+    fn may_export(&self) -> bool {
+        self.desk.member.is_some_and(|member| member.role >= Role::Decider)
+    }
+
     fn heading(&self) -> &'static str {
         Tab::parse(&self.filters.state).map_or("All applications", Tab::label)
     }
@@ -160,10 +166,12 @@ pub async fn home(State(site): State<Arc<Site>>, member: Member) -> Result<Respo
     let hidden = hidden_from(&mut session, &member.staff).await?;
     let counts = review::counts(&mut session, &hidden).await.map_err(unavailable)?;
     let mut parts = Vec::new();
-    for (heading, selection) in waiting_for(&member.staff, &hidden) {
+    for (heading, selection) in review::waiting_for(&member.staff, &hidden) {
         let listing = review::listing(&mut session, &selection).await.map_err(unavailable)?;
         parts.extend(Part::of(heading, &selection, listing));
     }
+    let mut stuck = review::stuck(&mut session).await.map_err(unavailable)?;
+    stuck.retain(|reference| !hidden.contains(reference));
     let current = Current::Home;
     let tabs = Tabs { counts, current };
     let desk = Desk::new(&member);
@@ -172,6 +180,7 @@ pub async fn home(State(site): State<Arc<Site>>, member: Member) -> Result<Respo
         tabs,
         parts,
         hidden,
+        stuck,
     })
 }
 
@@ -192,35 +201,6 @@ impl Part {
             applications,
         })
     }
-}
-
-/// Returns the parts of the first page for a member: only what this role can do something about.
-fn waiting_for(member: &StaffMember, hidden: &[String]) -> Vec<(&'static str, Selection)> {
-    let visible = || Selection {
-        hidden: hidden.to_owned(),
-        ..Selection::default()
-    };
-    let tab = |tab| Selection {
-        tab: Some(tab),
-        ..visible()
-    };
-    let assigned = Selection {
-        assigned_to: Some(member.id),
-        is_open: true,
-        ..visible()
-    };
-    let appeals = Selection {
-        not_decided_by: Some(member.id),
-        ..tab(Tab::Appealed)
-    };
-    let all = [
-        (Role::Reviewer, "Assigned to you", assigned),
-        (Role::Decider, "Appeals to decide", appeals),
-        (Role::Decider, "Ready to decide", tab(Tab::Ready)),
-        (Role::Reviewer, "New", tab(Tab::Waiting)),
-    ];
-    let own = all.into_iter().filter(|(least, _, _)| member.role >= *least);
-    own.map(|(_, heading, selection)| (heading, selection)).collect()
 }
 
 /// Shows a list of applications.
@@ -271,7 +251,7 @@ impl Filters {
 }
 
 /// Returns the references of applications that the member may not see, oldest reference first.
-async fn hidden_from(connection: &mut PgConnection, member: &StaffMember) -> Result<Vec<String>, WebError> {
+pub(super) async fn hidden_from(connection: &mut PgConnection, member: &StaffMember) -> Result<Vec<String>, WebError> {
     let hidden = review::hidden_from(connection, member).await.map_err(unavailable)?;
     let mut hidden: Vec<String> = hidden.into_iter().collect();
     hidden.sort();

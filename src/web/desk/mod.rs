@@ -2,14 +2,19 @@
 //!
 //! One request: `guard` (staff, origin, headers) → `session` (who) → `list`, `application` or `change`.
 
+mod accounts;
 mod application;
 mod change;
-
+mod export;
 mod form;
+mod fresh;
 mod given_back;
 mod guard;
 mod layout;
 mod list;
+mod log;
+mod me;
+mod second;
 mod session;
 mod sign_in;
 
@@ -34,11 +39,18 @@ pub fn router(site: &Arc<Site>) -> Router<Arc<Site>> {
             "/desk/sign-in/confirm",
             get(sign_in::show_code).post(sign_in::take_code),
         )
+        .route("/desk/sign-in/second", get(second::show).post(second::take))
         .route(
             "/desk/sign-in/{token}",
             get(sign_in::show_link).post(sign_in::take_link),
         )
         .route("/desk/sign-out", post(sign_in::sign_out))
+        .route("/desk/me", get(me::show))
+        .route("/desk/me/{action}", post(me::post))
+        .route("/desk/staff", get(accounts::show).post(accounts::add))
+        .route("/desk/staff/{id}/{action}", post(accounts::change))
+        .route("/desk/log", get(log::show))
+        .route("/desk/export.csv", get(export::download).post(export::confirm))
         .layer(map_response(guard::render_errors))
         .layer(from_fn(guard::require_origin))
         .layer(same_origin.with_rejection_response(|_| guard::refusal()))

@@ -20,6 +20,20 @@ pub struct Member {
     pub session: Session,
 }
 
+impl Member {
+    /// Logs what the member did, or was not permitted to do.
+    pub async fn log(&self, site: &Site, action: &str, is_done: bool) -> Result<(), WebError> {
+        let logging = async {
+            let mut session = site.pool.session().await?;
+            staff::log_member(&mut session, self.staff.id, action, is_done).await?;
+            session.end().await
+        };
+        logging
+            .await
+            .map_err(|error: sqlx::Error| WebError::Unavailable(error.into()))
+    }
+}
+
 impl FromRequestParts<Arc<Site>> for Member {
     type Rejection = Response;
 
@@ -29,7 +43,7 @@ impl FromRequestParts<Arc<Site>> for Member {
         let token = token.ok_or_else(to_sign_in)?;
         let finding = async {
             let mut session = site.pool.session().await?;
-            let found = staff::session(&mut session, &token).await?;
+            let found = staff::session(&mut session, &token, site.second_factor).await?;
             session.end().await?;
             Ok(found)
         };
@@ -44,6 +58,6 @@ impl FromRequestParts<Arc<Site>> for Member {
     }
 }
 
-fn to_sign_in() -> Response {
+pub(super) fn to_sign_in() -> Response {
     Redirect::to("/desk/sign-in").into_response()
 }

@@ -10,13 +10,16 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use super::form::read;
 use super::layout::{Desk, desk_page, with_status};
 use super::session::Member;
-use crate::staff::{self, Asking, Entered, Known, Link, Token};
+use crate::staff::{self, Asking, Entered, Known, Link, Passed, Token};
 use crate::web::cookies::CookieKind;
 use crate::web::error::WebError;
 use crate::web::site::Site;
 
 /// Where the code is typed.
 const CONFIRM: &str = "/desk/sign-in/confirm";
+
+/// Where the second factor is given.
+pub(super) const SECOND: &str = "/desk/sign-in/second";
 
 #[derive(Template)]
 #[template(path = "desk/sign_in.html")]
@@ -59,7 +62,7 @@ pub async fn ask(State(site): State<Arc<Site>>, request: Request) -> Result<Resp
         browser: &browser,
         known: known.as_deref().and_then(Known::parse),
     };
-    let asked = staff::request_sign_in(&site.pool, &site.sign_in_email, &asking).await;
+    let asked = staff::request_sign_in(&site.pool, &site.desk_emails, &asking).await;
     site.metrics.count_sign_in(asked.map_err(WebError::Unavailable)?);
     site.outbox.wake();
     let asking = site.cookies.set(CookieKind::Asking, browser.as_str());
@@ -79,11 +82,11 @@ pub async fn take_code(State(site): State<Arc<Site>>, request: Request) -> Resul
     let Some(browser) = browser(&site, &headers) else {
         return wrong("This browser did not ask to sign in, or more than ten minutes ago. Ask again.");
     };
-    let entered = staff::sign_in_by_code(&site.pool, code, &browser)
+    let passed = staff::sign_in_by_code(&site.pool, site.second_factor, code, &browser)
         .await
         .map_err(unavailable)?;
-    match entered {
-        Some(entered) => enter(&site, &headers, &entered).await,
+    match passed {
+        Some(passed) => go_on(&site, &headers, &passed).await,
         None => wrong("This code does not work here. Check it. After five wrong codes, ask for a new one."),
     }
 }
@@ -114,14 +117,14 @@ pub async fn take_link(
     Path(token): Path<String>,
 ) -> Result<Response, WebError> {
     let browser = browser(&site, &headers);
-    let entered = match Token::parse(&token) {
-        Some(token) => staff::sign_in_by_link(&site.pool, &token, browser.as_ref())
+    let passed = match Token::parse(&token) {
+        Some(token) => staff::sign_in_by_link(&site.pool, site.second_factor, &token, browser.as_ref())
             .await
             .map_err(unavailable)?,
         None => None,
     };
-    match entered {
-        Some(entered) => enter(&site, &headers, &entered).await,
+    match passed {
+        Some(passed) => go_on(&site, &headers, &passed).await,
         None => Ok(with_status(StatusCode::UNPROCESSABLE_ENTITY, link_page(&token, None)?)),
     }
 }
@@ -136,8 +139,22 @@ pub async fn sign_out(State(site): State<Arc<Site>>, member: Member) -> Result<R
     Ok(redirect("/desk/sign-in", [site.cookies.remove(CookieKind::Session)]))
 }
 
+/// Goes on after the first factor: to the second one, or to the desk.
+async fn go_on(site: &Site, headers: &HeaderMap, passed: &Passed) -> Result<Response, WebError> {
+    match passed {
+        Passed::In(entered) => enter(site, headers, entered).await,
+        Passed::Second(token) => Ok(redirect(
+            SECOND,
+            [
+                site.cookies.set(CookieKind::Second, token.as_str()),
+                site.cookies.remove(CookieKind::Asking),
+            ],
+        )),
+    }
+}
+
 /// Sets the cookies of a browser that has just signed in, and ends the session that it had.
-async fn enter(site: &Site, headers: &HeaderMap, entered: &Entered) -> Result<Response, WebError> {
+pub(super) async fn enter(site: &Site, headers: &HeaderMap, entered: &Entered) -> Result<Response, WebError> {
     let cookies = site.cookies;
     if let Some(old) = cookies
         .value(headers, CookieKind::Session)
@@ -154,11 +171,12 @@ async fn enter(site: &Site, headers: &HeaderMap, entered: &Entered) -> Result<Re
             cookies.set(CookieKind::Session, entered.session.as_str()),
             cookies.set(CookieKind::Known, &entered.known.text()),
             cookies.remove(CookieKind::Asking),
+            cookies.remove(CookieKind::Second),
         ],
     ))
 }
 
-fn redirect<const COUNT: usize>(to: &str, cookies: [Option<HeaderValue>; COUNT]) -> Response {
+pub(super) fn redirect<const COUNT: usize>(to: &str, cookies: [Option<HeaderValue>; COUNT]) -> Response {
     let mut response = Redirect::to(to).into_response();
     for cookie in cookies.into_iter().flatten() {
         response.headers_mut().append(header::SET_COOKIE, cookie);

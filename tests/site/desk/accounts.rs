@@ -1,7 +1,7 @@
 //! Accounts: an operator manages them with commands, and a change counts at once.
 
 use axum::http::StatusCode;
-use npoc::staff::Role;
+use npoc::staff::{AccountChange, Role};
 
 use crate::support::TestSite;
 use crate::support::desk::Browser;
@@ -71,11 +71,16 @@ async fn two_administrators_cannot_disable_each_other_at_once() {
     let site = TestSite::new().await;
     site.add_staff("Ann", "ann@npoc.test", Role::Administrator).await;
     site.add_staff("Bob", "bob@npoc.test", Role::Administrator).await;
-    let address = |name: &str| npoc::values::EmailAddress::parse(&format!("{name}@npoc.test")).unwrap();
-    let (ann, bob) = (address("ann"), address("bob"));
+    let emails = site.identity.desk_emails();
+    let manager = site.manager(&emails);
+    let id = async |name| {
+        let address = npoc::values::EmailAddress::parse(&format!("{name}@npoc.test")).unwrap();
+        npoc::staff::id_of(&site.pool, &address).await.unwrap().unwrap()
+    };
+    let (ann, bob) = (id("ann").await, id("bob").await);
     let (first, second) = tokio::join!(
-        npoc::staff::disable(&site.connections, &ann),
-        npoc::staff::disable(&site.connections, &bob)
+        manager.change(ann, &AccountChange::Disable),
+        manager.change(bob, &AccountChange::Disable)
     );
     assert_eq!(
         [first.is_ok(), second.is_ok()].into_iter().filter(|done| *done).count(),

@@ -11,8 +11,9 @@ const SESSION: &str = "__Host-npoc-desk";
 const ASKING: &str = "__Host-npoc-asking";
 const KNOWN: &str = "__Host-npoc-known";
 
+/// A site with an administrator, which asks for no second factor.
 pub async fn site() -> TestSite {
-    let site = TestSite::new().await;
+    let site = TestSite::with(&[("NPOC_SECOND_FACTOR", "none")]).await;
     site.add_staff("Ann", "ann@npoc.test", Role::Administrator).await;
     site
 }

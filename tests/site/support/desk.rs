@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
-use npoc::staff::{self, Role};
+use npoc::staff::{DeskEmails, Manager, Role};
 use npoc::values::EmailAddress;
+use totp_rs::Secret;
 
 use super::{Mail, Reply, TestSite, encode};
 
@@ -73,15 +74,46 @@ impl<'a> Browser<'a> {
     /// Signs in with the code of an email.
     pub async fn sign_in(self, address: &str) -> Self {
         let mail = self.ask_to_sign_in(address).await;
-        let entered = self.post("/desk/sign-in/confirm", &[("code", &mail.code)]).await;
-        assert_eq!(entered.location(), "/desk");
+        let passed = self.post("/desk/sign-in/confirm", &[("code", &mail.code)]).await;
+        if passed.location() == SECOND {
+            self.give_second_factor().await;
+        } else {
+            assert_eq!(passed.location(), "/desk");
+        }
         self
+    }
+
+    /// Gives the code of the authenticator app, which is set up if there is none.
+    pub async fn give_second_factor(&self) {
+        let code = self.app_code().await;
+        let entered = self.post(SECOND, &[("code", &code)]).await;
+        assert_eq!(entered.location(), "/desk", "{}", entered.text_of("main"));
+    }
+
+    /// Returns the code that the app of the second step shows now. The site forgets which codes were used.
+    pub async fn app_code(&self) -> String {
+        let page = self.get(SECOND).await;
+        self.site.forget_used_codes().await;
+        if let Some(key) = page.all("code.key").first() {
+            return code_of(Secret::try_from_base32(key.replace(' ', "")).unwrap());
+        }
+        let token = self.cookies.borrow()["__Host-npoc-second"].clone();
+        self.site.app_code(&token).await
     }
 
     /// Returns whether somebody is signed in.
     pub async fn is_signed_in(&self) -> bool {
         self.get("/desk").await.status == StatusCode::OK
     }
+}
+
+/// Where the second factor is given.
+pub const SECOND: &str = "/desk/sign-in/second";
+
+/// Returns the code of a key for the present time.
+pub fn code_of(key: Secret) -> String {
+    let totp = totp_rs::Builder::new().with_secret(key).build().unwrap();
+    totp.generate_current().to_string()
 }
 
 /// An email to sign in.
@@ -108,7 +140,45 @@ impl TestSite {
     /// Adds a member of the staff.
     pub async fn add_staff(&self, name: &str, address: &str, role: Role) {
         let address = EmailAddress::parse(address).unwrap();
-        staff::add(&self.connections, name, &address, role).await.unwrap();
+        let emails = self.identity.desk_emails();
+        self.manager(&emails).add(name, &address, role).await.unwrap();
+    }
+
+    /// Manages accounts like a command on the server.
+    pub fn manager<'a>(&'a self, emails: &'a DeskEmails) -> Manager<'a> {
+        Manager {
+            pool: &self.connections,
+            emails,
+            administrator: None,
+        }
+    }
+
+    /// Lets codes work again that were used in this half minute.
+    pub async fn forget_used_codes(&self) {
+        self.sql("UPDATE staff SET second_factor_step = 0").await;
+    }
+
+    async fn app_code(&self, token: &str) -> String {
+        let key: Vec<u8> = sqlx::query_scalar(
+            "SELECT second_factor FROM staff JOIN second_steps ON staff_id = staff.id
+            WHERE token_hash = sha256(convert_to($1, 'UTF8'))",
+        )
+        .bind(token)
+        .fetch_one(&self.pool)
+        .await
+        .unwrap();
+        code_of(key.into())
+    }
+
+    /// Returns the code of a member's app.
+    pub async fn app_code_of(&self, address: &str) -> String {
+        self.forget_used_codes().await;
+        let key: Vec<u8> = sqlx::query_scalar("SELECT second_factor FROM staff WHERE address = $1")
+            .bind(address)
+            .fetch_one(&self.pool)
+            .await
+            .unwrap();
+        code_of(key.into())
     }
 
     /// Adds a member of the staff who signs in.
