@@ -95,7 +95,7 @@ impl<'a> Browser<'a> {
         let page = self.get(SECOND).await;
         self.site.forget_used_codes().await;
         if let Some(key) = page.all("code.key").first() {
-            return code_of(Secret::try_from_base32(key.replace(' ', "")).unwrap());
+            return code_of_shown(key);
         }
         let token = self.cookies.borrow()["__Host-npoc-second"].clone();
         self.site.app_code(&token).await
@@ -110,8 +110,12 @@ impl<'a> Browser<'a> {
 /// Where the second factor is given.
 pub const SECOND: &str = "/desk/sign-in/second";
 
-/// Returns the code of a key for the present time.
-pub fn code_of(key: Secret) -> String {
+/// Returns the code for the present time of a key that a page shows.
+pub fn code_of_shown(key: &str) -> String {
+    code_of(Secret::try_from_base32(key.replace(' ', "")).unwrap())
+}
+
+fn code_of(key: Secret) -> String {
     let totp = totp_rs::Builder::new().with_secret(key).build().unwrap();
     totp.generate_current().to_string()
 }
