@@ -142,3 +142,50 @@ update-reopened = NPOC has reopened your organization’s application and is rev
 update-page = To see where your application stands:
 # Before the address info@npoc.org
 update-contact = If you have a question, reply to this email and quote the reference. Or write to:
+
+# The form that asks for a link to correct the answers
+state-change-heading = Correct your answers
+state-change-text = We send a link to your representative by email. It opens the form with your answers, and works once, for 24 hours.
+state-change-send = Send the link
+# The page after that
+change-sent-heading = Look at your email
+change-sent-text = We have sent the link to your representative, or to the alternate if our emails to the representative come back. If there is no email after five minutes, look in the spam folder.
+change-limited-heading = We send no more links now
+# $mail (Element): the link info@npoc.org
+change-limited-text = We have sent several links already. Look in the mailbox of your representative, or try again tomorrow. If that does not help, write to { $mail } and quote the reference.
+change-unreachable-heading = Our emails come back
+# $mail (Element): the link info@npoc.org
+change-unreachable-text = Our emails to the addresses in your application come back. Write to { $mail } and quote the reference.
+change-page-link = To the page of your application
+# The form with the answers
+change-title = Correct your answers – NPOC
+change-title-error = Error: Correct your answers – NPOC
+change-lead = Change what is wrong, and leave the rest. Staff of NPOC see the old and the new answers.
+change-send = Send the corrections
+change-outdated = Your application has changed in the meantime. Look at your answers again, then send the corrections
+change-unavailable = This is not possible at the moment. Your answers are below. Wait a minute, then try again
+# The page of a link that was used
+change-done-heading = Your corrections have arrived
+change-done-text = We have written to your representative by email.
+# The page of a link that does not work any more
+change-dead-heading = This link does not work
+change-dead-text = A link to correct your answers works once, for 24 hours, while NPOC reviews the application. Ask for another one on the page of your application.
+event-corrected = You corrected your answers
+event-representative = The email address of your representative changed
+# $reference (Text): the reference, such as NPOC-7K3M-Q2XD
+update-change-subject = Correct your application to NPOC: { $reference }
+update-change = A person who knows the secret address of your application’s page has asked to correct the answers. If that was not you, ignore this email: nothing changes.
+# Before the address of the form
+update-change-once = To correct the answers, open this link. It works once, for 24 hours:
+# $reference (Text): the reference, such as NPOC-7K3M-Q2XD
+update-corrected-subject = Your application to NPOC is corrected: { $reference }
+# Before a list of questions
+update-corrected = The answers to these questions in your organization’s application to NPOC were corrected:
+# $reference (Text): the reference, such as NPOC-7K3M-Q2XD
+update-representative-subject = The representative’s address in your application to NPOC: { $reference }
+# Before the address of the status page
+update-representative-new = This is now the address of your organization’s representative in its application to NPOC. We write to it from now on. The page of the application has a new secret address:
+update-representative-former = NPOC has another address now for the representative of your organization’s application, and writes to that one from now on. The link to the page of the application that you had no longer works. If that is wrong, reply to this email and quote the reference.
+# $reference (Text): the reference, such as NPOC-7K3M-Q2XD
+update-link-subject = The page of your application to NPOC: { $reference }
+update-link = NPOC sends you the link to the page of your organization’s application again.

@@ -3,6 +3,7 @@
 
 use askama::Template;
 use unicode_segmentation::UnicodeSegmentation;
+use uuid::Uuid;
 
 use super::doubts::Doubt;
 use super::form::{Application, Field, Group, Rule};
@@ -136,6 +137,11 @@ impl MailIdentity {
     /// Returns the Message-ID of the email about this application to staff or to its applicant.
     pub(super) fn message_id(&self, reference: &str, to: &str) -> String {
         format!("<{reference}.{to}@{}>", self.message_id_domain)
+    }
+
+    /// Returns the address of the page with this secret.
+    pub(super) fn page_url(&self, secret: Uuid) -> String {
+        format!("{}/membership/received/{secret}", self.public_url)
     }
 
     /// Returns the address of an application on the desk.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use time::OffsetDateTime;
 
+use super::doubts::SpamSigns;
 use super::form::{Answers, Application, Field as F};
 use super::new_application::NewApplication;
 use super::review::ReviewState;
@@ -51,13 +52,26 @@ pub struct StoredApplication {
 impl StoredApplication {
     /// Makes the row of a new application.
     pub(super) fn of(application: &Application, new: &NewApplication) -> Self {
-        let answers = application.answers();
-        let optional = |field| answers.one(field).map(str::to_owned);
-        let required = |field| optional(field).unwrap_or_default();
         Self {
             reference: new.reference.to_owned(),
             // PostgreSQL would round what is finer.
             received_at: new.received_at.truncate_to_microsecond(),
+            suspicions: suspicions(new.spam_signs),
+            is_suspected: new.spam_signs.is_suspected(),
+            language: new.language.code().to_owned(),
+            ..Self::answered(application)
+        }
+    }
+
+    /// Makes a row with these answers, and nothing else of an application.
+    pub(super) fn answered(application: &Application) -> Self {
+        let answers = application.answers();
+        let optional = |field| answers.one(field).map(str::to_owned);
+        let required = |field| optional(field).unwrap_or_default();
+        let spam_signs = SpamSigns::of(answers, None);
+        Self {
+            reference: String::new(),
+            received_at: OffsetDateTime::UNIX_EPOCH,
             organization_name: required(F::OrganizationName),
             organization_name_latin: optional(F::OrganizationNameLatin),
             domain_name: application.domain_name().unicode().to_owned(),
@@ -81,10 +95,10 @@ impl StoredApplication {
             authoriser: optional(F::Authoriser),
             publish: answers.is_yes(F::Publish),
             mailing_list: answers.is_yes(F::MailingList),
-            suspicions: new.spam_signs.names().iter().map(|name| (*name).to_owned()).collect(),
-            is_suspected: new.spam_signs.is_suspected(),
+            suspicions: suspicions(&spam_signs),
+            is_suspected: spam_signs.is_suspected(),
             review_state: ReviewState::Received.name().to_owned(),
-            language: new.language.code().to_owned(),
+            language: String::new(),
             states: Vec::new(),
         }
     }
@@ -122,4 +136,8 @@ impl StoredApplication {
         answers.set(F::NotEligible, self.not_eligible.clone());
         answers
     }
+}
+
+fn suspicions(spam_signs: &SpamSigns) -> Vec<String> {
+    spam_signs.names().iter().map(|name| (*name).to_owned()).collect()
 }

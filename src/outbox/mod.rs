@@ -40,8 +40,8 @@ pub use relay_state::{RelayState, relay_state};
 pub use row::{EmailRow, as_json, bodies};
 pub use slots::MAX_CONNECTIONS;
 pub use status::{
-    Confirmation, EmailFilter, EmailStatus, QueueStats, confirmation, list, list_about, oldest_wait, queue_stats,
-    retry, sent_between,
+    Confirmation, EmailFilter, EmailStatus, QueueStats, confirmation, has_bounced, list, list_about, oldest_wait,
+    queue_stats, retry, sent_between,
 };
 pub use undelivered::{NoticeWriter, Undelivered, UndeliveredReason};
 
@@ -88,9 +88,9 @@ pub async fn queue_expiring(connection: &mut PgConnection, email: Option<Email>,
     let rows: Vec<EmailRow> = email.into_iter().map(EmailRow::from).collect();
     let (texts, htmls) = bodies(&rows);
     sqlx::query!(
-        "INSERT INTO outbox (message_id, recipient, subject, body_text, body_html, purpose, language, refusal_is_final,
-            expires_at)
-        SELECT message_id, recipient, subject, ($2::text[])[ordinality::integer], ($3::text[])[ordinality::integer],
+        "INSERT INTO outbox (message_id, in_reply_to, reference, recipient, reply_to, subject, body_text, body_html, purpose,
+            language, refusal_is_final, expires_at)
+        SELECT message_id, in_reply_to, reference, recipient, reply_to, subject, ($2::text[])[ordinality::integer], ($3::text[])[ordinality::integer],
             purpose, language, refusal_is_final, now() + make_interval(mins => $4)
         FROM jsonb_populate_recordset(NULL::outbox, $1::text::jsonb) WITH ORDINALITY",
         as_json(&rows)?,

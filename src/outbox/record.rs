@@ -11,14 +11,14 @@ use crate::mailer::{Blame, Email, SendFailure};
 
 /// Records that an email was sent, even if another process holds the lease. Returns the time by the database's clock.
 /// Deletes the body of a sent digest, since the other emails keep the same words and erasing an application erases them
-/// there; and that of an email to sign in, since it is a key.
+/// there; and that of an email with a key: to sign in, or to correct an application.
 pub async fn record_sent(pool: &Pool, claimed: &ClaimedEmail) -> sqlx::Result<Option<OffsetDateTime>> {
     let mut session = pool.session().await?;
     let sent_at = sqlx::query_scalar!(
         r#"UPDATE outbox SET sent_at = now(), attempts = attempts + 1, leased_until = NULL, given_up_at = NULL,
             last_error = NULL, blame = NULL,
-            body_text = CASE WHEN purpose IN ('digest', 'sign-in') THEN '' ELSE body_text END,
-            body_html = CASE WHEN purpose IN ('digest', 'sign-in') THEN '' ELSE body_html END
+            body_text = CASE WHEN purpose IN ('digest', 'sign-in', 'change-link') THEN '' ELSE body_text END,
+            body_html = CASE WHEN purpose IN ('digest', 'sign-in', 'change-link') THEN '' ELSE body_html END
          WHERE id = $1 AND sent_at IS NULL RETURNING sent_at AS "sent_at!""#,
         claimed.id
     )

@@ -5,6 +5,7 @@ use sqlx::PgExecutor;
 use time::OffsetDateTime;
 
 use crate::database::Pool;
+use crate::values::EmailAddress;
 
 /// The state of an email, for operators. Contains no address of an applicant, unless a server quoted it.
 #[derive(Debug, Serialize)]
@@ -249,16 +250,21 @@ pub enum Confirmation {
     Bounced,
 }
 
-/// Returns the state of the email to the applicant with this reference.
+/// Returns the state of the emails about this application to the present address of its representative.
 ///
 /// # Errors
 /// Returns an error if the database is unavailable.
-pub async fn confirmation(executor: impl PgExecutor<'_>, reference: &str) -> sqlx::Result<Confirmation> {
+pub async fn confirmation(
+    executor: impl PgExecutor<'_>,
+    reference: &str,
+    representative: &EmailAddress,
+) -> sqlx::Result<Confirmation> {
     let emails = sqlx::query!(
         r#"SELECT coalesce(bool_or(bounced_at IS NOT NULL), false) AS "has_bounced!",
             coalesce(bool_or(is_held), false) AS "is_held!"
-        FROM outbox WHERE reference = $1 AND refusal_is_final"#,
-        reference
+        FROM outbox WHERE reference = $1 AND refusal_is_final AND recipient = $2"#,
+        reference,
+        representative.to_wire().to_string()
     )
     .fetch_one(executor)
     .await?;
@@ -267,6 +273,20 @@ pub async fn confirmation(executor: impl PgExecutor<'_>, reference: &str) -> sql
         (false, true) => Confirmation::Held,
         (false, false) => Confirmation::Expected,
     })
+}
+
+/// Returns whether an email about this application to this address bounced.
+///
+/// # Errors
+/// Returns an error if the database is unavailable.
+pub async fn has_bounced(executor: impl PgExecutor<'_>, reference: &str, address: &EmailAddress) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM outbox WHERE reference = $1 AND recipient = $2 AND bounced_at IS NOT NULL) AS "it!""#,
+        reference,
+        address.to_wire().to_string()
+    )
+    .fetch_one(executor)
+    .await
 }
 
 /// Makes unsent emails due now with all their tries, also those that were given up: those about one application, or all but

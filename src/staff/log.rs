@@ -75,6 +75,19 @@ pub async fn log_shell(connection: &mut PgConnection, action: &str, staff_id: i6
     add_line(connection, None, action, Some(&staff_id.to_string()), Outcome::Done).await
 }
 
+/// Logs what a member did with an application that its history does not tell.
+///
+/// # Errors
+/// Returns an error if the database is unavailable.
+pub async fn log_application(
+    connection: &mut PgConnection,
+    staff_id: i64,
+    action: &str,
+    reference: &str,
+) -> sqlx::Result<()> {
+    add_line(connection, Some(staff_id), action, Some(reference), Outcome::Done).await
+}
+
 /// Logs what a member did, or was not permitted to do, apart from applications.
 ///
 /// # Errors

@@ -23,7 +23,7 @@ mod tokens;
 pub use accounts::{Account, enabled, id_of, is_any, list, lock_enabled};
 pub use digest::{DigestEvery, digest_of, lock_due_for_digest, record_digest, set_digest};
 pub use emails::DeskEmails;
-pub use log::{LogLine, log_lines, log_member, log_refusal, log_shell};
+pub use log::{LogLine, log_application, log_lines, log_member, log_refusal, log_shell};
 pub use managing::{AccountChange, Manager, NotDone};
 pub use role::Role;
 pub use second_factor::{AppKey, Drawing, SecondFactorRule, wrong_codes};

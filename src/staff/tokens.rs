@@ -41,7 +41,8 @@ impl Token {
     }
 
     /// Returns the hash that is stored.
-    pub(super) fn hash(&self) -> Vec<u8> {
+    #[must_use]
+    pub fn hash(&self) -> Vec<u8> {
         Sha256::digest(&self.0).to_vec()
     }
 }

@@ -96,6 +96,14 @@ fn router(site: Arc<Site>) -> Router {
             get(status::return_from_language).post(status::change_language),
         )
         .route(
+            "/membership/received/{secret}/change",
+            get(status::return_from_language).post(status::ask_for_link),
+        )
+        .route(
+            "/membership/change/{token}",
+            get(apply::show_correction).post(apply::post_correction),
+        )
+        .route(
             "/membership/received/{secret}/{action}",
             get(status::return_to).post(status::post),
         )

@@ -54,6 +54,8 @@ pub struct Course {
     pub objections: Vec<i64>,
     /// Whether every enabled reviewer without a conflict of interest approved.
     pub is_unanimous: bool,
+    /// Whether NPOC accepted another application of the same domain.
+    pub has_member_domain: bool,
 }
 
 impl Course {
@@ -89,7 +91,11 @@ impl Course {
         let today = now.date();
         let changed = Self {
             version: self.version + 1,
-            state_since: now,
+            state_since: if change.kind().changes_state() {
+                now
+            } else {
+                self.state_since
+            },
             ..self.clone()
         };
         let review_until = later(today, days.review.into());
@@ -126,6 +132,7 @@ impl Course {
             },
             Change::Reopen(_) => changed.undecided().in_review(review_until),
             Change::Lapse => changed.moved(ReviewState::Lapsed),
+            Change::Correct(_) | Change::SetRepresentative(_) => changed,
         })
     }
 
@@ -188,6 +195,9 @@ impl Course {
         }
         if self.state == ReviewState::Appealed {
             return Some(WhyReason::Appeal);
+        }
+        if self.has_member_domain {
+            return Some(WhyReason::Member);
         }
         if !self.is_ncsg_member {
             return Some(WhyReason::Ncsg);
@@ -262,6 +272,8 @@ pub enum WhyReason {
     Ncsg,
     /// The first decision was another one.
     Appeal,
+    /// NPOC accepted another application of the same domain.
+    Member,
 }
 
 fn is_permitted(permitted: Permitted, actor: Actor<'_>) -> bool {

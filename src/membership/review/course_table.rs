@@ -6,6 +6,7 @@ use time::{Duration, OffsetDateTime};
 use super::course::*;
 use super::states::*;
 use super::*;
+use crate::membership::form::Answers;
 use crate::staff::{Role, StaffMember};
 use crate::values::EmailAddress;
 
@@ -31,7 +32,9 @@ const TABLE: &str = "
     Undo          -        -         -     -        -            -        A         -      -
     Dismiss       D        D         D     -        -            -        -         -      -
     Reopen        -        -         -     D        D            -        D         D      D
-    Lapse         -        -         S     -        -            -        -         -      -";
+    Lapse         -        -         S     -        -            -        -         -      -
+    Correct       A        A         A     -        -            -        -         -      -
+    SetRepresentative D    D         D     D        D            D        D         D      D";
 
 fn course(state: ReviewState) -> Course {
     Course {
@@ -51,6 +54,7 @@ fn course(state: ReviewState) -> Course {
         is_ncsg_member: true,
         objections: Vec::new(),
         is_unanimous: false,
+        has_member_domain: false,
     }
 }
 
@@ -85,7 +89,28 @@ fn change(kind: ChangeKind) -> Change {
         ChangeKind::Dismiss => Change::Dismiss(Dismissal::Spam),
         ChangeKind::Reopen => Change::Reopen(text),
         ChangeKind::Lapse => Change::Lapse,
+        ChangeKind::Correct => Change::Correct(Box::new(correction())),
+        ChangeKind::SetRepresentative => Change::SetRepresentative(EmailAddress::parse("new@kilimo.or.ke").unwrap()),
     }
+}
+
+fn correction() -> Correction {
+    let typed = [
+        ("organization_name", "Kilimo"),
+        ("domain_name", "kilimo.or.ke"),
+        ("country", "KE"),
+        ("registered", "yes"),
+        ("registration_note", "NGO, Kenya"),
+        ("kind_of_work", "health"),
+        ("statement", "We help farmers to use the internet for their markets."),
+        ("representative_name", "Wanjiru"),
+        ("representative_role", "Chair"),
+        ("representative_email", "info@kilimo.or.ke"),
+        ("ncsg_status", "member"),
+        ("authorised", "yes"),
+    ];
+    let typed = Answers::typed(typed.into_iter().map(|(name, value)| (name.into(), value.into())));
+    Correction::of(&Answers::default(), crate::membership::check(&typed).unwrap()).unwrap()
 }
 
 #[test]
@@ -142,8 +167,10 @@ fn every_change_raises_the_version_and_names_its_time() {
                 Permitted::Staff(_) => Actor::Staff(&decider),
                 Permitted::Site => Actor::Site,
             };
-            let after = course(*state).after(&change(kind), actor, NOW, DAYS).unwrap();
-            assert_eq!((after.version, after.state_since), (4, NOW), "{kind:?} {state:?}");
+            let before = course(*state);
+            let after = before.after(&change(kind), actor, NOW, DAYS).unwrap();
+            let since = if kind.changes_state() { NOW } else { before.state_since };
+            assert_eq!((after.version, after.state_since), (4, since), "{kind:?} {state:?}");
         }
     }
 }
@@ -195,6 +222,11 @@ fn accepting_early_or_without_the_ncsg_needs_a_reason() {
         ..ready.clone()
     };
     assert_eq!(accept(&outside, over), Err(Refusal::ReasonNeeded(WhyReason::Ncsg)));
+    let second = Course {
+        has_member_domain: true,
+        ..ready.clone()
+    };
+    assert_eq!(accept(&second, over), Err(Refusal::ReasonNeeded(WhyReason::Member)));
     let appealed = course(ReviewState::Appealed);
     assert_eq!(accept(&appealed, over), Err(Refusal::ReasonNeeded(WhyReason::Appeal)));
 }

@@ -12,7 +12,7 @@ use crate::locale::{Language, Words, day};
 use crate::mailer::{Email, Purpose};
 use crate::membership::emails::{MailIdentity, shortened, wrapped};
 use crate::membership::unlinked::unlinked;
-use crate::membership::words;
+use crate::membership::words::{self, label};
 use crate::values::Country;
 
 /// The words of an email about a change to the applicant, in one language.
@@ -28,19 +28,30 @@ pub struct UpdateWords {
     pub quoted: Option<String>,
     /// What the applicant can do now.
     pub next: Option<String>,
-    /// Whether the address of the status page follows.
-    pub has_link: bool,
+    /// The address that follows.
+    pub link: Link,
+}
+
+/// The address that an email to the applicant ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// None.
+    None,
+    /// The page of the application.
+    Page,
+    /// The form to correct the answers.
+    Change,
 }
 
 impl UpdateWords {
-    fn new(language: Language, subject: fn(&Words, &str) -> String, lead: &str) -> Self {
+    pub(super) fn new(language: Language, subject: fn(&Words, &str) -> String, lead: &str) -> Self {
         Self {
             language,
             subject,
             lead: lead.to_owned(),
             quoted: None,
             next: None,
-            has_link: true,
+            link: Link::Page,
         }
     }
 
@@ -49,16 +60,23 @@ impl UpdateWords {
         Self { quoted, ..self }
     }
 
-    fn with_next(self, next: impl Into<String>) -> Self {
+    pub(super) fn with_next(self, next: impl Into<String>) -> Self {
         let next = Some(next.into());
         Self { next, ..self }
     }
 
+    pub(super) fn with_link(self, link: Link) -> Self {
+        Self { link, ..self }
+    }
+
     fn without_link(self) -> Self {
-        Self {
-            has_link: false,
-            ..self
-        }
+        self.with_link(Link::None)
+    }
+
+    /// Returns whether an address follows.
+    #[must_use]
+    pub fn has_link(&self) -> bool {
+        self.link != Link::None
     }
 
     /// Returns the subject.
@@ -116,15 +134,31 @@ struct ThreadEmail<'a> {
 pub(super) fn change_emails(
     identity: &MailIdentity,
     found: &Found,
+    moved: &Found,
     after: &Course,
     change: &Change,
 ) -> askama::Result<Vec<Email>> {
     let id = after.version.to_string();
-    let to_applicant = update_words(&found.course, after, change, found.language)
-        .map(|words| to_applicant(identity, found, &id, &words));
+    let words = update_words(&found.course, after, change, found.language);
+    let page = &identity.page_url(moved.secret);
+    let applicant = words.map(|words| to_applicant(identity, moved, &id, &words, page));
+    let is_moved = moved.secret != found.secret;
+    let former = is_moved.then(|| to_former(identity, found, &id));
     let told = shared(change);
-    let to_thread = fact(&found.course, after, change).map(|fact| to_thread(identity, found, &id, told, fact));
-    to_applicant.into_iter().chain(to_thread).collect()
+    let thread = fact(&found.course, after, change).map(|fact| to_thread(identity, found, &id, told.as_deref(), fact));
+    applicant.into_iter().chain(former).chain(thread).collect()
+}
+
+/// Renders the email to the former address of the representative.
+fn to_former(identity: &MailIdentity, found: &Found, id: &str) -> askama::Result<Email> {
+    let words = Words::of(found.language);
+    let email = UpdateWords::new(
+        found.language,
+        Words::update_representative_subject,
+        words.update_representative_former,
+    )
+    .without_link();
+    to_applicant(identity, found, &format!("{id}.former"), &email, "")
 }
 
 /// Renders an email to the applicant. `id` tells its Message-ID from those of other emails about the application.
@@ -133,9 +167,9 @@ pub(super) fn to_applicant(
     found: &Found,
     id: &str,
     email: &UpdateWords,
+    page: &str,
 ) -> askama::Result<Email> {
     let words = Words::of(email.language);
-    let page = &format!("{}/membership/received/{}", identity.public_url, found.secret);
     let reference = found.reference.as_str();
     let text = UpdateText {
         words,
@@ -204,14 +238,23 @@ pub fn update_words(before: &Course, after: &Course, change: &Change, language: 
             email(Words::update_duplicate_subject, words.update_duplicate).without_link()
         }
         Change::Reopen(reason) => email(Words::update_reopened_subject, words.update_reopened).quoting(reason),
+        Change::Correct(correction) => {
+            let labels = correction.changed().iter().map(|field| label(language, *field));
+            email(Words::update_corrected_subject, words.update_corrected)
+                .quoting(&labels.collect::<Vec<_>>().join("\n"))
+        }
+        Change::SetRepresentative(_) => email(Words::update_representative_subject, words.update_representative_new),
     })
 }
 
 /// Returns the words of a change that the thread may hold: what the applicant sent or was told.
-fn shared(change: &Change) -> Option<&str> {
-    let entry = change.entry()?;
-    let (kind, is_shared, text) = entry;
-    (is_shared || matches!(kind, EntryKind::Answer | EntryKind::Appeal)).then_some(text)
+fn shared(change: &Change) -> Option<String> {
+    if let Change::SetRepresentative(address) = change {
+        return Some(address.to_string());
+    }
+    let (kind, is_shared, text) = change.entry()?;
+    let is_sent = matches!(kind, EntryKind::Answer | EntryKind::Appeal | EntryKind::Correction);
+    (is_shared || is_sent).then(|| text.to_owned())
 }
 
 /// Renders an email to the staff's thread.
@@ -272,5 +315,7 @@ fn fact(before: &Course, after: &Course, change: &Change) -> Option<&'static str
         Change::Withdraw => words::THREAD_WITHDRAWN,
         Change::Undo => words::THREAD_UNDONE,
         Change::Reopen(_) => words::THREAD_REOPENED,
+        Change::Correct(_) => words::THREAD_CORRECTED,
+        Change::SetRepresentative(_) => words::THREAD_REPRESENTATIVE,
     })
 }

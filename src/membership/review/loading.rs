@@ -70,6 +70,7 @@ struct Row {
     withdrawals: i64,
     withdrawn_from: Option<String>,
     now: OffsetDateTime,
+    has_member_domain: bool,
 }
 
 /// Locks an application until the transaction ends. Returns its reference.
@@ -92,7 +93,9 @@ pub(super) async fn find(executor: impl PgExecutor<'_>, key: Key<'_>) -> sqlx::R
         r#"SELECT reference, receipt_secret, language, representative_email, organization_name, country, ncsg_status,
             state, coalesce(state_since, received_at) AS "state_since!", version, review_until, answer_until, appeal_until,
             appealed_at, decided_by, appeal_decided_by, dismissed_as, region_set,
-            withdrawn.times AS "withdrawals!", withdrawn.last_from AS withdrawn_from, now() AS "now!"
+            withdrawn.times AS "withdrawals!", withdrawn.last_from AS withdrawn_from, now() AS "now!",
+            EXISTS (SELECT FROM applications AS other WHERE other.domain_name_ascii = applications.domain_name_ascii
+                AND other.state = 'accepted' AND other.reference <> applications.reference) AS "has_member_domain!"
         FROM applications, LATERAL (
             SELECT count(*) AS times, (array_agg(from_state ORDER BY id DESC))[1] AS last_from
             FROM application_history
@@ -148,6 +151,7 @@ impl TryFrom<Row> for Found {
             is_ncsg_member: row.ncsg_status == "member",
             objections: Vec::new(),
             is_unanimous: false,
+            has_member_domain: row.has_member_domain,
         };
         Ok(Self {
             reference: row.reference,
@@ -181,10 +185,19 @@ pub enum EntryKind {
     Reason,
     /// The applicant, against a decision.
     Appeal,
+    /// The applicant: new answers beside the old ones.
+    Correction,
 }
 
 impl EntryKind {
-    const ALL: [Self; 5] = [Self::Note, Self::Question, Self::Answer, Self::Reason, Self::Appeal];
+    const ALL: [Self; 6] = [
+        Self::Note,
+        Self::Question,
+        Self::Answer,
+        Self::Reason,
+        Self::Appeal,
+        Self::Correction,
+    ];
 
     /// Returns the name in the database.
     #[must_use]
@@ -195,6 +208,7 @@ impl EntryKind {
             Self::Answer => "answer",
             Self::Reason => "reason",
             Self::Appeal => "appeal",
+            Self::Correction => "correction",
         }
     }
 }

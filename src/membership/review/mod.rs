@@ -3,7 +3,9 @@
 //! A change: text of a form → [`Change`] → [`Course::after`], which is pure → [`store`], which locks the application,
 //! checks everything again and commits state, history, words and emails together.
 
+mod change_links;
 mod conflict;
+mod correcting;
 mod counts;
 mod course;
 #[cfg(test)]
@@ -26,11 +28,14 @@ use thiserror::Error;
 use time::Date;
 
 use crate::staff::StaffMember;
+use crate::values::EmailAddress;
 use crate::values::Fault;
 use crate::values::Region;
 use crate::values::text::prose;
 
+pub use change_links::{LinkAsked, OpenedLink, ask_for_link, open_link, send_page_link, store_correction};
 pub use conflict::{Conflict, conflicts, hidden_from};
+pub use correcting::Correction;
 pub use counts::{Counts, Tab, counts};
 pub use course::{Course, UNDO_DAYS, WhyReason, is_over, may};
 pub use desk_digest::queue_desk_digests;
@@ -153,6 +158,10 @@ pub enum Change {
     Reopen(String),
     /// The time for an answer is over.
     Lapse,
+    /// The applicant corrects answers.
+    Correct(Box<Correction>),
+    /// Staff change the email address of the representative.
+    SetRepresentative(EmailAddress),
 }
 
 impl Change {
@@ -172,6 +181,17 @@ impl Change {
             Self::Dismiss(_) => ChangeKind::Dismiss,
             Self::Reopen(_) => ChangeKind::Reopen,
             Self::Lapse => ChangeKind::Lapse,
+            Self::Correct(_) => ChangeKind::Correct,
+            Self::SetRepresentative(_) => ChangeKind::SetRepresentative,
+        }
+    }
+
+    /// Returns the address of the representative, if the change gives it.
+    fn representative(&self) -> Option<&EmailAddress> {
+        match self {
+            Self::Correct(correction) => Some(correction.representative()),
+            Self::SetRepresentative(address) => Some(address),
+            _ => None,
         }
     }
 
@@ -183,7 +203,13 @@ impl Change {
             Self::Accept { reason, .. } => reason.as_deref().map(|reason| (EntryKind::Reason, false, reason)),
             Self::NotAccept(reason) | Self::Reopen(reason) => Some((EntryKind::Reason, true, reason)),
             Self::Appeal(text) => Some((EntryKind::Appeal, false, text)),
-            Self::BeginReview | Self::Withdraw | Self::Undo | Self::Dismiss(_) | Self::Lapse => None,
+            Self::Correct(correction) => Some((EntryKind::Correction, false, correction.text())),
+            Self::BeginReview
+            | Self::Withdraw
+            | Self::Undo
+            | Self::Dismiss(_)
+            | Self::Lapse
+            | Self::SetRepresentative(_) => None,
         }
     }
 }
@@ -207,6 +233,8 @@ pub enum Refusal {
     ReasonNeeded(WhyReason),
     /// The colleague cannot sign in any more.
     NoColleague,
+    /// The representative has this address already.
+    SameAddress,
     /// The text is missing, too short or too long.
     Text(Fault),
     /// The day is in the past or too late.

@@ -173,7 +173,8 @@ async fn email(
         Step::FirstReminder | Step::SecondReminder => {
             let question = question(connection, &found.reference).await?;
             let words = reminder_words(&found.course, &question, found.language);
-            Some(to_applicant(&review.identity, found, &id, &words)?)
+            let page = &review.identity.page_url(found.secret);
+            Some(to_applicant(&review.identity, found, &id, &words, page)?)
         }
         Step::NoticeToStaff => Some(to_thread(&review.identity, found, &id, None, THREAD_LAPSES)?),
         Step::Lapse => None,
@@ -225,6 +226,7 @@ mod tests {
             is_ncsg_member: true,
             objections: Vec::new(),
             is_unanimous: false,
+            has_member_domain: false,
         }
     }
 

@@ -102,6 +102,10 @@ pub enum ChangeKind {
     Reopen,
     /// The time for an answer is over.
     Lapse,
+    /// The applicant corrects answers, by a mailed link.
+    Correct,
+    /// Staff change the email address of the representative.
+    SetRepresentative,
 }
 
 /// Who may make a change.
@@ -134,7 +138,7 @@ const REVIEWER: Permitted = Permitted::Staff(Role::Reviewer);
 const DECIDER: Permitted = Permitted::Staff(Role::Decider);
 
 #[rustfmt::skip]
-const RULES: [ChangeRule; 12] = [
+const RULES: [ChangeRule; 14] = [
     rule(ChangeKind::BeginReview, REVIEWER, &[Received], None, "review-begun"),
     rule(ChangeKind::Ask, REVIEWER, &[Received, InReview], Some(5..=2000), "asked"),
     rule(ChangeKind::Answer, Permitted::Applicant, &[Asked, Lapsed], Some(2..=4000), "answered"),
@@ -147,6 +151,8 @@ const RULES: [ChangeRule; 12] = [
     rule(ChangeKind::Dismiss, DECIDER, &[Received, InReview, Asked], None, "dismissed"),
     rule(ChangeKind::Reopen, DECIDER, &[Accepted, NotAccepted, Withdrawn, Lapsed, Dismissed], Some(20..=2000), "reopened"),
     rule(ChangeKind::Lapse, Permitted::Site, &[Asked], None, "lapsed"),
+    rule(ChangeKind::Correct, Permitted::Applicant, &[Received, InReview, Asked], None, "corrected"),
+    rule(ChangeKind::SetRepresentative, DECIDER, &ReviewState::ALL, None, "representative-changed"),
 ];
 
 const fn rule(
@@ -167,7 +173,7 @@ const fn rule(
 
 impl ChangeKind {
     /// All kinds, in the order of the table.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::BeginReview,
         Self::Ask,
         Self::Answer,
@@ -180,7 +186,15 @@ impl ChangeKind {
         Self::Dismiss,
         Self::Reopen,
         Self::Lapse,
+        Self::Correct,
+        Self::SetRepresentative,
     ];
+
+    /// Returns whether the application is in a new state afterwards.
+    #[must_use]
+    pub fn changes_state(self) -> bool {
+        !matches!(self, Self::Correct | Self::SetRepresentative)
+    }
 
     /// Returns its row of the table.
     #[must_use]

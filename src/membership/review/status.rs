@@ -56,7 +56,7 @@ pub async fn standing(connection: &mut PgConnection, secret: Uuid) -> sqlx::Resu
     )
     .fetch_one(&mut *connection)
     .await?;
-    let confirmation = outbox::confirmation(&mut *connection, &found.reference).await?;
+    let confirmation = outbox::confirmation(&mut *connection, &found.reference, &found.representative).await?;
     let events = super::super::history(&mut *connection, &found.reference).await?;
     Ok(Some(Standing {
         reference: found.reference,

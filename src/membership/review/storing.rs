@@ -3,6 +3,7 @@
 
 use sqlx::PgConnection;
 
+use super::correcting::{moved, write};
 use super::course::Course;
 use super::emails::{UpdateWords, change_emails, update_words};
 use super::loading::{Found, Key, find, lock};
@@ -66,8 +67,10 @@ pub(super) async fn change_locked(
     let reference = found.reference.as_str();
     let mut after = found.course.after(change, actor, found.now, review.days)?;
     after.region_set = after.region_set.filter(|region| !found.is_in(*region));
-    let emails = change_emails(&review.identity, found, &after, change)?;
+    let moved = moved(found, change)?;
+    let emails = change_emails(&review.identity, found, &moved, &after, change)?;
     update(connection, reference, &after).await?;
+    write(connection, found, &moved, change).await?;
     add_entry(connection, reference, change, actor).await?;
     add_event(connection, reference, change, actor, &found.course, &after).await?;
     outbox::queue(connection, emails).await?;

@@ -173,7 +173,7 @@ fn prepare_unguarded(identity: &MailIdentity, submission: &Submission, facts: Fa
     let new_application = NewApplication {
         reference: &receipt.reference,
         language: submission.language,
-        receipt_url: format!("{}/membership/received/{}", identity.public_url, receipt.secret),
+        receipt_url: identity.page_url(receipt.secret),
         desk_url: facts.has_staff.then(|| identity.desk_url(&receipt.reference)),
         received_at: receipt.received_at,
         earlier: &facts.earlier,

@@ -8,6 +8,8 @@ use uuid::Uuid;
 
 use crate::database::{Pool, confirm};
 use crate::locale::Language;
+use crate::outbox::address;
+use crate::values::EmailAddress;
 
 /// The receipt of a stored application.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub struct Status {
     pub is_ncsg_member: bool,
     /// The language of the application.
     pub language: Language,
+    /// The address of its representative.
+    pub representative: EmailAddress,
 }
 
 /// Returns the receipt stored under a submission key, after a synchronous standby has the application too.
@@ -41,7 +45,8 @@ pub async fn receipt_of_key(pool: &Pool, key: Uuid) -> sqlx::Result<Option<Recei
     let mut session = pool.session().await?;
     let receipt = sqlx::query_as!(
         Receipt,
-        "SELECT reference, receipt_secret AS secret, received_at FROM applications WHERE submission_key = $1",
+        r#"SELECT reference, coalesce(first_secret, receipt_secret) AS "secret!", received_at FROM applications
+        WHERE submission_key = $1"#,
         key
     )
     .fetch_optional(&mut *session)
@@ -59,13 +64,15 @@ pub async fn receipt_of_key(pool: &Pool, key: Uuid) -> sqlx::Result<Option<Recei
 /// Returns an error if the database is unavailable.
 pub async fn status(executor: impl PgExecutor<'_>, secret: Uuid) -> sqlx::Result<Option<Status>> {
     let row = sqlx::query!(
-        r#"SELECT reference, received_at, ncsg_status = 'member' AS "is_ncsg_member!", language
+        r#"SELECT reference, received_at, ncsg_status = 'member' AS "is_ncsg_member!", language, representative_email
         FROM applications WHERE receipt_secret = $1"#,
         secret
     )
     .fetch_optional(executor)
     .await?;
-    Ok(row.map(|row| Status {
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Status {
+        representative: address(&row.representative_email)?,
         reference: row.reference,
         received_at: row.received_at,
         is_ncsg_member: row.is_ncsg_member,
@@ -98,7 +105,8 @@ pub(super) async fn stored_before(
         return Ok(HashMap::new());
     }
     let found = sqlx::query!(
-        "SELECT submission_key, reference, receipt_secret, received_at FROM applications WHERE submission_key = ANY($1)",
+        r#"SELECT submission_key, reference, coalesce(first_secret, receipt_secret) AS "receipt_secret!", received_at
+        FROM applications WHERE submission_key = ANY($1)"#,
         keys
     )
     .fetch_all(connection)

@@ -41,6 +41,13 @@ pub const THREAD_UNDONE: &str =
 /// Staff opened the application again.
 pub const THREAD_REOPENED: &str = "NPOC has reopened the application. The applicant has been given this reason:";
 
+/// The applicant corrected answers.
+pub const THREAD_CORRECTED: &str = "The applicant has corrected answers:";
+
+/// Staff changed the address of the representative.
+pub const THREAD_REPRESENTATIVE: &str =
+    "NPOC has changed the email address of the representative. Both addresses have been told. The new one is:";
+
 /// The applicant did not answer.
 pub const THREAD_LAPSES: &str = "The applicant has not answered after two reminders. The application lapses in 7 days, unless an \
     answer comes. If the applicant answered by email, enter the answer at the desk.";
@@ -79,6 +86,8 @@ pub fn event_words(event: &Event) -> &str {
         "lapsed" => "The application lapsed",
         "dismissed" => "Closed without review",
         "reopened" => "Reopened",
+        "corrected" => "The applicant corrected answers",
+        "representative-changed" => "The address of the representative changed",
         other => other,
     }
 }
@@ -92,6 +101,7 @@ pub fn entry_words(kind: EntryKind) -> &'static str {
         EntryKind::Answer => "Answer",
         EntryKind::Reason => "Reason",
         EntryKind::Appeal => "Appeal",
+        EntryKind::Correction => "Corrected answers",
     }
 }
 
@@ -115,6 +125,7 @@ pub fn refusal_words(refusal: &Refusal) -> String {
             "You took the first decision, so a colleague must decide the appeal.".to_owned()
         }
         Refusal::ReasonNeeded(why) => format!("{} Give a reason. Only staff read it.", why_words(*why)),
+        Refusal::SameAddress => "The representative has this address already.".to_owned(),
         Refusal::NoColleague => "This colleague cannot sign in any more. Choose another one.".to_owned(),
         Refusal::Text(fault) => fault_words(fault),
         Refusal::DayOutOfRange { last } => format!("Choose a day from today to {}.", day(*last)),
@@ -129,6 +140,9 @@ pub fn why_words(why: WhyReason) -> &'static str {
         WhyReason::Early => "The time for the review is not over yet, and not every reviewer approved.",
         WhyReason::Ncsg => "The organization does not say that it is a member of the NCSG.",
         WhyReason::Appeal => "The first decision was not to accept the application.",
+        WhyReason::Member => {
+            "NPOC has accepted another application of this domain, and one organization is one member."
+        }
     }
 }
 

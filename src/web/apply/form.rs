@@ -22,6 +22,19 @@ pub struct FormPage<'a> {
     problems: Vec<ErrorLink>,
     /// Whether the applicant came back to change an answer.
     is_change: bool,
+    /// For a stored application: where its corrections go.
+    correction: Option<CorrectionForm<'a>>,
+}
+
+/// What the form needs to correct a stored application.
+#[derive(Clone, Copy, Debug)]
+pub struct CorrectionForm<'a> {
+    /// The token of the mailed link.
+    pub token: &'a str,
+    /// The version of the application that the form shows.
+    pub version: i32,
+    /// Why the corrections were not stored, if they were sent.
+    pub notice: Option<&'a str>,
 }
 
 /// A part of the form, with its questions.
@@ -81,6 +94,36 @@ impl<'a> FormPage<'a> {
         Self::new(layout, form.form_key, &form.answers, problems, None)
     }
 
+    /// Builds the form that corrects a stored application.
+    pub fn correcting(
+        layout: Layout<'a>,
+        answers: &Answers,
+        problems: &[Problem],
+        correction: CorrectionForm<'a>,
+    ) -> Self {
+        Self {
+            correction: Some(correction),
+            ..Self::new(layout, Uuid::nil(), answers, problems, None)
+        }
+    }
+
+    fn action(&self) -> String {
+        match &self.correction {
+            Some(correction) => format!("/membership/change/{}", correction.token),
+            None => self.layout.to(Page::MEMBERSHIP).to_string(),
+        }
+    }
+
+    fn title(&self) -> &'static str {
+        match (&self.correction, self.problems.is_empty()) {
+            (Some(_), true) => self.words.change_title,
+            (Some(_), false) => self.words.change_title_error,
+            (None, false) => self.words.form_title_error,
+            (None, true) if self.is_change => self.words.form_title_change,
+            (None, true) => self.words.form_title,
+        }
+    }
+
     fn new(layout: Layout<'a>, form_key: Uuid, answers: &Answers, problems: &[Problem], focus: Option<Field>) -> Self {
         let language = layout.language;
         let field = |question| FormField::new(language, question, answers, problems, focus);
@@ -99,6 +142,7 @@ impl<'a> FormPage<'a> {
             parts: Group::ALL.into_iter().map(part).collect(),
             problems: problems.iter().map(error_link).collect(),
             is_change: focus.is_some(),
+            correction: None,
         }
     }
 }

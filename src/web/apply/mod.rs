@@ -2,6 +2,7 @@
 //! so nothing expires and no answer is lost.
 
 mod check_page;
+mod correction;
 mod form;
 mod posted_form;
 
@@ -26,6 +27,7 @@ use crate::http::rate_limit::RateVerdict;
 use crate::locale::Language;
 use crate::membership::{self, Application, Field, Problem, SenderNetwork, SubmitPermit, with_suggestion};
 use check_page::{CheckPage, CheckedForm, Notice};
+pub use correction::{post as post_correction, show as show_correction};
 use form::FormPage;
 use posted_form::{Action, PostedForm};
 

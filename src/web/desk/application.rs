@@ -111,8 +111,9 @@ impl ApplicationPage<'_> {
             "decide" => self.can(ChangeKind::NotAccept),
             "dismiss" => self.can(ChangeKind::Dismiss),
             "reopen" => self.can(ChangeKind::Reopen),
+            "representative" => self.can(ChangeKind::SetRepresentative),
             "opinion" => self.may_give_opinion(),
-            "note" | "assign" | "conflict" => self.may_write(),
+            "note" | "assign" | "conflict" | "send-link" => self.may_write(),
             _ => false,
         };
         (!is_shown).then_some(why)
@@ -217,6 +218,12 @@ impl ApplicationPage<'_> {
         } else {
             "To staff"
         }
+    }
+
+    /// Returns whether the applicant corrected answers after this time.
+    fn is_before_correction(&self, at: &OffsetDateTime) -> bool {
+        let is_later = |event: &Event| event.name == "corrected" && event.happened_at > *at;
+        self.shown.events.iter().any(is_later)
     }
 
     fn is_assigned(&self, member: &StaffMember) -> bool {

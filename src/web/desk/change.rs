@@ -20,13 +20,24 @@ use crate::membership::review::{
 };
 use crate::membership::words::refusal_words;
 use crate::staff;
-use crate::values::Region;
+use crate::values::{EmailAddress, Region};
 use crate::web::error::WebError;
 use crate::web::site::Site;
 
 /// The last part of the address of each action.
-const ACTIONS: [&str; 10] = [
-    "review", "ask", "answered", "decide", "dismiss", "reopen", "opinion", "conflict", "note", "assign",
+const ACTIONS: [&str; 12] = [
+    "review",
+    "ask",
+    "answered",
+    "decide",
+    "dismiss",
+    "reopen",
+    "representative",
+    "opinion",
+    "conflict",
+    "note",
+    "assign",
+    "send-link",
 ];
 
 /// An action on an application.
@@ -102,6 +113,7 @@ pub async fn post(
         "conflict" => action.conflict().await,
         "note" => action.note().await,
         "assign" => action.assign().await,
+        "send-link" => action.send_link().await,
         _ => action.change().await,
     }
 }
@@ -225,6 +237,13 @@ impl Action<'_> {
         self.after(added).await
     }
 
+    async fn send_link(&self) -> Result<Response, WebError> {
+        let site = self.site;
+        let sent = review::send_page_link(&site.pool, &site.review, self.reference, &self.member.staff).await;
+        site.outbox.wake();
+        self.after(sent).await
+    }
+
     async fn assign(&self) -> Result<Response, WebError> {
         let to = self.field("to");
         let to = if to.is_empty() {
@@ -264,6 +283,10 @@ impl Action<'_> {
                 Dismissal::parse(self.field("as")).ok_or_else(|| Problem::choice("Say why it is closed."))?,
             ),
             "reopen" => Change::Reopen(text(ChangeKind::Reopen, "reason")?),
+            "representative" => Change::SetRepresentative(
+                EmailAddress::parse(self.field("address").trim())
+                    .map_err(|_| Problem::choice("Enter an email address, such as name@example.org."))?,
+            ),
             _ => return Err(Problem(StatusCode::NOT_FOUND, String::new())),
         })
     }
@@ -325,9 +348,11 @@ impl From<Refusal> for Problem {
                 StatusCode::FORBIDDEN
             }
             Refusal::NotNow | Refusal::Outdated | Refusal::NewObjection => StatusCode::CONFLICT,
-            Refusal::ReasonNeeded(_) | Refusal::Text(_) | Refusal::NoColleague | Refusal::DayOutOfRange { .. } => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
+            Refusal::ReasonNeeded(_)
+            | Refusal::Text(_)
+            | Refusal::NoColleague
+            | Refusal::SameAddress
+            | Refusal::DayOutOfRange { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         };
         Self(status, refusal_words(&refusal))
     }
@@ -342,6 +367,7 @@ fn heading(change: &Change) -> &'static str {
         Change::NotAccept(_) => "Do not accept the application",
         Change::Dismiss(_) => "Close without review",
         Change::Reopen(_) => "Reopen the application",
+        Change::SetRepresentative(_) => "Change the address of the representative",
         _ => "Begin the review",
     }
 }

@@ -126,6 +126,7 @@ impl Target<'_> {
             secret: self.secret,
             version: posted.version.unwrap_or_default(),
             shown: vec![form],
+            can_correct: false,
         };
         let html = UnavailablePage { layout, words, forms }.render()?;
         let mut response = private_page(StatusCode::SERVICE_UNAVAILABLE, language, html);

@@ -27,6 +27,8 @@ pub struct Forms {
     pub version: i32,
     /// Those that the applicant can use now.
     pub shown: Vec<Form>,
+    /// Whether the applicant can ask for a link to correct the answers.
+    pub can_correct: bool,
 }
 
 /// One form.
@@ -70,6 +72,7 @@ impl Forms {
             secret,
             version: standing.course.version,
             shown: forms.collect(),
+            can_correct: standing.allows(ChangeKind::Correct),
         }
     }
 

@@ -3,6 +3,7 @@
 //! names no person and shows no answer.
 
 mod change;
+mod change_link;
 mod forms;
 mod language;
 mod page;
@@ -19,9 +20,10 @@ use super::error::WebError;
 use super::site::Site;
 use crate::membership::review;
 pub use change::{post, return_to};
+pub use change_link::ask_for_link;
 pub use language::{change_language, return_to as return_from_language};
-pub use secret::redirect_to;
-use secret::{parse, unavailable, with_time_limit};
+use secret::parse;
+pub use secret::{redirect_to, unavailable, with_secret_headers, with_time_limit};
 
 /// Shows the page at a secret address. Search engines do not index it, and no other site learns its address.
 pub async fn show(State(site): State<Arc<Site>>, Path(secret): Path<String>) -> Result<Response, WebError> {

@@ -100,6 +100,8 @@ impl StatusPage<'_> {
                 "lapsed" => words.event_lapsed,
                 "dismissed" => words.event_dismissed,
                 "reopened" => words.event_reopened,
+                "corrected" => words.event_corrected,
+                "representative-changed" => words.event_representative,
                 _ => return None,
             };
             Some((date_and_time(words, *at), sentence))

@@ -54,6 +54,6 @@ async fn find(site: &Site, secret: Uuid) -> sqlx::Result<Option<(Status, Confirm
     let Some(receipt) = membership::status(&mut *session, secret).await? else {
         return Ok(None);
     };
-    let confirmation = outbox::confirmation(&mut *session, &receipt.reference).await?;
+    let confirmation = outbox::confirmation(&mut *session, &receipt.reference, &receipt.representative).await?;
     Ok(Some((receipt, confirmation)))
 }

@@ -12,12 +12,12 @@ async fn digests(site: &TestSite) -> Vec<Mail> {
     }
     site.run_housekeeping(None).await;
     site.deliver_all().await;
-    let mails = digest_files(site)
+    let emails = digest_files(site)
         .into_iter()
         .map(|path| Mail::read(&std::fs::read(path).unwrap()));
-    let mut mails: Vec<Mail> = mails.collect();
-    mails.sort_by_key(|mail| mail.header("To"));
-    mails
+    let mut emails: Vec<Mail> = emails.collect();
+    emails.sort_by_key(|mail| mail.header("To"));
+    emails
 }
 
 fn digest_files(site: &TestSite) -> Vec<std::path::PathBuf> {
@@ -38,7 +38,7 @@ async fn digest_names_what_waits_for_its_reader() {
     assert_eq!(sent[0].header("To").unwrap(), "rita@npoc.test");
     assert_eq!(sent[0].subject, "What waits for you at the NPOC desk");
     assert!(sent[0].text.contains(&format!("New:\n\n  {new}\n")), "{}", sent[0].text);
-    assert!(!sent[0].text.contains("Kilimo"), "no name of an organization");
+    assert!(!sent[0].text.contains("Afya"), "no name of an organization");
     assert_eq!(digests(&site).await.len(), 0, "once a week");
     site.sql("UPDATE staff SET digest_on = digest_on - 7").await;
     assert_eq!(digests(&site).await.len(), 1);

@@ -3,6 +3,7 @@
 mod accounts;
 mod attacks;
 mod conflicts;
+mod corrections;
 mod decisions;
 mod digest;
 mod erasure;

@@ -1,0 +1,433 @@
+//! Corrections: the applicant changes answers by a mailed link, and a decider the address of the representative.
+
+use axum::http::StatusCode;
+use npoc::staff::Role;
+use uuid::Uuid;
+
+use super::sign_in::number;
+use crate::support::desk::{Browser, act, done, state};
+use crate::support::{Mail, Reply, TestSite, encode, good_with};
+
+/// Asks for a link, and returns its path.
+async fn link(site: &TestSite, reference: &str) -> String {
+    let asked = ask(site, reference).await;
+    assert_eq!(
+        (asked.status, asked.text_of("h1").as_str()),
+        (StatusCode::OK, "Look at your email")
+    );
+    site.deliver_all().await;
+    let mail = newest(site, reference, "change-");
+    let line = mail
+        .text
+        .lines()
+        .find(|line| line.starts_with("http"))
+        .unwrap()
+        .to_owned();
+    line.trim_start_matches("http://127.0.0.1:8080").to_owned()
+}
+
+async fn ask(site: &TestSite, reference: &str) -> Reply {
+    let status = site.status_path(reference).await;
+    site.post_raw(&format!("{status}/change"), "").await
+}
+
+/// Returns the newest email about an application whose name goes on like this.
+fn newest(site: &TestSite, reference: &str, start: &str) -> Mail {
+    let start = format!("{reference}.{start}");
+    let entries = std::fs::read_dir(&site.folder).unwrap().flatten();
+    let named = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&start));
+    let newest = named.max_by_key(|entry| entry.metadata().unwrap().modified().unwrap());
+    Mail::read(&std::fs::read(newest.unwrap().path()).unwrap())
+}
+
+/// Posts the form of a link with these answers instead of the first ones.
+async fn correct(site: &TestSite, link: &str, changes: &[(&str, &str)]) -> Reply {
+    let form = site.get(link).await;
+    let version = form
+        .attributes("input[name=version]", "value")
+        .pop()
+        .unwrap_or_default();
+    let version = [("version", version.as_str()), ("language", "en")];
+    site.post_raw(link, encode(&[&good_with(changes)[..], &version].concat()))
+        .await
+}
+
+async fn column(site: &TestSite, column: &str, reference: &str) -> String {
+    let question = format!("SELECT {column}::text FROM applications WHERE reference = $1");
+    sqlx::query_scalar(sqlx::AssertSqlSafe(question))
+        .bind(reference)
+        .fetch_one(&site.pool)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn applicant_corrects_answers_by_a_mailed_link() {
+    let site = TestSite::new().await;
+    let rita = site.member("Rita", Role::Reviewer).await;
+    let reference = site.apply(&[]).await;
+    done(&rita, &reference, "opinion", &[("verdict", "approve")]).await;
+    let link = link(&site, &reference).await;
+    let form = site.get(&link).await;
+    assert_eq!(form.text_of("h1"), "Correct your answers");
+    form.assert_keeps(&good_with(&[]));
+    assert_eq!(form.headers["cache-control"], "private, no-store");
+    assert_eq!(form.headers["referrer-policy"], "no-referrer");
+    let changed = [
+        ("organization_name", "Kilimo Mpya Trust"),
+        ("domain_name", "kilimomitaani.org"),
+    ];
+    let stored = correct(&site, &link, &changed).await;
+    assert_eq!(stored.location(), link);
+    let after = site.get(&link).await;
+    assert_eq!(after.text_of("h1"), "Your corrections have arrived");
+    assert_eq!(after.attributes("main a", "href").len(), 1);
+    assert_eq!(
+        column(&site, "domain_name_ascii", &reference).await,
+        "kilimomitaani.org"
+    );
+    assert_eq!(state(&site, &reference).await, ("in-review".to_owned(), 3));
+    site.deliver_all().await;
+    let told = site.update(&reference, 3, "applicant").unwrap();
+    assert!(told.subject.starts_with("Your application to NPOC is corrected"));
+    assert!(
+        told.text.contains("Name of your organization") && !told.text.contains("Kilimo Mpya Trust"),
+        "{}",
+        told.text
+    );
+    let thread = site.update(&reference, 3, "staff").unwrap();
+    assert!(
+        thread.text.contains("now: Kilimo Mpya Trust") && thread.text.contains("before: "),
+        "{}",
+        thread.text
+    );
+    let (first, _) = site.emails(&reference);
+    assert_eq!(thread.header("In-Reply-To"), first.header("Message-ID"));
+    // The desk shows both, and marks what was said before.
+    let page = rita.get(&format!("/desk/applications/{reference}")).await;
+    assert!(page.body.contains("before the answers were corrected"));
+    assert!(page.all(".entries blockquote")[0].contains("now: Kilimo Mpya Trust"));
+    // The search finds the new name.
+    let found = rita.get("/desk/applications?q=mpya").await;
+    assert_eq!(found.all("tbody tr").len(), 1);
+    let events = site.get(&site.status_path(&reference).await).await.all("dl.events dd");
+    assert!(events.contains(&"You corrected your answers".to_owned()));
+}
+
+#[tokio::test]
+async fn link_to_correct_works_once_and_for_a_day() {
+    let site = TestSite::new().await;
+    let reference = site.apply(&[]).await;
+    let first = link(&site, &reference).await;
+    // Programs that check emails open links.
+    for _ in 0..3 {
+        assert_eq!(site.get(&first).await.status, StatusCode::OK);
+    }
+    let changed = [("organization_name", "Kilimo Mpya Trust")];
+    assert_eq!(correct(&site, &first, &changed).await.status, StatusCode::SEE_OTHER);
+    // Pressed twice: nothing more is stored.
+    let again = site
+        .post_raw(
+            &first,
+            encode(&[&good_with(&changed)[..], &[("version", "1")]].concat()),
+        )
+        .await;
+    assert_eq!(again.location(), first);
+    // Another correction needs another link, and its answers come back.
+    let other = good_with(&[("organization_name", "Kilimo Kipya")]);
+    let late = site
+        .post_raw(&first, encode(&[&other[..], &[("version", "2")]].concat()))
+        .await;
+    assert_eq!(late.status, StatusCode::CONFLICT);
+    late.assert_keeps(&other);
+    assert_eq!(state(&site, &reference).await.1, 2);
+    let second = link(&site, &reference).await;
+    site.sql("UPDATE change_links SET expires_at = now()").await;
+    let dead = site.get(&second).await;
+    assert_eq!(
+        (dead.status, dead.text_of("h1").as_str()),
+        (StatusCode::NOT_FOUND, "This link does not work")
+    );
+    assert!(!dead.body.contains("Afya Bora"));
+    let typed = site.post_raw(&second, encode(&other)).await;
+    assert_eq!(typed.status, StatusCode::CONFLICT);
+    typed.assert_keeps(&other);
+    for wrong in [
+        "/membership/change/x",
+        "/membership/change/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    ] {
+        assert_eq!(site.get(wrong).await.status, StatusCode::NOT_FOUND, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn three_links_a_day_and_twenty_in_all() {
+    let site = TestSite::new().await;
+    let reference = site.apply(&[]).await;
+    for _ in 0..3 {
+        assert_eq!(ask(&site, &reference).await.status, StatusCode::OK);
+    }
+    let limited = ask(&site, &reference).await;
+    assert_eq!(limited.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(limited.text_of("h1"), "We send no more links now");
+    site.sql(
+        "INSERT INTO change_links (token_hash, reference, address, asked_at, expires_at)
+        SELECT sha256(n::text::bytea), reference, '', now() - interval '2 days', now() FROM applications, generate_series(1, 17) AS n",
+    )
+    .await;
+    site.sql("UPDATE change_links SET asked_at = now() - interval '25 hours'")
+        .await;
+    assert_eq!(ask(&site, &reference).await.status, StatusCode::TOO_MANY_REQUESTS);
+    let queued = "SELECT count(*) FROM outbox WHERE purpose = 'change-link'";
+    assert_eq!(number(&site, queued).await, 3);
+}
+
+#[tokio::test]
+async fn forty_requests_for_a_link_at_once_send_three() {
+    let site = TestSite::new().await;
+    let reference = site.apply(&[]).await;
+    let requests = (0..40).map(|_| ask(&site, &reference));
+    futures_util::future::join_all(requests).await;
+    let queued = "SELECT count(*) FROM outbox WHERE purpose = 'change-link'";
+    assert_eq!(number(&site, queued).await, 3);
+}
+
+#[tokio::test]
+async fn link_goes_to_the_alternate_if_the_representative_bounces() {
+    let site = TestSite::new().await;
+    let alternate = [
+        ("alternate_name", "Otieno"),
+        ("alternate_email", "otieno@afyabora.or.ke"),
+    ];
+    let reference = site.apply(&alternate).await;
+    site.deliver_all().await;
+    site.sql("UPDATE outbox SET bounced_at = now() WHERE purpose = 'arrival'")
+        .await;
+    let link = link(&site, &reference).await;
+    let mail = newest(&site, &reference, "change-");
+    assert_eq!(mail.header("To").unwrap(), "otieno@afyabora.or.ke");
+    // The alternate repairs the address, and the new one gets the link to the page.
+    let changes = [&alternate[..], &[("representative_email", "new@afyabora.or.ke")]].concat();
+    assert_eq!(correct(&site, &link, &changes).await.status, StatusCode::SEE_OTHER);
+    let over = site.get(&link).await;
+    assert!(
+        over.attributes("main a", "href").is_empty(),
+        "the new secret is for the new address"
+    );
+    let page = site.get(&site.status_path(&reference).await).await;
+    assert!(
+        page.all(".notice--warning").is_empty(),
+        "nothing to the new address bounced"
+    );
+    // If both bounce, only people can help.
+    let other = site
+        .apply(&[("domain_name", "other.org"), ("representative_email", "a@other.org")])
+        .await;
+    site.deliver_all().await;
+    site.sql("UPDATE outbox SET bounced_at = now() WHERE recipient = 'a@other.org'")
+        .await;
+    let asked = ask(&site, &other).await;
+    assert_eq!(
+        (asked.status, asked.text_of("h1").as_str()),
+        (StatusCode::CONFLICT, "Our emails come back")
+    );
+}
+
+#[tokio::test]
+async fn new_representative_gets_a_new_secret_and_the_old_one_is_told() {
+    let site = TestSite::new().await;
+    let key = Uuid::now_v7();
+    let sent = site.send(&[], key).await;
+    let old = sent.location().to_owned();
+    let reference = site.get(&old).await.text_of(".reference");
+    let outstanding = link(&site, &reference).await;
+    let used = link(&site, &reference).await;
+    let changes = [("representative_email", "new@afyabora.or.ke")];
+    assert_eq!(correct(&site, &used, &changes).await.location(), used);
+    let new = site.status_path(&reference).await;
+    assert_ne!(new, old);
+    assert_eq!(site.get(&old).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(site.get(&new).await.status, StatusCode::OK);
+    assert!(
+        !site.get(&used).await.body.contains(&new),
+        "the old representative learns no new secret"
+    );
+    assert_eq!(site.get(&outstanding).await.status, StatusCode::NOT_FOUND);
+    // Nor by sending the form again.
+    assert_eq!(site.send(&[], key).await.location(), old);
+    site.deliver_all().await;
+    let told = site.update(&reference, 2, "applicant").unwrap();
+    assert_eq!(told.header("To").unwrap(), "new@afyabora.or.ke");
+    assert!(told.text.contains(&new));
+    let former = site.update(&reference, 2, "former.applicant").unwrap();
+    assert!(
+        former.text.contains("another address now") && !former.text.contains("new@"),
+        "{}",
+        former.text
+    );
+    assert!(!former.text.contains(&new));
+}
+
+#[tokio::test]
+async fn decider_changes_the_address_of_the_representative() {
+    let site = TestSite::new().await;
+    let dora = site.member("Dora", Role::Decider).await;
+    let rita = site.member("Rita", Role::Reviewer).await;
+    let reference = site.apply(&[]).await;
+    let old = site.status_path(&reference).await;
+    let to = [("address", "new@afyabora.or.ke")];
+    assert_eq!(
+        act(&rita, &reference, "representative", &to).await.status,
+        StatusCode::FORBIDDEN
+    );
+    for wrong in ["", "new", "wanjiku@afyabora.or.ke"] {
+        let refused = act(&dora, &reference, "representative", &[("address", wrong)]).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong}");
+    }
+    let preview = [to[0], ("step", "preview")];
+    let preview = act(&dora, &reference, "representative", &preview).await;
+    assert!(
+        preview
+            .text_of(".letter h2")
+            .starts_with("The representative’s address"),
+        "{}",
+        preview.body
+    );
+    done(&dora, &reference, "representative", &to).await;
+    assert_eq!(
+        column(&site, "representative_email", &reference).await,
+        "new@afyabora.or.ke"
+    );
+    assert_eq!(site.get(&old).await.status, StatusCode::NOT_FOUND);
+    // A reviewer sends the link again.
+    done(&rita, &reference, "send-link", &[]).await;
+    site.deliver_all().await;
+    let mail = newest(&site, &reference, "link-");
+    assert_eq!(mail.header("To").unwrap(), "new@afyabora.or.ke");
+    assert!(mail.text.contains(&site.status_path(&reference).await));
+    let logged = "SELECT count(*) FROM desk_log WHERE action = 'send-link' AND outcome = 'done'";
+    assert_eq!(number(&site, logged).await, 1);
+}
+
+#[tokio::test]
+async fn correction_of_an_old_page_is_given_back() {
+    let site = TestSite::new().await;
+    let rita = site.member("Rita", Role::Reviewer).await;
+    let reference = site.apply(&[]).await;
+    let link = link(&site, &reference).await;
+    done(&rita, &reference, "ask", &[("question", "What is your purpose?")]).await;
+    let typed = good_with(&[("organization_name", "Kilimo Mpya Trust")]);
+    let body = |version: &str| encode(&[&typed[..], &[("version", version)]].concat());
+    let refused = site.post_raw(&link, body("1")).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    refused.assert_keeps(&typed);
+    assert!(
+        refused
+            .text_of(".notice")
+            .starts_with("Your application has changed in the meantime")
+    );
+    let version = refused.attributes("input[name=version]", "value").pop().unwrap();
+    assert_eq!(site.post_raw(&link, body(&version)).await.status, StatusCode::SEE_OTHER);
+    // The question still waits for its answer.
+    assert_eq!(state(&site, &reference).await, ("asked".to_owned(), 3));
+}
+
+#[tokio::test]
+async fn wrong_corrections_get_a_sentence_and_keep_everything() {
+    let site = TestSite::new().await;
+    let reference = site.apply(&[]).await;
+    let link = link(&site, &reference).await;
+    let wrong = [("domain_name", "kilimo"), ("representative_email", "x")];
+    let refused = correct(&site, &link, &wrong).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(refused.all(".summary li").len(), 2);
+    refused.assert_keeps(&good_with(&wrong));
+    assert!(refused.attributes("form.application", "action").contains(&link));
+    // Without a difference nothing is stored.
+    assert_eq!(correct(&site, &link, &[]).await.status, StatusCode::OK);
+    assert_eq!(state(&site, &reference).await.1, 1);
+    // Nor from another site.
+    let foreign = axum::http::Request::post(&link)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("sec-fetch-site", "cross-site")
+        .body(encode(&good_with(&[("organization_name", "Evil")])).into())
+        .unwrap();
+    assert_eq!(site.ask(foreign).await.location(), link);
+    assert_eq!(state(&site, &reference).await.1, 1);
+}
+
+#[tokio::test]
+async fn closed_application_cannot_be_corrected() {
+    let site = TestSite::new().await;
+    let dora = site.member("Dora", Role::Decider).await;
+    let reference = site.apply(&[]).await;
+    let link = link(&site, &reference).await;
+    done(&dora, &reference, "review", &[]).await;
+    let yes = [("decision", "accept"), ("reason", "We know them well.")];
+    done(&dora, &reference, "decide", &yes).await;
+    assert_eq!(site.get(&link).await.status, StatusCode::NOT_FOUND);
+    let late = good_with(&[("organization_name", "Kilimo Mpya Trust")]);
+    site.post_raw(&link, encode(&late)).await.assert_keeps(&late);
+    let status = site.status_path(&reference).await;
+    assert!(!site.get(&status).await.body.contains("/change\""));
+    assert_eq!(ask(&site, &reference).await.location(), status);
+}
+
+#[tokio::test]
+async fn erased_application_leaves_no_link() {
+    let site = TestSite::new().await;
+    let reference = site.apply(&[]).await;
+    let link = link(&site, &reference).await;
+    correct(&site, &link, &[("organization_name", "Kilimo Mpya Trust")]).await;
+    site.deliver_all().await;
+    let body = "SELECT count(*) FROM outbox WHERE purpose = 'change-link' AND body_text <> ''";
+    assert_eq!(number(&site, body).await, 0, "a sent link is not kept");
+    let erased = site.command(&["applications", "erase", &reference, "--yes"]);
+    assert!(erased.status.success(), "{}", String::from_utf8_lossy(&erased.stderr));
+    assert_eq!(number(&site, "SELECT count(*) FROM change_links").await, 0);
+    let left = "SELECT count(*) FROM outbox WHERE recipient <> '' AND reference IS NOT NULL";
+    assert_eq!(number(&site, left).await, 0);
+    assert_eq!(site.get(&link).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn conflict_shows_in_a_corrected_application() {
+    let site = TestSite::new().await;
+    let rita = site.member("Rita", Role::Reviewer).await;
+    let reference = site.apply(&[]).await;
+    let link = link(&site, &reference).await;
+    let page = format!("/desk/applications/{reference}");
+    assert!(rita.get(&page).await.body.contains("Afya Bora"));
+    let alternate = [("alternate_name", "Rita"), ("alternate_email", "rita@npoc.test")];
+    correct(&site, &link, &alternate).await;
+    assert!(!rita.get(&page).await.body.contains("Afya Bora"));
+    assert!(Browser::new(&site).get(&page).await.status.is_redirection());
+}
+
+#[tokio::test]
+async fn second_membership_of_a_domain_needs_a_reason() {
+    let site = TestSite::new().await;
+    let dora = site.member("Dora", Role::Decider).await;
+    let first = site.apply(&[("ncsg_status", "member")]).await;
+    let second = site.apply(&[("ncsg_status", "member")]).await;
+    for reference in [&first, &second] {
+        done(&dora, reference, "opinion", &[("verdict", "approve")]).await;
+    }
+    done(&dora, &first, "decide", &[("decision", "accept")]).await;
+    let refused = act(&dora, &second, "decide", &[("decision", "accept")]).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(
+        refused
+            .text_of("#decide-problem")
+            .contains("one organization is one member"),
+        "{}",
+        refused.text_of("#decide-problem")
+    );
+    done(
+        &dora,
+        &second,
+        "decide",
+        &[("decision", "accept"), ("reason", "They merged.")],
+    )
+    .await;
+}
