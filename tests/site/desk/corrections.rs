@@ -6,38 +6,11 @@ use uuid::Uuid;
 
 use super::sign_in::number;
 use crate::support::desk::{Browser, act, done, state};
-use crate::support::{Mail, Reply, TestSite, encode, good_with};
-
-/// Asks for a link, and returns its path.
-async fn link(site: &TestSite, reference: &str) -> String {
-    let asked = ask(site, reference).await;
-    assert_eq!(
-        (asked.status, asked.text_of("h1").as_str()),
-        (StatusCode::OK, "Look at your email")
-    );
-    site.deliver_all().await;
-    let mail = newest(site, reference, "change-");
-    let line = mail
-        .text
-        .lines()
-        .find(|line| line.starts_with("http"))
-        .unwrap()
-        .to_owned();
-    line.trim_start_matches("http://127.0.0.1:8080").to_owned()
-}
+use crate::support::{Reply, TestSite, encode, good_with};
 
 async fn ask(site: &TestSite, reference: &str) -> Reply {
     let status = site.status_path(reference).await;
     site.post_raw(&format!("{status}/change"), "").await
-}
-
-/// Returns the newest email about an application whose name goes on like this.
-fn newest(site: &TestSite, reference: &str, start: &str) -> Mail {
-    let start = format!("{reference}.{start}");
-    let entries = std::fs::read_dir(&site.folder).unwrap().flatten();
-    let named = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&start));
-    let newest = named.max_by_key(|entry| entry.metadata().unwrap().modified().unwrap());
-    Mail::read(&std::fs::read(newest.unwrap().path()).unwrap())
 }
 
 /// Posts the form of a link with these answers instead of the first ones.
@@ -67,7 +40,7 @@ async fn applicant_corrects_answers_by_a_mailed_link() {
     let rita = site.member("Rita", Role::Reviewer).await;
     let reference = site.apply(&[]).await;
     done(&rita, &reference, "opinion", &[("verdict", "approve")]).await;
-    let link = link(&site, &reference).await;
+    let link = site.link_to_correct(&reference).await;
     let form = site.get(&link).await;
     assert_eq!(form.text_of("h1"), "Correct your answers");
     form.assert_keeps(&good_with(&[]));
@@ -118,7 +91,7 @@ async fn applicant_corrects_answers_by_a_mailed_link() {
 async fn link_to_correct_works_once_and_for_a_day() {
     let site = TestSite::new().await;
     let reference = site.apply(&[]).await;
-    let first = link(&site, &reference).await;
+    let first = site.link_to_correct(&reference).await;
     // Programs that check emails open links.
     for _ in 0..3 {
         assert_eq!(site.get(&first).await.status, StatusCode::OK);
@@ -141,7 +114,7 @@ async fn link_to_correct_works_once_and_for_a_day() {
     assert_eq!(late.status, StatusCode::CONFLICT);
     late.assert_keeps(&other);
     assert_eq!(state(&site, &reference).await.1, 2);
-    let second = link(&site, &reference).await;
+    let second = site.link_to_correct(&reference).await;
     site.sql("UPDATE change_links SET expires_at = now()").await;
     let dead = site.get(&second).await;
     assert_eq!(
@@ -203,8 +176,8 @@ async fn link_goes_to_the_alternate_if_the_representative_bounces() {
     site.deliver_all().await;
     site.sql("UPDATE outbox SET bounced_at = now() WHERE purpose = 'arrival'")
         .await;
-    let link = link(&site, &reference).await;
-    let mail = newest(&site, &reference, "change-");
+    let link = site.link_to_correct(&reference).await;
+    let mail = site.newest_email(&reference, "change-");
     assert_eq!(mail.header("To").unwrap(), "otieno@afyabora.or.ke");
     // The alternate repairs the address, and the new one gets the link to the page.
     let changes = [&alternate[..], &[("representative_email", "new@afyabora.or.ke")]].concat();
@@ -240,8 +213,8 @@ async fn new_representative_gets_a_new_secret_and_the_old_one_is_told() {
     let sent = site.send(&[], key).await;
     let old = sent.location().to_owned();
     let reference = site.get(&old).await.text_of(".reference");
-    let outstanding = link(&site, &reference).await;
-    let used = link(&site, &reference).await;
+    let outstanding = site.link_to_correct(&reference).await;
+    let used = site.link_to_correct(&reference).await;
     let changes = [("representative_email", "new@afyabora.or.ke")];
     assert_eq!(correct(&site, &used, &changes).await.location(), used);
     let new = site.status_path(&reference).await;
@@ -302,7 +275,7 @@ async fn decider_changes_the_address_of_the_representative() {
     // A reviewer sends the link again.
     done(&rita, &reference, "send-link", &[]).await;
     site.deliver_all().await;
-    let mail = newest(&site, &reference, "link-");
+    let mail = site.newest_email(&reference, "link-");
     assert_eq!(mail.header("To").unwrap(), "new@afyabora.or.ke");
     assert!(mail.text.contains(&site.status_path(&reference).await));
     let logged = "SELECT count(*) FROM desk_log WHERE action = 'send-link' AND outcome = 'done'";
@@ -314,7 +287,7 @@ async fn correction_of_an_old_page_is_given_back() {
     let site = TestSite::new().await;
     let rita = site.member("Rita", Role::Reviewer).await;
     let reference = site.apply(&[]).await;
-    let link = link(&site, &reference).await;
+    let link = site.link_to_correct(&reference).await;
     done(&rita, &reference, "ask", &[("question", "What is your purpose?")]).await;
     let typed = good_with(&[("organization_name", "Kilimo Mpya Trust")]);
     let body = |version: &str| encode(&[&typed[..], &[("version", version)]].concat());
@@ -336,7 +309,7 @@ async fn correction_of_an_old_page_is_given_back() {
 async fn wrong_corrections_get_a_sentence_and_keep_everything() {
     let site = TestSite::new().await;
     let reference = site.apply(&[]).await;
-    let link = link(&site, &reference).await;
+    let link = site.link_to_correct(&reference).await;
     let wrong = [("domain_name", "kilimo"), ("representative_email", "x")];
     let refused = correct(&site, &link, &wrong).await;
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -361,7 +334,7 @@ async fn closed_application_cannot_be_corrected() {
     let site = TestSite::new().await;
     let dora = site.member("Dora", Role::Decider).await;
     let reference = site.apply(&[]).await;
-    let link = link(&site, &reference).await;
+    let link = site.link_to_correct(&reference).await;
     done(&dora, &reference, "review", &[]).await;
     let yes = [("decision", "accept"), ("reason", "We know them well.")];
     done(&dora, &reference, "decide", &yes).await;
@@ -377,7 +350,7 @@ async fn closed_application_cannot_be_corrected() {
 async fn erased_application_leaves_no_link() {
     let site = TestSite::new().await;
     let reference = site.apply(&[]).await;
-    let link = link(&site, &reference).await;
+    let link = site.link_to_correct(&reference).await;
     correct(&site, &link, &[("organization_name", "Kilimo Mpya Trust")]).await;
     site.deliver_all().await;
     let body = "SELECT count(*) FROM outbox WHERE purpose = 'change-link' AND body_text <> ''";
@@ -395,7 +368,7 @@ async fn conflict_shows_in_a_corrected_application() {
     let site = TestSite::new().await;
     let rita = site.member("Rita", Role::Reviewer).await;
     let reference = site.apply(&[]).await;
-    let link = link(&site, &reference).await;
+    let link = site.link_to_correct(&reference).await;
     let page = format!("/desk/applications/{reference}");
     assert!(rita.get(&page).await.body.contains("Afya Bora"));
     let alternate = [("alternate_name", "Rita"), ("alternate_email", "rita@npoc.test")];

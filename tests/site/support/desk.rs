@@ -219,6 +219,24 @@ impl TestSite {
         std::fs::read(path).ok().map(|raw| Mail::read(&raw))
     }
 
+    /// Asks for a link to correct an application, and returns its path.
+    pub async fn link_to_correct(&self, reference: &str) -> String {
+        let status = self.status_path(reference).await;
+        let asked = self.post_raw(&format!("{status}/change"), "").await;
+        assert_eq!(asked.status, StatusCode::OK, "{}", asked.text_of("main"));
+        self.deliver_all().await;
+        let mail = self.newest_email(reference, "change-");
+        let link = mail.text.lines().find(|line| line.starts_with("http")).unwrap();
+        link.trim_start_matches("http://127.0.0.1:8080").to_owned()
+    }
+
+    /// Reads the newest email about an application whose name goes on like this.
+    pub fn newest_email(&self, reference: &str, start: &str) -> Mail {
+        let emails = self.email_files(&format!("{reference}.{start}"));
+        let newest = emails.into_iter().max_by_key(|(changed, _)| *changed);
+        Mail::read(&newest.unwrap().1)
+    }
+
     /// Returns the path of the page of an application for its applicant.
     pub async fn status_path(&self, reference: &str) -> String {
         let secret: uuid::Uuid = sqlx::query_scalar("SELECT receipt_secret FROM applications WHERE reference = $1")

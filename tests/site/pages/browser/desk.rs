@@ -9,7 +9,7 @@ use super::State;
 use super::assistive::{axe_violations, load_axe};
 use crate::support::browser::{Browser, in_a_browser};
 use crate::support::desk::{SECOND, code_of_shown};
-use crate::support::send_body;
+use crate::support::{good_with, send_body};
 
 const REASON: &str = "The statutes do not name a purpose that is not for profit.";
 
@@ -243,6 +243,24 @@ fn account_states(browser: &Browser) -> Vec<State> {
     states
 }
 
+/// Returns the states of the form that corrects answers, in Arabic.
+async fn correction_states(browser: &Browser) -> Vec<State> {
+    let (reference, status) = apply(browser, "/ar/membership").await;
+    let form = browser.site.link_to_correct(&reference).await;
+    let wrong = good_with(&[("domain_name", "kilimo"), ("representative_email", "x")]);
+    vec![
+        State::page(&form),
+        State::posted("refused corrections", &form, wrong),
+        State::posted(
+            "old corrections",
+            &form,
+            good_with(&[("website", "https://kilimo.or.ke")]),
+        ),
+        State::page("/membership/change/x"),
+        State::page(&status),
+    ]
+}
+
 /// Returns every page of the desk and of the status page, and the states of their forms.
 async fn every_state(browser: &Browser) -> Vec<State> {
     let (reference, asked) = apply(browser, "/membership").await;
@@ -262,10 +280,12 @@ async fn every_state(browser: &Browser) -> Vec<State> {
         State::page(&asked),
         State::posted("refused answer", &format!("{asked}/answer"), empty),
         State::posted("no tick", &format!("{asked}/withdraw"), vec![("version", "2")]),
+        State::posted("link to correct", &format!("{asked}/change"), Vec::new()),
         State::page(&withdrawn),
         State::page(&refused),
         State::posted("late answer", &format!("{refused}/answer"), late),
     ]);
+    states.extend(correction_states(browser).await);
     states
 }
 
