@@ -185,7 +185,7 @@ update-corrected = The answers to these questions in your organization’s appli
 update-representative-subject = The representative’s address in your application to NPOC: { $reference }
 # Before the address of the status page
 update-representative-new = This is now the address of your organization’s representative in its application to NPOC. We write to it from now on. The page of the application has a new secret address:
-update-representative-former = NPOC has another address now for the representative of your organization’s application, and writes to that one from now on. The link to the page of the application that you had no longer works. If that is wrong, reply to this email and quote the reference.
+update-representative-former = The address of the representative in your organization’s application to NPOC has changed, and NPOC writes to the new address from now on. The link to the page of the application that you had no longer works. If that is wrong, reply to this email and quote the reference.
 # $reference (Text): the reference, such as NPOC-7K3M-Q2XD
 update-link-subject = The page of your application to NPOC: { $reference }
 update-link = NPOC sends you the link to the page of your organization’s application again.

@@ -9,7 +9,7 @@ use super::{Change, Refusal};
 use crate::locale::Language;
 use crate::membership::form::{Answers, Application, Field, Group};
 use crate::membership::stored_application::StoredApplication;
-use crate::membership::words::{answers_in_words, not_provided};
+use crate::membership::words::{answers_in_words, label, not_provided};
 use crate::outbox::as_json;
 use crate::values::EmailAddress;
 
@@ -44,7 +44,7 @@ impl Correction {
                     changed.push(new.field);
                     text.push(format!(
                         "{}\nbefore: {}\nnow: {}",
-                        new.label,
+                        label(Language::En, new.field),
                         said(&old.lines),
                         said(&new.lines)
                     ));

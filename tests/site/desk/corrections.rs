@@ -44,6 +44,7 @@ async fn applicant_corrects_answers_by_a_mailed_link() {
     let form = site.get(&link).await;
     assert_eq!(form.text_of("h1"), "Correct your answers");
     form.assert_keeps(&good_with(&[]));
+    assert!(form.all(".languages").is_empty(), "another language would lose what was typed");
     assert_eq!(form.headers["cache-control"], "private, no-store");
     assert_eq!(form.headers["referrer-policy"], "no-referrer");
     let changed = [
@@ -234,7 +235,7 @@ async fn new_representative_gets_a_new_secret_and_the_old_one_is_told() {
     assert!(told.text.contains(&new));
     let former = site.update(&reference, 2, "former.applicant").unwrap();
     assert!(
-        former.text.contains("another address now") && !former.text.contains("new@"),
+        former.text.contains("writes to the new address") && !former.text.contains("new@"),
         "{}",
         former.text
     );

@@ -15,7 +15,7 @@ async fn member_lists_and_ends_own_sessions() {
     let rob = site.member("Rob", Role::Reviewer).await;
     // 7.5.2.
     let page = office.get("/desk/me").await;
-    assert_eq!(page.all("tbody tr").len(), 3);
+    assert_eq!(page.all(".sessions li").len(), 3);
     assert_eq!(page.text_of("dl.facts div:nth-of-type(2) dd"), "rita@npoc.test");
     let own = page.attributes("input[name=session]", "value");
     assert_eq!(own.len(), 2);
@@ -23,10 +23,10 @@ async fn member_lists_and_ends_own_sessions() {
     let left = [home.is_signed_in().await, train.is_signed_in().await];
     assert_eq!(left.iter().filter(|left| **left).count(), 1);
     // Nobody ends the sessions of somebody else.
-    let others = rob.get("/desk/me").await.all("tbody tr").len();
+    let others = rob.get("/desk/me").await.all(".sessions li").len();
     rob.post("/desk/me/end-sessions", &[("session", &own[1])]).await;
     assert_eq!(others, 1);
-    assert_eq!(office.get("/desk/me").await.all("tbody tr").len(), 2);
+    assert_eq!(office.get("/desk/me").await.all(".sessions li").len(), 2);
     office.post("/desk/me/end-sessions", &[]).await;
     assert!(office.is_signed_in().await && rob.is_signed_in().await);
     assert!(!home.is_signed_in().await && !train.is_signed_in().await);
