@@ -54,21 +54,34 @@ pub async fn run_once(
     retention_days: Option<u16>,
 ) -> anyhow::Result<()> {
     let (check, is_announced) = check_clocks(pool, outbox).await?;
-    // A failure here must not block the other tasks.
-    let digests = queue_digests(pool, outbox, &review.identity).await;
-    if queue_daily_report(pool, &review.identity, retention_days, &check).await? {
+    // The failure of one task must not block the others.
+    let ends = [
+        queue_digests(pool, outbox, &review.identity).await.map(drop),
+        report(pool, outbox, review, retention_days, &check).await,
+        outbox::expire(pool).await.map_err(Into::into),
+        staff::delete_expired(pool).await.map_err(Into::into),
+        warn_about_stuck_emails(pool).await.map_err(Into::into),
+        erase(pool, outbox, retention_days.filter(|_| is_announced))
+            .await
+            .map_err(Into::into),
+        remind_and_lapse(pool, outbox, review).await.map(drop),
+        queue_desk_digests(pool, outbox, review).await.map(drop),
+    ];
+    ends.into_iter().collect()
+}
+
+async fn report(
+    pool: &Pool,
+    outbox: &Outbox,
+    review: &Review,
+    retention_days: Option<u16>,
+    check: &ClockCheck,
+) -> anyhow::Result<()> {
+    if queue_daily_report(pool, &review.identity, retention_days, check).await? {
         outbox.wake();
         tracing::info!("daily report queued");
     }
-    outbox::expire(pool).await?;
-    staff::delete_expired(pool).await?;
-    warn_about_stuck_emails(pool).await?;
-    if let Some(days) = retention_days.filter(|_| is_announced) {
-        erase(pool, outbox, days).await?;
-    }
-    remind_and_lapse(pool, outbox, review).await?;
-    queue_desk_digests(pool, outbox, review).await?;
-    digests.map(drop)
+    Ok(())
 }
 
 /// Compares the clocks and corrects future times. Returns the check, and whether any erasure is announced. One transaction
@@ -102,7 +115,8 @@ async fn warn_about_stuck_emails(pool: &Pool) -> sqlx::Result<()> {
     Ok(())
 }
 
-async fn erase(pool: &Pool, outbox: &Outbox, days: u16) -> sqlx::Result<()> {
+async fn erase(pool: &Pool, outbox: &Outbox, days: Option<u16>) -> sqlx::Result<()> {
+    let Some(days) = days else { return Ok(()) };
     let erased = erase_announced(pool, outbox.clock(), days).await?;
     if erased > 0 {
         tracing::info!(erased, "expired applications erased");

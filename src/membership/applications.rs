@@ -98,7 +98,8 @@ impl Filter {
     }
 
     /// Selects the applications with these references, in upper case.
-    pub(super) fn of_references(references: Vec<String>) -> Self {
+    #[must_use]
+    pub fn of_references(references: Vec<String>) -> Self {
         Self {
             references: Some(references),
             ..Self::default()
@@ -119,6 +120,19 @@ impl Filter {
     fn is_found(&self, record: &StoredApplication) -> bool {
         self.search.as_ref().is_none_or(|search| search.matches(record))
     }
+}
+
+/// Returns the references of all applications but the hidden ones, in the order of arrival.
+///
+/// # Errors
+/// Returns an error if the database is unavailable.
+pub async fn references(executor: impl PgExecutor<'_>, hidden: &[String]) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar!(
+        "SELECT reference FROM applications WHERE reference <> ALL ($1) ORDER BY received_at, id",
+        hidden
+    )
+    .fetch_all(executor)
+    .await
 }
 
 /// Lists applications in the order of arrival, as a stream.

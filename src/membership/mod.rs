@@ -21,7 +21,9 @@ mod table;
 mod unlinked;
 pub mod words;
 
-pub use applications::{Filter, State, can_store, count, find, history, list, lock, prepare_search, release};
+pub use applications::{
+    Filter, State, can_store, count, find, history, list, lock, prepare_search, references, release,
+};
 pub use daily_report::{queue_daily_report, withdraw_future_reports};
 pub use digest::queue_digests;
 pub use doubts::{Doubt, SpamSigns, Typo, with_suggestion};

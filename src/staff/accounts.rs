@@ -4,7 +4,7 @@ use serde::Serialize;
 use sqlx::{PgConnection, PgExecutor};
 use time::OffsetDateTime;
 
-use super::{Role, StaffMember};
+use super::{Role, StaffMember, StoredMember};
 use crate::values::EmailAddress;
 
 /// An account, for administrators.
@@ -46,19 +46,27 @@ pub async fn is_any(executor: impl PgExecutor<'_>) -> sqlx::Result<bool> {
 /// # Errors
 /// Returns an error if the database is unavailable.
 pub async fn enabled(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<StaffMember>> {
-    let rows = sqlx::query!("SELECT id, name, address, role FROM staff WHERE disabled_at IS NULL ORDER BY name, id")
-        .fetch_all(executor)
-        .await?;
-    let members = rows.into_iter().filter_map(|row| {
-        let role = Role::parse(&row.role)?;
-        Some(StaffMember {
-            id: row.id,
-            name: row.name,
-            address: super::address(&row.address).ok()?,
-            role,
-        })
-    });
-    Ok(members.collect())
+    let rows = sqlx::query_as!(
+        StoredMember,
+        "SELECT id, name, address, former_addresses, role FROM staff WHERE disabled_at IS NULL ORDER BY name, id"
+    )
+    .fetch_all(executor)
+    .await?;
+    rows.into_iter().map(StaffMember::try_from).collect()
+}
+
+/// Returns the members whose name and address are not erased, enabled or not, by name.
+///
+/// # Errors
+/// Returns an error if the database is unavailable.
+pub async fn not_forgotten(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<StaffMember>> {
+    let rows = sqlx::query_as!(
+        StoredMember,
+        "SELECT id, name, address, former_addresses, role FROM staff WHERE address <> '' ORDER BY name, id"
+    )
+    .fetch_all(executor)
+    .await?;
+    rows.into_iter().map(StaffMember::try_from).collect()
 }
 
 /// Returns the present role of a member, or `None` if there is no such member or it is disabled. Neither changes until the
@@ -76,10 +84,22 @@ pub async fn lock_enabled(connection: &mut PgConnection, id: i64) -> sqlx::Resul
     Ok(role.as_deref().and_then(Role::parse))
 }
 
+/// Locks accounts in the order of their ids, like every change of accounts does, until the transaction ends.
+///
+/// # Errors
+/// Returns an error if the database is unavailable.
+pub async fn lock_in_order(connection: &mut PgConnection, ids: &[Option<i64>]) -> sqlx::Result<()> {
+    let ids: Vec<i64> = ids.iter().flatten().copied().collect();
+    sqlx::query!("SELECT id FROM staff WHERE id = ANY ($1) ORDER BY id FOR SHARE", &ids)
+        .fetch_all(connection)
+        .await
+        .map(drop)
+}
+
 /// Returns the id of the account with this address, enabled or not.
 ///
 /// # Errors
-/// Returns an error if there is no such account.
+/// Returns an error if the database is unavailable.
 pub async fn id_of(executor: impl PgExecutor<'_>, address: &EmailAddress) -> sqlx::Result<Option<i64>> {
     sqlx::query_scalar!("SELECT id FROM staff WHERE address_key = $1", address_key(address))
         .fetch_optional(executor)
@@ -94,8 +114,7 @@ pub async fn list(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<Account>> {
     sqlx::query_as!(
         Account,
         r#"SELECT id, name, address, role, added_at, disabled_at, second_factor IS NOT NULL AS "has_second_factor!", (
-            SELECT count(*) FROM desk_sessions WHERE staff_id = staff.id AND ended_at IS NULL
-                AND seen_at > now() - interval '8 hours') AS "sessions!"
+            SELECT count(*) FROM valid_sessions WHERE staff_id = staff.id) AS "sessions!"
         FROM staff ORDER BY id"#
     )
     .fetch_all(executor)

@@ -2,7 +2,7 @@
 
 use sqlx::{PgConnection, PgExecutor};
 
-use super::{Role, StaffMember};
+use super::{StaffMember, StoredMember};
 use crate::database::Pool;
 
 /// How often a digest is sent.
@@ -60,42 +60,36 @@ pub async fn set_digest(pool: &Pool, staff_id: i64, every: DigestEvery) -> sqlx:
     session.end().await
 }
 
-/// Returns the members who have not had this day's or this week's digest. Another instance that asks meanwhile gets none of
-/// them. A date that is ahead comes from a clock that was, and does not count.
+/// Returns the ids of the members who have not had this day's or this week's digest. A date that is ahead comes from a clock
+/// that was, and does not count.
 ///
 /// # Errors
 /// Returns an error if the database is unavailable.
-pub async fn lock_due_for_digest(connection: &mut PgConnection) -> sqlx::Result<Vec<StaffMember>> {
-    let rows = sqlx::query!(
-        "SELECT id, name, address, role FROM staff
+pub async fn due_for_digest(executor: impl PgExecutor<'_>) -> sqlx::Result<Vec<i64>> {
+    sqlx::query_scalar!(
+        "SELECT id FROM staff
         WHERE disabled_at IS NULL AND digest <> 'none' AND (digest_on IS NULL
             OR digest_on < date_trunc(CASE digest WHEN 'daily' THEN 'day' ELSE 'week' END, now() AT TIME ZONE 'UTC')::date
             OR digest_on > (now() AT TIME ZONE 'UTC')::date)
-        ORDER BY id FOR NO KEY UPDATE SKIP LOCKED"
+        ORDER BY id"
     )
-    .fetch_all(connection)
-    .await?;
-    let members = rows.into_iter().filter_map(|row| {
-        Some(StaffMember {
-            id: row.id,
-            role: Role::parse(&row.role)?,
-            name: row.name,
-            address: super::address(&row.address).ok()?,
-        })
-    });
-    Ok(members.collect())
+    .fetch_all(executor)
+    .await
 }
 
-/// Records that the digest of today is queued.
+/// Records that the digest of today is queued for a member, and returns the member; `None` if another instance did so.
 ///
 /// # Errors
 /// Returns an error if the database is unavailable.
-pub async fn record_digest(connection: &mut PgConnection, staff_id: i64) -> sqlx::Result<()> {
-    sqlx::query!(
-        "UPDATE staff SET digest_on = (now() AT TIME ZONE 'UTC')::date WHERE id = $1",
-        staff_id
+pub async fn claim_digest(connection: &mut PgConnection, id: i64) -> sqlx::Result<Option<StaffMember>> {
+    let row = sqlx::query_as!(
+        StoredMember,
+        "UPDATE staff SET digest_on = (now() AT TIME ZONE 'UTC')::date
+        WHERE id = $1 AND disabled_at IS NULL AND digest_on IS DISTINCT FROM (now() AT TIME ZONE 'UTC')::date
+        RETURNING id, name, address, former_addresses, role",
+        id
     )
-    .execute(connection)
-    .await
-    .map(drop)
+    .fetch_optional(connection)
+    .await?;
+    row.map(StaffMember::try_from).transpose()
 }

@@ -4,7 +4,7 @@ use sqlx::{PgConnection, PgExecutor};
 use time::OffsetDateTime;
 
 /// The lines on one page of the log.
-const PAGE: i64 = 100;
+const PAGE_LINES: usize = 100;
 
 /// A line of the log.
 #[derive(Clone, Debug)]
@@ -28,6 +28,24 @@ pub struct LogLine {
 pub(super) enum Outcome {
     Done,
     Refused,
+}
+
+/// A page of the log.
+#[derive(Clone, Debug)]
+pub struct LogPage {
+    /// Its lines, newest first.
+    pub lines: Vec<LogLine>,
+    /// The line before which the next page begins, if there is one.
+    pub next: Option<i64>,
+}
+
+impl LogPage {
+    fn of(mut lines: Vec<LogLine>) -> Self {
+        let has_more = lines.len() > PAGE_LINES;
+        lines.truncate(PAGE_LINES);
+        let next = lines.last().filter(|_| has_more).map(|line| line.id);
+        Self { lines, next }
+    }
 }
 
 /// Adds a line.
@@ -101,11 +119,7 @@ pub async fn log_member(connection: &mut PgConnection, staff_id: i64, action: &s
 ///
 /// # Errors
 /// Returns an error if the database is unavailable.
-pub async fn log_lines(
-    executor: impl PgExecutor<'_>,
-    before: Option<i64>,
-    hidden: &[String],
-) -> sqlx::Result<Vec<LogLine>> {
+pub async fn log_lines(executor: impl PgExecutor<'_>, before: Option<i64>, hidden: &[String]) -> sqlx::Result<LogPage> {
     sqlx::query_as!(
         LogLine,
         r#"SELECT desk_log.id, happened_at, actor.name AS "who?", action,
@@ -116,8 +130,9 @@ pub async fn log_lines(
         ORDER BY desk_log.id DESC LIMIT $3"#,
         before,
         hidden,
-        PAGE
+        i64::try_from(PAGE_LINES + 1).unwrap_or(i64::MAX)
     )
     .fetch_all(executor)
     .await
+    .map(LogPage::of)
 }

@@ -135,7 +135,7 @@ impl Manager<'_> {
         Ok(transaction.end().await?)
     }
 
-    /// Changes an account, and tells its owner.
+    /// Changes an account. An email tells the owner of a new role, a new address, or a removed app.
     ///
     /// # Errors
     /// Returns an error if there is no such account, or if nobody could manage staff any more.
@@ -172,7 +172,7 @@ impl Manager<'_> {
     async fn lock_administrators(&self, connection: &mut PgConnection) -> Result<(), NotDone> {
         let enabled = sqlx::query!(
             r#"SELECT id, disabled_at IS NULL AS "is_enabled!" FROM staff WHERE role = 'administrator'
-            ORDER BY id FOR UPDATE"#
+            ORDER BY id FOR NO KEY UPDATE"#
         )
         .fetch_all(connection)
         .await?;
@@ -192,7 +192,7 @@ impl Manager<'_> {
 async fn lock(connection: &mut PgConnection, id: i64) -> Result<Found, NotDone> {
     let found = sqlx::query_as!(
         Found,
-        r#"SELECT id, role, address, disabled_at IS NOT NULL AS "is_disabled!" FROM staff WHERE id = $1 FOR UPDATE"#,
+        r#"SELECT id, role, address, disabled_at IS NOT NULL AS "is_disabled!" FROM staff WHERE id = $1 FOR NO KEY UPDATE"#,
         id
     )
     .fetch_optional(connection)
@@ -240,7 +240,8 @@ async fn apply(connection: &mut PgConnection, found: &Found, change: &AccountCha
             return Err(NotDone::State("Disable the account first, then forget it"));
         }
         AccountChange::Forget => sqlx::query!(
-            "UPDATE staff SET name = '', address = '', address_key = 'forgotten-' || id, second_factor = NULL WHERE id = $1",
+            "UPDATE staff SET name = '', address = '', address_key = 'forgotten-' || id, former_addresses = '{}',
+                second_factor = NULL WHERE id = $1",
             id
         ),
         AccountChange::EndSessions => return Ok(end_all(connection, id).await?),
@@ -261,7 +262,7 @@ async fn set_address(connection: &mut PgConnection, found: &Found, address: &Ema
         return Err(NotDone::State("A forgotten account has no address. Add it again"));
     }
     let changed = sqlx::query!(
-        "UPDATE staff SET address = $2, address_key = $3
+        "UPDATE staff SET address = $2, address_key = $3, former_addresses = former_addresses || address
         WHERE id = $1 AND NOT EXISTS (SELECT FROM staff WHERE address_key = $3 AND id <> $1)",
         found.id,
         address.to_string(),

@@ -20,10 +20,10 @@ mod sessions;
 mod sign_in;
 mod tokens;
 
-pub use accounts::{Account, enabled, id_of, is_any, list, lock_enabled};
-pub use digest::{DigestEvery, digest_of, lock_due_for_digest, record_digest, set_digest};
+pub use accounts::{Account, enabled, id_of, is_any, list, lock_enabled, lock_in_order, not_forgotten};
+pub use digest::{DigestEvery, claim_digest, digest_of, due_for_digest, set_digest};
 pub use emails::DeskEmails;
-pub use log::{LogLine, log_application, log_lines, log_member, log_refusal, log_shell};
+pub use log::{LogLine, LogPage, log_application, log_lines, log_member, log_refusal, log_shell};
 pub use managing::{AccountChange, Manager, NotDone};
 pub use role::Role;
 pub use second_factor::{AppKey, Drawing, SecondFactorRule, wrong_codes};
@@ -44,8 +44,38 @@ pub struct StaffMember {
     pub id: i64,
     /// The name, for colleagues.
     pub name: String,
-    /// The address, in which a conflict of interest may show.
+    /// The address.
     pub address: EmailAddress,
+    /// Addresses of the past. In any of them a conflict of interest may show.
+    pub former_addresses: Vec<EmailAddress>,
     /// What this person may do.
     pub role: Role,
+}
+
+/// A member as the database has it.
+struct StoredMember {
+    id: i64,
+    name: String,
+    address: String,
+    former_addresses: Vec<String>,
+    role: String,
+}
+
+impl TryFrom<StoredMember> for StaffMember {
+    type Error = sqlx::Error;
+
+    fn try_from(row: StoredMember) -> sqlx::Result<Self> {
+        let unknown = || sqlx::Error::Decode(format!("unknown role: {}", row.role).into());
+        Ok(Self {
+            id: row.id,
+            role: Role::parse(&row.role).ok_or_else(unknown)?,
+            name: row.name,
+            address: address(&row.address)?,
+            former_addresses: row
+                .former_addresses
+                .iter()
+                .map(|former| address(former))
+                .collect::<sqlx::Result<_>>()?,
+        })
+    }
 }

@@ -149,26 +149,36 @@ const WRONG_CODES_A_DAY: i64 = 20;
 pub(super) async fn use_code(connection: &mut PgConnection, staff_id: i64, typed: &str) -> sqlx::Result<bool> {
     let is_right = check_code(connection, staff_id, typed).await?;
     if !is_right {
-        log_wrong_code(connection, staff_id).await?;
+        add_line(connection, Some(staff_id), "second-factor", None, Outcome::Refused).await?;
     }
     Ok(is_right)
 }
 
-/// Logs a wrong code.
-pub(super) async fn log_wrong_code(connection: &mut PgConnection, staff_id: i64) -> sqlx::Result<()> {
-    add_line(connection, Some(staff_id), "second-factor", None, Outcome::Refused).await
-}
-
-/// Counts the members whose codes were all wrong in the last day. Several at once mean that the clock is wrong.
+/// Counts the members who gave no right code after a wrong one in the last day. Several at once mean that the clock is wrong.
 ///
 /// # Errors
 /// Returns an error if the database is unavailable.
 pub async fn wrong_codes(connection: &mut PgConnection) -> sqlx::Result<i64> {
     sqlx::query_scalar!(
         r#"SELECT count(DISTINCT staff_id) AS "count!" FROM desk_log AS wrong
-        WHERE action = 'second-factor' AND happened_at > now() - interval '1 day' AND NOT EXISTS (
-            SELECT FROM desk_log WHERE staff_id = wrong.staff_id AND action = 'sign-in' AND outcome = 'done'
-                AND happened_at > wrong.happened_at)"#
+        WHERE action IN ('second-factor', 'second-factor-set') AND outcome = 'refused'
+            AND happened_at BETWEEN now() - interval '1 day' AND now() + interval '1 minute'
+            AND NOT EXISTS (SELECT FROM desk_sessions WHERE staff_id = wrong.staff_id
+                AND confirmed_at > wrong.happened_at)"#
+    )
+    .fetch_one(connection)
+    .await
+}
+
+/// Counts the wrong codes of a member in the last day, since an app was set up.
+async fn wrong_codes_of(connection: &mut PgConnection, staff_id: i64) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM desk_log
+        WHERE staff_id = $1 AND action = 'second-factor' AND outcome = 'refused'
+            AND happened_at BETWEEN now() - interval '1 day' AND now() + interval '1 minute'
+            AND id > (SELECT coalesce(max(id), 0) FROM desk_log
+                WHERE staff_id = $1 AND action = 'second-factor-set' AND outcome = 'done')"#,
+        staff_id
     )
     .fetch_one(connection)
     .await
@@ -177,16 +187,16 @@ pub async fn wrong_codes(connection: &mut PgConnection) -> sqlx::Result<i64> {
 async fn check_code(connection: &mut PgConnection, staff_id: i64, typed: &str) -> sqlx::Result<bool> {
     let member = sqlx::query!(
         r#"SELECT second_factor, second_factor_step, extract(epoch FROM clock_timestamp())::bigint AS "now!"
-        FROM staff WHERE id = $1 AND disabled_at IS NULL AND $2 > (SELECT count(*) FROM desk_log
-            WHERE staff_id = $1 AND action = 'second-factor' AND outcome = 'refused'
-                AND happened_at > now() - interval '1 day')
-        FOR NO KEY UPDATE"#,
-        staff_id,
-        WRONG_CODES_A_DAY
+        FROM staff WHERE id = $1 AND disabled_at IS NULL FOR NO KEY UPDATE"#,
+        staff_id
     )
     .fetch_optional(&mut *connection)
     .await?;
     let Some(member) = member else { return Ok(false) };
+    // Counted under the lock, so that many at once are no more tries.
+    if wrong_codes_of(connection, staff_id).await? >= WRONG_CODES_A_DAY {
+        return Ok(false);
+    }
     let key = member.second_factor.map(AppKey::stored);
     let period = key.and_then(|key| key.period_of(typed, member.now));
     let Some(period) = period.filter(|period| *period > member.second_factor_step) else {

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use super::Role;
 use super::emails::{AccountNews, DeskEmails};
 use super::log::{Outcome, add_line};
-use super::second_factor::{AppKey, SecondFactorRule, log_wrong_code, use_code};
+use super::second_factor::{AppKey, SecondFactorRule, use_code};
 use super::sessions::{Entered, Session, enter};
 use super::tokens::Token;
 use crate::database::Pool;
@@ -44,29 +44,40 @@ pub(super) async fn begin_if_due(
         return Ok(None);
     }
     let new_key = (!member.has_one).then(AppKey::random);
-    begin(connection, staff_id, new_key).await.map(Some)
+    begin(connection, staff_id, new_key, None).await.map(Some)
 }
 
-/// Begins to set up another key for a member who is signed in. The old one works until the new one is set up.
+/// Begins to set up another key for a member who is signed in. The old one works until the new one is set up. Returns `None`
+/// if the session has ended.
 ///
 /// # Errors
 /// Returns an error if the database is unavailable.
-pub async fn begin_new_key(pool: &Pool, session: &Session) -> sqlx::Result<Token> {
+pub async fn begin_new_key(pool: &Pool, session: &Session) -> sqlx::Result<Option<Token>> {
     let mut transaction = pool.transaction().await?;
-    let token = begin(&mut transaction, session.member.id, Some(AppKey::random())).await?;
+    if !session.lock(&mut transaction).await? {
+        return Ok(None);
+    }
+    let key = Some(AppKey::random());
+    let token = begin(&mut transaction, session.member.id, key, Some(session)).await?;
     transaction.end().await?;
-    Ok(token)
+    Ok(Some(token))
 }
 
-async fn begin(connection: &mut PgConnection, staff_id: i64, new_key: Option<AppKey>) -> sqlx::Result<Token> {
+async fn begin(
+    connection: &mut PgConnection,
+    staff_id: i64,
+    new_key: Option<AppKey>,
+    session: Option<&Session>,
+) -> sqlx::Result<Token> {
     let token = Token::random();
     sqlx::query!(
-        "INSERT INTO second_steps (token_hash, staff_id, new_key, expires_at)
-        VALUES ($1, $2, $3, now() + make_interval(mins => $4))",
+        "INSERT INTO second_steps (token_hash, staff_id, new_key, session_id, expires_at)
+        VALUES ($1, $2, $3, $5, now() + make_interval(mins => $4))",
         token.hash(),
         staff_id,
         new_key.as_ref().map(AppKey::octets),
-        SECOND_STEP_MINUTES
+        SECOND_STEP_MINUTES,
+        session.map(|session| session.id)
     )
     .execute(connection)
     .await?;
@@ -80,7 +91,8 @@ async fn begin(connection: &mut PgConnection, staff_id: i64, new_key: Option<App
 pub async fn second_step(connection: &mut PgConnection, token: &Token) -> sqlx::Result<Option<SecondStep>> {
     let row = sqlx::query!(
         r#"SELECT address, new_key, now() AS "now!" FROM second_steps JOIN staff ON staff.id = staff_id
-        WHERE token_hash = $1 AND used_at IS NULL AND tries < 5 AND expires_at > now() AND disabled_at IS NULL"#,
+        WHERE token_hash = $1 AND disabled_at IS NULL AND used_at IS NULL AND tries < 5 AND expires_at > now() AND expires_at < now() + interval '1 hour'
+            AND (session_id IS NULL OR session_id IN (SELECT id FROM valid_sessions))"#,
         token.hash()
     )
     .fetch_optional(connection)
@@ -130,7 +142,8 @@ async fn count_try(connection: &mut PgConnection, token: &Token) -> sqlx::Result
     .await?;
     let step = sqlx::query!(
         "UPDATE second_steps SET tries = tries + 1
-        WHERE token_hash = $1 AND used_at IS NULL AND tries < 5 AND expires_at > now()
+        WHERE token_hash = $1 AND used_at IS NULL AND tries < 5 AND expires_at > now() AND expires_at < now() + interval '1 hour'
+            AND (session_id IS NULL OR session_id IN (SELECT id FROM valid_sessions))
         RETURNING staff_id, new_key",
         token.hash()
     )
@@ -151,7 +164,7 @@ async fn set_up(
         .fetch_one(&mut *connection)
         .await?;
     let Some(period) = key.period_of(typed, now) else {
-        log_wrong_code(connection, staff_id).await?;
+        add_line(connection, Some(staff_id), "second-factor-set", None, Outcome::Refused).await?;
         return Ok(false);
     };
     let address = sqlx::query_scalar!(

@@ -7,20 +7,36 @@ use time::OffsetDateTime;
 use super::log::{Outcome, add_line};
 use super::second_factor::{SecondFactorRule, use_code};
 use super::tokens::{Known, Token};
-use super::{Role, StaffMember};
+use super::{StaffMember, StoredMember};
 use crate::database::Pool;
 
 /// A session that is valid now.
 #[derive(Clone, Debug)]
 pub struct Session {
     /// Its id in the database.
-    id: i64,
+    pub(super) id: i64,
     /// Who is signed in, with the present role.
     pub member: StaffMember,
     /// Whether this person proved who they are in the last 15 minutes.
     pub is_fresh: bool,
     /// Whether the account has an authenticator app, which can prove it again.
     pub has_app: bool,
+}
+
+impl Session {
+    /// Locks the account, then the session. Returns whether the session is still open.
+    pub(super) async fn lock(&self, connection: &mut PgConnection) -> sqlx::Result<bool> {
+        sqlx::query!("SELECT id FROM staff WHERE id = $1 FOR NO KEY UPDATE", self.member.id)
+            .fetch_optional(&mut *connection)
+            .await?;
+        let open = sqlx::query!(
+            "SELECT id FROM desk_sessions WHERE id = $1 AND ended_at IS NULL FOR UPDATE",
+            self.id
+        )
+        .fetch_optional(connection)
+        .await?;
+        Ok(open.is_some())
+    }
 }
 
 /// What became of a code that proves again who is signed in.
@@ -100,36 +116,31 @@ pub async fn session(
     second_factor: SecondFactorRule,
 ) -> sqlx::Result<Option<Session>> {
     let row = sqlx::query!(
-        r#"SELECT desk_sessions.id, staff_id, name, address, role, has_second_factor,
-            second_factor IS NOT NULL AS "has_app!", seen_at < now() - interval '1 minute' AS "is_stale!",
+        r#"SELECT valid_sessions.id AS "id!", staff_id AS "staff_id!", name, address, former_addresses, role,
+            has_second_factor AS "has_second_factor!", second_factor IS NOT NULL AS "has_app!",
+            seen_at < now() - interval '1 minute' AS "is_note_due!",
             confirmed_at BETWEEN now() - interval '15 minutes' AND now() + interval '1 minute' AS "is_fresh!"
-        FROM desk_sessions JOIN staff ON staff.id = staff_id
-        WHERE token_hash = $1 AND ended_at IS NULL AND disabled_at IS NULL
-            AND seen_at BETWEEN now() - interval '8 hours' AND now() + interval '1 hour'
-            AND created_at > now() - CASE WHEN role IN ('decider', 'administrator')
-                THEN interval '12 hours' ELSE interval '72 hours' END"#,
+        FROM valid_sessions JOIN staff ON staff.id = staff_id WHERE token_hash = $1"#,
         token.hash()
     )
     .fetch_optional(&mut *connection)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let Some(role) = Role::parse(&row.role) else {
-        return Ok(None);
-    };
-    if second_factor.asks(role, row.has_app) && !row.has_second_factor {
+    let member = StaffMember::try_from(StoredMember {
+        id: row.staff_id,
+        name: row.name,
+        address: row.address,
+        former_addresses: row.former_addresses,
+        role: row.role,
+    })?;
+    if second_factor.asks(member.role, row.has_app) && !row.has_second_factor {
         return Ok(None);
     }
-    if row.is_stale {
+    if row.is_note_due {
         sqlx::query!("UPDATE desk_sessions SET seen_at = now() WHERE id = $1", row.id)
             .execute(connection)
             .await?;
     }
-    let member = StaffMember {
-        id: row.staff_id,
-        name: row.name,
-        address: super::address(&row.address)?,
-        role,
-    };
     Ok(Some(Session {
         id: row.id,
         member,
@@ -144,6 +155,9 @@ pub async fn session(
 /// Returns an error if the database is unavailable.
 pub async fn confirm(pool: &Pool, session: &Session, typed: &str) -> sqlx::Result<Confirmed> {
     let mut transaction = pool.transaction().await?;
+    if !session.lock(&mut transaction).await? {
+        return Ok(Confirmed::Ended);
+    }
     let is_right = use_code(&mut transaction, session.member.id, typed).await?;
     let is_ended = sqlx::query_scalar!(
         r#"UPDATE desk_sessions SET
@@ -164,17 +178,15 @@ pub async fn confirm(pool: &Pool, session: &Session, typed: &str) -> sqlx::Resul
     })
 }
 
-/// Lists the sessions of the member that are not ended, the last used one first.
+/// Lists the valid sessions of the member, the last used one first.
 ///
 /// # Errors
 /// Returns an error if the database is unavailable.
 pub async fn own_sessions(executor: impl PgExecutor<'_>, session: &Session) -> sqlx::Result<Vec<OwnSession>> {
     sqlx::query_as!(
         OwnSession,
-        r#"SELECT id, created_at, seen_at, id = $2 AS "is_this!" FROM desk_sessions
-        WHERE staff_id = $1 AND ended_at IS NULL AND seen_at > now() - interval '8 hours'
-            AND created_at > now() - interval '72 hours'
-        ORDER BY seen_at DESC, id DESC"#,
+        r#"SELECT id AS "id!", created_at AS "created_at!", seen_at AS "seen_at!", id = $2 AS "is_this!"
+        FROM valid_sessions WHERE staff_id = $1 ORDER BY seen_at DESC, id DESC"#,
         session.member.id,
         session.id
     )
@@ -197,6 +209,7 @@ pub async fn end_others(pool: &Pool, session: &Session, id: Option<i64>) -> sqlx
     )
     .execute(&mut *transaction)
     .await?;
+    end_second_steps(&mut transaction, session).await?;
     let id = Some(session.member.id);
     add_line(&mut transaction, id, "end-own-sessions", None, Outcome::Done).await?;
     transaction.end().await
@@ -210,7 +223,19 @@ pub async fn end_session(connection: &mut PgConnection, session: &Session) -> sq
     sqlx::query!("UPDATE desk_sessions SET ended_at = now() WHERE id = $1", session.id)
         .execute(&mut *connection)
         .await?;
+    end_second_steps(connection, session).await?;
     add_line(connection, Some(session.member.id), "sign-out", None, Outcome::Done).await
+}
+
+/// Ends the second steps of the member, so that a session that is ended leaves no way back.
+async fn end_second_steps(connection: &mut PgConnection, session: &Session) -> sqlx::Result<()> {
+    sqlx::query!(
+        "UPDATE second_steps SET used_at = now() WHERE staff_id = $1 AND used_at IS NULL",
+        session.member.id
+    )
+    .execute(connection)
+    .await
+    .map(drop)
 }
 
 /// Ends the session with this token, which a new sign-in replaces.

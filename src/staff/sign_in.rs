@@ -178,7 +178,7 @@ pub async fn link(connection: &mut PgConnection, token: &Token, browser: Option<
         Link,
         r#"SELECT name, browser_hash IS NULL OR browser_hash IS NOT DISTINCT FROM $2 AS "is_for_this_browser!"
         FROM sign_in_requests JOIN staff ON staff.id = staff_id
-        WHERE token_hash = $1 AND used_at IS NULL AND tries < 5 AND expires_at > now() AND disabled_at IS NULL"#,
+        WHERE token_hash = $1 AND used_at IS NULL AND tries < 5 AND expires_at BETWEEN now() AND now() + interval '1 hour' AND disabled_at IS NULL"#,
         token.hash(),
         browser.map(Token::hash)
     )
@@ -197,9 +197,10 @@ pub async fn sign_in_by_link(
     browser: Option<&Token>,
 ) -> sqlx::Result<Option<Passed>> {
     let mut transaction = pool.transaction().await?;
+    lock_owners(&mut transaction, Some(token), None).await?;
     let staff_id = sqlx::query_scalar!(
         "UPDATE sign_in_requests SET used_at = now()
-        WHERE token_hash = $1 AND used_at IS NULL AND tries < 5 AND expires_at > now()
+        WHERE token_hash = $1 AND used_at IS NULL AND tries < 5 AND expires_at BETWEEN now() AND now() + interval '1 hour'
             AND (browser_hash IS NULL OR browser_hash = $2)
         RETURNING staff_id",
         token.hash(),
@@ -243,9 +244,10 @@ pub async fn sign_in_by_code(
     browser: &Token,
 ) -> sqlx::Result<Option<Passed>> {
     let mut transaction = pool.transaction().await?;
+    lock_owners(&mut transaction, None, Some(browser)).await?;
     let tried = sqlx::query!(
         r#"UPDATE sign_in_requests SET tries = tries + 1, used_at = CASE WHEN code_hash = $2 THEN now() END
-        WHERE browser_hash = $1 AND used_at IS NULL AND tries < 5 AND expires_at > now()
+        WHERE browser_hash = $1 AND used_at IS NULL AND tries < 5 AND expires_at BETWEEN now() AND now() + interval '1 hour'
         RETURNING staff_id, used_at IS NOT NULL AS "is_right!""#,
         browser.hash(),
         Code::of(typed).hash(browser)
@@ -270,6 +272,24 @@ pub async fn sign_in_by_code(
     Ok(passed)
 }
 
+/// Locks the accounts of these requests before the requests themselves, like every change of an account does.
+async fn lock_owners(
+    connection: &mut PgConnection,
+    token: Option<&Token>,
+    browser: Option<&Token>,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "SELECT id FROM staff WHERE id IN (
+            SELECT staff_id FROM sign_in_requests WHERE token_hash = $1 OR browser_hash = $2)
+        ORDER BY id FOR SHARE",
+        token.map(Token::hash),
+        browser.map(Token::hash)
+    )
+    .fetch_all(connection)
+    .await
+    .map(drop)
+}
+
 /// Begins the second step or a session, and ends the other requests of this browser.
 async fn pass(
     connection: &mut PgConnection,
@@ -290,7 +310,7 @@ async fn pass(
     Ok(entered.map(Passed::In))
 }
 
-/// Deletes requests that expired a day ago, sessions that ended, and old counts.
+/// Deletes what no sign-in needs any more: old requests, second steps, sessions and counts.
 ///
 /// # Errors
 /// Returns an error if the database is unavailable.

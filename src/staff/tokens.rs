@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 /// The letters of a code: no vowels, so that it spells no word (RFC 8628, section 6.1).
 const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
 
-/// The letters of a code: 34 bits, with five tries.
+/// The number of letters in a code. Eight letters are 34 bits, and a request allows five tries.
 const CODE_LENGTH: usize = 8;
 
 /// A random secret of 256 bits, as cookies and links have it.

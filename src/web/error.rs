@@ -42,6 +42,12 @@ impl From<askama::Error> for WebError {
     }
 }
 
+impl From<sqlx::Error> for WebError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Unavailable(error.into())
+    }
+}
+
 impl From<axum::Error> for WebError {
     fn from(error: axum::Error) -> Self {
         Self::Internal(error.into())

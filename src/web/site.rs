@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::extract::FromRef;
 use axum::http::HeaderMap;
+use tokio::sync::Semaphore;
 use tower_http::csrf::CsrfLayer;
 
 use super::cookies::CookieJar;
@@ -38,6 +39,8 @@ pub struct Site {
     pub(super) second_factor: SecondFactorRule,
     pub(super) same_origin: CsrfLayer,
     pub(super) cookies: CookieJar,
+    /// Limits downloads of all applications.
+    pub(super) exports: Arc<Semaphore>,
     /// Whether there are staff. Turns true and stays so.
     pub(super) has_staff: AtomicBool,
     pub(super) outbox: Arc<Outbox>,
@@ -70,6 +73,9 @@ pub struct Limits {
     /// Applications that are stored at the same time. More would only wait for each other.
     pub storing: u16,
 }
+
+/// The most downloads of all applications at the same time.
+const MOST_EXPORTS: usize = 2;
 
 impl Default for Limits {
     fn default() -> Self {
@@ -110,6 +116,7 @@ impl Site {
             second_factor: settings.second_factor,
             same_origin: same_origin(&settings.public_url)?,
             cookies: CookieJar::of(&settings.public_url),
+            exports: Arc::new(Semaphore::new(MOST_EXPORTS)),
             has_staff: AtomicBool::new(false),
             outbox: Arc::clone(outbox),
             body_reader: BodyReader::new(settings.trusted_proxies.clone()),

@@ -58,8 +58,8 @@ fn people(members: &[StaffMember], deciders: usize) -> CheckResult {
         1 => CheckResult::warn(
             DESK,
             says,
-            "An appeal needs another decider than the first decision. Add one, perhaps of the Executive Committee: \
-             npoc staff add NAME ADDRESS --role decider.",
+            "The person who took the first decision cannot decide the appeal. Add another decider, perhaps from the \
+             Executive Committee: npoc staff add NAME ADDRESS --role decider.",
         ),
         _ => CheckResult::ok(DESK, says),
     }

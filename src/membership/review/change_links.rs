@@ -38,7 +38,7 @@ pub enum LinkAsked {
     Unreachable,
 }
 
-/// Mails a link to correct the answers: to the representative, or to the alternate if emails to the representative come back.
+/// Sends a link to correct the answers: to the representative, or to the alternate if emails to the representative come back.
 ///
 /// # Errors
 /// Returns [`Refusal::NotNow`] if the answers can no longer be corrected.
@@ -153,7 +153,7 @@ pub struct OpenedLink {
 pub async fn open_link(connection: &mut PgConnection, token: &Token) -> sqlx::Result<Option<OpenedLink>> {
     let link = sqlx::query!(
         r#"SELECT reference, address, used_at IS NOT NULL AS "is_used!" FROM change_links
-        WHERE token_hash = $1 AND expires_at > now()"#,
+        WHERE token_hash = $1 AND expires_at BETWEEN now() AND now() + interval '25 hours'"#,
         token.hash()
     )
     .fetch_optional(&mut *connection)
@@ -217,7 +217,7 @@ async fn reference_of(connection: &mut PgConnection, token: &Token) -> sqlx::Res
 
 async fn use_link(connection: &mut PgConnection, token: &Token) -> sqlx::Result<bool> {
     let used = sqlx::query!(
-        "UPDATE change_links SET used_at = now() WHERE token_hash = $1 AND used_at IS NULL AND expires_at > now()",
+        "UPDATE change_links SET used_at = now() WHERE token_hash = $1 AND used_at IS NULL AND expires_at BETWEEN now() AND now() + interval '25 hours'",
         token.hash()
     )
     .execute(connection)
@@ -225,7 +225,7 @@ async fn use_link(connection: &mut PgConnection, token: &Token) -> sqlx::Result<
     Ok(used.rows_affected() > 0)
 }
 
-/// Mails the link to the page of an application to its representative again, for staff. The log names who did.
+/// Sends the link to the page of an application to its representative again, for staff. The log names who did.
 ///
 /// # Errors
 /// Returns why it is not possible.

@@ -11,7 +11,7 @@ use crate::staff::{self, StaffMember};
 use crate::values::EmailAddress;
 use crate::values::shared_domains::shared_host;
 
-/// A conflict of interest of an enabled member.
+/// A conflict of interest of a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {
     /// The member.
@@ -30,13 +30,14 @@ struct Interests {
 }
 
 impl Interests {
-    fn of(address: &EmailAddress) -> Self {
-        let spelled = [address.to_string(), address.to_wire().to_string()];
-        let mut addresses = spelled.map(|spelling| spelling.to_lowercase()).to_vec();
+    fn of(member: &StaffMember) -> Self {
+        let all = || std::iter::once(&member.address).chain(&member.former_addresses);
+        let spelled = |address: &EmailAddress| [address.to_string(), address.to_wire().to_string()];
+        let mut addresses: Vec<String> = all().flat_map(spelled).map(|address| address.to_lowercase()).collect();
         addresses.dedup();
         Self {
             addresses,
-            domains: domains(address),
+            domains: all().flat_map(domains).collect(),
         }
     }
 
@@ -62,7 +63,7 @@ fn domains(address: &EmailAddress) -> Vec<String> {
 /// # Errors
 /// Returns an error if the database is unavailable.
 pub async fn hidden_from(connection: &mut PgConnection, member: &StaffMember) -> sqlx::Result<HashSet<String>> {
-    let interests = Interests::of(&member.address);
+    let interests = Interests::of(member);
     let references = sqlx::query_scalar!(
         r#"SELECT reference AS "reference!" FROM applications
         WHERE (domain_name_ascii = ANY ($1) OR lower(representative_email) = ANY ($2) OR lower(alternate_email) = ANY ($2))
@@ -78,7 +79,7 @@ pub async fn hidden_from(connection: &mut PgConnection, member: &StaffMember) ->
     Ok(references.into_iter().collect())
 }
 
-/// Returns the conflicts of all enabled members with an application.
+/// Returns the conflicts of all members with an application, enabled or not: an opinion outlives its member's account.
 ///
 /// # Errors
 /// Returns an error if the database is unavailable.
@@ -102,11 +103,11 @@ pub async fn conflicts(connection: &mut PgConnection, reference: &str) -> sqlx::
     )
     .fetch_all(&mut *connection)
     .await?;
-    let members = staff::enabled(connection).await?;
+    let members = staff::not_forgotten(connection).await?;
     let conflict = |member: StaffMember| {
         let row = known.iter().find(|row| row.staff_id == member.id);
         let is_stated = row.is_some_and(|row| row.is_stated);
-        let is_found = Interests::of(&member.address).concern(&application.domain_name_ascii, &application.emails);
+        let is_found = Interests::of(&member).concern(&application.domain_name_ascii, &application.emails);
         let is_one = is_stated || is_found && !row.is_some_and(|row| row.is_taken_back);
         is_one.then_some(Conflict {
             staff_id: member.id,
@@ -117,7 +118,7 @@ pub async fn conflicts(connection: &mut PgConnection, reference: &str) -> sqlx::
     Ok(members.into_iter().filter_map(conflict).collect())
 }
 
-/// States a conflict of a member. Returns whether there is such an application.
+/// States a conflict of a member.
 ///
 /// # Errors
 /// Returns an error if the database is unavailable.
@@ -155,11 +156,22 @@ pub(super) async fn take_back(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::staff::Role;
+
+    fn member(address: &str) -> StaffMember {
+        StaffMember {
+            id: 1,
+            name: "Ann".to_owned(),
+            address: EmailAddress::parse(address).unwrap(),
+            former_addresses: Vec::new(),
+            role: Role::Reader,
+        }
+    }
 
     #[test]
     fn a_shared_domain_makes_no_conflict_and_a_subdomain_does() {
         let concerns = |address: &str, domain: &str, email: &str| {
-            let interests = Interests::of(&EmailAddress::parse(address).unwrap());
+            let interests = Interests::of(&member(address));
             interests.concern(domain, &[email.to_lowercase()])
         };
         assert!(concerns("ann@afyabora.or.ke", "afyabora.or.ke", "x@other.org"));

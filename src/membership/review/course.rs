@@ -13,7 +13,7 @@ pub const UNDO_DAYS: i64 = 14;
 /// The most withdrawals of one application.
 const MAX_WITHDRAWALS: i64 = 2;
 
-/// How many days an answer leaves at least for the review.
+/// An answer leaves at least this many days for the review.
 const DAYS_AFTER_ANSWER: i64 = 7;
 
 /// The latest day for an answer, in days from today. The NCSG can be slow.

@@ -63,6 +63,7 @@ fn member(id: i64, role: Role) -> StaffMember {
         id,
         name: "Ann".to_owned(),
         address: EmailAddress::parse("ann@npoc.org").unwrap(),
+        former_addresses: Vec::new(),
         role,
     }
 }

@@ -7,12 +7,12 @@ use sqlx::PgConnection;
 use super::conflict::hidden_from;
 use super::listing::listing;
 use super::storing::Review;
-use super::waiting::{stuck, waiting_for};
+use super::waiting::{Stuck, stuck, waiting_for};
 use crate::clock::Trust;
 use crate::database::Pool;
 use crate::mailer::{Email, Purpose};
 use crate::outbox::{self, Outbox};
-use crate::staff::{self, StaffMember};
+use crate::staff::{self, Role, StaffMember};
 
 /// The most references of one part.
 const SHOWN: usize = 10;
@@ -21,7 +21,7 @@ const SHOWN: usize = 10;
 #[template(path = "emails/desk_digest.txt")]
 struct DigestText<'a> {
     parts: &'a [Part],
-    stuck: &'a [String],
+    stuck: Option<&'a Stuck>,
     desk: &'a str,
 }
 
@@ -29,7 +29,7 @@ struct DigestText<'a> {
 #[template(path = "emails/desk_digest.html")]
 struct DigestHtml<'a> {
     parts: &'a [Part],
-    stuck: &'a [String],
+    stuck: Option<&'a Stuck>,
     desk: &'a str,
 }
 
@@ -45,28 +45,51 @@ struct Part {
 /// # Errors
 /// Returns an error if the database is unavailable or an email cannot be rendered.
 pub async fn queue_desk_digests(pool: &Pool, outbox: &Outbox, review: &Review) -> anyhow::Result<usize> {
-    let mut transaction = pool.transaction().await?;
-    if outbox.clock().check(&mut transaction).await?.trust != Trust::Steady {
+    let mut session = pool.session().await?;
+    if outbox.clock().check(&mut session).await?.trust != Trust::Steady {
         return Ok(0);
     }
-    let mut emails = Vec::new();
-    for member in staff::lock_due_for_digest(&mut transaction).await? {
-        if let Some(email) = digest(&mut transaction, review, &member).await? {
-            staff::record_digest(&mut transaction, member.id).await?;
-            emails.push(email);
+    let due = staff::due_for_digest(&mut *session).await?;
+    let stuck = if due.is_empty() {
+        Vec::new()
+    } else {
+        stuck(&mut session).await?
+    };
+    session.end().await?;
+    let mut count = 0;
+    for id in due {
+        // The failure of one digest must not stop the others.
+        match queue_digest(pool, review, id, &stuck).await {
+            Ok(is_queued) => count += usize::from(is_queued),
+            Err(error) => tracing::error!(error = format!("{error:#}"), "no digest for one of the staff, retrying"),
         }
     }
-    let count = emails.len();
-    outbox::queue(&mut transaction, emails).await?;
-    transaction.end().await?;
     if count > 0 {
         outbox.wake();
     }
     Ok(count)
 }
 
+async fn queue_digest(pool: &Pool, review: &Review, id: i64, stuck: &[String]) -> anyhow::Result<bool> {
+    let mut transaction = pool.transaction().await?;
+    let Some(member) = staff::claim_digest(&mut transaction, id).await? else {
+        return Ok(false);
+    };
+    let Some(email) = digest(&mut transaction, review, &member, stuck).await? else {
+        return Ok(false);
+    };
+    outbox::queue(&mut transaction, [email]).await?;
+    transaction.end().await?;
+    Ok(true)
+}
+
 /// Returns the digest of a member; `None` if nothing waits.
-async fn digest(connection: &mut PgConnection, review: &Review, member: &StaffMember) -> anyhow::Result<Option<Email>> {
+async fn digest(
+    connection: &mut PgConnection,
+    review: &Review,
+    member: &StaffMember,
+    stuck: &[String],
+) -> anyhow::Result<Option<Email>> {
     let hidden: Vec<String> = hidden_from(connection, member).await?.into_iter().collect();
     let mut parts = Vec::new();
     for (heading, selection) in waiting_for(member, &hidden) {
@@ -82,20 +105,14 @@ async fn digest(connection: &mut PgConnection, review: &Review, member: &StaffMe
             });
         }
     }
-    if parts.is_empty() {
+    let stuck = Stuck::of(stuck, &hidden).filter(|_| member.role >= Role::Decider);
+    if parts.is_empty() && stuck.is_none() {
         return Ok(None);
     }
-    let stuck = visible_stuck(connection, &hidden).await?;
-    email(review, member, &parts, &stuck).map(Some)
+    email(review, member, &parts, stuck.as_ref()).map(Some)
 }
 
-/// Returns the applications that nobody can decide, without those that are hidden from the reader.
-async fn visible_stuck(connection: &mut PgConnection, hidden: &[String]) -> sqlx::Result<Vec<String>> {
-    let stuck = stuck(connection).await?;
-    Ok(stuck.into_iter().filter(|one| !hidden.contains(one)).collect())
-}
-
-fn email(review: &Review, member: &StaffMember, parts: &[Part], stuck: &[String]) -> anyhow::Result<Email> {
+fn email(review: &Review, member: &StaffMember, parts: &[Part], stuck: Option<&Stuck>) -> anyhow::Result<Email> {
     let emails = review.identity.desk_emails();
     let desk = &emails.desk();
     let text = DigestText { parts, stuck, desk }.render()?;

@@ -50,7 +50,7 @@ pub use reminders::remind_and_lapse;
 pub use states::{ChangeKind, ChangeRule, Permitted, ReviewState};
 pub use status::{Standing, standing};
 pub use storing::{Review, preview, store};
-pub use waiting::{stuck, waiting_for};
+pub use waiting::{Stuck, stuck, waiting_for};
 
 /// The length of each period of the process, in days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use super::loading::{Key, lock};
 use super::opinions::permitted;
 use super::{NotChanged, Refusal};
 use crate::database::Pool;
-use crate::staff::{Role, StaffMember, lock_enabled};
+use crate::staff::{Role, StaffMember, lock_enabled, lock_in_order};
 use crate::values::text::prose;
 
 /// The most characters of a note.
@@ -37,6 +37,7 @@ pub async fn add_note(pool: &Pool, reference: &str, member: &StaffMember, typed:
 /// Returns why it is not possible.
 pub async fn assign(pool: &Pool, reference: &str, member: &StaffMember, to: Option<i64>) -> Result<(), NotChanged> {
     let mut transaction = pool.transaction().await?;
+    lock_in_order(&mut transaction, &[Some(member.id), to]).await?;
     let reference = lock_for(&mut transaction, reference, member).await?;
     if let Some(to) = to
         && lock_enabled(&mut transaction, to).await?.is_none()

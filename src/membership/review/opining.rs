@@ -7,7 +7,7 @@ use super::states::ReviewState;
 use super::storing::{Review, change_locked};
 use super::{Actor, Change, NotChanged, Refusal};
 use crate::database::Pool;
-use crate::staff::{Role, StaffMember};
+use crate::staff::{Role, StaffMember, log_application};
 
 /// Gives an opinion. The first one begins the review.
 ///
@@ -61,6 +61,7 @@ pub async fn state_conflict(pool: &Pool, reference: &str, member: &StaffMember) 
         .await?
         .ok_or(NotChanged::NotFound)?;
     conflict::state(&mut transaction, &reference, member).await?;
+    log_application(&mut transaction, member.id, "state-conflict", &reference).await?;
     Ok(transaction.end().await?)
 }
 
@@ -77,6 +78,11 @@ pub async fn take_back_conflict(pool: &Pool, reference: &str, of: i64, member: &
     if of == member.id {
         return Err(Refusal::NotPermitted.into());
     }
+    let conflicts = conflict::conflicts(&mut transaction, &reference).await?;
+    if !conflicts.iter().any(|conflict| conflict.staff_id == of) {
+        return Err(Refusal::NotNow.into());
+    }
     conflict::take_back(&mut transaction, &reference, of, &member).await?;
+    log_application(&mut transaction, member.id, "take-back-conflict", &reference).await?;
     Ok(transaction.end().await?)
 }

@@ -99,7 +99,11 @@ pub async fn opinions(connection: &mut PgConnection, reference: &str) -> sqlx::R
     let conflicts = conflicts(connection, reference).await?;
     let rows = sqlx::query!(
         r#"SELECT DISTINCT ON (staff_id) opinions.id, staff_id, staff.name, given_at, verdict, reason
-        FROM opinions JOIN staff ON staff.id = staff_id WHERE reference = upper($1) ORDER BY staff_id, opinions.id DESC"#,
+        FROM opinions JOIN staff ON staff.id = staff_id WHERE reference = upper($1)
+            -- That of a forgotten member, whom the list above does not have.
+            AND NOT EXISTS (SELECT FROM conflicts WHERE conflicts.reference = opinions.reference
+                AND conflicts.staff_id = opinions.staff_id AND stated_at IS NOT NULL AND taken_back_by IS NULL)
+        ORDER BY staff_id, opinions.id DESC"#,
         reference.trim()
     )
     .fetch_all(&mut *connection)

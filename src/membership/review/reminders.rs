@@ -23,7 +23,7 @@ const SECOND_REMINDER: Duration = Duration::days(3);
 /// How long before the lapse the second reminder was sent and staff were told.
 const NOTICE: Duration = Duration::days(7);
 
-/// The most applications of one run. The next run takes the others.
+/// The applications that are read at a time.
 const BATCH: i64 = 200;
 
 /// An email of the process, as far as it got.
@@ -91,15 +91,18 @@ impl Step {
 pub async fn remind_and_lapse(pool: &Pool, outbox: &Outbox, review: &Review) -> anyhow::Result<u64> {
     let mut session = pool.session().await?;
     let is_trusted = outbox.clock().check(&mut session).await?.trust == Trust::Steady;
-    let references = if is_trusted {
-        unanswered(&mut session).await?
-    } else {
-        Vec::new()
-    };
     session.end().await?;
-    let mut steps = 0;
-    for reference in references {
-        steps += u64::from(take_step(pool, review, &reference).await?);
+    if !is_trusted {
+        return Ok(0);
+    }
+    let (mut steps, mut last) = (0, 0);
+    loop {
+        let batch = unanswered(pool, last).await?;
+        let Some((id, _)) = batch.last() else { break };
+        last = *id;
+        for (_, reference) in batch {
+            steps += u64::from(step_of(pool, review, &reference).await);
+        }
     }
     if steps > 0 {
         outbox.wake();
@@ -107,16 +110,28 @@ pub async fn remind_and_lapse(pool: &Pool, outbox: &Outbox, review: &Review) -> 
     Ok(steps)
 }
 
-/// Returns the applications with an unanswered question whose time is half over, at least.
-async fn unanswered(connection: &mut PgConnection) -> sqlx::Result<Vec<String>> {
-    sqlx::query_scalar!(
-        "SELECT reference FROM applications WHERE state = 'asked' AND answer_until IS NOT NULL
+/// Returns the next applications with an unanswered question whose time is half over, at least, with their ids.
+async fn unanswered(pool: &Pool, after: i64) -> sqlx::Result<Vec<(i64, String)>> {
+    let mut session = pool.session().await?;
+    let rows = sqlx::query!(
+        "SELECT id, reference FROM applications WHERE state = 'asked' AND answer_until IS NOT NULL AND id > $2
             AND now() - state_since > ((answer_until + 1)::timestamp AT TIME ZONE 'UTC' - state_since) / 2
-        ORDER BY answer_until, id LIMIT $1",
-        BATCH
+        ORDER BY id LIMIT $1",
+        BATCH,
+        after
     )
-    .fetch_all(connection)
-    .await
+    .fetch_all(&mut *session)
+    .await?;
+    session.end().await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.reference)).collect())
+}
+
+/// Takes the next step of one application. Its failure does not stop the others.
+async fn step_of(pool: &Pool, review: &Review, reference: &str) -> bool {
+    take_step(pool, review, reference).await.unwrap_or_else(|error| {
+        tracing::error!(reference, %error, "no step for an unanswered question, retrying");
+        false
+    })
 }
 
 async fn take_step(pool: &Pool, review: &Review, reference: &str) -> Result<bool, NotChanged> {

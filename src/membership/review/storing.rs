@@ -78,8 +78,8 @@ pub(super) async fn change_locked(
     Ok(())
 }
 
-/// Returns the words of the email that a change would send to the applicant, and where the application would stand.
-/// `None` instead of words if it would send none.
+/// Returns the words of the email to the applicant, in the applicant's language and in English; `None` if the change sends no
+/// email.
 ///
 /// # Errors
 /// Returns why the change is not possible.

@@ -42,6 +42,27 @@ pub fn waiting_for(member: &StaffMember, hidden: &[String]) -> Vec<(&'static str
     own.map(|(_, heading, selection)| (heading, selection)).collect()
 }
 
+/// Applications that nobody can decide, as one member may know of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stuck {
+    /// The references of those that the member may see.
+    pub references: Vec<String>,
+    /// How many there are with which the member has a conflict of interest too.
+    pub hidden: usize,
+}
+
+impl Stuck {
+    /// Divides the applications that nobody can decide; `None` if there are none.
+    #[must_use]
+    pub fn of(stuck: &[String], hidden: &[String]) -> Option<Self> {
+        let (hidden, references): (Vec<_>, Vec<_>) = stuck.iter().cloned().partition(|one| hidden.contains(one));
+        (!stuck.is_empty()).then_some(Self {
+            references,
+            hidden: hidden.len(),
+        })
+    }
+}
+
 /// Returns the references of open applications that nobody can decide: every decider has a conflict of interest, or made
 /// the decision that is appealed. There may be no decider at all; then nothing is returned, since that is said elsewhere.
 ///

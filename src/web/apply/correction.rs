@@ -10,7 +10,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use uuid::Uuid;
 
-use super::super::status::{unavailable, with_secret_headers, with_time_limit};
+use super::super::status::{with_secret_headers, with_time_limit};
 use super::form::{CorrectionForm, FormPage};
 use crate::http::encoding::is_encoded;
 use crate::http::message::is_urlencoded;
@@ -44,7 +44,7 @@ struct Posted {
 
 /// Shows the form with the answers. Opening the link does not use it up: programs that check emails open links.
 pub async fn show(State(site): State<Arc<Site>>, Path(token): Path<String>) -> Result<Response, WebError> {
-    let link = find(&site, &token).await.map_err(unavailable)?;
+    let link = find(&site, &token).await?;
     let Some(link) = link.filter(|link| !link.is_used) else {
         return over(&site, &token).await;
     };
@@ -205,7 +205,7 @@ fn give_back(
 
 /// Shows that the corrections have arrived, or that the link does not work.
 async fn over(site: &Site, token: &str) -> Result<Response, WebError> {
-    let link = find(site, token).await.map_err(unavailable)?;
+    let link = find(site, token).await?;
     let language = link.as_ref().map_or(Language::En, |link| link.language);
     let layout = Layout::unlisted(&site.info, language);
     let words = layout.words;

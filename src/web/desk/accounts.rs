@@ -29,12 +29,26 @@ struct StaffPage<'a> {
     desk: Desk<'a>,
     accounts: Vec<Account>,
     typed: &'a Typed,
+    /// The account whose change was refused; `None` if it was a new one.
+    changed: Option<i64>,
     problem: Option<&'a str>,
 }
 
 impl StaffPage<'_> {
+    /// Returns what was typed for a new account.
     fn typed(&self, field: &str) -> &str {
-        self.typed.get(field).map_or("", String::as_str)
+        let typed = self.typed.get(field).filter(|_| self.changed.is_none());
+        typed.map_or("", String::as_str)
+    }
+
+    fn is_changed(&self, account: &Account) -> bool {
+        self.changed == Some(account.id)
+    }
+
+    /// Returns the address of an account, or what was typed instead.
+    fn address<'b>(&'b self, account: &'b Account) -> &'b str {
+        let typed = self.typed.get("address").filter(|_| self.is_changed(account));
+        typed.map_or(account.address.as_str(), String::as_str)
     }
 }
 
@@ -43,7 +57,7 @@ pub async fn show(State(site): State<Arc<Site>>, member: Member) -> Result<Respo
     if let Some(answer) = refuse(&site, &member).await? {
         return Ok(answer);
     }
-    page(&site, &member, &Typed::new(), None).await
+    page(&site, &member, &Typed::new(), None, None).await
 }
 
 /// Adds an account.
@@ -57,13 +71,13 @@ pub async fn add(State(site): State<Arc<Site>>, member: Member, request: Request
     }
     let field = |name: &str| typed.get(name).map_or("", String::as_str);
     let Ok(address) = EmailAddress::parse(field("address").trim()) else {
-        return page(&site, &member, &typed, Some(NO_ADDRESS)).await;
+        return page(&site, &member, &typed, None, Some(NO_ADDRESS)).await;
     };
     let Some(role) = Role::parse(field("role")) else {
-        return page(&site, &member, &typed, Some("Select a role")).await;
+        return page(&site, &member, &typed, None, Some("Select a role")).await;
     };
     let added = manager(&site, &member).add(field("name"), &address, role).await;
-    answer(&site, &member, &typed, added).await
+    answer(&site, &member, &typed, None, added).await
 }
 
 /// Changes an account.
@@ -94,14 +108,14 @@ pub async fn change(
     };
     let change = match change {
         Ok(change) => change,
-        Err(problem) => return page(&site, &member, &Typed::new(), Some(problem)).await,
+        Err(problem) => return page(&site, &member, &typed, Some(id), Some(problem)).await,
     };
     let path = format!("{PATH}/{id}/{action}");
     if let Some(answer) = fresh::ask(&site, &member, &path, &typed).await? {
         return Ok(answer);
     }
     let changed = manager(&site, &member).change(id, &change).await;
-    answer(&site, &member, &Typed::new(), changed).await
+    answer(&site, &member, &typed, Some(id), changed).await
 }
 
 /// Refuses a member who is no administrator, and logs that.
@@ -121,34 +135,54 @@ fn manager<'a>(site: &'a Site, member: &Member) -> Manager<'a> {
     }
 }
 
-async fn answer(site: &Site, member: &Member, typed: &Typed, done: Result<(), NotDone>) -> Result<Response, WebError> {
+async fn answer(
+    site: &Site,
+    member: &Member,
+    typed: &Typed,
+    changed: Option<i64>,
+    done: Result<(), NotDone>,
+) -> Result<Response, WebError> {
     match done {
         Ok(()) => {
             site.outbox.wake();
             Ok(Redirect::to(PATH).into_response())
         }
-        Err(NotDone::NotPermitted) => Ok(StatusCode::FORBIDDEN.into_response()),
+        Err(NotDone::NotPermitted) => {
+            member.log(site, "staff", false).await?;
+            Ok(StatusCode::FORBIDDEN.into_response())
+        }
+        Err(NotDone::Unknown) => Err(WebError::NotFound),
         Err(NotDone::Database(error)) => Err(WebError::Unavailable(error.into())),
         Err(NotDone::Email(error)) => Err(WebError::Internal(error)),
-        Err(NotDone::Exists) => page(site, member, typed, Some("There is an account with this address.")).await,
-        Err(problem) => page(site, member, typed, Some(&format!("{problem}."))).await,
+        Err(NotDone::Exists) => {
+            page(
+                site,
+                member,
+                typed,
+                changed,
+                Some("There is an account with this address."),
+            )
+            .await
+        }
+        Err(problem) => page(site, member, typed, changed, Some(&format!("{problem}."))).await,
     }
 }
 
-async fn page(site: &Site, member: &Member, typed: &Typed, problem: Option<&str>) -> Result<Response, WebError> {
-    let listing = async {
-        let mut session = site.pool.session().await?;
-        let accounts = staff::list(&mut *session).await?;
-        session.end().await?;
-        Ok(accounts)
-    };
-    let accounts = listing
-        .await
-        .map_err(|error: sqlx::Error| WebError::Unavailable(error.into()))?;
+async fn page(
+    site: &Site,
+    member: &Member,
+    typed: &Typed,
+    changed: Option<i64>,
+    problem: Option<&str>,
+) -> Result<Response, WebError> {
+    let mut session = site.pool.session().await?;
+    let accounts = staff::list(&mut *session).await?;
+    session.end().await?;
     let page = desk_page(&StaffPage {
         desk: Desk::new(member),
         accounts,
         typed,
+        changed,
         problem,
     })?;
     Ok(match problem {

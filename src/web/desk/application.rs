@@ -61,8 +61,17 @@ struct ApplicationPage<'a> {
     verdict: Option<String>,
     findings: Vec<Finding>,
     typed: &'a Typed,
-    /// The last part of the address of the form that was refused, and why.
-    refused: Option<(&'a str, &'a str)>,
+    /// The form that was posted and comes back.
+    returned: Option<Returned<'a>>,
+}
+
+/// A form that comes back with what was typed.
+#[derive(Clone, Copy, Debug)]
+pub struct Returned<'a> {
+    /// The last part of its address.
+    pub action: &'a str,
+    /// Its wrong field, and why nothing was done; `None` if somebody came back from the preview.
+    pub problem: Option<(&'a str, &'a str)>,
 }
 
 impl ApplicationPage<'_> {
@@ -90,22 +99,41 @@ impl ApplicationPage<'_> {
         self.member.role >= staff::Role::Reviewer
     }
 
-    /// Returns what was typed in a field of the form that was refused.
-    fn typed(&self, action: &str, field: &str) -> &str {
-        let is_refused = self.refused.is_some_and(|(refused, _)| refused == action);
-        self.typed.get(field).filter(|_| is_refused).map_or("", String::as_str)
+    /// Returns whether this form comes back.
+    fn is_open(&self, action: &str) -> bool {
+        self.returned.is_some_and(|returned| returned.action == action)
     }
 
-    fn problem(&self, action: &str) -> Option<&str> {
-        self.refused
-            .filter(|(refused, _)| *refused == action)
+    /// Returns what was typed in a field of the form that comes back.
+    fn typed(&self, action: &str, field: &str) -> &str {
+        let typed = self.typed.get(field).filter(|_| self.is_open(action));
+        typed.map_or("", String::as_str)
+    }
+
+    /// Returns what is wrong with a field.
+    fn problem(&self, action: &str, field: &str) -> Option<&str> {
+        let returned = self.returned.filter(|returned| returned.action == action)?;
+        returned
+            .problem
+            .filter(|(wrong, _)| *wrong == field)
             .map(|(_, why)| why)
     }
 
-    /// Returns why no form can take what was posted: the change is not possible any more.
-    fn orphan(&self) -> Option<&str> {
-        let (action, why) = self.refused?;
-        let is_shown = match action {
+    /// Returns why nothing was done.
+    fn summary(&self) -> Option<&str> {
+        let returned = self.returned?;
+        match returned.problem {
+            Some((_, why)) => Some(why),
+            None => self
+                .is_orphan()
+                .then_some("The application changed since you opened this page."),
+        }
+    }
+
+    /// Returns whether the form that comes back has no place on the page any more.
+    fn is_orphan(&self) -> bool {
+        let Some(returned) = self.returned else { return false };
+        !match returned.action {
             "ask" => self.can(ChangeKind::Ask),
             "answered" => self.can(ChangeKind::AnswerByEmail),
             "decide" => self.can(ChangeKind::NotAccept),
@@ -115,8 +143,7 @@ impl ApplicationPage<'_> {
             "opinion" => self.may_give_opinion(),
             "note" | "assign" | "conflict" | "send-link" => self.may_write(),
             _ => false,
-        };
-        (!is_shown).then_some(why)
+        }
     }
 
     /// Returns the texts of a form that has no place any more.
@@ -269,24 +296,22 @@ pub async fn show(
     page(&site, &member, &reference, StatusCode::OK, &Typed::new(), None).await
 }
 
-/// Renders the page, with what was typed in a form that was refused, and why.
+/// Renders the page, with what was typed in a form that comes back, and why it does.
 pub async fn page(
     site: &Site,
     member: &Member,
     reference: &str,
     status: StatusCode,
     typed: &Typed,
-    refused: Option<(&str, &str)>,
+    returned: Option<Returned<'_>>,
 ) -> Result<Response, WebError> {
-    let mut session = site.pool.session().await.map_err(unavailable)?;
-    let shown = find(&mut session, &member.staff, reference)
-        .await
-        .map_err(unavailable)?;
+    let mut session = site.pool.session().await?;
+    let shown = find(&mut session, &member.staff, reference).await?;
     let shown = shown.ok_or(WebError::NotFound)?;
     if shown.opinions.has_conflict(member.staff.id) {
         let desk = Desk::new(member);
         let page = desk_page(&ConflictPage { desk, shown: &shown })?;
-        let is_reading = refused.is_none() && status == StatusCode::OK;
+        let is_reading = returned.is_none() && status == StatusCode::OK;
         let status = if is_reading { status } else { StatusCode::FORBIDDEN };
         return Ok(with_status(status, page));
     }
@@ -305,7 +330,7 @@ pub async fn page(
             .map(|application| membership::verdict(application, &findings)),
         findings,
         typed,
-        refused,
+        returned,
     };
     Ok(with_status(status, desk_page(&page)?))
 }
@@ -334,8 +359,4 @@ async fn find(connection: &mut PgConnection, member: &StaffMember, reference: &s
         course,
         now,
     }))
-}
-
-fn unavailable(error: sqlx::Error) -> WebError {
-    WebError::Unavailable(error.into())
 }

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use time::Date;
 use time::macros::format_description;
 
-use super::application::{Typed, page, reference_of};
+use super::application::{Returned, Typed, page, reference_of};
 use super::form::read;
 use super::given_back::{GivenBackPage, Why, without_session};
 use super::layout::{Desk, desk_page, with_status};
@@ -50,8 +50,14 @@ struct Action<'a> {
     typed: Typed,
 }
 
-/// Why a form is not taken: a status, and a sentence for the member.
-struct Problem(StatusCode, String);
+/// Why a form is not taken.
+struct Problem {
+    status: StatusCode,
+    /// The wrong field; "" if the form as a whole is not possible.
+    field: &'static str,
+    /// A sentence for the member.
+    sentence: String,
+}
 
 #[derive(Template)]
 #[template(path = "desk/preview.html")]
@@ -135,7 +141,10 @@ impl Action<'_> {
                     self.reference,
                     StatusCode::OK,
                     &self.typed,
-                    Some((self.name, "")),
+                    Some(Returned {
+                        action: self.name,
+                        problem: None,
+                    }),
                 )
                 .await
             }
@@ -146,7 +155,7 @@ impl Action<'_> {
 
     /// Shows the email before it is sent.
     async fn preview(&self, change: &Change) -> Result<Response, WebError> {
-        let mut session = self.site.pool.session().await.map_err(unavailable)?;
+        let mut session = self.site.pool.session().await?;
         let actor = Actor::Staff(&self.member.staff);
         let review = &self.site.review;
         let preview = review::preview(&mut session, review, self.reference, self.version(), change, actor).await;
@@ -197,8 +206,12 @@ impl Action<'_> {
     async fn opinion(&self) -> Result<Response, WebError> {
         let verdict = match Verdict::of(self.field("verdict"), self.field("reason")) {
             Ok(Some(verdict)) => verdict,
-            Ok(None) => return self.refuse(Problem::choice("Say whether you approve or object.")).await,
-            Err(refusal) => return self.refuse(refusal.into()).await,
+            Ok(None) => {
+                return self
+                    .refuse(Problem::choice("verdict", "Say whether you approve or object."))
+                    .await;
+            }
+            Err(refusal) => return self.refuse(Problem::of(&refusal, "reason")).await,
         };
         let site = self.site;
         let given = review::give_opinion(&site.pool, &site.review, self.reference, &self.member.staff, &verdict).await;
@@ -226,7 +239,7 @@ impl Action<'_> {
     fn give_back(&self, error: sqlx::Error) -> Result<Response, WebError> {
         let given_back = GivenBackPage::of(self.reference, self.name, &self.typed, Why::NoDatabase);
         let Some(page) = given_back else {
-            return Err(unavailable(error));
+            return Err(error.into());
         };
         tracing::error!(%error, "application not changed, text given back");
         Ok(with_status(StatusCode::SERVICE_UNAVAILABLE, desk_page(&page)?))
@@ -256,21 +269,29 @@ impl Action<'_> {
     }
 
     /// Shows the application with what was typed, and says why nothing was done.
-    async fn refuse(&self, Problem(status, sentence): Problem) -> Result<Response, WebError> {
-        let refused = Some((self.name, sentence.as_str()));
-        let page = page(self.site, self.member, self.reference, status, &self.typed, refused).await?;
+    async fn refuse(&self, problem: Problem) -> Result<Response, WebError> {
+        let Problem {
+            status,
+            field,
+            sentence,
+        } = problem;
+        let returned = Some(Returned {
+            action: self.name,
+            problem: Some((field, &sentence)),
+        });
+        let page = page(self.site, self.member, self.reference, status, &self.typed, returned).await?;
         if status == StatusCode::FORBIDDEN {
-            let mut session = self.site.pool.session().await.map_err(unavailable)?;
+            let mut session = self.site.pool.session().await?;
             let log = staff::log_refusal(&mut session, self.member.staff.id, self.name, self.reference).await;
-            log.map_err(unavailable)?;
-            session.end().await.map_err(unavailable)?;
+            log?;
+            session.end().await?;
         }
         Ok(page)
     }
 
     /// Reads the change that the form asks for.
     fn read(&self) -> Result<Change, Problem> {
-        let text = |kind, field| text_of(kind, self.field(field)).map_err(Problem::from);
+        let text = |kind, field| text_of(kind, self.field(field)).map_err(|refusal| Problem::of(&refusal, field));
         Ok(match self.name {
             "review" => Change::BeginReview,
             "ask" => Change::Ask {
@@ -280,24 +301,23 @@ impl Action<'_> {
             "answered" => Change::AnswerByEmail(text(ChangeKind::AnswerByEmail, "answer")?),
             "decide" => self.decision()?,
             "dismiss" => Change::Dismiss(
-                Dismissal::parse(self.field("as")).ok_or_else(|| Problem::choice("Say why it is closed."))?,
+                Dismissal::parse(self.field("as")).ok_or_else(|| Problem::choice("as", "Say why it is closed."))?,
             ),
             "reopen" => Change::Reopen(text(ChangeKind::Reopen, "reason")?),
             "representative" => Change::SetRepresentative(
                 EmailAddress::parse(self.field("address").trim())
-                    .map_err(|_| Problem::choice("Enter an email address, such as name@example.org."))?,
+                    .map_err(|_| Problem::choice("address", "Enter an email address, such as name@example.org."))?,
             ),
-            _ => return Err(Problem(StatusCode::NOT_FOUND, String::new())),
+            _ => return Err(Problem::choice("", "There is no such action.")),
         })
     }
 
     fn decision(&self) -> Result<Change, Problem> {
+        let text = |kind| text_of(kind, self.field("reason")).map_err(|refusal| Problem::of(&refusal, "reason"));
         match self.field("decision") {
             "accept" => {
                 let is_given = !self.field("reason").trim().is_empty();
-                let reason = is_given
-                    .then(|| text_of(ChangeKind::Accept, self.field("reason")))
-                    .transpose()?;
+                let reason = is_given.then(|| text(ChangeKind::Accept)).transpose()?;
                 let region = Region::parse(self.field("region"));
                 let seen = self
                     .field("objections")
@@ -306,8 +326,8 @@ impl Action<'_> {
                     .collect();
                 Ok(Change::Accept { reason, region, seen })
             }
-            "not_accept" => Ok(Change::NotAccept(text_of(ChangeKind::NotAccept, self.field("reason"))?)),
-            _ => Err(Problem::choice("Choose a decision.")),
+            "not_accept" => Ok(Change::NotAccept(text(ChangeKind::NotAccept)?)),
+            _ => Err(Problem::choice("decision", "Choose a decision.")),
         }
     }
 
@@ -319,7 +339,7 @@ impl Action<'_> {
         let parsed = Date::parse(typed, format_description!("[year]-[month]-[day]"));
         parsed
             .map(Some)
-            .map_err(|_| Problem::choice("Write the day as year, month and day, like 2027-01-31."))
+            .map_err(|_| Problem::choice("until", "Write the day as year, month and day, like 2027-01-31."))
     }
 
     fn field(&self, name: &str) -> &str {
@@ -336,13 +356,15 @@ impl Action<'_> {
 }
 
 impl Problem {
-    fn choice(sentence: &str) -> Self {
-        Self(StatusCode::UNPROCESSABLE_ENTITY, sentence.to_owned())
+    fn choice(field: &'static str, sentence: &str) -> Self {
+        Self {
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            field,
+            sentence: sentence.to_owned(),
+        }
     }
-}
 
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Self {
+    fn of(refusal: &Refusal, field: &'static str) -> Self {
         let status = match refusal {
             Refusal::NotPermitted | Refusal::AnotherDeciderNeeded | Refusal::ConflictOfInterest => {
                 StatusCode::FORBIDDEN
@@ -354,7 +376,25 @@ impl From<Refusal> for Problem {
             | Refusal::SameAddress
             | Refusal::DayOutOfRange { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         };
-        Self(status, refusal_words(&refusal))
+        Self {
+            status,
+            field,
+            sentence: refusal_words(refusal),
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let field = match refusal {
+            Refusal::ReasonNeeded(_) => "reason",
+            Refusal::NoColleague => "to",
+            Refusal::SameAddress => "address",
+            Refusal::DayOutOfRange { .. } => "until",
+            Refusal::Text(_) => "text",
+            _ => "",
+        };
+        Self::of(&refusal, field)
     }
 }
 
@@ -370,8 +410,4 @@ fn heading(change: &Change) -> &'static str {
         Change::SetRepresentative(_) => "Change the address of the representative",
         _ => "Begin the review",
     }
-}
-
-fn unavailable(error: sqlx::Error) -> WebError {
-    WebError::Unavailable(error.into())
 }

@@ -36,7 +36,7 @@ pub async fn ask(site: &Site, member: &Member, path: &str, typed: &Typed) -> Res
         return Ok(Some(with_status(StatusCode::FORBIDDEN, page)));
     };
     let confirmed = staff::confirm(&site.pool, &member.session, code).await;
-    match confirmed.map_err(|error| WebError::Unavailable(error.into()))? {
+    match confirmed? {
         Confirmed::Yes => Ok(None),
         Confirmed::Ended => Ok(Some(to_sign_in())),
         Confirmed::No => {

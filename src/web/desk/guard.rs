@@ -18,14 +18,8 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// Answers with 404 while there are no staff. Rows of staff are never deleted, so one look that finds some is enough.
 pub async fn require_staff(State(site): State<Arc<Site>>, request: Request, next: Next) -> Result<Response, WebError> {
     if !site.has_staff.load(Ordering::Relaxed) {
-        let finding = async {
-            let mut session = site.pool.session().await?;
-            staff::is_any(&mut *session).await
-        };
-        let is_any = finding
-            .await
-            .map_err(|error: sqlx::Error| WebError::Unavailable(error.into()))?;
-        if !is_any {
+        let mut session = site.pool.session().await?;
+        if !staff::is_any(&mut *session).await? {
             return Err(WebError::NotFound);
         }
         site.has_staff.store(true, Ordering::Relaxed);

@@ -11,7 +11,7 @@ use sqlx::PgConnection;
 use super::layout::{Desk, desk_page};
 use super::session::Member;
 use crate::membership::Search;
-use crate::membership::review::{self, Counts, Cursor, ListedApplication, Listing, ReviewState, Selection, Tab};
+use crate::membership::review::{self, Counts, Cursor, ListedApplication, Listing, ReviewState, Selection, Stuck, Tab};
 use crate::membership::words::{day, state_words};
 use crate::staff::{Role, StaffMember};
 use crate::values::{Country, Region};
@@ -49,8 +49,8 @@ struct HomePage<'a> {
     parts: Vec<Part>,
     /// The references of applications with a conflict of interest.
     hidden: Vec<String>,
-    /// The references of applications that nobody can decide.
-    stuck: Vec<String>,
+    /// Applications that nobody can decide.
+    stuck: Option<Stuck>,
 }
 
 #[derive(Template)]
@@ -162,16 +162,15 @@ impl ListedApplication {
 
 /// Shows what waits for the member.
 pub async fn home(State(site): State<Arc<Site>>, member: Member) -> Result<Response, WebError> {
-    let mut session = site.pool.transaction().await.map_err(unavailable)?;
+    let mut session = site.pool.transaction().await?;
     let hidden = hidden_from(&mut session, &member.staff).await?;
-    let counts = review::counts(&mut session, &hidden).await.map_err(unavailable)?;
+    let counts = review::counts(&mut session, &hidden).await?;
     let mut parts = Vec::new();
     for (heading, selection) in review::waiting_for(&member.staff, &hidden) {
-        let listing = review::listing(&mut session, &selection).await.map_err(unavailable)?;
+        let listing = review::listing(&mut session, &selection).await?;
         parts.extend(Part::of(heading, &selection, listing));
     }
-    let mut stuck = review::stuck(&mut session).await.map_err(unavailable)?;
-    stuck.retain(|reference| !hidden.contains(reference));
+    let stuck = Stuck::of(&review::stuck(&mut session).await?, &hidden);
     let current = Current::Home;
     let tabs = Tabs { counts, current };
     let desk = Desk::new(&member);
@@ -209,11 +208,11 @@ pub async fn applications(
     member: Member,
     Query(filters): Query<Filters>,
 ) -> Result<Response, WebError> {
-    let mut session = site.pool.transaction().await.map_err(unavailable)?;
+    let mut session = site.pool.transaction().await?;
     let hidden = hidden_from(&mut session, &member.staff).await?;
-    let counts = review::counts(&mut session, &hidden).await.map_err(unavailable)?;
+    let counts = review::counts(&mut session, &hidden).await?;
     let selection = filters.selection(&member.staff, hidden);
-    let listing = review::listing(&mut session, &selection).await.map_err(unavailable)?;
+    let listing = review::listing(&mut session, &selection).await?;
     let mut countries: Vec<Country> = Country::all().collect();
     countries.sort_by_key(|country| country.name());
     let current = match Tab::parse(&filters.state) {
@@ -250,14 +249,10 @@ impl Filters {
     }
 }
 
-/// Returns the references of applications that the member may not see, oldest reference first.
+/// Returns the references of the applications that are hidden from the member, sorted.
 pub(super) async fn hidden_from(connection: &mut PgConnection, member: &StaffMember) -> Result<Vec<String>, WebError> {
-    let hidden = review::hidden_from(connection, member).await.map_err(unavailable)?;
+    let hidden = review::hidden_from(connection, member).await?;
     let mut hidden: Vec<String> = hidden.into_iter().collect();
     hidden.sort();
     Ok(hidden)
-}
-
-fn unavailable(error: sqlx::Error) -> WebError {
-    WebError::Unavailable(error.into())
 }

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use super::form::read;
 use super::fresh;
 use super::layout::{Desk, desk_page};
-use super::session::Member;
+use super::session::{Member, to_sign_in};
 use super::sign_in::{SECOND, redirect};
 use crate::staff::{self, DigestEvery, OwnSession};
 use crate::web::cookies::CookieKind;
@@ -38,14 +38,10 @@ impl DigestEvery {
 
 /// Shows the account.
 pub async fn show(State(site): State<Arc<Site>>, member: Member) -> Result<Response, WebError> {
-    let finding = async {
-        let mut session = site.pool.transaction().await?;
-        let sessions = staff::own_sessions(&mut *session, &member.session).await?;
-        let digest = staff::digest_of(&mut *session, member.staff.id).await?;
-        session.end().await?;
-        Ok((sessions, digest))
-    };
-    let (sessions, digest) = finding.await.map_err(unavailable)?;
+    let mut session = site.pool.transaction().await?;
+    let sessions = staff::own_sessions(&mut *session, &member.session).await?;
+    let digest = staff::digest_of(&mut *session, member.staff.id).await?;
+    session.end().await?;
     desk_page(&MePage {
         desk: Desk::new(&member),
         member: &member,
@@ -69,32 +65,24 @@ pub async fn post(
                 "" => None,
                 id => Some(id.parse().map_err(|_| WebError::NotFound)?),
             };
-            staff::end_others(&site.pool, &member.session, id)
-                .await
-                .map_err(unavailable)?;
+            staff::end_others(&site.pool, &member.session, id).await?;
         }
         "digest" => {
             let Some(every) = DigestEvery::parse(field("digest")) else {
                 return Ok(StatusCode::UNPROCESSABLE_ENTITY.into_response());
             };
-            staff::set_digest(&site.pool, member.staff.id, every)
-                .await
-                .map_err(unavailable)?;
+            staff::set_digest(&site.pool, member.staff.id, every).await?;
         }
         "second-factor" => {
             if let Some(answer) = fresh::ask(&site, &member, "/desk/me/second-factor", &typed).await? {
                 return Ok(answer);
             }
-            let step = staff::begin_new_key(&site.pool, &member.session)
-                .await
-                .map_err(unavailable)?;
+            let Some(step) = staff::begin_new_key(&site.pool, &member.session).await? else {
+                return Ok(to_sign_in());
+            };
             return Ok(redirect(SECOND, [site.cookies.set(CookieKind::Second, step.as_str())]));
         }
         _ => return Err(WebError::NotFound),
     }
     Ok(Redirect::to("/desk/me").into_response())
-}
-
-fn unavailable(error: sqlx::Error) -> WebError {
-    WebError::Unavailable(error.into())
 }

@@ -79,15 +79,10 @@ async fn find(site: &Site, headers: &HeaderMap) -> Result<Option<SecondStep>, We
     let Some(token) = token(site, headers) else {
         return Ok(None);
     };
-    let finding = async {
-        let mut session = site.pool.session().await?;
-        let step = staff::second_step(&mut session, &token).await?;
-        session.end().await?;
-        Ok(step)
-    };
-    finding
-        .await
-        .map_err(|error: sqlx::Error| WebError::Unavailable(error.into()))
+    let mut session = site.pool.session().await?;
+    let step = staff::second_step(&mut session, &token).await?;
+    session.end().await?;
+    Ok(step)
 }
 
 fn token(site: &Site, headers: &HeaderMap) -> Option<Token> {

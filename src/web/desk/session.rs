@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::staff::{self, Session, StaffMember, Token};
 use crate::web::cookies::CookieKind;
@@ -23,14 +23,9 @@ pub struct Member {
 impl Member {
     /// Logs what the member did, or was not permitted to do.
     pub async fn log(&self, site: &Site, action: &str, is_done: bool) -> Result<(), WebError> {
-        let logging = async {
-            let mut session = site.pool.session().await?;
-            staff::log_member(&mut session, self.staff.id, action, is_done).await?;
-            session.end().await
-        };
-        logging
-            .await
-            .map_err(|error: sqlx::Error| WebError::Unavailable(error.into()))
+        let mut session = site.pool.session().await?;
+        staff::log_member(&mut session, self.staff.id, action, is_done).await?;
+        Ok(session.end().await?)
     }
 }
 
@@ -41,21 +36,20 @@ impl FromRequestParts<Arc<Site>> for Member {
         let value = site.cookies.value(&parts.headers, CookieKind::Session);
         let token = value.as_deref().and_then(Token::parse);
         let token = token.ok_or_else(to_sign_in)?;
-        let finding = async {
-            let mut session = site.pool.session().await?;
-            let found = staff::session(&mut session, &token, site.second_factor).await?;
-            session.end().await?;
-            Ok(found)
-        };
-        let found = finding
-            .await
-            .map_err(|error: sqlx::Error| WebError::Unavailable(error.into()).into_response())?;
+        let found = find(site, &token).await.map_err(IntoResponse::into_response)?;
         let session = found.ok_or_else(to_sign_in)?;
         Ok(Self {
             staff: session.member.clone(),
             session,
         })
     }
+}
+
+async fn find(site: &Site, token: &Token) -> Result<Option<Session>, WebError> {
+    let mut session = site.pool.session().await?;
+    let found = staff::session(&mut session, token, site.second_factor).await?;
+    session.end().await?;
+    Ok(found)
 }
 
 pub(super) fn to_sign_in() -> Response {

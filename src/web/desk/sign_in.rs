@@ -82,9 +82,7 @@ pub async fn take_code(State(site): State<Arc<Site>>, request: Request) -> Resul
     let Some(browser) = browser(&site, &headers) else {
         return wrong("This browser did not ask to sign in, or more than ten minutes ago. Ask again.");
     };
-    let passed = staff::sign_in_by_code(&site.pool, site.second_factor, code, &browser)
-        .await
-        .map_err(unavailable)?;
+    let passed = staff::sign_in_by_code(&site.pool, site.second_factor, code, &browser).await?;
     match passed {
         Some(passed) => go_on(&site, &headers, &passed).await,
         None => wrong("This code does not work here. Check it. After five wrong codes, ask for a new one."),
@@ -100,10 +98,8 @@ pub async fn show_link(
     let browser = browser(&site, &headers);
     let link = match Token::parse(&token) {
         Some(token) => {
-            let mut session = site.pool.session().await.map_err(unavailable)?;
-            staff::link(&mut session, &token, browser.as_ref())
-                .await
-                .map_err(unavailable)?
+            let mut session = site.pool.session().await?;
+            staff::link(&mut session, &token, browser.as_ref()).await?
         }
         None => None,
     };
@@ -118,9 +114,7 @@ pub async fn take_link(
 ) -> Result<Response, WebError> {
     let browser = browser(&site, &headers);
     let passed = match Token::parse(&token) {
-        Some(token) => staff::sign_in_by_link(&site.pool, site.second_factor, &token, browser.as_ref())
-            .await
-            .map_err(unavailable)?,
+        Some(token) => staff::sign_in_by_link(&site.pool, site.second_factor, &token, browser.as_ref()).await?,
         None => None,
     };
     match passed {
@@ -131,12 +125,16 @@ pub async fn take_link(
 
 /// Ends the session, and removes its cookie.
 pub async fn sign_out(State(site): State<Arc<Site>>, member: Member) -> Result<Response, WebError> {
-    let mut session = site.pool.transaction().await.map_err(unavailable)?;
-    staff::end_session(&mut session, &member.session)
-        .await
-        .map_err(unavailable)?;
-    session.end().await.map_err(unavailable)?;
-    Ok(redirect("/desk/sign-in", [site.cookies.remove(CookieKind::Session)]))
+    let mut session = site.pool.transaction().await?;
+    staff::end_session(&mut session, &member.session).await?;
+    session.end().await?;
+    Ok(redirect(
+        "/desk/sign-in",
+        [
+            site.cookies.remove(CookieKind::Session),
+            site.cookies.remove(CookieKind::Second),
+        ],
+    ))
 }
 
 /// Goes on after the first factor: to the second one, or to the desk.
@@ -161,9 +159,9 @@ pub(super) async fn enter(site: &Site, headers: &HeaderMap, entered: &Entered) -
         .as_deref()
         .and_then(Token::parse)
     {
-        let mut session = site.pool.session().await.map_err(unavailable)?;
-        staff::end_replaced(&mut *session, &old).await.map_err(unavailable)?;
-        session.end().await.map_err(unavailable)?;
+        let mut session = site.pool.session().await?;
+        staff::end_replaced(&mut *session, &old).await?;
+        session.end().await?;
     }
     Ok(redirect(
         "/desk",
@@ -203,8 +201,4 @@ fn link_page(token: &str, link: Option<&Link>) -> Result<Response, WebError> {
     let desk = Desk::signed_out();
     let link = link.filter(|link| link.is_for_this_browser);
     desk_page(&LinkPage { desk, link, token })
-}
-
-fn unavailable(error: sqlx::Error) -> WebError {
-    WebError::Unavailable(error.into())
 }

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use uuid::Uuid;
 
-use super::secret::{parse, redirect_to, unavailable, with_secret_headers, with_time_limit};
+use super::secret::{parse, redirect_to, with_secret_headers, with_time_limit};
 use crate::locale::{Element, Language, Sentence, Words};
 use crate::membership::review::{self, LinkAsked, NotChanged};
 use crate::web::error::WebError;
@@ -26,7 +26,7 @@ struct AskedPage<'a> {
     secret: Uuid,
 }
 
-/// Mails a link to correct the answers. A form from another site is shown the page of the application.
+/// Sends a link to correct the answers. A form from another site is shown the page of the application.
 pub async fn ask_for_link(
     State(site): State<Arc<Site>>,
     Path(secret): Path<String>,
@@ -36,7 +36,7 @@ pub async fn ask_for_link(
     if is_cross_site(request.headers(), &site.info.public_url, false) {
         return Ok(redirect_to(secret));
     }
-    let language = with_time_limit(language(&site, secret)).await.map_err(unavailable)?;
+    let language = with_time_limit(language(&site, secret)).await?;
     let language = language.ok_or(WebError::NotFound)?;
     match with_time_limit(review::ask_for_link(&site.pool, &site.review, secret)).await {
         Ok(asked) => {
@@ -45,7 +45,7 @@ pub async fn ask_for_link(
         }
         Err(NotChanged::NotFound) => Err(WebError::NotFound),
         Err(NotChanged::Refused(_)) => Ok(redirect_to(secret)),
-        Err(NotChanged::Database(error)) => Err(unavailable(error)),
+        Err(NotChanged::Database(error)) => Err(error.into()),
         Err(NotChanged::Email(error)) => Err(error.into()),
     }
 }

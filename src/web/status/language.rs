@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use uuid::Uuid;
 
-use super::secret::{parse, redirect_to, unavailable, with_time_limit};
+use super::secret::{parse, redirect_to, with_time_limit};
 use crate::http::encoding::is_encoded;
 use crate::http::message::is_urlencoded;
 use crate::locale::Language;
@@ -39,9 +39,7 @@ pub async fn change_language(
     };
     let chosen = chosen(&body).filter(|language| site.info.languages.contains(language) && !is_foreign);
     if let Some(language) = chosen
-        && !with_time_limit(store_language(&site, secret, language))
-            .await
-            .map_err(unavailable)?
+        && !with_time_limit(store_language(&site, secret, language)).await?
     {
         return Err(WebError::NotFound);
     }

@@ -23,7 +23,7 @@ pub use change::{post, return_to};
 pub use change_link::ask_for_link;
 pub use language::{change_language, return_to as return_from_language};
 use secret::parse;
-pub use secret::{redirect_to, unavailable, with_secret_headers, with_time_limit};
+pub use secret::{redirect_to, with_secret_headers, with_time_limit};
 
 /// Shows the page at a secret address. Search engines do not index it, and no other site learns its address.
 pub async fn show(State(site): State<Arc<Site>>, Path(secret): Path<String>) -> Result<Response, WebError> {
@@ -32,7 +32,7 @@ pub async fn show(State(site): State<Arc<Site>>, Path(secret): Path<String>) -> 
         let mut session = site.pool.session().await?;
         review::standing(&mut session, secret).await
     };
-    let standing = with_time_limit(finding).await.map_err(unavailable)?;
+    let standing = with_time_limit(finding).await?;
     let standing = standing.ok_or(WebError::NotFound)?;
     page::page(&site, StatusCode::OK, &standing, secret, None).await
 }

@@ -6,7 +6,7 @@ use axum::response::Response;
 use uuid::Uuid;
 
 use super::forms::Forms;
-use super::secret::{unavailable, with_time_limit};
+use super::secret::with_time_limit;
 use crate::locale::{Element, Language, Words, date_and_time};
 use crate::membership::{self, Status, words};
 use crate::outbox::{self, Confirmation};
@@ -34,7 +34,7 @@ impl ReceiptPage<'_> {
 
 /// Renders the receipt. It contains no personal data.
 pub async fn receipt(site: &Site, status: StatusCode, secret: Uuid, forms: Forms) -> Result<Response, WebError> {
-    let found = with_time_limit(find(site, secret)).await.map_err(unavailable)?;
+    let found = with_time_limit(find(site, secret)).await?;
     let (receipt, confirmation) = found.ok_or(WebError::NotFound)?;
     let layout = Layout::unlisted(&site.info, receipt.language);
     let page = ReceiptPage {

@@ -29,11 +29,6 @@ pub async fn with_time_limit<T, E: From<sqlx::Error>>(work: impl Future<Output =
     done.unwrap_or_else(|_| Err(sqlx::Error::PoolTimedOut.into()))
 }
 
-/// Returns the error page's reason for a database error.
-pub fn unavailable(error: sqlx::Error) -> WebError {
-    WebError::Unavailable(error.into())
-}
-
 /// Keeps an answer out of caches and search engines, and its address from other sites.
 pub fn with_secret_headers(mut response: Response) -> Response {
     let headers = response.headers_mut();

@@ -224,10 +224,10 @@ async fn doctor_asks_for_a_second_decider() {
     assert!(!doctor().contains("\"Desk\""));
     site.add_staff("Ann", "ann@npoc.test", Role::Administrator).await;
     let alone = doctor();
-    assert!(
-        alone.contains("1 can sign in, and 1 of them can decide.") && alone.contains("An appeal needs another decider")
-    );
+    assert!(alone.contains("1 can sign in, and 1 of them can decide.") && alone.contains("cannot decide the appeal"));
     site.add_staff("Dora", "dora@npoc.test", Role::Decider).await;
     let together = doctor();
-    assert!(together.contains("2 can sign in, and 2 of them can decide.") && !together.contains("An appeal needs"));
+    assert!(
+        together.contains("2 can sign in, and 2 of them can decide.") && !together.contains("cannot decide the appeal")
+    );
 }

@@ -25,6 +25,7 @@ async fn member_disabled_while_a_form_arrives_writes_nothing() {
         id: number(&site, "SELECT id FROM staff").await,
         name: "Rita".to_owned(),
         address: EmailAddress::parse("rita@npoc.test").unwrap(),
+        former_addresses: Vec::new(),
         role: Role::Reviewer,
     };
     for change in [

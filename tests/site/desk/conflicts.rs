@@ -174,6 +174,7 @@ async fn disabled_decider_decides_nothing_any_more() {
             .unwrap(),
         name: "Dora".to_owned(),
         address: npoc::values::EmailAddress::parse("dora@npoc.test").unwrap(),
+        former_addresses: Vec::new(),
         role: Role::Decider,
     };
     site.sql("UPDATE staff SET disabled_at = now() WHERE name = 'Dora'")

@@ -44,7 +44,10 @@ async fn applicant_corrects_answers_by_a_mailed_link() {
     let form = site.get(&link).await;
     assert_eq!(form.text_of("h1"), "Correct your answers");
     form.assert_keeps(&good_with(&[]));
-    assert!(form.all(".languages").is_empty(), "another language would lose what was typed");
+    assert!(
+        form.all(".languages").is_empty(),
+        "another language would lose what was typed"
+    );
     assert_eq!(form.headers["cache-control"], "private, no-store");
     assert_eq!(form.headers["referrer-policy"], "no-referrer");
     let changed = [
@@ -77,14 +80,18 @@ async fn applicant_corrects_answers_by_a_mailed_link() {
     );
     let (first, _) = site.emails(&reference);
     assert_eq!(thread.header("In-Reply-To"), first.header("Message-ID"));
-    // The desk shows both, and marks what was said before.
+    shows_both(&site, &rita, &reference).await;
+}
+
+/// The desk shows the old and the new answers, and marks what was said before.
+async fn shows_both(site: &TestSite, rita: &Browser<'_>, reference: &str) {
     let page = rita.get(&format!("/desk/applications/{reference}")).await;
     assert!(page.body.contains("before the answers were corrected"));
     assert!(page.all(".entries blockquote")[0].contains("now: Kilimo Mpya Trust"));
     // The search finds the new name.
     let found = rita.get("/desk/applications?q=mpya").await;
     assert_eq!(found.all("tbody tr").len(), 1);
-    let events = site.get(&site.status_path(&reference).await).await.all("dl.events dd");
+    let events = site.get(&site.status_path(reference).await).await.all("dl.events dd");
     assert!(events.contains(&"You corrected your answers".to_owned()));
 }
 

@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use npoc::staff::Role;
 
+use super::sign_in::number;
 use crate::support::TestSite;
 use crate::support::desk::{Browser, REASON, act, done, path, refused_and_appealed, state};
 
@@ -60,7 +61,7 @@ async fn every_route_and_role_is_in_one_table() {
         .fetch_one(&site.pool)
         .await
         .unwrap();
-    assert!(refused > 0);
+    assert_eq!(refused, 8 + 3, "eight for the reader, three for the reviewer");
 }
 
 #[tokio::test]
@@ -69,12 +70,24 @@ async fn nobody_acts_without_a_session() {
     let reference = site.apply(&[]).await;
     site.add_staff("Ada", "ada@npoc.test", Role::Administrator).await;
     let outsider = Browser::new(&site);
-    for action in ["review", "ask", "decide", "note", "assign"] {
-        assert_eq!(
-            outsider.post(&path(&reference, action), &[]).await.location(),
-            "/desk/sign-in"
-        );
+    for (action, fields) in [
+        ("review", &[("version", "1")][..]),
+        ("ask", &[("version", "1"), ("question", "What is your purpose?")]),
+        ("dismiss", &[("version", "1"), ("as", "spam")]),
+        ("opinion", &[("verdict", "approve")]),
+        ("conflict", &[]),
+        ("note", &[("text", "A note")]),
+        ("assign", &[("to", "1")]),
+        ("representative", &[("version", "1"), ("address", "x@evil.example")]),
+        ("send-link", &[]),
+    ] {
+        let refused = outsider.post(&path(&reference, action), fields).await;
+        let is_refused = refused.status == StatusCode::FORBIDDEN || refused.location() == "/desk/sign-in";
+        assert!(is_refused, "{action}");
     }
+    let done =
+        "SELECT (SELECT count(*) FROM opinions) + (SELECT count(*) FROM conflicts) + (SELECT count(*) FROM entries)";
+    assert_eq!(number(&site, done).await, 0);
     assert_eq!(state(&site, &reference).await, ("received".to_owned(), 1));
 }
 

@@ -16,6 +16,8 @@ async fn erased_application_leaves_no_word() {
     site.post_raw(&format!("{status}/answer"), "version=2&text=Marker+answer.")
         .await;
     done(&dora, &reference, "note", &[("text", "Marker note.")]).await;
+    let objection = [("verdict", "object"), ("reason", "Marker objection.")];
+    done(&dora, &reference, "opinion", &objection).await;
     done(
         &dora,
         &reference,
@@ -31,7 +33,16 @@ async fn erased_application_leaves_no_word() {
     site.deliver_all().await;
     let erased = site.command(&["applications", "erase", &reference, "--yes"]);
     assert!(erased.status.success());
-    for table in ["entries", "outbox", "application_history", "desk_log", "applications"] {
+    for table in [
+        "entries",
+        "opinions",
+        "conflicts",
+        "change_links",
+        "outbox",
+        "application_history",
+        "desk_log",
+        "applications",
+    ] {
         let query = format!("SELECT {table}::text FROM {table}");
         let rows: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(query))
             .fetch_all(&site.pool)

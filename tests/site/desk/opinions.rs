@@ -257,3 +257,57 @@ async fn stated_conflict_silences_a_member_until_a_colleague_takes_it_back() {
     let shown = page(&emil, &reference).await;
     assert_ne!(shown.attributes("input[name=objections]", "value"), [""]);
 }
+
+#[tokio::test]
+async fn conflict_outlives_a_new_address_of_the_member() {
+    let site = TestSite::new().await;
+    site.add_staff("Ann", "ann@afyabora.or.ke", Role::Administrator).await;
+    let ann = Browser::new(&site).sign_in("ann@afyabora.or.ke").await;
+    let reference = site.apply(&[]).await;
+    let page = format!("/desk/applications/{reference}");
+    assert!(!ann.get(&page).await.body.contains("Afya Bora"));
+    let moved = site.command(&["staff", "address", "ann@afyabora.or.ke", "ann@gmail.com"]);
+    assert!(moved.status.success());
+    let ann = Browser::new(&site).sign_in("ann@gmail.com").await;
+    assert!(!ann.get(&page).await.body.contains("Afya Bora"));
+    assert!(!ann.get("/desk/applications").await.body.contains("Afya Bora"));
+}
+
+#[tokio::test]
+async fn opinion_of_a_disabled_member_with_a_conflict_does_not_count() {
+    let site = TestSite::new().await;
+    site.add_staff("Ada", "ada@npoc.test", Role::Administrator).await;
+    let rita = site.member("Rita", Role::Reviewer).await;
+    let dora = site.member("Dora", Role::Decider).await;
+    let reference = site.apply(&[("ncsg_status", "member")]).await;
+    let objection = [("verdict", "object"), ("reason", "I know them too well.")];
+    done(&rita, &reference, "opinion", &objection).await;
+    let page = format!("/desk/applications/{reference}");
+    assert!(dora.get(&page).await.body.contains("I know them too well."));
+    done(&rita, &reference, "conflict", &[]).await;
+    for command in ["disable", "forget"] {
+        assert!(
+            !dora.get(&page).await.body.contains("I know them too well."),
+            "before {command}"
+        );
+        assert!(site.command(&["staff", command, "rita@npoc.test"]).status.success());
+    }
+    assert!(!dora.get(&page).await.body.contains("I know them too well."));
+}
+
+#[tokio::test]
+async fn only_a_conflict_that_exists_is_taken_back() {
+    let site = TestSite::new().await;
+    let dora = site.member("Dora", Role::Decider).await;
+    site.add_staff("Rita", "rita@npoc.test", Role::Reviewer).await;
+    let reference = site.apply(&[]).await;
+    for made_up in ["0", "x", "2", "999999", "-1"] {
+        let refused = act(&dora, &reference, "conflict", &[("take_back", made_up)]).await;
+        assert_eq!(refused.status, StatusCode::CONFLICT, "{made_up}");
+    }
+    let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM conflicts")
+        .fetch_one(&site.pool)
+        .await
+        .unwrap();
+    assert_eq!(rows, 0);
+}

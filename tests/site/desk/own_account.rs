@@ -55,6 +55,8 @@ async fn member_sets_up_another_app() {
     assert_eq!(begun.location(), SECOND);
     // The old app works until the new one is set up.
     let before = site.app_code_of("dora@npoc.test").await;
+    let still = dora.post("/desk/export.csv", &[("confirm_code", &before)]).await;
+    assert_eq!(still.location(), "/desk/export.csv");
     dora.give_second_factor().await;
     assert!(dora.is_signed_in().await && !other.is_signed_in().await);
     site.sql("UPDATE desk_sessions SET confirmed_at = now() - interval '16 minutes'")

@@ -43,7 +43,11 @@ async fn preview_shows_the_email_in_both_languages_and_sends_nothing() {
     let question = "Who pays for your work? <b>";
     let ask = [("question", question), ("until", "2099-01-01"), ("step", "preview")];
     let refused = act(&dora, &reference, "ask", &ask).await;
-    assert!(refused.text_of(".problem").starts_with("Choose a day from today to "));
+    assert!(
+        refused
+            .text_of(".problem")
+            .starts_with("Error: Choose a day from today to ")
+    );
     assert_eq!(refused.kept("question"), [question]);
     let preview = act(&dora, &reference, "ask", &[("question", question), ("step", "preview")]).await;
     assert_eq!(preview.status, StatusCode::OK);

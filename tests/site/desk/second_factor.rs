@@ -126,7 +126,7 @@ async fn five_wrong_codes_of_the_app_end_a_sign_in() {
         }
     }
     assert_eq!(dora.get(SECOND).await.location(), "/desk/sign-in");
-    let refused = "SELECT count(*) FROM desk_log WHERE action = 'second-factor' AND outcome = 'refused'";
+    let refused = "SELECT count(*) FROM desk_log WHERE action = 'second-factor-set' AND outcome = 'refused'";
     assert_eq!(number(&site, refused).await, 5);
 }
 
@@ -252,4 +252,69 @@ async fn printed_link_asks_for_the_second_factor_too() {
     assert_eq!(browser.post(link, &[]).await.location(), SECOND);
     browser.give_second_factor().await;
     assert!(browser.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn new_app_ends_with_the_session_that_began_it() {
+    let site = site().await;
+    let dora = first_factor(&site, "dora@npoc.test").await;
+    dora.give_second_factor().await;
+    let office = Browser::new(&site).sign_in("dora@npoc.test").await;
+    let begin = async |browser: &Browser<'_>| {
+        let begun = browser.post("/desk/me/second-factor", &[]).await;
+        assert_eq!(begun.location(), SECOND);
+        browser.app_code().await
+    };
+    // Somebody has this session, and Dora ends it elsewhere.
+    let code = begin(&dora).await;
+    office.post("/desk/me/end-sessions", &[]).await;
+    assert_eq!(dora.post(SECOND, &[("code", &code)]).await.location(), "/desk/sign-in");
+    // Dora signs out, and somebody comes to this browser.
+    let code = begin(&office).await;
+    let before = office.cookies.borrow().clone();
+    office.post("/desk/sign-out", &[]).await;
+    assert!(!office.cookies.borrow().contains_key("__Host-npoc-second"));
+    office.cookies.replace(before);
+    assert_eq!(office.get(SECOND).await.location(), "/desk/sign-in");
+    assert_eq!(
+        office.post(SECOND, &[("code", &code)]).await.location(),
+        "/desk/sign-in"
+    );
+    assert!(!office.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn reset_lifts_the_limit_of_wrong_codes() {
+    let site = site().await;
+    first_factor(&site, "dora@npoc.test").await.give_second_factor().await;
+    site.sql(
+        "INSERT INTO desk_log (staff_id, action, outcome)
+        SELECT id, 'second-factor', 'refused' FROM staff, generate_series(1, 20)",
+    )
+    .await;
+    assert!(
+        site.command(&["staff", "reset-second-factor", "dora@npoc.test"])
+            .status
+            .success()
+    );
+    first_factor(&site, "dora@npoc.test").await.give_second_factor().await;
+    first_factor(&site, "dora@npoc.test").await.give_second_factor().await;
+}
+
+#[tokio::test]
+async fn wrong_codes_from_a_clock_that_was_ahead_do_not_count() {
+    let site = site().await;
+    first_factor(&site, "dora@npoc.test").await.give_second_factor().await;
+    site.sql(
+        "INSERT INTO desk_log (staff_id, action, outcome, happened_at)
+        SELECT id, 'second-factor', 'refused', now() + interval '400 days' FROM staff, generate_series(1, 20)",
+    )
+    .await;
+    let dora = first_factor(&site, "dora@npoc.test").await;
+    dora.give_second_factor().await;
+    // Nor does a step from then work.
+    let waiting = first_factor(&site, "dora@npoc.test").await;
+    site.sql("UPDATE second_steps SET expires_at = now() + interval '400 days' WHERE used_at IS NULL")
+        .await;
+    assert_eq!(waiting.get(SECOND).await.location(), "/desk/sign-in");
 }

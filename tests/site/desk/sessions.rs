@@ -167,7 +167,9 @@ async fn housekeeping_deletes_old_requests_and_sessions() {
     assert_eq!(number(&site, "SELECT count(*) FROM sign_in_requests").await, 1);
     site.sql("UPDATE sign_in_requests SET expires_at = now() - interval '25 hours'")
         .await;
-    site.sql("UPDATE sign_in_limits SET minute = now() - interval '2 hours' WHERE minute = (SELECT min(minute) FROM sign_in_limits)")
+    site.sql("DELETE FROM sign_in_limits WHERE ctid <> (SELECT min(ctid) FROM sign_in_limits)")
+        .await;
+    site.sql("UPDATE sign_in_limits SET minute = now() - interval '2 hours'")
         .await;
     site.sql("UPDATE desk_sessions SET ended_at = now() - interval '25 hours'")
         .await;
@@ -175,6 +177,7 @@ async fn housekeeping_deletes_old_requests_and_sessions() {
     for table in [
         "SELECT count(*) FROM sign_in_requests",
         "SELECT count(*) FROM desk_sessions",
+        "SELECT count(*) FROM sign_in_limits",
     ] {
         assert_eq!(number(&site, table).await, 0, "{table}");
     }

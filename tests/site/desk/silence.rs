@@ -4,9 +4,9 @@ use npoc::outbox::DeliveryOutcome;
 use npoc::staff::Role;
 
 use crate::support::TestSite;
-use crate::support::desk::{done, state};
+use crate::support::desk::{Browser, done, state};
 
-/// Asks the applicant, and moves the question and its emails back by days.
+/// Asks the applicant, and sends the emails. Returns the reference.
 async fn asked(site: &TestSite) -> String {
     let reference = site.apply(&[]).await;
     let dora = site.member("Dora", Role::Decider).await;
@@ -65,7 +65,7 @@ async fn unanswered_application_is_reminded_twice_and_then_lapses() {
 }
 
 #[tokio::test]
-async fn bounced_reminder_and_silent_relay_stop_the_lapse() {
+async fn bounced_reminder_stops_the_lapse() {
     let site = TestSite::new().await;
     let reference = asked(&site).await;
     days_pass(&site, 17).await;
@@ -96,4 +96,27 @@ async fn clock_that_is_not_trusted_reminds_nobody() {
         .await
         .unwrap();
     assert_eq!(reminders, 0);
+}
+
+#[tokio::test]
+async fn damaged_application_stops_no_other_reminder() {
+    let site = TestSite::new().await;
+    let damaged = asked(&site).await;
+    let reference = site
+        .apply(&[("domain_name", "other.org"), ("representative_email", "info@other.org")])
+        .await;
+    let dora = Browser::new(&site).sign_in("dora@npoc.test").await;
+    done(&dora, &reference, "ask", &[("question", "What is your purpose?")]).await;
+    site.deliver_all().await;
+    sqlx::query("UPDATE applications SET representative_email = '' WHERE reference = $1")
+        .bind(&damaged)
+        .execute(&site.pool)
+        .await
+        .unwrap();
+    days_pass(&site, 20).await;
+    assert!(
+        site.folder
+            .join(format!("{reference}.2.reminder-1.applicant.eml"))
+            .exists()
+    );
 }
