@@ -166,7 +166,8 @@ fn sentences(words: &Words, status: StatusCode) -> (&'static str, &'static str) 
     }
 }
 
-fn keep_headers(response: &Response, page: &mut Response) {
+/// Keeps the headers of an answer that say what the client can do.
+pub(super) fn keep_headers(response: &Response, page: &mut Response) {
     for name in [
         header::ALLOW,
         header::RETRY_AFTER,

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::layout::error_page;
 use crate::staff;
-use crate::web::error::WebError;
+use crate::web::error::{WebError, keep_headers};
 use crate::web::site::Site;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -74,9 +74,7 @@ pub async fn render_errors(response: Response) -> Response {
     let Ok(mut page) = error_page(status, heading, text) else {
         return response;
     };
-    if let Some(allow) = response.headers().get(header::ALLOW) {
-        page.headers_mut().insert(header::ALLOW, allow.clone());
-    }
+    keep_headers(&response, &mut page);
     page
 }
 

@@ -86,6 +86,22 @@ async fn preview_shows_the_email_in_both_languages_and_sends_nothing() {
 }
 
 #[tokio::test]
+async fn text_comes_back_from_the_preview_if_the_application_changed() {
+    let site = TestSite::new().await;
+    let reference = site.apply(&[]).await;
+    let dora = site.member("Dora", Role::Decider).await;
+    done(&dora, &reference, "dismiss", &[("as", "spam")]).await;
+    let typed = [
+        ("version", "1"),
+        ("question", "Who pays for your work?"),
+        ("step", "edit"),
+    ];
+    let edit = dora.post(&path(&reference, "ask"), &typed).await;
+    assert_eq!(edit.text_of(".summary blockquote"), "Who pays for your work?");
+    assert!(edit.text_of(".summary p").starts_with("The application changed since"));
+}
+
+#[tokio::test]
 async fn wrong_forms_get_a_sentence_and_keep_the_text() {
     let site = TestSite::new().await;
     let reference = site.apply(&[]).await;
