@@ -13,12 +13,12 @@ use super::application::{Returned, Typed, page, reference_of};
 use super::form::read;
 use super::given_back::{GivenBackPage, Why, without_session};
 use super::layout::{Desk, desk_page, with_status};
+use super::problem::Problem;
 use super::session::Member;
 use crate::locale::Words;
 use crate::membership::review::{
     self, Actor, Change, ChangeKind, Conflict, Dismissal, Key, NotChanged, Refusal, UpdateWords, Verdict, text_of,
 };
-use crate::membership::words::refusal_words;
 use crate::staff;
 use crate::values::{EmailAddress, Region};
 use crate::web::error::WebError;
@@ -48,15 +48,6 @@ struct Action<'a> {
     /// The last part of the address.
     name: &'a str,
     typed: Typed,
-}
-
-/// Why a form is not taken.
-struct Problem {
-    status: StatusCode,
-    /// The wrong field; "" if the form as a whole is not possible.
-    field: &'static str,
-    /// A sentence for the member.
-    sentence: String,
 }
 
 #[derive(Template)]
@@ -352,49 +343,6 @@ impl Action<'_> {
 
     fn done(&self) -> Response {
         Redirect::to(&format!("/desk/applications/{}", self.reference)).into_response()
-    }
-}
-
-impl Problem {
-    fn choice(field: &'static str, sentence: &str) -> Self {
-        Self {
-            status: StatusCode::UNPROCESSABLE_ENTITY,
-            field,
-            sentence: sentence.to_owned(),
-        }
-    }
-
-    fn of(refusal: &Refusal, field: &'static str) -> Self {
-        let status = match refusal {
-            Refusal::NotPermitted | Refusal::AnotherDeciderNeeded | Refusal::ConflictOfInterest => {
-                StatusCode::FORBIDDEN
-            }
-            Refusal::NotNow | Refusal::Outdated | Refusal::NewObjection => StatusCode::CONFLICT,
-            Refusal::ReasonNeeded(_)
-            | Refusal::Text(_)
-            | Refusal::NoColleague
-            | Refusal::SameAddress
-            | Refusal::DayOutOfRange { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-        };
-        Self {
-            status,
-            field,
-            sentence: refusal_words(refusal),
-        }
-    }
-}
-
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Self {
-        let field = match refusal {
-            Refusal::ReasonNeeded(_) => "reason",
-            Refusal::NoColleague => "to",
-            Refusal::SameAddress => "address",
-            Refusal::DayOutOfRange { .. } => "until",
-            Refusal::Text(_) => "text",
-            _ => "",
-        };
-        Self::of(&refusal, field)
     }
 }
 

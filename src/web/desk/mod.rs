@@ -14,6 +14,7 @@ mod layout;
 mod list;
 mod log;
 mod me;
+mod problem;
 mod second;
 mod session;
 mod sign_in;

@@ -10,6 +10,7 @@ mod erasure;
 mod opinions;
 mod own_account;
 mod pages;
+mod representative;
 mod second_factor;
 mod sessions;
 mod sign_in;
