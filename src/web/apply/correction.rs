@@ -25,7 +25,7 @@ use crate::web::site::Site;
 
 /// The page of a link that no longer opens the form.
 #[derive(Template)]
-#[template(path = "membership/change_over.html")]
+#[template(path = "membership/change_note.html")]
 struct OverPage<'a> {
     layout: Layout<'a>,
     words: &'static Words,

@@ -17,13 +17,13 @@ use crate::web::origin::is_cross_site;
 use crate::web::site::Site;
 
 #[derive(Template)]
-#[template(path = "membership/change_asked.html")]
+#[template(path = "membership/change_note.html")]
 struct AskedPage<'a> {
     layout: Layout<'a>,
     words: &'static Words,
     heading: &'static str,
     text: Sentence<'static>,
-    secret: Uuid,
+    secret: Option<Uuid>,
 }
 
 /// Sends a link to correct the answers. A form from another site is shown the page of the application.
@@ -77,7 +77,7 @@ fn page(site: &Site, secret: Uuid, language: Language, asked: LinkAsked) -> Resu
         words,
         heading,
         text,
-        secret,
+        secret: Some(secret),
     };
     Ok(with_secret_headers(private_page(status, language, page.render()?)))
 }
