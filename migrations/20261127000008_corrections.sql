@@ -18,6 +18,7 @@ CREATE INDEX change_links_reference ON change_links (reference);
 -- The secret of the receipt as it was first given, if it is another one now. Sending the form again leads there, so nobody
 -- learns the secret of a new representative from it.
 ALTER TABLE applications ADD COLUMN first_secret uuid;
+CREATE UNIQUE INDEX applications_first_secret ON applications (first_secret) WHERE first_secret IS NOT NULL;
 
 ALTER TABLE entries
     DROP CONSTRAINT entries_kind_known,

@@ -189,3 +189,11 @@ update-representative-former = The address of the representative in your organiz
 # $reference (Text): the reference, such as NPOC-7K3M-Q2XD
 update-link-subject = The page of your application to NPOC: { $reference }
 update-link = NPOC sends you the link to the page of your organization’s application again.
+# In place of the page whose secret address is another one now
+change-moved-heading = This page has a new address
+change-moved-text = The email address of the representative has changed. We have sent the new address of this page to the representative.
+# Above the form, if no answer is another one
+change-same = No answer is different from what we have. Change what is wrong, then send the corrections
+# Above the form, if the representative gets another email address
+# $address (Text): the new address
+change-check-address = From now on, we will write to { $address }, and the page of your application gets a new secret address. Check this email address, then send the corrections again

@@ -119,3 +119,7 @@ update-representative-new = Esta es ahora la dirección del representante de su 
 update-representative-former = La NPOC tiene ahora otra dirección para el representante en la solicitud de su organización, y a partir de ahora escribe a esa dirección. El enlace a la página de la solicitud que usted tenía ya no funciona. Si esto no es correcto, responda a este correo electrónico e indique el número de referencia.
 update-link-subject = La página de su solicitud a la NPOC: { $reference }
 update-link = La NPOC le envía de nuevo el enlace a la página de la solicitud de su organización.
+change-moved-heading = Esta página tiene una nueva dirección
+change-moved-text = El correo electrónico del representante ha cambiado. Hemos enviado la nueva dirección de esta página al representante.
+change-same = Ninguna respuesta es distinta de las que tenemos. Cambie lo que no sea correcto y envíe después las correcciones
+change-check-address = A partir de ahora escribiremos a { $address }, y la página de su solicitud tendrá una nueva dirección secreta. Compruebe esta dirección de correo electrónico y envíe de nuevo las correcciones

@@ -119,3 +119,7 @@ update-representative-new = Cette adresse est désormais celle du représentant 
 update-representative-former = La NPOC a désormais une autre adresse pour le représentant dans la demande de votre organisation, et y écrit à partir de maintenant. Le lien vers la page de la demande que vous aviez ne fonctionne plus. Si c’est une erreur, répondez à cet e-mail en indiquant le numéro de référence.
 update-link-subject = La page de votre demande à la NPOC : { $reference }
 update-link = La NPOC vous envoie de nouveau le lien vers la page de la demande de votre organisation.
+change-moved-heading = Cette page a une nouvelle adresse
+change-moved-text = L’adresse e-mail du représentant a changé. Nous avons envoyé la nouvelle adresse de cette page au représentant.
+change-same = Aucune réponse n’est différente de ce que nous avons. Modifiez ce qui est inexact, puis envoyez les corrections
+change-check-address = À partir de maintenant, nous écrirons à { $address }, et la page de votre demande recevra une nouvelle adresse secrète. Vérifiez cette adresse e-mail, puis envoyez de nouveau les corrections

@@ -120,3 +120,7 @@ update-representative-new = 此地址现为贵组织加入 NPOC 的申请中组�
 update-representative-former = 贵组织的申请中，组织代表的地址已更改，NPOC 今后会写信到新地址。您原有的申请页面链接已失效。如果有误，请回复本邮件，并注明参考编号。
 update-link-subject = 您的 NPOC 入会申请页面：{ $reference }
 update-link = NPOC 再次向您发送贵组织申请页面的链接。
+change-moved-heading = 此页面有新的地址
+change-moved-text = 组织代表的电子邮箱地址已更改。我们已将此页面的新地址发送给组织代表。
+change-same = 所有回答均与我们已有的相同。请修改有误之处，然后发送更正
+change-check-address = 今后我们会写信到 { $address }，您的申请页面会有新的保密地址。请核对此电子邮箱地址，然后再次发送更正

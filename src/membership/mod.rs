@@ -37,8 +37,8 @@ pub use search::Search;
 pub use search_index::{index_all, index_for_search};
 pub use stored_application::StoredApplication;
 pub use submit::{
-    Hold, Receipt, SINGLE_EMAILS, SenderNetwork, Status, Submission, Submissions, SubmitPermit, receipt_of_key,
-    set_language, status, submission_key,
+    Hold, Receipt, SINGLE_EMAILS, SenderNetwork, Status, Submission, Submissions, SubmitPermit,
+    language_of_former_secret, receipt_of_key, set_language, status, submission_key,
 };
 pub use table::{icann_region, table_head, table_row};
 pub use words::{AnswerInWords, Finding, findings, in_utc, verdict};

@@ -275,13 +275,14 @@ pub async fn confirmation(
     })
 }
 
-/// Returns whether an email about this application to this address bounced.
+/// Returns whether an email about this application to this address bounced, or its server refused it for good.
 ///
 /// # Errors
 /// Returns an error if the database is unavailable.
 pub async fn has_bounced(executor: impl PgExecutor<'_>, reference: &str, address: &EmailAddress) -> sqlx::Result<bool> {
     sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM outbox WHERE reference = $1 AND recipient = $2 AND bounced_at IS NOT NULL) AS "it!""#,
+        r#"SELECT EXISTS (SELECT FROM outbox WHERE reference = $1 AND recipient = $2
+            AND (bounced_at IS NOT NULL OR given_up_at IS NOT NULL AND NOT is_held AND blame = 'recipient')) AS "it!""#,
         reference,
         address.to_wire().to_string()
     )

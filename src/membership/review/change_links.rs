@@ -14,7 +14,7 @@ use crate::database::Pool;
 use crate::locale::{Language, Words};
 use crate::mailer::Purpose;
 use crate::membership::stored_application::StoredApplication;
-use crate::outbox;
+use crate::outbox::{self, Confirmation};
 use crate::staff::{Role, StaffMember, Token, log_application};
 use crate::values::EmailAddress;
 
@@ -51,7 +51,7 @@ pub async fn ask_for_link(pool: &Pool, review: &Review, secret: Uuid) -> Result<
     let Some(address) = reachable(&mut transaction, &found).await? else {
         return Ok(LinkAsked::Unreachable);
     };
-    if is_limited(&mut transaction, &found.reference).await? {
+    if is_limited(&mut transaction, &found).await? {
         return Ok(LinkAsked::Limited);
     }
     let token = Token::random();
@@ -102,30 +102,27 @@ async fn store(
     .map(drop)
 }
 
-/// Returns whether the limit of links is reached. A link from a time when the clock was ahead counts as one of today.
-async fn is_limited(connection: &mut PgConnection, reference: &str) -> sqlx::Result<bool> {
+/// Returns whether no more links are sent: the limit is reached, or the confirmation is held to protect its recipient. A new
+/// representative does not inherit the links of the old one. A link from a time when the clock was ahead counts as one of
+/// today.
+async fn is_limited(connection: &mut PgConnection, found: &Found) -> sqlx::Result<bool> {
     let asked = sqlx::query!(
         r#"SELECT count(*) FILTER (WHERE asked_at > now() - interval '1 day') AS "today!", count(*) AS "in_all!"
-        FROM change_links WHERE reference = $1"#,
-        reference
-    )
-    .fetch_one(connection)
-    .await?;
-    Ok(asked.today >= A_DAY || asked.in_all >= IN_ALL)
-}
-
-/// Returns the address of the representative, or that of the alternate if emails to the former come back.
-async fn reachable(connection: &mut PgConnection, found: &Found) -> sqlx::Result<Option<EmailAddress>> {
-    let alternate = sqlx::query_scalar!(
-        "SELECT alternate_email FROM applications WHERE reference = $1",
+        FROM change_links WHERE reference = $1 AND asked_at > coalesce((SELECT max(happened_at)
+            FROM application_history WHERE reference = $1 AND event = 'representative-changed'), '-infinity')"#,
         found.reference
     )
     .fetch_one(&mut *connection)
     .await?;
-    let alternate = alternate.as_deref().map(outbox::address).transpose()?;
-    for address in [Some(found.representative.clone()), alternate].into_iter().flatten() {
-        if !outbox::has_bounced(&mut *connection, &found.reference, &address).await? {
-            return Ok(Some(address));
+    let confirmation = outbox::confirmation(connection, &found.reference, &found.representative).await?;
+    Ok(asked.today >= A_DAY || asked.in_all >= IN_ALL || confirmation == Confirmation::Held)
+}
+
+/// Returns the address of the representative, or that of the alternate if emails to the former come back.
+async fn reachable(connection: &mut PgConnection, found: &Found) -> sqlx::Result<Option<EmailAddress>> {
+    for address in found.addresses() {
+        if !outbox::has_bounced(&mut *connection, &found.reference, address).await? {
+            return Ok(Some(address.clone()));
         }
     }
     Ok(None)
@@ -165,6 +162,9 @@ pub async fn open_link(connection: &mut PgConnection, token: &Token) -> sqlx::Re
     let Some(record) = crate::membership::find(&mut *connection, &link.reference).await? else {
         return Ok(None);
     };
+    if !found.addresses().any(|address| address.to_string() == link.address) && !link.is_used {
+        return Ok(None);
+    }
     let is_theirs = found.representative.to_string() == link.address;
     let may = found
         .course
@@ -191,9 +191,8 @@ pub async fn store_correction(
     correction: &Correction,
 ) -> Result<(), NotChanged> {
     let mut transaction = pool.transaction().await?;
-    let reference = reference_of(&mut transaction, token)
-        .await?
-        .ok_or(NotChanged::NotFound)?;
+    let target = target_of(&mut transaction, token).await?;
+    let (reference, address) = target.ok_or(NotChanged::NotFound)?;
     let key = Key::Reference(&reference);
     // The application is locked before its links, like everywhere.
     lock(&mut transaction, key).await?.ok_or(NotChanged::NotFound)?;
@@ -201,6 +200,10 @@ pub async fn store_correction(
         return Err(NotChanged::NotFound);
     }
     let found = find(&mut *transaction, key).await?.ok_or(NotChanged::NotFound)?;
+    // The application names this address no more.
+    if !found.addresses().any(|present| present.to_string() == address) {
+        return Err(NotChanged::NotFound);
+    }
     if found.course.version != version {
         return Err(Refusal::Outdated.into());
     }
@@ -209,10 +212,15 @@ pub async fn store_correction(
     Ok(transaction.end().await?)
 }
 
-async fn reference_of(connection: &mut PgConnection, token: &Token) -> sqlx::Result<Option<String>> {
-    sqlx::query_scalar!("SELECT reference FROM change_links WHERE token_hash = $1", token.hash())
-        .fetch_optional(connection)
-        .await
+/// Returns the application of a link, and the address to which the link was sent.
+async fn target_of(connection: &mut PgConnection, token: &Token) -> sqlx::Result<Option<(String, String)>> {
+    let link = sqlx::query!(
+        "SELECT reference, address FROM change_links WHERE token_hash = $1",
+        token.hash()
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(link.map(|link| (link.reference, link.address)))
 }
 
 async fn use_link(connection: &mut PgConnection, token: &Token) -> sqlx::Result<bool> {

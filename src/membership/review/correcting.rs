@@ -13,6 +13,9 @@ use crate::membership::words::{answers_in_words, label, not_provided};
 use crate::outbox::as_json;
 use crate::values::EmailAddress;
 
+/// The most characters of the text for staff.
+const LONGEST_TEXT: usize = 60_000;
+
 /// Answers that replace those of an application.
 #[derive(Clone, Debug)]
 pub struct Correction {
@@ -54,7 +57,7 @@ impl Correction {
         (!changed.is_empty()).then(|| Self {
             application,
             changed,
-            text: text.join("\n\n"),
+            text: text.join("\n\n").chars().take(LONGEST_TEXT).collect(),
         })
     }
 
@@ -70,7 +73,9 @@ impl Correction {
         &self.text
     }
 
-    pub(super) fn representative(&self) -> &EmailAddress {
+    /// Returns the address of the representative.
+    #[must_use]
+    pub fn representative(&self) -> &EmailAddress {
         self.application.representative_email()
     }
 }
@@ -112,10 +117,24 @@ pub(super) async fn write(
     if after.secret != before.secret {
         write_representative(connection, after).await?;
     }
+    if matches!(change, Change::Correct(_) | Change::SetRepresentative(_)) {
+        forget_taken_back(connection, &after.reference).await?;
+    }
     Ok(())
 }
 
-/// Writes answers. The search index and the signs of spam are made again.
+/// Forgets the conflicts of interest that colleagues took back: the application may name other people now.
+async fn forget_taken_back(connection: &mut PgConnection, reference: &str) -> sqlx::Result<()> {
+    sqlx::query!(
+        "DELETE FROM conflicts WHERE reference = $1 AND taken_back_by IS NOT NULL",
+        reference
+    )
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// Writes answers. The search index and the signs of spam are made again. Only people end or raise a suspicion.
 async fn write_answers(connection: &mut PgConnection, reference: &str, application: &Application) -> sqlx::Result<()> {
     let record = StoredApplication::answered(application);
     sqlx::query!(
@@ -128,8 +147,10 @@ async fn write_answers(connection: &mut PgConnection, reference: &str, applicati
             representative_phone = new.representative_phone, alternate_name = new.alternate_name,
             alternate_email = new.alternate_email, ncsg_status = new.ncsg_status, icann_groups = new.icann_groups,
             not_eligible = new.not_eligible, authorised = new.authorised, authoriser = new.authoriser,
-            publish = new.publish, mailing_list = new.mailing_list, suspicions = new.suspicions,
-            is_suspected = new.is_suspected AND applications.state = 'received', search_grams = NULL
+            publish = new.publish, mailing_list = new.mailing_list,
+            suspicions = new.suspicions || CASE WHEN 'sent in no time' = ANY (applications.suspicions)
+                THEN ARRAY['sent in no time'] ELSE ARRAY[]::text[] END,
+            search_grams = NULL
         FROM jsonb_populate_recordset(NULL::applications, $2::text::jsonb) AS new
         WHERE applications.reference = $1",
         reference,
@@ -140,7 +161,8 @@ async fn write_answers(connection: &mut PgConnection, reference: &str, applicati
     .map(drop)
 }
 
-/// Writes the address and the secret of a new representative, and ends the links of the old one.
+/// Writes the address and the secret of a new representative. Links to the old address do not work any more, since the
+/// application does not name it.
 async fn write_representative(connection: &mut PgConnection, after: &Found) -> sqlx::Result<()> {
     sqlx::query!(
         "UPDATE applications SET representative_email = $2, receipt_secret = $3,
@@ -149,14 +171,6 @@ async fn write_representative(connection: &mut PgConnection, after: &Found) -> s
         after.reference,
         after.representative.to_string(),
         after.secret
-    )
-    .execute(&mut *connection)
-    .await?;
-    sqlx::query!(
-        "UPDATE change_links SET expires_at = now() WHERE reference = $1 AND address <> $2 AND used_at IS NULL
-            AND expires_at > now()",
-        after.reference,
-        after.representative.to_string()
     )
     .execute(connection)
     .await

@@ -240,8 +240,12 @@ pub fn update_words(before: &Course, after: &Course, change: &Change, language: 
         Change::Reopen(reason) => email(Words::update_reopened_subject, words.update_reopened).quoting(reason),
         Change::Correct(correction) => {
             let labels = correction.changed().iter().map(|field| label(language, *field));
-            email(Words::update_corrected_subject, words.update_corrected)
-                .quoting(&labels.collect::<Vec<_>>().join("\n"))
+            let email = email(Words::update_corrected_subject, words.update_corrected)
+                .quoting(&labels.collect::<Vec<_>>().join("\n"));
+            match after.state {
+                ReviewState::Asked => email.with_next(words.update_asked_how(&day_of(after.answer_until))),
+                _ => email,
+            }
         }
         Change::SetRepresentative(_) => email(Words::update_representative_subject, words.update_representative_new),
     })

@@ -31,6 +31,8 @@ pub struct Found {
     pub language: Language,
     /// The address of its representative.
     pub representative: EmailAddress,
+    /// The address of the alternate, if there is one.
+    pub alternate: Option<EmailAddress>,
     /// Its name, for the subject of emails to staff.
     pub organization: String,
     /// Its country, by code.
@@ -42,6 +44,11 @@ pub struct Found {
 }
 
 impl Found {
+    /// Returns the addresses that links to correct the answers may go to.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = &EmailAddress> {
+        std::iter::once(&self.representative).chain(&self.alternate)
+    }
+
     /// Returns whether the country of the applicant is in this region.
     pub(super) fn is_in(&self, region: Region) -> bool {
         Country::parse(&self.country).is_ok_and(|country| country.region() == region)
@@ -53,6 +60,7 @@ struct Row {
     receipt_secret: Uuid,
     language: String,
     representative_email: String,
+    alternate_email: Option<String>,
     organization_name: String,
     country: String,
     ncsg_status: String,
@@ -90,7 +98,8 @@ pub(super) async fn find(executor: impl PgExecutor<'_>, key: Key<'_>) -> sqlx::R
     let (reference, secret) = key.parts();
     let row = sqlx::query_as!(
         Row,
-        r#"SELECT reference, receipt_secret, language, representative_email, organization_name, country, ncsg_status,
+        r#"SELECT reference, receipt_secret, language, representative_email, alternate_email, organization_name, country,
+            ncsg_status,
             state, coalesce(state_since, received_at) AS "state_since!", version, review_until, answer_until, appeal_until,
             appealed_at, decided_by, appeal_decided_by, dismissed_as, region_set,
             withdrawn.times AS "withdrawals!", withdrawn.last_from AS withdrawn_from, now() AS "now!",
@@ -159,6 +168,7 @@ impl TryFrom<Row> for Found {
             // A later release may have stored a language that this one does not know.
             language: Language::of_code(&row.language).unwrap_or(Language::En),
             representative: address(&row.representative_email)?,
+            alternate: row.alternate_email.as_deref().map(address).transpose()?,
             organization: row.organization_name,
             country: row.country,
             course,

@@ -157,7 +157,8 @@ async fn take_step(pool: &Pool, review: &Review, reference: &str) -> Result<bool
 
 /// Returns how far each email about the present question got.
 async fn sent(connection: &mut PgConnection, review: &Review, found: &Found) -> sqlx::Result<[Progress; 3]> {
-    let ids = Step::WITH_EMAIL.map(|step| message_id(review, found, step));
+    let version = asked_version(connection, found).await?;
+    let ids = Step::WITH_EMAIL.map(|step| message_id(review, found, version, step));
     let rows = sqlx::query!(
         r#"SELECT message_id, sent_at, bounced_at IS NOT NULL OR given_up_at IS NOT NULL AS "has_bounced!"
         FROM outbox WHERE reference = $1 AND message_id = ANY ($2)"#,
@@ -183,7 +184,7 @@ async fn email(
     found: &Found,
     step: Step,
 ) -> Result<Option<Email>, NotChanged> {
-    let id = format!("{}.{}", found.course.version, step.name());
+    let id = format!("{}.{}", asked_version(connection, found).await?, step.name());
     Ok(match step {
         Step::FirstReminder | Step::SecondReminder => {
             let question = question(connection, &found.reference).await?;
@@ -205,13 +206,26 @@ async fn question(connection: &mut PgConnection, reference: &str) -> sqlx::Resul
     .await
 }
 
-fn message_id(review: &Review, found: &Found, step: Step) -> String {
+/// Returns the version of the application when the question was asked. Corrections since then repeat no reminder.
+async fn asked_version(connection: &mut PgConnection, found: &Found) -> sqlx::Result<i32> {
+    let corrected = sqlx::query_scalar!(
+        r#"SELECT count(*)::integer AS "count!" FROM application_history
+        WHERE reference = $1 AND event = 'corrected' AND happened_at > $2"#,
+        found.reference,
+        found.course.state_since
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(found.course.version - corrected)
+}
+
+fn message_id(review: &Review, found: &Found, version: i32, step: Step) -> String {
     let to = if step == Step::NoticeToStaff {
         "staff"
     } else {
         "applicant"
     };
-    let id = format!("{}.{}.{to}", found.course.version, step.name());
+    let id = format!("{version}.{}.{to}", step.name());
     review.identity.message_id(&found.reference, &id)
 }
 

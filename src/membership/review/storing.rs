@@ -134,6 +134,7 @@ fn has_same_outcome(found: &Found, change: &Change) -> bool {
         Change::Ask { until, .. } => until.is_none() || *until == course.answer_until,
         Change::Accept { region, .. } => region.filter(|region| !found.is_in(*region)) == course.region_set,
         Change::Dismiss(dismissal) => Some(*dismissal) == course.dismissed_as,
+        Change::SetRepresentative(address) => *address == found.representative,
         _ => true,
     }
 }

@@ -26,7 +26,7 @@ use crate::database::{DEDICATED_CONNECTIONS, DedicatedConnection, Opened, Pool};
 use crate::outbox::{Outbox, StoringGuard};
 use insert::{NotStored, insert};
 pub use limits::{Hold, SINGLE_EMAILS};
-pub use receipts::{Receipt, Status, receipt_of_key, set_language, status};
+pub use receipts::{Receipt, Status, language_of_former_secret, receipt_of_key, set_language, status};
 pub use submission::{SenderNetwork, Submission, submission_key};
 
 /// The most applications in one batch.

@@ -81,6 +81,17 @@ pub async fn status(executor: impl PgExecutor<'_>, secret: Uuid) -> sqlx::Result
     }))
 }
 
+/// Returns the language of the application that had this secret before its representative got another address.
+///
+/// # Errors
+/// Returns an error if the database is unavailable.
+pub async fn language_of_former_secret(executor: impl PgExecutor<'_>, secret: Uuid) -> sqlx::Result<Option<Language>> {
+    let code = sqlx::query_scalar!("SELECT language FROM applications WHERE first_secret = $1", secret)
+        .fetch_optional(executor)
+        .await?;
+    Ok(code.map(|code| Language::of_code(&code).unwrap_or(Language::En)))
+}
+
 /// Changes the language of the application with this secret. Returns whether there is one.
 ///
 /// # Errors

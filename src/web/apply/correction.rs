@@ -1,6 +1,7 @@
 //! The form with the answers of a stored application, at the address of a mailed link. What is typed is never lost: every
 //! answer that is not "stored" carries it.
 
+use std::borrow::Cow;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -33,6 +34,25 @@ struct OverPage<'a> {
     text: &'static str,
     /// The secret of the status page, if the reader may know it.
     secret: Option<Uuid>,
+    unsent: Option<&'a str>,
+}
+
+/// A link that opens the form, for one request.
+#[derive(Clone, Copy)]
+struct Opened<'a> {
+    site: &'a Site,
+    token: &'a str,
+    link: &'a OpenedLink,
+}
+
+/// Why corrections that keep the rules are not stored.
+enum Notice {
+    /// The application changed meanwhile.
+    Outdated,
+    /// No answer is another one.
+    Same,
+    /// The representative gets this address, which the applicant has to check first.
+    CheckAddress(String),
 }
 
 /// What was posted.
@@ -40,6 +60,8 @@ struct Posted {
     answers: Answers,
     version: Option<i32>,
     language: Option<Language>,
+    /// The new address of the representative that the applicant has confirmed.
+    checked_address: Option<String>,
 }
 
 /// Shows the form with the answers. Opening the link does not use it up: programs that check emails open links.
@@ -48,7 +70,20 @@ pub async fn show(State(site): State<Arc<Site>>, Path(token): Path<String>) -> R
     let Some(link) = link.filter(|link| !link.is_used) else {
         return over(&site, &token).await;
     };
-    form(&site, &token, &link, &link.record.answers(), &[], None)
+    let correction = CorrectionForm {
+        token: &token,
+        version: link.version,
+        notice: None,
+        address: None,
+    };
+    render(
+        &site,
+        link.language,
+        StatusCode::OK,
+        &link.record.answers(),
+        &[],
+        correction,
+    )
 }
 
 /// Stores the corrections.
@@ -81,43 +116,112 @@ async fn answer(site: &Site, token: &str, posted: &Posted) -> Result<Response, W
     let Some(link) = link else {
         return dead(site, token, posted);
     };
+    let page = Opened {
+        site,
+        token,
+        link: &link,
+    };
     let application = match membership::check(&posted.answers) {
         Ok(application) => application,
-        Err(problems) => return form(site, token, &link, &posted.answers, &problems, None),
+        Err(problems) => return page.form(posted, &problems, None),
     };
     match Correction::of(&link.record.answers(), application) {
-        Some(correction) if !link.is_used => store(site, token, &link, posted, &correction).await,
-        Some(_) => dead(site, token, posted),
-        // A button that was pressed twice stores nothing more.
-        None if link.is_used => Ok(to_link(token)),
-        None => form(site, token, &link, &posted.answers, &[], None),
+        Some(correction) if !link.is_used => page.store(posted, &correction).await,
+        Some(_) => page.not_found(posted).await,
+        None => page.unchanged(posted).await,
     }
 }
 
-async fn store(
-    site: &Site,
-    token: &str,
-    link: &OpenedLink,
-    posted: &Posted,
-    correction: &Correction,
-) -> Result<Response, WebError> {
-    let Some(key) = Token::parse(token) else {
-        return Err(WebError::NotFound);
-    };
-    let version = posted.version.unwrap_or_default();
-    let storing = review::store_correction(&site.pool, &site.review, &key, version, correction);
-    match with_time_limit(storing).await {
-        Ok(()) => {
-            site.outbox.wake();
-            Ok(to_link(token))
+impl Opened<'_> {
+    async fn store(self, posted: &Posted, correction: &Correction) -> Result<Response, WebError> {
+        let Some(key) = Token::parse(self.token) else {
+            return Err(WebError::NotFound);
+        };
+        let address = correction.representative().to_string();
+        if address != self.link.record.representative_email && posted.checked_address.as_ref() != Some(&address) {
+            return self.form(posted, &[], Some(&Notice::CheckAddress(address)));
         }
-        Err(NotChanged::NotFound) => dead(site, token, posted),
-        Err(NotChanged::Refused(_)) => {
-            let notice = Words::of(link.language).change_outdated;
-            form(site, token, link, &posted.answers, &[], Some(notice))
+        let site = self.site;
+        let version = posted.version.unwrap_or_default();
+        let storing = review::store_correction(&site.pool, &site.review, &key, version, correction);
+        match with_time_limit(storing).await {
+            Ok(()) => {
+                site.outbox.wake();
+                Ok(to_link(self.token))
+            }
+            Err(NotChanged::NotFound) => self.not_found(posted).await,
+            Err(NotChanged::Refused(_)) => self.form(posted, &[], Some(&Notice::Outdated)),
+            Err(NotChanged::Database(error)) => unstored(site, self.token, posted, &error.into()),
+            Err(NotChanged::Email(error)) => Err(error.into()),
         }
-        Err(NotChanged::Database(error)) => unstored(site, token, posted, &error.into()),
-        Err(NotChanged::Email(error)) => Err(error.into()),
+    }
+
+    /// Answers a post without a new answer. Perhaps the same button was pressed twice, and the first one has just stored it.
+    async fn unchanged(self, posted: &Posted) -> Result<Response, WebError> {
+        let link = find(self.site, self.token).await?;
+        if link.is_some_and(|link| link.is_used) {
+            return Ok(to_link(self.token));
+        }
+        self.form(posted, &[], Some(&Notice::Same))
+    }
+
+    /// Answers a post whose link does not work any more. Perhaps the same button was pressed twice.
+    async fn not_found(self, posted: &Posted) -> Result<Response, WebError> {
+        let link = find(self.site, self.token).await?;
+        let is_same = |link: &OpenedLink| {
+            let application = membership::check(&posted.answers).ok();
+            link.is_used && application.is_some_and(|new| Correction::of(&link.record.answers(), new).is_none())
+        };
+        if link.as_ref().is_some_and(is_same) {
+            return Ok(to_link(self.token));
+        }
+        dead(self.site, self.token, posted)
+    }
+
+    /// Shows the form with what was posted, with its problems or the reason why it was not stored. The version stays that of
+    /// the page that was posted, unless the notice names the change.
+    fn form(self, posted: &Posted, problems: &[Problem], notice: Option<&Notice>) -> Result<Response, WebError> {
+        let words = Words::of(self.link.language);
+        let sentence = notice.map(|notice| notice.sentence(words));
+        let version = match notice {
+            Some(Notice::Outdated) => self.link.version,
+            _ => posted.version.unwrap_or(self.link.version),
+        };
+        let correction = CorrectionForm {
+            token: self.token,
+            version,
+            notice: sentence.as_deref(),
+            address: notice.and_then(Notice::address),
+        };
+        let status = match (problems, notice) {
+            ([], Some(Notice::Outdated)) => StatusCode::CONFLICT,
+            _ => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        render(
+            self.site,
+            self.link.language,
+            status,
+            &posted.answers,
+            problems,
+            correction,
+        )
+    }
+}
+
+impl Notice {
+    fn sentence(&self, words: &Words) -> String {
+        match self {
+            Self::Outdated => words.change_outdated.to_owned(),
+            Self::Same => words.change_same.to_owned(),
+            Self::CheckAddress(address) => words.change_check_address(address),
+        }
+    }
+
+    fn address(&self) -> Option<&str> {
+        match self {
+            Self::CheckAddress(address) => Some(address),
+            Self::Outdated | Self::Same => None,
+        }
     }
 }
 
@@ -138,28 +242,17 @@ fn to_link(token: &str) -> Response {
     with_secret_headers(Redirect::to(&format!("/membership/change/{token}")).into_response())
 }
 
-/// Shows the form with these answers, with their problems or the reason why they were not stored.
-fn form(
+fn render(
     site: &Site,
-    token: &str,
-    link: &OpenedLink,
+    language: Language,
+    status: StatusCode,
     answers: &Answers,
     problems: &[Problem],
-    notice: Option<&str>,
+    correction: CorrectionForm<'_>,
 ) -> Result<Response, WebError> {
-    let correction = CorrectionForm {
-        token,
-        version: link.version,
-        notice,
-    };
-    let layout = Layout::unlisted(&site.info, link.language);
+    let layout = Layout::unlisted(&site.info, language);
     let html = FormPage::correcting(layout, answers, problems, correction).render()?;
-    let status = match (problems, notice) {
-        ([], None) => StatusCode::OK,
-        ([], Some(_)) => StatusCode::CONFLICT,
-        _ => StatusCode::UNPROCESSABLE_ENTITY,
-    };
-    Ok(with_secret_headers(private_page(status, link.language, html)))
+    Ok(with_secret_headers(private_page(status, language, html)))
 }
 
 /// Gives the answers back while the database is unavailable.
@@ -192,15 +285,13 @@ fn give_back(
     status: StatusCode,
     notice: &str,
 ) -> Result<Response, WebError> {
-    let words = posted.words();
-    let layout = Layout::unlisted(&site.info, words.language);
     let correction = CorrectionForm {
         token,
         version: posted.version.unwrap_or_default(),
         notice: Some(notice),
+        address: None,
     };
-    let html = FormPage::correcting(layout, &posted.answers, &[], correction).render()?;
-    Ok(with_secret_headers(private_page(status, words.language, html)))
+    render(site, posted.words().language, status, &posted.answers, &[], correction)
 }
 
 /// Shows that the corrections have arrived, or that the link does not work.
@@ -219,6 +310,7 @@ async fn over(site: &Site, token: &str) -> Result<Response, WebError> {
         heading,
         text,
         secret: link.and_then(|link| link.secret),
+        unsent: None,
     };
     Ok(with_secret_headers(private_page(status, language, page.render()?)))
 }
@@ -237,6 +329,7 @@ impl Posted {
             answers: Answers::typed(form_urlencoded::parse(body)),
             version: last("version").and_then(|version| version.parse().ok()),
             language: last("language").and_then(|language| Language::of_code(&language)),
+            checked_address: last("checked_address").map(Cow::into_owned),
         }
     }
 }

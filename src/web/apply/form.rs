@@ -35,6 +35,8 @@ pub struct CorrectionForm<'a> {
     pub version: i32,
     /// Why the corrections were not stored, if they were sent.
     pub notice: Option<&'a str>,
+    /// The new address of the representative that the notice asks to check.
+    pub address: Option<&'a str>,
 }
 
 /// A part of the form, with its questions.
@@ -115,7 +117,8 @@ impl<'a> FormPage<'a> {
     }
 
     fn title(&self) -> &'static str {
-        match (&self.correction, self.problems.is_empty()) {
+        let is_well = self.problems.is_empty() && self.correction.is_none_or(|correction| correction.notice.is_none());
+        match (&self.correction, is_well) {
             (Some(_), true) => self.words.change_title,
             (Some(_), false) => self.words.change_title_error,
             (None, false) => self.words.form_title_error,

@@ -71,6 +71,12 @@ impl PreviewPage<'_> {
         }
     }
 
+    /// Returns the new address of the representative, to which the email goes.
+    fn new_address(&self) -> Option<&str> {
+        let mut typed = self.typed.iter().filter(|_| self.action == "representative");
+        typed.find(|(name, _)| *name == "address").map(|(_, address)| *address)
+    }
+
     /// Returns whether the applicant reads words that the member wrote.
     fn is_quoting(&self) -> bool {
         self.shown().iter().any(|email| email.quoted.is_some())

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use uuid::Uuid;
 
 use super::forms::{ACTIONS, Form, Forms, Posted, Problem, change};
+use super::moved::moved;
 use super::page::page;
 use super::secret::{parse, redirect_to, with_secret_headers, with_time_limit};
 use crate::http::encoding::is_encoded;
@@ -88,7 +89,7 @@ async fn answer(target: Target<'_>, posted: &Posted) -> Result<Response, WebErro
             site.outbox.wake();
             Ok(redirect_to(target.secret))
         }
-        Err(NotChanged::NotFound) => Err(WebError::NotFound),
+        Err(NotChanged::NotFound) => moved(site, target.secret, Some(posted)).await,
         Err(NotChanged::Refused(_)) => target.refuse(posted, StatusCode::CONFLICT, &Problem::Changed).await,
         Err(NotChanged::Database(error)) => target.give_back(posted, &error.into()),
         Err(NotChanged::Email(error)) => Err(error.into()),
@@ -99,7 +100,8 @@ impl Target<'_> {
     /// Shows the page with what was posted, and says why it was not sent.
     async fn refuse(self, posted: &Posted, status: StatusCode, problem: &Problem) -> Result<Response, WebError> {
         let standing = match with_time_limit(self.standing()).await {
-            Ok(found) => found.ok_or(WebError::NotFound)?,
+            Ok(Some(standing)) => standing,
+            Ok(None) => return moved(self.site, self.secret, Some(posted)).await,
             Err(error) => return self.give_back(posted, &error.into()),
         };
         let sentence = problem.sentence(Words::of(standing.language), self.kind);

@@ -24,6 +24,7 @@ struct AskedPage<'a> {
     heading: &'static str,
     text: Sentence<'static>,
     secret: Option<Uuid>,
+    unsent: Option<&'a str>,
 }
 
 /// Sends a link to correct the answers. A form from another site is shown the page of the application.
@@ -78,6 +79,7 @@ fn page(site: &Site, secret: Uuid, language: Language, asked: LinkAsked) -> Resu
         heading,
         text,
         secret: Some(secret),
+        unsent: None,
     };
     Ok(with_secret_headers(private_page(status, language, page.render()?)))
 }

@@ -6,6 +6,7 @@ mod change;
 mod change_link;
 mod forms;
 mod language;
+mod moved;
 mod page;
 mod receipt;
 mod secret;
@@ -33,6 +34,8 @@ pub async fn show(State(site): State<Arc<Site>>, Path(secret): Path<String>) -> 
         review::standing(&mut session, secret).await
     };
     let standing = with_time_limit(finding).await?;
-    let standing = standing.ok_or(WebError::NotFound)?;
+    let Some(standing) = standing else {
+        return moved::moved(&site, secret, None).await;
+    };
     page::page(&site, StatusCode::OK, &standing, secret, None).await
 }

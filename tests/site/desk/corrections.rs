@@ -13,15 +13,21 @@ pub async fn ask(site: &TestSite, reference: &str) -> Reply {
     site.post_raw(&format!("{status}/change"), "").await
 }
 
-/// Posts the form of a link with these answers instead of the first ones.
+/// Posts the form of a link with these answers instead of the first ones. A new address of the representative is checked.
 pub async fn correct(site: &TestSite, link: &str, changes: &[(&str, &str)]) -> Reply {
     let form = site.get(link).await;
     let version = form
         .attributes("input[name=version]", "value")
         .pop()
         .unwrap_or_default();
-    let version = [("version", version.as_str()), ("language", "en")];
-    site.post_raw(link, encode(&[&good_with(changes)[..], &version].concat()))
+    let address = changes.iter().find(|(name, _)| *name == "representative_email");
+    let address = address.map_or("", |(_, address)| address);
+    let hidden = [
+        ("version", version.as_str()),
+        ("language", "en"),
+        ("checked_address", address),
+    ];
+    site.post_raw(link, encode(&[&good_with(changes)[..], &hidden].concat()))
         .await
 }
 
@@ -208,7 +214,9 @@ async fn wrong_corrections_get_a_sentence_and_keep_everything() {
     refused.assert_keeps(&good_with(&wrong));
     assert!(refused.attributes("form.application", "action").contains(&link));
     // Without a difference nothing is stored.
-    assert_eq!(correct(&site, &link, &[]).await.status, StatusCode::OK);
+    let same = correct(&site, &link, &[]).await;
+    assert_eq!(same.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(same.text_of(".notice").starts_with("No answer is different"));
     assert_eq!(state(&site, &reference).await.1, 1);
     // Nor from another site.
     let foreign = axum::http::Request::post(&link)
@@ -294,4 +302,92 @@ async fn second_membership_of_a_domain_needs_a_reason() {
         &[("decision", "accept"), ("reason", "They merged.")],
     )
     .await;
+}
+
+#[tokio::test]
+async fn two_links_do_not_overwrite_each_other_unseen() {
+    let site = TestSite::new().await;
+    let reference = site.apply(&[]).await;
+    let (first, second) = (
+        site.link_to_correct(&reference).await,
+        site.link_to_correct(&reference).await,
+    );
+    correct(&site, &first, &[("organization_name", "Kilimo Mpya Trust")]).await;
+    // The other form was opened before. A mistake in it does not hide that.
+    let post = async |changes: &[(&str, &str)], version: &str| {
+        site.post_raw(
+            &second,
+            encode(&[&good_with(changes)[..], &[("version", version)]].concat()),
+        )
+        .await
+    };
+    let wrong = post(&[("representative_role", "Chair"), ("domain_name", "x")], "1").await;
+    let version = wrong.attributes("input[name=version]", "value").pop().unwrap();
+    assert_eq!(version, "1");
+    let refused = post(&[("representative_role", "Chair")], &version).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    assert_eq!(
+        column(&site, "organization_name", &reference).await,
+        "Kilimo Mpya Trust"
+    );
+}
+
+#[tokio::test]
+async fn button_pressed_twice_at_once_stores_once_and_says_so() {
+    let site = TestSite::new().await;
+    let reference = site.apply(&[]).await;
+    let link = site.link_to_correct(&reference).await;
+    let changed = [("organization_name", "Kilimo Mpya Trust")];
+    let posts = (0..8).map(|_| correct(&site, &link, &changed));
+    for reply in futures_util::future::join_all(posts).await {
+        assert_eq!(reply.status, StatusCode::SEE_OTHER, "{}", reply.text_of("main"));
+    }
+    assert_eq!(state(&site, &reference).await.1, 2);
+}
+
+#[tokio::test]
+async fn correction_repeats_no_reminder_and_keeps_the_question() {
+    let site = TestSite::new().await;
+    let rita = site.member("Rita", Role::Reviewer).await;
+    let reference = site.apply(&[]).await;
+    done(&rita, &reference, "ask", &[("question", "What is your purpose?")]).await;
+    site.deliver_all().await;
+    site.sql(
+        "UPDATE applications SET state_since = state_since - interval '20 days', answer_until = answer_until - 20
+        WHERE state = 'asked'",
+    )
+    .await;
+    let link = site.link_to_correct(&reference).await;
+    let reminders = "SELECT count(*) FROM outbox WHERE message_id LIKE '%.reminder-1.%'";
+    for (name, reminded) in [("Kilimo Mpya Trust", 1), ("", 1)] {
+        site.run_housekeeping(None).await;
+        site.deliver_all().await;
+        assert_eq!(number(&site, reminders).await, reminded);
+        if !name.is_empty() {
+            correct(&site, &link, &[("organization_name", name)]).await;
+        }
+    }
+    let told = site.update(&reference, 3, "applicant").unwrap();
+    assert!(told.text.contains("Please answer by"), "{}", told.text);
+}
+
+#[tokio::test]
+async fn correction_neither_ends_nor_raises_a_suspicion() {
+    let site = TestSite::new().await;
+    let reference = site.apply(&[]).await;
+    site.sql("UPDATE applications SET is_suspected = true, suspicions = '{sent in no time,markup}'")
+        .await;
+    let link = site.link_to_correct(&reference).await;
+    correct(&site, &link, &[("organization_name", "Kilimo Mpya Trust")]).await;
+    assert_eq!(column(&site, "suspicions", &reference).await, "{\"sent in no time\"}");
+    assert_eq!(column(&site, "is_suspected", &reference).await, "true");
+}
+
+#[tokio::test]
+async fn held_confirmation_sends_no_link_either() {
+    let site = TestSite::new().await;
+    let reference = site.apply(&[]).await;
+    site.sql("UPDATE outbox SET is_held = true, given_up_at = now() WHERE purpose = 'arrival'")
+        .await;
+    assert_eq!(ask(&site, &reference).await.status, StatusCode::TOO_MANY_REQUESTS);
 }
