@@ -1,7 +1,9 @@
 //! Gives opinions and states conflicts of interest, under the lock of the application.
 
+use sqlx::PgConnection;
+
 use super::conflict;
-use super::loading::{Key, find, lock};
+use super::loading::{Found, Key, find, lock};
 use super::opinions::{Verdict, permitted};
 use super::states::ReviewState;
 use super::storing::{Review, change_locked};
@@ -17,6 +19,7 @@ pub async fn give_opinion(
     pool: &Pool,
     review: &Review,
     reference: &str,
+    version: i32,
     member: &StaffMember,
     verdict: &Verdict,
 ) -> Result<(), NotChanged> {
@@ -30,6 +33,9 @@ pub async fn give_opinion(
         .ok_or(NotChanged::NotFound)?;
     if !found.course.state.is_open() {
         return Err(Refusal::NotNow.into());
+    }
+    if is_corrected_since(&mut transaction, &found, version).await? {
+        return Err(Refusal::Outdated.into());
     }
     if found.course.state == ReviewState::Received {
         let actor = Actor::Staff(&member);
@@ -49,6 +55,20 @@ pub async fn give_opinion(
     .execute(&mut *transaction)
     .await?;
     Ok(transaction.end().await?)
+}
+
+/// Returns whether answers were corrected since this version. Each version is one event of the history.
+async fn is_corrected_since(connection: &mut PgConnection, found: &Found, version: i32) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM (
+            SELECT event FROM application_history
+            WHERE reference = $1 AND event NOT IN ('received', 'released', 'erased') ORDER BY id DESC LIMIT $2) AS later
+        WHERE event = 'corrected') AS "it!""#,
+        found.reference,
+        i64::from(found.course.version).saturating_sub(version.into()).max(0)
+    )
+    .fetch_one(connection)
+    .await
 }
 
 /// States that a member has a conflict of interest.

@@ -211,7 +211,15 @@ impl Action<'_> {
             Err(refusal) => return self.refuse(Problem::of(&refusal, "reason")).await,
         };
         let site = self.site;
-        let given = review::give_opinion(&site.pool, &site.review, self.reference, &self.member.staff, &verdict).await;
+        let given = review::give_opinion(
+            &site.pool,
+            &site.review,
+            self.reference,
+            self.version(),
+            &self.member.staff,
+            &verdict,
+        )
+        .await;
         self.after(given).await
     }
 

@@ -102,84 +102,6 @@ async fn shows_both(site: &TestSite, rita: &Browser<'_>, reference: &str) {
 }
 
 #[tokio::test]
-async fn link_to_correct_works_once_and_for_a_day() {
-    let site = TestSite::new().await;
-    let reference = site.apply(&[]).await;
-    let first = site.link_to_correct(&reference).await;
-    // Programs that check emails open links.
-    for _ in 0..3 {
-        assert_eq!(site.get(&first).await.status, StatusCode::OK);
-    }
-    let changed = [("organization_name", "Kilimo Mpya Trust")];
-    assert_eq!(correct(&site, &first, &changed).await.status, StatusCode::SEE_OTHER);
-    // Pressed twice: nothing more is stored.
-    let again = site
-        .post_raw(
-            &first,
-            encode(&[&good_with(&changed)[..], &[("version", "1")]].concat()),
-        )
-        .await;
-    assert_eq!(again.location(), first);
-    // Another correction needs another link, and its answers come back.
-    let other = good_with(&[("organization_name", "Kilimo Kipya")]);
-    let late = site
-        .post_raw(&first, encode(&[&other[..], &[("version", "2")]].concat()))
-        .await;
-    assert_eq!(late.status, StatusCode::CONFLICT);
-    late.assert_keeps(&other);
-    assert_eq!(state(&site, &reference).await.1, 2);
-    let second = site.link_to_correct(&reference).await;
-    site.sql("UPDATE change_links SET expires_at = now()").await;
-    let dead = site.get(&second).await;
-    assert_eq!(
-        (dead.status, dead.text_of("h1").as_str()),
-        (StatusCode::NOT_FOUND, "This link does not work")
-    );
-    assert!(!dead.body.contains("Afya Bora"));
-    let typed = site.post_raw(&second, encode(&other)).await;
-    assert_eq!(typed.status, StatusCode::CONFLICT);
-    typed.assert_keeps(&other);
-    for wrong in [
-        "/membership/change/x",
-        "/membership/change/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
-    ] {
-        assert_eq!(site.get(wrong).await.status, StatusCode::NOT_FOUND, "{wrong}");
-    }
-}
-
-#[tokio::test]
-async fn three_links_a_day_and_twenty_in_all() {
-    let site = TestSite::new().await;
-    let reference = site.apply(&[]).await;
-    for _ in 0..3 {
-        assert_eq!(ask(&site, &reference).await.status, StatusCode::OK);
-    }
-    let limited = ask(&site, &reference).await;
-    assert_eq!(limited.status, StatusCode::TOO_MANY_REQUESTS);
-    assert_eq!(limited.text_of("h1"), "We send no more links now");
-    site.sql(
-        "INSERT INTO change_links (token_hash, reference, address, asked_at, expires_at)
-        SELECT sha256(n::text::bytea), reference, '', now() - interval '2 days', now() FROM applications, generate_series(1, 17) AS n",
-    )
-    .await;
-    site.sql("UPDATE change_links SET asked_at = now() - interval '25 hours'")
-        .await;
-    assert_eq!(ask(&site, &reference).await.status, StatusCode::TOO_MANY_REQUESTS);
-    let queued = "SELECT count(*) FROM outbox WHERE purpose = 'change-link'";
-    assert_eq!(number(&site, queued).await, 3);
-}
-
-#[tokio::test]
-async fn forty_requests_for_a_link_at_once_send_three() {
-    let site = TestSite::new().await;
-    let reference = site.apply(&[]).await;
-    let requests = (0..40).map(|_| ask(&site, &reference));
-    futures_util::future::join_all(requests).await;
-    let queued = "SELECT count(*) FROM outbox WHERE purpose = 'change-link'";
-    assert_eq!(number(&site, queued).await, 3);
-}
-
-#[tokio::test]
 async fn correction_of_an_old_page_is_given_back() {
     let site = TestSite::new().await;
     let rita = site.member("Rita", Role::Reviewer).await;
@@ -243,23 +165,6 @@ async fn closed_application_cannot_be_corrected() {
     let status = site.status_path(&reference).await;
     assert!(!site.get(&status).await.body.contains("/change\""));
     assert_eq!(ask(&site, &reference).await.location(), status);
-}
-
-#[tokio::test]
-async fn erased_application_leaves_no_link() {
-    let site = TestSite::new().await;
-    let reference = site.apply(&[]).await;
-    let link = site.link_to_correct(&reference).await;
-    correct(&site, &link, &[("organization_name", "Kilimo Mpya Trust")]).await;
-    site.deliver_all().await;
-    let body = "SELECT count(*) FROM outbox WHERE purpose = 'change-link' AND body_text <> ''";
-    assert_eq!(number(&site, body).await, 0, "a sent link is not kept");
-    let erased = site.command(&["applications", "erase", &reference, "--yes"]);
-    assert!(erased.status.success(), "{}", String::from_utf8_lossy(&erased.stderr));
-    assert_eq!(number(&site, "SELECT count(*) FROM change_links").await, 0);
-    let left = "SELECT count(*) FROM outbox WHERE recipient <> '' AND reference IS NOT NULL";
-    assert_eq!(number(&site, left).await, 0);
-    assert_eq!(site.get(&link).await.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
@@ -384,10 +289,21 @@ async fn correction_neither_ends_nor_raises_a_suspicion() {
 }
 
 #[tokio::test]
-async fn held_confirmation_sends_no_link_either() {
+async fn opinion_on_the_old_answers_is_given_back() {
     let site = TestSite::new().await;
+    let rita = site.member("Rita", Role::Reviewer).await;
     let reference = site.apply(&[]).await;
-    site.sql("UPDATE outbox SET is_held = true, given_up_at = now() WHERE purpose = 'arrival'")
-        .await;
-    assert_eq!(ask(&site, &reference).await.status, StatusCode::TOO_MANY_REQUESTS);
+    let link = site.link_to_correct(&reference).await;
+    correct(&site, &link, &[("organization_name", "Kilimo Mpya Trust")]).await;
+    let path = crate::support::desk::path(&reference, "opinion");
+    let objection = [("verdict", "object"), ("reason", "The name is that of a company.")];
+    let old = rita.post(&path, &[&objection[..], &[("version", "1")]].concat()).await;
+    assert_eq!(old.status, StatusCode::CONFLICT);
+    assert_eq!(old.kept("reason"), [objection[1].1]);
+    done(&rita, &reference, "opinion", &objection).await;
+    // Other changes give nothing back.
+    let dora = site.member("Dora", Role::Decider).await;
+    done(&rita, &reference, "ask", &[("question", "What is your purpose?")]).await;
+    let fields = [("verdict", "approve"), ("version", "3")];
+    assert_eq!(dora.post(&path, &fields).await.status, StatusCode::SEE_OTHER);
 }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod attacks;
+mod change_links;
 mod conflicts;
 mod corrections;
 mod decisions;
