@@ -18,6 +18,10 @@ const CANDIDATES: usize = 200;
 /// The most ids that a search preselects before it reads applications by date instead.
 const FEW: i64 = 2000;
 
+/// The newest applications that a search reads first: a common word fills the page from them, and an index would have to
+/// read all its matches.
+const NEWEST: i64 = 2000;
+
 /// How often a search looks for more candidates before it shows what it has.
 const ROUNDS: usize = 5;
 
@@ -109,6 +113,11 @@ pub struct Listing {
 /// Returns an error if the database is unavailable.
 pub async fn listing(connection: &mut PgConnection, selection: &Selection) -> sqlx::Result<Listing> {
     prepare_search(&mut *connection).await?;
+    let started_at = desk_started_at(connection).await?;
+    if let Some(listing) = among_newest(connection, selection, started_at).await? {
+        return Ok(listing);
+    }
+    let few = few(connection, selection).await?;
     let (mut found, mut next) = (Vec::new(), selection.before);
     let size = if selection.search.is_some() {
         CANDIDATES
@@ -116,7 +125,14 @@ pub async fn listing(connection: &mut PgConnection, selection: &Selection) -> sq
         PAGE + 1
     };
     for _ in 0..ROUNDS {
-        let candidates = candidates(connection, selection, next, size).await?;
+        let batch = Batch {
+            before: next,
+            most: size,
+            since: None,
+            few: few.as_deref(),
+            started_at,
+        };
+        let candidates = candidates(connection, selection, &batch).await?;
         let is_last = candidates.len() < size;
         next = candidates.last().map(|(cursor, _)| *cursor).or(next);
         found.extend(matching(connection, selection, candidates).await?);
@@ -125,6 +141,15 @@ pub async fn listing(connection: &mut PgConnection, selection: &Selection) -> sq
             break;
         }
     }
+    page(connection, found, next).await
+}
+
+/// Returns the lines of a page, and where the next one begins.
+async fn page(
+    connection: &mut PgConnection,
+    mut found: Vec<(Cursor, String)>,
+    mut next: Option<Cursor>,
+) -> sqlx::Result<Listing> {
     if found.len() > PAGE {
         found.truncate(PAGE);
         next = found.last().map(|(cursor, _)| *cursor);
@@ -132,6 +157,49 @@ pub async fn listing(connection: &mut PgConnection, selection: &Selection) -> sq
     let references: Vec<String> = found.into_iter().map(|(_, reference)| reference).collect();
     let applications = lines(connection, &references).await?;
     Ok(Listing { applications, next })
+}
+
+/// Returns a whole page of a search from the newest applications; `None` if they do not fill one.
+async fn among_newest(
+    connection: &mut PgConnection,
+    selection: &Selection,
+    started_at: Option<OffsetDateTime>,
+) -> sqlx::Result<Option<Listing>> {
+    if selection.search.is_none() {
+        return Ok(None);
+    }
+    let Some(since) = start_of_newest(connection, selection.before).await? else {
+        return Ok(None);
+    };
+    let batch = Batch {
+        before: selection.before,
+        most: CANDIDATES,
+        since: Some(since),
+        few: None,
+        started_at,
+    };
+    let candidates = candidates(connection, selection, &batch).await?;
+    let found = matching(connection, selection, candidates).await?;
+    if found.len() <= PAGE {
+        return Ok(None);
+    }
+    page(connection, found, None).await.map(Some)
+}
+
+/// Returns since when the newest applications arrived; `None` if there are no others.
+async fn start_of_newest(
+    connection: &mut PgConnection,
+    before: Option<Cursor>,
+) -> sqlx::Result<Option<OffsetDateTime>> {
+    sqlx::query_scalar!(
+        "SELECT received_at FROM applications WHERE $1::timestamptz IS NULL OR (received_at, id) < ($1, $2)
+        ORDER BY received_at DESC, id DESC OFFSET $3 LIMIT 1",
+        before.map(|cursor| cursor.received_at),
+        before.map(|cursor| cursor.id),
+        NEWEST
+    )
+    .fetch_optional(connection)
+    .await
 }
 
 /// Returns the ids that a search preselects, if they are few; otherwise the newest matches are found soon by date.
@@ -154,17 +222,27 @@ async fn few(connection: &mut PgConnection, selection: &Selection) -> sqlx::Resu
     Ok(Some(ids).filter(|ids| i64::try_from(ids.len()).is_ok_and(|count| count <= FEW)))
 }
 
+/// Which candidates are read next.
+struct Batch<'a> {
+    /// Those after this place.
+    before: Option<Cursor>,
+    most: usize,
+    /// Only those that arrived since then.
+    since: Option<OffsetDateTime>,
+    /// Only those that the search preselects.
+    few: Option<&'a [i64]>,
+    /// When the desk began.
+    started_at: Option<OffsetDateTime>,
+}
+
 /// Returns the next applications that may match, newest first.
 async fn candidates(
     connection: &mut PgConnection,
     selection: &Selection,
-    before: Option<Cursor>,
-    most: usize,
+    batch: &Batch<'_>,
 ) -> sqlx::Result<Vec<(Cursor, String)>> {
     let countries = selection.country_codes();
     let preselection = selection.search.as_ref().map(Search::preselection).unwrap_or_default();
-    let started_at = desk_started_at(connection).await?;
-    let few = few(connection, selection).await?;
     let rows = sqlx::query_as!(
         Record,
         r#"SELECT id, received_at, reference FROM applications
@@ -187,23 +265,25 @@ async fn candidates(
             AND (NOT $6::boolean OR search_grams IS NULL OR search_grams @> $7::integer[] OR search_grams @> $8::integer[]
                 OR domain_name_ascii = $9 OR reference = $10)
             AND ($16::bigint[] IS NULL OR id = ANY ($16))
+            AND ($17::timestamptz IS NULL OR received_at >= $17)
         ORDER BY received_at DESC, id DESC LIMIT $11"#,
         selection.tab.map(Tab::name),
         countries.as_deref(),
         selection.assigned_to,
-        before.map(|cursor| cursor.received_at),
-        before.map(|cursor| cursor.id),
+        batch.before.map(|cursor| cursor.received_at),
+        batch.before.map(|cursor| cursor.id),
         selection.search.is_some(),
         preselection.words.as_deref(),
         preselection.also.as_deref(),
         preselection.domain_name,
         preselection.reference,
-        i64::try_from(most).unwrap_or(i64::MAX),
+        i64::try_from(batch.most).unwrap_or(i64::MAX),
         selection.is_open,
         selection.not_decided_by,
         &selection.hidden,
-        started_at,
-        few.as_deref()
+        batch.started_at,
+        batch.few,
+        batch.since
     )
     .fetch_all(connection)
     .await?;
