@@ -245,7 +245,10 @@ async fn candidates(
     let preselection = selection.search.as_ref().map(Search::preselection).unwrap_or_default();
     let rows = sqlx::query_as!(
         Record,
-        r#"SELECT id, received_at, reference FROM applications
+        r#"SELECT id, received_at, reference FROM applications,
+            -- The newest are read by date, not by the index of words.
+            LATERAL (SELECT CASE WHEN $17::timestamptz IS NULL THEN search_grams
+                ELSE search_grams || ARRAY[]::integer[] END AS own) AS grams
         WHERE CASE $1
                 WHEN 'waiting' THEN state = 'received' AND NOT is_suspected AND received_at >= $15
                 WHEN 'earlier' THEN state = 'received' AND NOT is_suspected AND received_at < $15
@@ -256,16 +259,13 @@ async fn candidates(
                 WHEN 'appealed' THEN state = 'appealed'
                 WHEN 'decided' THEN state IN ('accepted', 'not-accepted', 'withdrawn', 'lapsed', 'dismissed')
                 ELSE true END
-            AND ($2::text[] IS NULL OR country = ANY ($2))
-            AND ($3::bigint IS NULL OR assigned_to = $3)
+            AND ($2::text[] IS NULL OR country = ANY ($2)) AND ($3::bigint IS NULL OR assigned_to = $3)
             AND (NOT $12::boolean OR state IN ('received', 'in-review', 'asked', 'appealed'))
-            AND ($13::bigint IS NULL OR decided_by IS DISTINCT FROM $13)
-            AND reference <> ALL ($14)
+            AND ($13::bigint IS NULL OR decided_by IS DISTINCT FROM $13) AND reference <> ALL ($14)
             AND ($4::timestamptz IS NULL OR (received_at, id) < ($4, $5))
-            AND (NOT $6::boolean OR search_grams IS NULL OR search_grams @> $7::integer[] OR search_grams @> $8::integer[]
+            AND (NOT $6::boolean OR search_grams IS NULL OR grams.own @> $7::integer[] OR grams.own @> $8::integer[]
                 OR domain_name_ascii = $9 OR reference = $10)
-            AND ($16::bigint[] IS NULL OR id = ANY ($16))
-            AND ($17::timestamptz IS NULL OR received_at >= $17)
+            AND ($16::bigint[] IS NULL OR id = ANY ($16)) AND ($17::timestamptz IS NULL OR received_at >= $17)
         ORDER BY received_at DESC, id DESC LIMIT $11"#,
         selection.tab.map(Tab::name),
         countries.as_deref(),
