@@ -200,6 +200,7 @@ pub async fn own_sessions(executor: impl PgExecutor<'_>, session: &Session) -> s
 /// Returns an error if the database is unavailable.
 pub async fn end_others(pool: &Pool, session: &Session, id: Option<i64>) -> sqlx::Result<()> {
     let mut transaction = pool.transaction().await?;
+    session.lock(&mut transaction).await?;
     sqlx::query!(
         "UPDATE desk_sessions SET ended_at = now()
         WHERE staff_id = $1 AND id <> $2 AND ($3::bigint IS NULL OR id = $3) AND ended_at IS NULL",
@@ -220,6 +221,7 @@ pub async fn end_others(pool: &Pool, session: &Session, id: Option<i64>) -> sqlx
 /// # Errors
 /// Returns an error if the database is unavailable.
 pub async fn end_session(connection: &mut PgConnection, session: &Session) -> sqlx::Result<()> {
+    session.lock(connection).await?;
     sqlx::query!("UPDATE desk_sessions SET ended_at = now() WHERE id = $1", session.id)
         .execute(&mut *connection)
         .await?;
