@@ -62,8 +62,17 @@ pub async fn in_a_browser_with(settings: &[(&str, &str)], test: impl AsyncFnOnce
     }
 }
 
+/// `ChromeDriver` takes a free port of IPv4 and ends if the same port of IPv6 is in use.
+const STARTS: usize = 10;
+
 impl Chromedriver {
     fn start() -> Self {
+        let again = (1..STARTS).find_map(|_| Self::try_to_start().ok());
+        again.unwrap_or_else(|| Self::try_to_start().expect("chromedriver ends at each start"))
+    }
+
+    /// Returns the lines that the driver printed if it ended without a port.
+    fn try_to_start() -> Result<Self, Vec<String>> {
         let mut process = Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -72,18 +81,21 @@ impl Chromedriver {
             .process_group(0)
             .spawn()
             .expect("chromedriver is missing: bin/browser installs it");
-        let mut said = BufReader::new(process.stdout.take().unwrap()).lines();
-        let port = said.find_map(|line| {
-            let line = line.unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap())
+            .lines()
+            .map_while(Result::ok);
+        let mut said = Vec::new();
+        let port = lines.by_ref().inspect(|line| said.push(line.clone())).find_map(|line| {
             let port = line.split_once("successfully on port ")?.1;
             port.trim_end_matches('.').parse().ok()
         });
-        std::thread::spawn(move || said.for_each(drop));
-        Self {
-            process,
-            port: port.unwrap(),
-            profile: std::env::temp_dir().join(format!("npoc-chromium-{}", uuid::Uuid::new_v4())),
-        }
+        std::thread::spawn(move || lines.for_each(drop));
+        let Some(port) = port else {
+            drop(process.wait());
+            return Err(said);
+        };
+        let profile = std::env::temp_dir().join(format!("npoc-chromium-{}", uuid::Uuid::new_v4()));
+        Ok(Self { process, port, profile })
     }
 }
 
