@@ -19,6 +19,7 @@
 //! | [`membership`] | the rules; no HTTP | [`outbox`] |
 //! | [`staff`] | accounts, roles, sign-in | [`outbox`] |
 //! | [`outbox`] | the queue of emails | [`mailer`] |
+//! | [`outbound`] | DNS and HTTP to hosts that applicants name | – |
 //! | [`mailer`] | sends one email by SMTP or into a folder | – |
 //! | `http` | connections, limits, compression; knows nothing of NPOC | – |
 //! | [`database`] | connections, migrations, the embedded server | – |
@@ -39,6 +40,7 @@ mod http;
 pub mod locale;
 pub mod mailer;
 pub mod membership;
+pub mod outbound;
 pub mod outbox;
 mod plain_text;
 pub mod settings;

@@ -1,0 +1,96 @@
+//! The only way out of the process to hosts that an applicant names: DNS, and HTTP behind a guard.
+//!
+//! An applicant chooses the name, so the name may lead to this machine or its neighbours. [`Outbound::fetch`] therefore
+//! resolves a name, refuses it if any of its addresses is not public, and connects to the very address that it checked.
+//! Knows nothing of applications.
+
+mod dns;
+mod fetch;
+mod limits;
+mod public;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+
+pub use dns::{DnsFacts, DnsFault, Dnssec};
+pub use fetch::{FetchFault, Fetched, Forbidden, Request};
+pub use limits::FetchLimits;
+pub use public::{is_global, is_public};
+
+use limits::Visits;
+
+/// Which resolver answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DnsServer {
+    /// Those of `/etc/resolv.conf`.
+    System,
+    /// The one at this address.
+    At(SocketAddr),
+}
+
+/// What the way out may reach. The site uses the default. Only tests widen it.
+#[derive(Clone, Debug)]
+pub struct Reach {
+    /// Networks that count as public besides the public ones.
+    pub also_public: Vec<IpNet>,
+    /// The port of `https`.
+    pub https_port: u16,
+    /// The port of `http`.
+    pub http_port: u16,
+    /// The port of name servers.
+    pub dns_port: u16,
+    /// Certificate authorities besides those of the machine.
+    pub authorities: Vec<CertificateDer<'static>>,
+    /// A file with the keys of the DNS root; `None` for the real ones.
+    pub root_keys: Option<PathBuf>,
+    /// Limits of time and size.
+    pub limits: FetchLimits,
+}
+
+impl Default for Reach {
+    fn default() -> Self {
+        Self {
+            also_public: Vec::new(),
+            https_port: 443,
+            http_port: 80,
+            dns_port: 53,
+            authorities: Vec::new(),
+            root_keys: None,
+            limits: FetchLimits::default(),
+        }
+    }
+}
+
+/// The way out.
+#[derive(Clone, Debug)]
+pub struct Outbound {
+    server: DnsServer,
+    /// Says who asks, and where to read why.
+    user_agent: Arc<str>,
+    reach: Arc<Reach>,
+    visits: Visits,
+}
+
+impl Outbound {
+    /// Returns a way out that asks this resolver and names this site.
+    #[must_use]
+    pub fn new(server: DnsServer, public_url: &str) -> Self {
+        Self {
+            server,
+            user_agent: format!("npoc/{} (+{public_url}/privacy)", env!("CARGO_PKG_VERSION")).into(),
+            reach: Arc::default(),
+            visits: Visits::default(),
+        }
+    }
+
+    /// Returns the same way out with another reach, for tests.
+    #[must_use]
+    pub fn with_reach(self, reach: Reach) -> Self {
+        let reach = Arc::new(reach);
+        Self { reach, ..self }
+    }
+}
