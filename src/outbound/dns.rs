@@ -1,4 +1,4 @@
-//! DNS: the records of a domain, from the resolver and from the zone's own name servers, and its DNSSEC state.
+//! DNS: the records of a name, from the resolver and from the zone's own name servers.
 //!
 //! A new resolver for each question keeps no cache and follows changes of `/etc/resolv.conf`.
 
@@ -28,7 +28,7 @@ const TRY_LIMIT: Duration = Duration::from_secs(2);
 const MAX_SERVERS: usize = 4;
 
 /// The most records and the most characters of one that are kept.
-const MAX_RECORDS: usize = 20;
+pub(super) const MAX_RECORDS: usize = 20;
 const MAX_CHARACTERS: usize = 300;
 
 /// Why there is no answer.
@@ -64,64 +64,6 @@ impl DnsFault {
     pub fn is_absence(self) -> bool {
         matches!(self, Self::NoSuchName | Self::NoSuchRecord)
     }
-}
-
-/// What DNSSEC says of a domain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Dnssec {
-    /// Its records are signed, and the signatures lead to the root's key.
-    Secure,
-    /// It is not signed, like most domains. No fault.
-    Insecure,
-    /// It should be signed, and the signatures are wrong.
-    Bogus,
-    /// Not known: the resolver passes no signatures on, or the answer is ambiguous.
-    Unchecked,
-}
-
-impl Dnssec {
-    /// Returns the name in the database.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Secure => "secure",
-            Self::Insecure => "insecure",
-            Self::Bogus => "bogus",
-            Self::Unchecked => "unchecked",
-        }
-    }
-
-    /// Parses such a name. An unknown one is [`Dnssec::Unchecked`].
-    #[must_use]
-    pub fn parse(name: &str) -> Self {
-        let known = [Self::Secure, Self::Insecure, Self::Bogus];
-        known
-            .into_iter()
-            .find(|state| state.name() == name)
-            .unwrap_or(Self::Unchecked)
-    }
-}
-
-/// The facts that DNS tells about a domain. `None` means that there was no answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DnsFacts {
-    /// Whether the name exists.
-    pub exists: Option<bool>,
-    /// Its IP addresses.
-    pub addresses: Option<Vec<String>>,
-    /// Its mail servers. A single `.` says that it takes no mail (RFC 7505).
-    pub mail_servers: Option<Vec<String>>,
-    /// The name servers of its zone.
-    pub name_servers: Option<Vec<String>>,
-    /// Whether an SPF record names its senders.
-    pub has_spf: Option<bool>,
-    /// Whether it has a DMARC policy.
-    pub has_dmarc: Option<bool>,
-    /// Whether the parent zone says that it is signed (DS).
-    pub has_ds: Option<bool>,
-    /// Its DNSSEC state.
-    pub dnssec: Dnssec,
 }
 
 impl Outbound {
@@ -198,77 +140,7 @@ impl Outbound {
         }
     }
 
-    /// Returns the DNSSEC state of a domain. It is only said while the resolver proves that it passes signatures on.
-    pub async fn dnssec(&self, domain: &str) -> Dnssec {
-        if !self.validates().await {
-            return Dnssec::Unchecked;
-        }
-        let Ok(resolver) = self.resolver(true) else {
-            return Dnssec::Unchecked;
-        };
-        match question(&resolver, domain, RecordType::SOA).await {
-            Ok(found) => state_of(found.answers().iter().map(|record| record.proof)),
-            Err(Unanswered::Proven(proof)) => state_of([proof]),
-            Err(Unanswered::Bogus) if !self.is_alias(domain).await => Dnssec::Bogus,
-            Err(_) => Dnssec::Unchecked,
-        }
-    }
-
-    /// Returns whether the resolver passes signatures on: the root, which is signed, can be verified.
-    pub async fn validates(&self) -> bool {
-        let Ok(resolver) = self.resolver(true) else {
-            return false;
-        };
-        question(&resolver, "", RecordType::SOA)
-            .await
-            .is_ok_and(|found| found.answers().iter().any(|record| record.proof == Proof::Secure))
-    }
-
-    /// Returns whether a name is an alias, or may be one. A validating lookup of an alias is bogus at times without a fault.
-    async fn is_alias(&self, domain: &str) -> bool {
-        let Ok(resolver) = self.resolver(false) else {
-            return true;
-        };
-        let found = lookup(&resolver, domain, RecordType::CNAME).await;
-        !found.is_err_and(DnsFault::is_absence)
-    }
-
-    /// Returns the facts about a domain in a zone whose registered name is `registered`.
-    pub async fn dns_facts(&self, domain: &str, registered: &str) -> DnsFacts {
-        let Ok(resolver) = self.resolver(false) else {
-            return DnsFacts::UNKNOWN;
-        };
-        let dmarc = format!("_dmarc.{domain}");
-        let (addresses, mail, servers, spf, policy, ds, soa, dnssec) = tokio::join!(
-            self.addresses(domain),
-            lookup(&resolver, domain, RecordType::MX),
-            lookup(&resolver, registered, RecordType::NS),
-            lookup(&resolver, domain, RecordType::TXT),
-            lookup(&resolver, &dmarc, RecordType::TXT),
-            lookup(&resolver, registered, RecordType::DS),
-            lookup(&resolver, domain, RecordType::SOA),
-            self.dnssec(domain),
-        );
-        let begins = |found: Result<Lookup, DnsFault>, version: &str| {
-            known(found.map(|found| {
-                texts(&found)
-                    .iter()
-                    .any(|text| text.to_ascii_lowercase().starts_with(version))
-            }))
-        };
-        DnsFacts {
-            exists: existence(&[addresses.as_ref().err().copied(), soa.err()]),
-            addresses: known(addresses.map(|all| all.iter().take(MAX_RECORDS).map(IpAddr::to_string).collect())),
-            mail_servers: known(mail.map(|found| targets(&found))),
-            name_servers: known(servers.map(|found| targets(&found))),
-            has_spf: begins(spf, "v=spf1"),
-            has_dmarc: begins(policy, "v=dmarc1"),
-            has_ds: known(ds.map(|found| !found.answers().is_empty())),
-            dnssec,
-        }
-    }
-
-    fn resolver(&self, validates: bool) -> Result<TokioResolver, DnsFault> {
+    pub(super) fn resolver(&self, validates: bool) -> Result<TokioResolver, DnsFault> {
         let mut builder = self.builder().ok_or(DnsFault::NoResolver)?;
         set_options(builder.options_mut(), validates);
         if let Some(file) = self.reach.root_keys.as_ref().filter(|_| validates) {
@@ -291,19 +163,6 @@ impl Outbound {
             }
         }
     }
-}
-
-impl DnsFacts {
-    const UNKNOWN: Self = Self {
-        exists: None,
-        addresses: None,
-        mail_servers: None,
-        name_servers: None,
-        has_spf: None,
-        has_dmarc: None,
-        has_ds: None,
-        dnssec: Dnssec::Unchecked,
-    };
 }
 
 fn set_options(options: &mut ResolverOpts, validates: bool) {
@@ -332,14 +191,14 @@ fn absolute(name: &str) -> Result<Name, DnsFault> {
 }
 
 /// Why a question has no answer, with what only a validating resolver knows.
-enum Unanswered {
+pub(super) enum Unanswered {
     Fault(DnsFault),
     /// DNSSEC proves with this strength that there is no such record.
     Proven(Proof),
     Bogus,
 }
 
-async fn question(resolver: &TokioResolver, name: &str, kind: RecordType) -> Result<Lookup, Unanswered> {
+pub(super) async fn question(resolver: &TokioResolver, name: &str, kind: RecordType) -> Result<Lookup, Unanswered> {
     let name = absolute(name).map_err(Unanswered::Fault)?;
     resolver.lookup(name, kind).await.map_err(|error| match error {
         NetError::Dns(DnsError::DnssecBogus) => Unanswered::Bogus,
@@ -348,7 +207,7 @@ async fn question(resolver: &TokioResolver, name: &str, kind: RecordType) -> Res
     })
 }
 
-async fn lookup(resolver: &TokioResolver, name: &str, kind: RecordType) -> Result<Lookup, DnsFault> {
+pub(super) async fn lookup(resolver: &TokioResolver, name: &str, kind: RecordType) -> Result<Lookup, DnsFault> {
     question(resolver, name, kind)
         .await
         .map_err(|unanswered| match unanswered {
@@ -368,18 +227,8 @@ fn fault(error: &NetError) -> DnsFault {
     }
 }
 
-/// Returns the state of records that were verified. The weakest counts.
-fn state_of(proofs: impl IntoIterator<Item = Proof>) -> Dnssec {
-    match proofs.into_iter().min() {
-        Some(Proof::Secure) => Dnssec::Secure,
-        Some(Proof::Insecure) => Dnssec::Insecure,
-        Some(Proof::Bogus) => Dnssec::Bogus,
-        Some(Proof::Indeterminate) | None => Dnssec::Unchecked,
-    }
-}
-
 /// Returns the texts of TXT records, each on one line and shortened.
-fn texts(found: &Lookup) -> Vec<String> {
+pub(super) fn texts(found: &Lookup) -> Vec<String> {
     let records = found.answers().iter().filter_map(|record| match &record.data {
         RData::TXT(txt) => Some(txt.txt_data.concat()),
         _ => None,
@@ -395,7 +244,7 @@ fn texts(found: &Lookup) -> Vec<String> {
 }
 
 /// Returns the names that NS and MX records lead to.
-fn targets(found: &Lookup) -> Vec<String> {
+pub(super) fn targets(found: &Lookup) -> Vec<String> {
     let names = found.answers().iter().filter_map(|record| match &record.data {
         RData::NS(server) => Some(server.0.to_ascii()),
         RData::MX(server) => Some(server.exchange.to_ascii()),
@@ -406,21 +255,4 @@ fn targets(found: &Lookup) -> Vec<String> {
         name => name.to_ascii_lowercase(),
     });
     names.take(MAX_RECORDS).collect()
-}
-
-/// Returns what is known: an absent record is known to be absent.
-fn known<T: Default>(found: Result<T, DnsFault>) -> Option<T> {
-    match found {
-        Ok(found) => Some(found),
-        Err(fault) => fault.is_absence().then(T::default),
-    }
-}
-
-/// Returns whether a name exists, from questions about it: `None` for an answer, otherwise why there was none.
-fn existence(answers: &[Option<DnsFault>]) -> Option<bool> {
-    if answers.contains(&Some(DnsFault::NoSuchName)) {
-        return Some(false);
-    }
-    let is_there = |answer: &Option<DnsFault>| answer.is_none_or(|fault| fault == DnsFault::NoSuchRecord);
-    answers.iter().any(is_there).then_some(true)
 }

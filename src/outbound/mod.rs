@@ -5,6 +5,8 @@
 //! Knows nothing of applications.
 
 mod dns;
+mod dns_facts;
+mod dnssec;
 mod fetch;
 mod limits;
 mod public;
@@ -16,7 +18,9 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
-pub use dns::{DnsFacts, DnsFault, Dnssec};
+pub use dns::DnsFault;
+pub use dns_facts::DnsFacts;
+pub use dnssec::Dnssec;
 pub use fetch::{FetchFault, Fetched, Forbidden, Request};
 pub use limits::FetchLimits;
 pub use public::{is_global, is_public};

@@ -1,0 +1,99 @@
+//! The facts that DNS tells about a domain, for staff.
+
+use std::net::IpAddr;
+
+use hickory_resolver::lookup::Lookup;
+use hickory_resolver::proto::rr::RecordType;
+use serde::{Deserialize, Serialize};
+
+use super::Outbound;
+use super::dns::{DnsFault, MAX_RECORDS, lookup, targets, texts};
+use super::dnssec::Dnssec;
+
+/// The facts that DNS tells about a domain. `None` means that there was no answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DnsFacts {
+    /// Whether the name exists.
+    pub exists: Option<bool>,
+    /// Its IP addresses.
+    pub addresses: Option<Vec<String>>,
+    /// Its mail servers. A single `.` says that it takes no mail (RFC 7505).
+    pub mail_servers: Option<Vec<String>>,
+    /// The name servers of its zone.
+    pub name_servers: Option<Vec<String>>,
+    /// Whether an SPF record names its senders.
+    pub has_spf: Option<bool>,
+    /// Whether it has a DMARC policy.
+    pub has_dmarc: Option<bool>,
+    /// Whether the parent zone says that it is signed (DS).
+    pub has_ds: Option<bool>,
+    /// Its DNSSEC state.
+    pub dnssec: Dnssec,
+}
+
+impl Outbound {
+    /// Returns the facts about a domain in a zone whose registered name is `registered`.
+    pub async fn dns_facts(&self, domain: &str, registered: &str) -> DnsFacts {
+        let Ok(resolver) = self.resolver(false) else {
+            return DnsFacts::UNKNOWN;
+        };
+        let dmarc = format!("_dmarc.{domain}");
+        let (addresses, mail, servers, spf, policy, ds, soa, dnssec) = tokio::join!(
+            self.addresses(domain),
+            lookup(&resolver, domain, RecordType::MX),
+            lookup(&resolver, registered, RecordType::NS),
+            lookup(&resolver, domain, RecordType::TXT),
+            lookup(&resolver, &dmarc, RecordType::TXT),
+            lookup(&resolver, registered, RecordType::DS),
+            lookup(&resolver, domain, RecordType::SOA),
+            self.dnssec(domain),
+        );
+        let begins = |found: Result<Lookup, DnsFault>, version: &str| {
+            known(found.map(|found| {
+                texts(&found)
+                    .iter()
+                    .any(|text| text.to_ascii_lowercase().starts_with(version))
+            }))
+        };
+        DnsFacts {
+            exists: existence(&[addresses.as_ref().err().copied(), soa.err()]),
+            addresses: known(addresses.map(|all| all.iter().take(MAX_RECORDS).map(IpAddr::to_string).collect())),
+            mail_servers: known(mail.map(|found| targets(&found))),
+            name_servers: known(servers.map(|found| targets(&found))),
+            has_spf: begins(spf, "v=spf1"),
+            has_dmarc: begins(policy, "v=dmarc1"),
+            has_ds: known(ds.map(|found| !found.answers().is_empty())),
+            dnssec,
+        }
+    }
+}
+
+impl DnsFacts {
+    const UNKNOWN: Self = Self {
+        exists: None,
+        addresses: None,
+        mail_servers: None,
+        name_servers: None,
+        has_spf: None,
+        has_dmarc: None,
+        has_ds: None,
+        dnssec: Dnssec::Unchecked,
+    };
+}
+
+/// Returns what is known: an absent record is known to be absent.
+fn known<T: Default>(found: Result<T, DnsFault>) -> Option<T> {
+    match found {
+        Ok(found) => Some(found),
+        Err(fault) => fault.is_absence().then(T::default),
+    }
+}
+
+/// Returns whether a name exists, from questions about it: `None` for an answer, otherwise why there was none.
+fn existence(answers: &[Option<DnsFault>]) -> Option<bool> {
+    if answers.contains(&Some(DnsFault::NoSuchName)) {
+        return Some(false);
+    }
+    let is_there = |answer: &Option<DnsFault>| answer.is_none_or(|fault| fault == DnsFault::NoSuchRecord);
+    answers.iter().any(is_there).then_some(true)
+}
