@@ -182,7 +182,8 @@ behind() { # PROXY: runs the checks for each proxy
     check "HEAD and GET have the same validator, in every encoding" has_one_validator
     check "HSTS is sent, and only once" has_hsts
     check "the site refuses a form of 9 MB with its own page" says_that_it_is_too_long 9
-    check "a form of 20 MB is refused with the same page" says_that_it_is_too_long 20
+    # Debian 12's Caddy cuts off the answer to such a form now and then (curl: 18), whatever the site sends.
+    check "a form of 20 MB is refused with the same page" within 30 says_that_it_is_too_long 20
     check "while the site is down, our page says so" is_unavailable
 }
 leads_to() { is "$(curl -sS -o /dev/null -w '%{redirect_url}' "$1")" "$2"; }
