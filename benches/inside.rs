@@ -124,7 +124,7 @@ impl InProcess {
         );
         let mailer = Mailer::new(settings.sender(), settings.transport.clone());
         let outbox = Arc::new(Outbox::new(pool.clone(), mailer, Arc::new(settings.mail_identity())));
-        let site = Site::new(settings, pool, &outbox, Limits::default()).expect("templates render");
+        let site = Site::new(settings, pool, &outbox, None, Limits::default()).expect("templates render");
         let service = site.service();
         Self { runtime, service }
     }

@@ -15,6 +15,7 @@ use npoc::commands::{self, Command, CommandLine, StoredCommand};
 use npoc::database::{self, Database, DatabaseChoice, Pool};
 use npoc::housekeeping;
 use npoc::mailer::{Mailer, Transport};
+use npoc::membership::domain_proof::DomainChecks;
 use npoc::membership::index_for_search;
 use npoc::membership::review::Review;
 use npoc::outbox::Outbox;
@@ -180,7 +181,8 @@ impl Started {
             background.check_clocks().await;
         }
         let pool = self.database.pool.clone();
-        let site = web::Site::new(settings, pool, &background.outbox, web::Limits::default())?;
+        let checks = background.domain_checks.clone();
+        let site = web::Site::new(settings, pool, &background.outbox, checks, web::Limits::default())?;
         let mut background = tokio::spawn(background.run(self.is_migrated, stopping.clone()));
         if let Some(listener) = self.metrics_listener {
             tokio::spawn(web::serve_metrics(Arc::clone(&site), listener, stopping.clone()));
@@ -219,6 +221,7 @@ struct Background {
     pool: Pool,
     outbox: Arc<Outbox>,
     review: Review,
+    domain_checks: Option<Arc<DomainChecks>>,
     retention_days: Option<u16>,
 }
 
@@ -227,9 +230,20 @@ impl Background {
         let mailer = Mailer::new(settings.sender(), settings.transport.clone());
         let review = settings.review();
         let notices = Arc::new(review.identity.clone());
+        let outbox = Arc::new(Outbox::new(pool.clone(), mailer, notices));
+        let checks = |outbound| {
+            DomainChecks::new(
+                pool.clone(),
+                Arc::clone(&outbox),
+                review.clone(),
+                outbound,
+                settings.rdap,
+            )
+        };
         Self {
             pool: pool.clone(),
-            outbox: Arc::new(Outbox::new(pool.clone(), mailer, notices)),
+            domain_checks: settings.outbound().map(checks).map(Arc::new),
+            outbox,
             review,
             retention_days: settings.retention_days,
         }
@@ -247,7 +261,7 @@ impl Background {
         }
     }
 
-    /// Delivers emails, indexes applications and does housekeeping, once the tables exist.
+    /// Delivers emails, indexes applications, checks domains and does housekeeping, once the tables exist.
     async fn run(self, is_migrated: bool, mut stopping: Stopping) -> anyhow::Result<()> {
         if !is_migrated {
             tokio::select! {
@@ -260,9 +274,16 @@ impl Background {
         tokio::join!(
             Arc::clone(&self.outbox).run(stopping.clone()),
             index_for_search(&self.pool, &self.outbox, stopping.clone()),
+            check_domains(self.domain_checks, stopping.clone()),
             housekeeping::run(&self.pool, &self.outbox, &self.review, self.retention_days, stopping)
         );
         Ok(())
+    }
+}
+
+async fn check_domains(checks: Option<Arc<DomainChecks>>, stopping: Stopping) {
+    if let Some(checks) = checks {
+        checks.run(stopping).await;
     }
 }
 

@@ -234,6 +234,10 @@ privacy-answers-2 = The network address of your device is not kept with the appl
 privacy-answers-3 = People whom NPOC has authorized also read the applications on this site and decide there. They sign in, and only then does their browser keep a cookie. The site records who did what, and when.
 privacy-answers-4 = Each application has a page at a secret address, which is in our emails to the representative. This page shows where the application stands, NPOC’s questions and the reasons that NPOC gives. It shows none of your answers. Anyone who knows the address can also answer a question, appeal, and withdraw the application.
 privacy-answers-5 = To correct answers, the page sends a link by email to the representative, or to the alternate if emails to the representative come back. The link opens the form with the answers, once and for 24 hours. If the representative’s address changes, the page gets another secret address.
+# Only on a site that looks up domain names
+privacy-domain-heading = what the site looks up
+privacy-domain-text = The site looks up the domain name of an application: in DNS, and at the website that the application names. It sends only the name. Staff see what it found. Visitors’ browsers take no part in this.
+privacy-domain-registry = It also asks the registry of the domain name when the name was registered, when the registration ends, and through which company. Registries receive only the domain name.
 privacy-published-heading = what is published
 privacy-published-text = An application is not published. The form asks whether your organization may be listed as a member on NPOC’s site if it is accepted. NPOC’s charter says that membership is published. The representative is added to the members’ mailing list only if you agree to that.
 privacy-kept-heading = how long we keep it

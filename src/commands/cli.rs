@@ -79,6 +79,21 @@ pub enum StoredCommand {
     /// Manage the people who sign in at the desk
     #[command(subcommand)]
     Staff(StaffCommand),
+    /// Look up the domain names of applications
+    #[command(subcommand)]
+    Domain(DomainCommand),
+}
+
+/// A command that looks up a domain name.
+#[derive(Debug, Subcommand)]
+pub enum DomainCommand {
+    /// Look for a proof and for facts now, and print them
+    ///
+    /// Asks DNS, the website and the registry, as the site does by itself. Takes at most two minutes.
+    Check {
+        /// A reference such as NPOC-ACDE-FGHJ
+        reference: String,
+    },
 }
 
 impl StoredCommand {

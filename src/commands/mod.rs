@@ -6,6 +6,7 @@ mod arguments;
 mod bounced;
 mod cli;
 mod doctor;
+mod domain;
 mod export;
 mod mail;
 mod output;
@@ -17,7 +18,8 @@ mod terminal;
 use std::io::Write;
 
 pub use cli::{
-    ApplicationsCommand, Command, CommandLine, Conditions, EXIT_STATUS, Format, MailCommand, StoredCommand, exit_status,
+    ApplicationsCommand, Command, CommandLine, Conditions, DomainCommand, EXIT_STATUS, Format, MailCommand,
+    StoredCommand, exit_status,
 };
 pub use doctor::doctor;
 pub use output::is_broken_pipe;
@@ -54,6 +56,12 @@ pub async fn run(command: StoredCommand, settings: &Settings) -> anyhow::Result<
                 with_spinner(OPENING, migrating).await?.close().await;
             }
             with_database(choice, async |pool, out| staff::run(command, pool, settings, out).await).await
+        }
+        StoredCommand::Domain(DomainCommand::Check { reference }) => {
+            with_database(choice, async |pool, out| {
+                domain::check(pool, settings, &reference, out).await
+            })
+            .await
         }
         StoredCommand::Applications(command) => {
             with_database(choice, async |pool, out| {

@@ -6,6 +6,7 @@
 mod applications;
 mod daily_report;
 mod digest;
+pub mod domain_proof;
 mod doubts;
 mod emails;
 mod form;

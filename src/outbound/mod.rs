@@ -10,6 +10,7 @@ mod dnssec;
 mod fetch;
 mod limits;
 mod public;
+pub mod rdap;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -23,7 +24,7 @@ pub use dns_facts::DnsFacts;
 pub use dnssec::Dnssec;
 pub use fetch::{FetchFault, Fetched, Forbidden, Request};
 pub use limits::FetchLimits;
-pub use public::{is_global, is_public};
+pub use public::{can_read_own_addresses, is_global, is_public};
 
 use limits::Visits;
 
@@ -34,6 +35,27 @@ pub enum DnsServer {
     System,
     /// The one at this address.
     At(SocketAddr),
+}
+
+/// Whether names are looked up, and by which resolver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DnsChoice {
+    /// They are not. No packet leaves.
+    Off,
+    /// By this resolver.
+    On(DnsServer),
+}
+
+impl DnsChoice {
+    /// Parses `off`, `system`, or an address with its port.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "off" => Some(Self::Off),
+            "system" => Some(Self::On(DnsServer::System)),
+            address => Some(Self::On(DnsServer::At(address.parse().ok()?))),
+        }
+    }
 }
 
 /// What the way out may reach. The site uses the default. Only tests widen it.

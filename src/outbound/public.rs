@@ -75,6 +75,12 @@ fn embedded_ipv4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     address.to_ipv4_mapped().or(translated)
 }
 
+/// Returns whether the interfaces of this machine can be read. Otherwise the guard refuses every address.
+#[must_use]
+pub fn can_read_own_addresses() -> bool {
+    if_addrs::get_if_addrs().is_ok()
+}
+
 /// Returns whether an address is one of this machine's interfaces, which may change while the site runs. If they cannot be
 /// read, every address counts as this machine's.
 fn is_own(address: IpAddr) -> bool {

@@ -27,6 +27,7 @@ use crate::locale::Language;
 use crate::mailer::{BounceAddress, Sender, Transport};
 use crate::membership::MailIdentity;
 use crate::membership::review::{Days, Review};
+use crate::outbound::{DnsChoice, Outbound};
 use crate::staff::{DeskEmails, SecondFactorRule};
 use crate::values::EmailAddress;
 
@@ -170,6 +171,16 @@ with field {
         "deciders, all or none",
         |row| row.parsed(SecondFactorRule::parse);
 
+    dns: DnsChoice = "NPOC_DNS", Literal("system"),
+        "The resolver that looks up the domain names of applications: system for those of /etc/resolv.conf, an address with its port, or off. With off, the site looks nothing up, and applicants cannot prove a domain name.",
+        "system, an address and a port like 127.0.0.1:53, or off",
+        |row| row.parsed(DnsChoice::parse);
+
+    rdap: bool = "NPOC_RDAP", Literal("on"),
+        "Whether the site asks the registries about the domain names of applications: on or off.",
+        "on or off",
+        |row| row.parsed(parse::on_or_off);
+
     metrics_listen: Option<SocketAddr> = "NPOC_METRICS_LISTEN", Described("off"),
         "The address and port of /metrics, for a monitor.",
         "an address and a port, like 127.0.0.1:9100",
@@ -258,6 +269,15 @@ impl Settings {
     #[must_use]
     pub fn desk_emails(&self) -> DeskEmails {
         self.mail_identity().desk_emails()
+    }
+
+    /// Returns the way out to hosts that applicants name; `None` if it is off.
+    #[must_use]
+    pub fn outbound(&self) -> Option<Outbound> {
+        match self.dns {
+            DnsChoice::Off => None,
+            DnsChoice::On(server) => Some(Outbound::new(server, &self.public_url)),
+        }
     }
 
     /// Returns what the review of applications needs.

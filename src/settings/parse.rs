@@ -235,6 +235,14 @@ pub(super) fn in_range<T: FromStr + PartialOrd>(range: RangeInclusive<T>) -> imp
     move |text| text.parse().ok().filter(|number| range.contains(number))
 }
 
+pub(super) fn on_or_off(text: &str) -> Option<bool> {
+    match text {
+        "on" => Some(true),
+        "off" => Some(false),
+        _ => None,
+    }
+}
+
 pub(super) fn log_filter(text: &str) -> Option<String> {
     EnvFilter::try_new(text).ok().map(|_| text.to_owned())
 }

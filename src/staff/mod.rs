@@ -35,7 +35,7 @@ pub use sign_in::{
     Asked, Asking, Link, Passed, SIGN_IN_MINUTES, delete_expired, link, request_sign_in, shell_link, sign_in_by_code,
     sign_in_by_link,
 };
-pub use tokens::{Known, Token};
+pub use tokens::{Code, Known, Token};
 
 /// A member of the staff who is enabled.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -132,7 +132,7 @@ async fn send(
         found.as_ref().map(|found| found.id),
         browser.hash(),
         token.hash(),
-        code.hash(browser),
+        code.hash(browser.as_str()),
         SIGN_IN_MINUTES
     )
     .execute(&mut *connection)
@@ -250,7 +250,7 @@ pub async fn sign_in_by_code(
         WHERE browser_hash = $1 AND used_at IS NULL AND tries < 5 AND expires_at BETWEEN now() AND now() + interval '1 hour'
         RETURNING staff_id, used_at IS NOT NULL AS "is_right!""#,
         browser.hash(),
-        Code::of(typed).hash(browser)
+        Code::of(typed).hash(browser.as_str())
     )
     .fetch_all(&mut *transaction)
     .await?;

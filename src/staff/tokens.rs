@@ -48,16 +48,19 @@ impl Token {
 }
 
 /// A code to type.
-pub(super) struct Code(String);
+pub struct Code(String);
 
 impl Code {
-    pub(super) fn random() -> Self {
+    /// Draws a code.
+    #[must_use]
+    pub fn random() -> Self {
         let letter = |_| char::from(LETTERS[rand::random_range(0..LETTERS.len())]);
         Self((0..CODE_LENGTH).map(letter).collect())
     }
 
     /// Reads a typed code, without regard to case, spaces and hyphens.
-    pub(super) fn of(typed: &str) -> Self {
+    #[must_use]
+    pub fn of(typed: &str) -> Self {
         let letters = typed
             .chars()
             .filter(|c| !c.is_whitespace() && !matches!(c, '-' | '‐' | '–'));
@@ -65,17 +68,15 @@ impl Code {
     }
 
     /// Returns the code as an email shows it.
-    pub(super) fn shown(&self) -> String {
+    #[must_use]
+    pub fn shown(&self) -> String {
         format!("{}-{}", &self.0[..CODE_LENGTH / 2], &self.0[CODE_LENGTH / 2..])
     }
 
-    /// Returns the hash that is stored: with the browser's token, since a code alone is short enough to guess.
-    pub(super) fn hash(&self, browser: &Token) -> Vec<u8> {
-        Sha256::new()
-            .chain_update(&self.0)
-            .chain_update(browser.as_str())
-            .finalize()
-            .to_vec()
+    /// Returns the hash that is stored: with a text that tells for whom the code is, such as the browser's token.
+    #[must_use]
+    pub fn hash(&self, of: &str) -> Vec<u8> {
+        Sha256::new().chain_update(&self.0).chain_update(of).finalize().to_vec()
     }
 }
 
@@ -159,10 +160,17 @@ mod tests {
             format!(" {} ", shown.replace('-', " ")),
             shown.replace('-', ""),
         ] {
-            assert_eq!(Code::of(&typed).hash(&browser), code.hash(&browser), "{typed}");
+            assert_eq!(
+                Code::of(&typed).hash(browser.as_str()),
+                code.hash(browser.as_str()),
+                "{typed}"
+            );
         }
-        assert_ne!(Code::of(&format!("{shown}B")).hash(&browser), code.hash(&browser));
-        assert_ne!(code.hash(&browser), code.hash(&Token::random()));
+        assert_ne!(
+            Code::of(&format!("{shown}B")).hash(browser.as_str()),
+            code.hash(browser.as_str())
+        );
+        assert_ne!(code.hash(browser.as_str()), code.hash(Token::random().as_str()));
     }
 
     #[test]

@@ -81,6 +81,15 @@ impl DomainName {
         psl::domain_str(&self.unicode).unwrap_or(&self.unicode)
     }
 
+    /// Returns the same in ASCII.
+    #[must_use]
+    pub fn registered_ascii(&self) -> &str {
+        let labels = self.registered().split('.').count();
+        let dots = self.ascii.rmatch_indices('.');
+        let start = dots.map(|(dot, _)| dot + 1).nth(labels - 1);
+        &self.ascii[start.unwrap_or(0)..]
+    }
+
     /// Returns whether the Public Suffix List knows the ending. An unknown ending may be new, so it only raises a doubt.
     #[must_use]
     pub fn has_known_ending(&self) -> bool {
@@ -314,6 +323,18 @@ mod tests {
                 Ok(mixed),
                 "{typed}"
             );
+        }
+    }
+
+    #[test]
+    fn registered_name_is_in_unicode_and_ascii() {
+        for (name, registered, ascii) in [
+            ("afyabora.or.ke", "afyabora.or.ke", "afyabora.or.ke"),
+            ("mail.example.org", "example.org", "example.org"),
+            ("a.例え.テスト", "例え.テスト", "xn--r8jz45g.xn--zckzah"),
+        ] {
+            let name = DomainName::parse(name).unwrap();
+            assert_eq!((name.registered(), name.registered_ascii()), (registered, ascii));
         }
     }
 

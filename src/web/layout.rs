@@ -32,6 +32,17 @@ pub struct SiteInfo {
     pub retention_days: Option<u16>,
     /// The languages in which the site can be read.
     pub languages: Vec<Language>,
+    /// What it looks up about domain names.
+    pub looks_up: LooksUp,
+}
+
+/// What the site looks up about the domain name of an application.
+#[derive(Clone, Copy, Debug)]
+pub struct LooksUp {
+    /// DNS and the website.
+    pub domain: bool,
+    /// The registry.
+    pub registry: bool,
 }
 
 /// The address of a page in one language, for search engines.

@@ -99,6 +99,11 @@ fn router(site: Arc<Site>) -> Router {
             "/membership/received/{secret}/change",
             get(status::return_from_language).post(status::ask_for_link),
         )
+        .route("/membership/received/{secret}/domain", get(status::show_domain))
+        .route(
+            "/membership/received/{secret}/domain/{action}",
+            get(status::return_to_domain).post(status::post_domain),
+        )
         .route(
             "/membership/change/{token}",
             get(apply::show_correction).post(apply::post_correction),

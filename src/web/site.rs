@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tower_http::csrf::CsrfLayer;
 
 use super::cookies::CookieJar;
-use super::layout::{self, Page, SiteInfo};
+use super::layout::{self, LooksUp, Page, SiteInfo};
 use super::monitoring::Metrics;
 use super::origin::same_origin;
 use super::readiness::Readiness;
@@ -24,6 +24,7 @@ use crate::http::request_body::BodyReader;
 use crate::http::server::{Server, Timeouts};
 use crate::http::service::Service;
 use crate::membership::Submissions;
+use crate::membership::domain_proof::DomainChecks;
 use crate::membership::review::Review;
 use crate::outbox::Outbox;
 use crate::settings::Settings;
@@ -44,6 +45,8 @@ pub struct Site {
     /// Whether there are staff. Turns true and stays so.
     pub(super) has_staff: AtomicBool,
     pub(super) outbox: Arc<Outbox>,
+    /// Checks of domain names; `None` if they are off.
+    pub(super) domain_checks: Option<Arc<DomainChecks>>,
     pub(super) body_reader: BodyReader,
     pub(super) proxies: Proxies,
     pub(super) rate_limits: Option<RateLimits>,
@@ -96,7 +99,13 @@ impl Site {
     ///
     /// # Errors
     /// Returns an error if a page cannot be rendered.
-    pub fn new(settings: &Settings, pool: Pool, outbox: &Arc<Outbox>, limits: Limits) -> anyhow::Result<Arc<Self>> {
+    pub fn new(
+        settings: &Settings,
+        pool: Pool,
+        outbox: &Arc<Outbox>,
+        domain_checks: Option<Arc<DomainChecks>>,
+        limits: Limits,
+    ) -> anyhow::Result<Arc<Self>> {
         let info = SiteInfo {
             public_url: settings.public_url.clone(),
             profiles: settings.profiles.clone(),
@@ -104,6 +113,10 @@ impl Site {
             leaders: settings.leaders.clone(),
             retention_days: settings.retention_days,
             languages: settings.languages.clone(),
+            looks_up: LooksUp {
+                domain: domain_checks.is_some(),
+                registry: domain_checks.is_some() && settings.rdap,
+            },
         };
         let security_headers = headers::security_headers(&info.public_url)?;
         let mut prepared = layout::prepare(Page::ALL, &info, &security_headers)?;
@@ -119,6 +132,7 @@ impl Site {
             exports: Arc::new(Semaphore::new(MOST_EXPORTS)),
             has_staff: AtomicBool::new(false),
             outbox: Arc::clone(outbox),
+            domain_checks,
             body_reader: BodyReader::new(settings.trusted_proxies.clone()),
             proxies: Proxies::new(settings.trusted_proxies.clone(), metrics.unnamed_clients()),
             rate_limits: RateLimits::new(settings.rate_limit),

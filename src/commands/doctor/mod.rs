@@ -2,6 +2,7 @@
 
 mod database;
 mod desk;
+mod domains;
 mod machine;
 mod relay;
 mod retention;
@@ -173,5 +174,6 @@ async fn check_all(settings: &Settings, file: Option<&Path>, report: &mut Report
     report.add_all([machine::clock().await])?;
     report.add_all(database::check(settings).await)?;
     report.add_all(relay::check(settings).await)?;
+    report.add_all(domains::check(settings).await)?;
     report.add_all(site::reachability(settings).await)
 }

@@ -102,13 +102,15 @@ async fn store(
     .map(drop)
 }
 
-/// Returns whether no more links are sent: the limit is reached, or the confirmation is held to protect its recipient. A new
+/// Returns whether no more links and codes are sent: the limit is reached, or the confirmation is held to protect its recipient. A new
 /// representative does not inherit the links of the old one. A link from a time when the clock was ahead counts as one of
 /// today.
-async fn is_limited(connection: &mut PgConnection, found: &Found) -> sqlx::Result<bool> {
+pub(in crate::membership) async fn is_limited(connection: &mut PgConnection, found: &Found) -> sqlx::Result<bool> {
     let asked = sqlx::query!(
         r#"SELECT count(*) FILTER (WHERE asked_at > now() - interval '1 day') AS "today!", count(*) AS "in_all!"
-        FROM change_links WHERE reference = $1 AND asked_at > coalesce((SELECT max(happened_at)
+        FROM (SELECT asked_at FROM change_links WHERE reference = $1
+            UNION ALL SELECT asked_at FROM domain_requests WHERE reference = $1 AND what = 'code') AS mailed
+        WHERE asked_at > coalesce((SELECT max(happened_at)
             FROM application_history WHERE reference = $1 AND event = 'representative-changed'), '-infinity')"#,
         found.reference
     )

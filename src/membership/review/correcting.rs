@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::loading::Found;
 use super::{Change, Refusal};
 use crate::locale::Language;
+use crate::membership::domain_proof::{follow_correction, forget_mailbox};
 use crate::membership::form::{Answers, Application, Field, Group};
 use crate::membership::stored_application::StoredApplication;
 use crate::membership::words::{answers_in_words, label, not_provided};
@@ -113,9 +114,11 @@ pub(super) async fn write(
 ) -> sqlx::Result<()> {
     if let Change::Correct(correction) = change {
         write_answers(connection, &after.reference, &correction.application).await?;
+        follow_correction(connection, &after.reference, &correction.application).await?;
     }
     if after.secret != before.secret {
         write_representative(connection, after).await?;
+        forget_mailbox(connection, &after.reference).await?;
     }
     if matches!(change, Change::Correct(_) | Change::SetRepresentative(_)) {
         forget_taken_back(connection, &after.reference).await?;

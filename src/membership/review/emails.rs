@@ -44,7 +44,7 @@ pub enum Link {
 }
 
 impl UpdateWords {
-    pub(super) fn new(language: Language, subject: fn(&Words, &str) -> String, lead: &str) -> Self {
+    pub(in crate::membership) fn new(language: Language, subject: fn(&Words, &str) -> String, lead: &str) -> Self {
         Self {
             language,
             subject,
@@ -55,17 +55,17 @@ impl UpdateWords {
         }
     }
 
-    fn quoting(self, text: &str) -> Self {
+    pub(in crate::membership) fn quoting(self, text: &str) -> Self {
         let quoted = Some(text.to_owned());
         Self { quoted, ..self }
     }
 
-    pub(super) fn with_next(self, next: impl Into<String>) -> Self {
+    pub(in crate::membership) fn with_next(self, next: impl Into<String>) -> Self {
         let next = Some(next.into());
         Self { next, ..self }
     }
 
-    pub(super) fn with_link(self, link: Link) -> Self {
+    pub(in crate::membership) fn with_link(self, link: Link) -> Self {
         Self { link, ..self }
     }
 
@@ -162,7 +162,7 @@ fn to_former(identity: &MailIdentity, found: &Found, id: &str) -> askama::Result
 }
 
 /// Renders an email to the applicant. `id` tells its Message-ID from those of other emails about the application.
-pub(super) fn to_applicant(
+pub(in crate::membership) fn to_applicant(
     identity: &MailIdentity,
     found: &Found,
     id: &str,
@@ -262,7 +262,7 @@ fn shared(change: &Change) -> Option<String> {
 }
 
 /// Renders an email to the staff's thread.
-pub(super) fn to_thread(
+pub(in crate::membership) fn to_thread(
     identity: &MailIdentity,
     found: &Found,
     id: &str,

@@ -82,7 +82,7 @@ struct Row {
 }
 
 /// Locks an application until the transaction ends. Returns its reference.
-pub(super) async fn lock(connection: &mut PgConnection, key: Key<'_>) -> sqlx::Result<Option<String>> {
+pub(in crate::membership) async fn lock(connection: &mut PgConnection, key: Key<'_>) -> sqlx::Result<Option<String>> {
     let (reference, secret) = key.parts();
     sqlx::query_scalar!(
         "SELECT reference FROM applications WHERE reference = upper($1) OR receipt_secret = $2 FOR UPDATE",
@@ -94,7 +94,7 @@ pub(super) async fn lock(connection: &mut PgConnection, key: Key<'_>) -> sqlx::R
 }
 
 /// Returns an application and where it stands.
-pub(super) async fn find(executor: impl PgExecutor<'_>, key: Key<'_>) -> sqlx::Result<Option<Found>> {
+pub(in crate::membership) async fn find(executor: impl PgExecutor<'_>, key: Key<'_>) -> sqlx::Result<Option<Found>> {
     let (reference, secret) = key.parts();
     let row = sqlx::query_as!(
         Row,

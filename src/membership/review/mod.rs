@@ -33,15 +33,18 @@ use crate::values::Fault;
 use crate::values::Region;
 use crate::values::text::prose;
 
+pub(in crate::membership) use change_links::is_limited;
 pub use change_links::{LinkAsked, OpenedLink, ask_for_link, open_link, send_page_link, store_correction};
 pub use conflict::{Conflict, conflicts, hidden_from};
 pub use correcting::Correction;
 pub use counts::{Counts, Tab, counts};
 pub use course::{Course, UNDO_DAYS, WhyReason, is_over, may};
 pub use desk_digest::queue_desk_digests;
+pub(in crate::membership) use emails::{Link, to_applicant, to_thread};
 pub use emails::{UpdateWords, update_words};
 pub use listing::{Cursor, ListedApplication, Listing, Selection, listing, same_domain};
 pub use loading::{Entry, EntryKind, Event, Key, entries, events, find_course};
+pub(in crate::membership) use loading::{Found, find, lock};
 pub use notes::{add_note, assign, assigned_to};
 pub use opining::{give_opinion, state_conflict, take_back_conflict};
 pub use opinions::{Opinion, Opinions, Verdict, may_give_opinion, opinions};

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::Actor;
 use super::course::Course;
 use super::loading::{Key, find};
-use super::states::ChangeKind;
+use super::states::{ChangeKind, ReviewState};
 use crate::locale::Language;
 use crate::outbox::{self, Confirmation};
 
@@ -36,6 +36,15 @@ impl Standing {
     #[must_use]
     pub fn allows(&self, kind: ChangeKind) -> bool {
         self.course.allows(kind, Actor::Applicant, self.now).is_ok()
+    }
+
+    /// Returns whether a proof of the domain name makes sense.
+    #[must_use]
+    pub fn takes_proof(&self) -> bool {
+        !matches!(
+            self.course.state,
+            ReviewState::Withdrawn | ReviewState::Lapsed | ReviewState::Dismissed
+        )
     }
 }
 

@@ -48,6 +48,9 @@ pub const THREAD_CORRECTED: &str = "The applicant has corrected answers:";
 pub const THREAD_REPRESENTATIVE: &str =
     "NPOC has changed the email address of the representative. Both addresses have been told. The new one is:";
 
+/// The applicant proved the domain name.
+pub const THREAD_DOMAIN_PROVED: &str = "The applicant has proved that the domain name is theirs. The site found this:";
+
 /// The applicant did not answer.
 pub const THREAD_LAPSES: &str = "The applicant has not answered after two reminders. The application lapses in 7 days, unless an \
     answer comes. If the applicant answered by email, enter the answer at the desk.";

@@ -13,6 +13,7 @@ use time::{Date, OffsetDateTime};
 use super::layout::{Desk, desk_page, with_status};
 use super::session::Member;
 use crate::locale::Language;
+use crate::membership::domain_proof::{self, Facts, Proof, cautions};
 use crate::membership::review::{
     self, Actor, ChangeKind, Course, Entry, Event, Opinions, ReviewState, Verdict, WhyReason, is_over,
 };
@@ -42,6 +43,8 @@ pub struct Shown {
     opinions: Opinions,
     assigned_to: Option<i64>,
     colleagues: Vec<StaffMember>,
+    proofs: Vec<Proof>,
+    facts: Facts,
 }
 
 /// What a member with a conflict of interest may see.
@@ -216,6 +219,11 @@ impl ApplicationPage<'_> {
         self.findings.iter().filter(|finding| finding.caution.is_some())
     }
 
+    /// Returns the facts about the domain that staff must not miss.
+    fn domain_cautions(&self) -> Vec<String> {
+        cautions(&self.shown.facts, self.shown.now.date())
+    }
+
     fn checked(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.caution.is_none())
     }
@@ -355,6 +363,8 @@ async fn find(connection: &mut PgConnection, member: &StaffMember, reference: &s
         opinions,
         assigned_to: review::assigned_to(&mut *connection, reference).await?,
         colleagues: staff::enabled(&mut *connection).await?,
+        proofs: domain_proof::proofs(&mut *connection, &record.reference).await?,
+        facts: domain_proof::facts(&mut *connection, &record.reference).await?,
         record,
         course,
         now,

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::body::to_bytes;
 use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -12,14 +11,11 @@ use uuid::Uuid;
 use super::forms::{ACTIONS, Form, Forms, Posted, Problem, change};
 use super::moved::moved;
 use super::page::page;
-use super::secret::{parse, redirect_to, with_secret_headers, with_time_limit};
-use crate::http::encoding::is_encoded;
-use crate::http::message::is_urlencoded;
+use super::secret::{NotRead, parse, read_form, redirect_to, with_secret_headers, with_time_limit};
 use crate::locale::{Language, Words};
 use crate::membership::review::{self, Actor, ChangeKind, Key, NotChanged, Standing};
 use crate::web::error::WebError;
 use crate::web::layout::{Layout, Page, private_page};
-use crate::web::origin::is_cross_site;
 use crate::web::site::Site;
 
 /// The most octets of a posted form: 4,000 characters in any script, percent-encoded.
@@ -48,17 +44,11 @@ pub async fn post(
     request: Request,
 ) -> Result<Response, WebError> {
     let (secret, (action, kind)) = (parse(&secret)?, named(&action)?);
-    if !is_urlencoded(request.headers()) {
-        return Err(WebError::UnsupportedMediaType);
-    }
-    if is_encoded(request.headers()) {
-        return Err(WebError::Compressed);
-    }
-    if is_cross_site(request.headers(), &site.info.public_url, false) {
-        return Ok(redirect_to(secret));
-    }
-    let Ok(body) = to_bytes(request.into_body(), LONGEST_FORM).await else {
-        return Ok(StatusCode::PAYLOAD_TOO_LARGE.into_response());
+    let body = match read_form(&site, request, LONGEST_FORM).await {
+        Ok(body) => body,
+        Err(NotRead::Foreign) => return Ok(redirect_to(secret)),
+        Err(NotRead::TooLarge) => return Ok(StatusCode::PAYLOAD_TOO_LARGE.into_response()),
+        Err(NotRead::Invalid(error)) => return Err(error),
     };
     let site = &*site;
     answer(Target { site, secret, kind }, &Posted::parse(action, &body)).await
@@ -129,6 +119,7 @@ impl Target<'_> {
             version: posted.version.unwrap_or_default(),
             shown: vec![form],
             can_correct: false,
+            can_prove: false,
         };
         let html = UnavailablePage { layout, words, forms }.render()?;
         let mut response = private_page(StatusCode::SERVICE_UNAVAILABLE, language, html);

@@ -29,6 +29,8 @@ pub struct Forms {
     pub shown: Vec<Form>,
     /// Whether the applicant can ask for a link to correct the answers.
     pub can_correct: bool,
+    /// Whether the applicant can prove the domain name.
+    pub can_prove: bool,
 }
 
 /// One form.
@@ -60,7 +62,7 @@ pub struct Posted {
 
 impl Forms {
     /// Returns every form that the applicant can use now, with what was posted in one of them and its problem.
-    pub fn of(standing: &Standing, secret: Uuid, posted: Option<(&Posted, &str)>) -> Self {
+    pub fn of(standing: &Standing, secret: Uuid, checks_domains: bool, posted: Option<(&Posted, &str)>) -> Self {
         let words = Words::of(standing.language);
         let allowed = ACTIONS.iter().filter(|(_, kind)| standing.allows(*kind));
         let forms = allowed.map(|(action, kind)| {
@@ -73,6 +75,7 @@ impl Forms {
             version: standing.course.version,
             shown: forms.collect(),
             can_correct: standing.allows(ChangeKind::Correct),
+            can_prove: checks_domains && standing.takes_proof(),
         }
     }
 

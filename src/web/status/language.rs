@@ -2,19 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::body::to_bytes;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use uuid::Uuid;
 
-use super::secret::{parse, redirect_to, with_time_limit};
-use crate::http::encoding::is_encoded;
-use crate::http::message::is_urlencoded;
+use super::secret::{NotRead, parse, read_form, redirect_to, with_time_limit};
 use crate::locale::Language;
 use crate::membership;
 use crate::web::error::WebError;
-use crate::web::origin::is_cross_site;
 use crate::web::site::Site;
 
 /// The most octets of a form that chooses a language.
@@ -27,17 +23,13 @@ pub async fn change_language(
     request: Request,
 ) -> Result<Response, WebError> {
     let secret = parse(&secret)?;
-    if !is_urlencoded(request.headers()) {
-        return Err(WebError::UnsupportedMediaType);
-    }
-    if is_encoded(request.headers()) {
-        return Err(WebError::Compressed);
-    }
-    let is_foreign = is_cross_site(request.headers(), &site.info.public_url, false);
-    let Ok(body) = to_bytes(request.into_body(), LONGEST_CHOICE).await else {
-        return Ok(StatusCode::PAYLOAD_TOO_LARGE.into_response());
+    let body = match read_form(&site, request, LONGEST_CHOICE).await {
+        Ok(body) => body,
+        Err(NotRead::Foreign) => return Ok(redirect_to(secret)),
+        Err(NotRead::TooLarge) => return Ok(StatusCode::PAYLOAD_TOO_LARGE.into_response()),
+        Err(NotRead::Invalid(error)) => return Err(error),
     };
-    let chosen = chosen(&body).filter(|language| site.info.languages.contains(language) && !is_foreign);
+    let chosen = chosen(&body).filter(|language| site.info.languages.contains(language));
     if let Some(language) = chosen
         && !with_time_limit(store_language(&site, secret, language)).await?
     {

@@ -4,7 +4,9 @@
 
 mod change;
 mod change_link;
+mod domain;
 mod forms;
+mod found;
 mod language;
 mod moved;
 mod page;
@@ -22,6 +24,7 @@ use super::site::Site;
 use crate::membership::review;
 pub use change::{post, return_to};
 pub use change_link::ask_for_link;
+pub use domain::{post_domain, return_to_domain, show_domain};
 pub use language::{change_language, return_to as return_from_language};
 use secret::parse;
 pub use secret::{redirect_to, with_secret_headers, with_time_limit};

@@ -119,7 +119,7 @@ pub async fn page(
     secret: Uuid,
     posted: Option<(&Posted, &str)>,
 ) -> Result<Response, WebError> {
-    let forms = Forms::of(standing, secret, posted);
+    let forms = Forms::of(standing, secret, site.domain_checks.is_some(), posted);
     let response = if standing.course.state == ReviewState::Received {
         receipt(site, status, secret, forms).await?
     } else {

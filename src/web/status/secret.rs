@@ -2,11 +2,17 @@
 
 use std::time::Duration;
 
+use axum::body::{Bytes, to_bytes};
+use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use uuid::Uuid;
 
+use crate::http::encoding::is_encoded;
+use crate::http::message::is_urlencoded;
 use crate::web::error::WebError;
+use crate::web::origin::is_cross_site;
+use crate::web::site::Site;
 
 /// How long the database may take to find an application, or to change it.
 const DATABASE_LIMIT: Duration = Duration::from_secs(9);
@@ -21,6 +27,30 @@ pub fn redirect_to(secret: Uuid) -> Response {
     let location = format!("/membership/received/{secret}");
     let headers = [(header::LOCATION, location), (header::CACHE_CONTROL, "no-store".into())];
     with_secret_headers((StatusCode::SEE_OTHER, headers).into_response())
+}
+
+/// Why a posted form was not read.
+pub enum NotRead {
+    /// It comes from another site.
+    Foreign,
+    /// It is too large.
+    TooLarge,
+    /// It is not a form.
+    Invalid(WebError),
+}
+
+/// Reads a posted form of at most this number of octets.
+pub async fn read_form(site: &Site, request: Request, most: usize) -> Result<Bytes, NotRead> {
+    if !is_urlencoded(request.headers()) {
+        return Err(NotRead::Invalid(WebError::UnsupportedMediaType));
+    }
+    if is_encoded(request.headers()) {
+        return Err(NotRead::Invalid(WebError::Compressed));
+    }
+    if is_cross_site(request.headers(), &site.info.public_url, false) {
+        return Err(NotRead::Foreign);
+    }
+    to_bytes(request.into_body(), most).await.map_err(|_| NotRead::TooLarge)
 }
 
 /// Limits how long the database may take.

@@ -25,6 +25,8 @@ use npoc::clock::Clock;
 use npoc::database::Pool;
 use npoc::mailer::{Mailer, Transport};
 use npoc::membership::MailIdentity;
+use npoc::membership::domain_proof::DomainChecks;
+use npoc::outbound::Reach;
 use npoc::outbox::{DeliveryOutcome, Outbox};
 use npoc::settings::{ReadFor, Settings};
 use npoc::web::{self, Limits};
@@ -67,6 +69,7 @@ pub struct TestSite {
     pub identity: MailIdentity,
     pub review: npoc::membership::review::Review,
     pub outbox: Arc<Outbox>,
+    pub checks: Option<Arc<DomainChecks>>,
     pub folder: PathBuf,
     service: web::Service,
     site: Arc<web::Site>,
@@ -98,7 +101,27 @@ impl TestSite {
         Self::over(self.pool.clone(), Clock::default(), Limits::default(), extra)
     }
 
+    /// Starts a site whose lookups have this reach.
+    pub async fn with_reach(reach: Reach, extra: &[(&str, &str)]) -> Self {
+        Self::reaching(
+            database::fresh().await,
+            Clock::default(),
+            Limits::default(),
+            extra,
+            reach,
+        )
+    }
+
+    /// Starts a second site over the database of this one, whose lookups have this reach.
+    pub fn second_with_reach(&self, reach: Reach, extra: &[(&str, &str)]) -> Self {
+        Self::reaching(self.pool.clone(), Clock::default(), Limits::default(), extra, reach)
+    }
+
     fn over(pool: PgPool, clock: Clock, limits: Limits, extra: &[(&str, &str)]) -> Self {
+        Self::reaching(pool, clock, limits, extra, Reach::default())
+    }
+
+    fn reaching(pool: PgPool, clock: Clock, limits: Limits, extra: &[(&str, &str)], reach: Reach) -> Self {
         let home = std::env::temp_dir().join(format!("npoc-test-{}", Uuid::new_v4()));
         let usual = [("NPOC_DATA_DIR", home.to_str().unwrap()), ("NPOC_RATE_LIMIT", "0")];
         let settings = settings(&[&usual, extra].concat());
@@ -106,7 +129,17 @@ impl TestSite {
         let connections = Pool::new(pool.clone(), false);
         let outbox = Outbox::new(connections.clone(), mailer, Arc::new(settings.mail_identity()));
         let outbox = Arc::new(outbox.with_clock(clock));
-        let site = web::Site::new(&settings, connections.clone(), &outbox, limits).unwrap();
+        let checks = settings.outbound().map(|outbound| {
+            let outbound = outbound.with_reach(reach);
+            Arc::new(DomainChecks::new(
+                connections.clone(),
+                Arc::clone(&outbox),
+                settings.review(),
+                outbound,
+                settings.rdap,
+            ))
+        });
+        let site = web::Site::new(&settings, connections.clone(), &outbox, checks.clone(), limits).unwrap();
         let folder = match &settings.transport {
             Transport::Folder(folder) => folder.clone(),
             Transport::Smtp(_) => PathBuf::new(),
@@ -117,6 +150,7 @@ impl TestSite {
             identity: settings.mail_identity(),
             review: settings.review(),
             outbox,
+            checks,
             folder,
             service: site.service(),
             site,
