@@ -11,6 +11,7 @@
 mod apply;
 mod commands;
 mod desk;
+mod domain;
 mod email;
 mod http;
 mod languages;

@@ -4,7 +4,7 @@ mod accounts;
 mod attacks;
 mod change_links;
 mod conflicts;
-mod corrections;
+pub mod corrections;
 mod decisions;
 mod digest;
 mod erasure;

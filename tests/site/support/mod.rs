@@ -7,11 +7,13 @@ pub mod desk;
 pub mod firefox;
 pub mod gate;
 pub mod mail;
+pub mod name_server;
 pub mod pair;
 pub mod process;
 pub mod relay;
 mod reply;
 mod sending;
+pub mod web_server;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -31,6 +33,7 @@ use npoc::outbox::{DeliveryOutcome, Outbox};
 use npoc::settings::{ReadFor, Settings};
 use npoc::web::{self, Limits};
 use sqlx::PgPool;
+use sqlx::postgres::PgConnectOptions;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -115,6 +118,12 @@ impl TestSite {
     /// Starts a second site over the database of this one, whose lookups have this reach.
     pub fn second_with_reach(&self, reach: Reach, extra: &[(&str, &str)]) -> Self {
         Self::reaching(self.pool.clone(), Clock::default(), Limits::default(), extra, reach)
+    }
+
+    /// Starts a site in this database.
+    pub async fn on(options: &PgConnectOptions, settings: &[(&str, &str)]) -> Self {
+        let pool = PgPool::connect_with(options.clone()).await.unwrap();
+        Self::over(pool, Clock::default(), Limits::default(), settings)
     }
 
     fn over(pool: PgPool, clock: Clock, limits: Limits, extra: &[(&str, &str)]) -> Self {
@@ -262,6 +271,15 @@ impl TestSite {
     pub fn command(&self, arguments: &[&str]) -> std::process::Output {
         let url = database::url(&self.pool.connect_options());
         process::run(arguments, &[("DATABASE_URL", &url)])
+    }
+
+    /// The same, with additional settings. Servers of this test can answer the program.
+    pub async fn command_with(&self, arguments: &[&str], settings: &[(&str, &str)]) -> std::process::Output {
+        let url = database::url(&self.pool.connect_options());
+        let mut command = process::command(&[settings, &[("DATABASE_URL", url.as_str())]].concat());
+        command.args(arguments);
+        let running = tokio::task::spawn_blocking(move || command.output().unwrap());
+        running.await.unwrap()
     }
 
     pub async fn count(&self, table: &'static str) -> i64 {
