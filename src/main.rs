@@ -39,6 +39,9 @@ const START_LIMIT: Duration = Duration::from_secs(4);
 /// How long the end of the process waits for the log to be written.
 const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 
+/// The resolver's warnings hold domain names of applicants. A filter that names these targets wins.
+const QUIET: &str = "hickory_net=off,hickory_proto=off,hickory_resolver=off";
+
 /// Turns true when the site stops.
 type Stopping = watch::Receiver<bool>;
 
@@ -335,7 +338,7 @@ fn notify_systemd(state: NotifyState) {
 /// Starts logging to standard error, including panics.
 fn start_log(settings: &Settings, log: &StandardError) {
     let lines = tracing_subscriber::fmt()
-        .with_env_filter(&settings.log_filter)
+        .with_env_filter(format!("{QUIET},{}", settings.log_filter))
         .with_ansi(io::stderr().is_terminal())
         .log_internal_errors(false)
         .with_writer(log.clone());

@@ -25,7 +25,11 @@ pub fn proof_lines(proofs: &[Proof]) -> Vec<String> {
     let proved = proofs.iter().filter_map(|proof| Some((proof, proof.proved_at?)));
     let mut lines: Vec<String> = proved
         .map(|(proof, at)| match proof.way {
-            Way::Dns => format!("Proved on {} by DNS ({}).", day(at.date()), dnssec_words(proof.dnssec)),
+            Way::Dns => format!(
+                "Proved on {} by DNS (DNSSEC: {}).",
+                day(at.date()),
+                dnssec_words(proof.dnssec)
+            ),
             Way::Web => format!("Proved on {} by a file on the website.", day(at.date())),
             Way::Mail => format!(
                 "The representative showed on {} a mailbox at the domain. Others may have one too.",
@@ -104,7 +108,7 @@ fn dnssec_words(dnssec: Dnssec) -> &'static str {
         Dnssec::Secure => "secure",
         Dnssec::Insecure => "not signed, like most domains",
         Dnssec::Bogus => "wrong signatures",
-        Dnssec::Unchecked => "DNSSEC not checked",
+        Dnssec::Unchecked => "not checked",
     }
 }
 

@@ -52,7 +52,7 @@ async fn desk_shows_facts_with_their_time() {
         "Mail servers: mail.afyabora.or.ke",
         "Name servers: ns.afyabora.or.ke",
         "SPF: yes. DMARC: yes",
-        "DNSSEC not checked",
+        "DNSSEC: not checked",
         "https://afyabora.or.ke/ answers (status 200, from afyabora.or.ke).",
     ] {
         assert!(desk.contains(fact), "{fact}: {desk}");

@@ -270,7 +270,7 @@ async fn proof_is_told_once_and_shown_at_the_desk() {
     );
     let after = application.at_desk(&rita).await.text_of("main");
     assert!(
-        after.contains("by DNS (DNSSEC not checked)") || after.contains("by a file on the website"),
+        after.contains("by DNS (DNSSEC: not checked)") || after.contains("by a file on the website"),
         "{after}"
     );
 }

@@ -52,8 +52,13 @@ pub async fn in_a_browser(test: impl AsyncFnOnce(&Browser)) {
 
 /// The same, with additional settings of the site.
 pub async fn in_a_browser_with(settings: &[(&str, &str)], test: impl AsyncFnOnce(&Browser)) {
+    in_a_browser_on(TestSite::with(settings).await, test).await;
+}
+
+/// The same, on this site.
+pub async fn in_a_browser_on(site: TestSite, test: impl AsyncFnOnce(&Browser)) {
     let chromedriver = Chromedriver::start();
-    let browser = Browser::open(&chromedriver, settings).await;
+    let browser = Browser::open(&chromedriver, site).await;
     let outcome = AssertUnwindSafe(test(&browser)).catch_unwind().await;
     browser.driver.quit().await.unwrap();
     drop(chromedriver);
@@ -108,7 +113,7 @@ impl Drop for Chromedriver {
 }
 
 impl Browser {
-    async fn open(chromedriver: &Chromedriver, settings: &[(&str, &str)]) -> Self {
+    async fn open(chromedriver: &Chromedriver, site: TestSite) -> Self {
         let mut wanted = DesiredCapabilities::chrome();
         for argument in ARGUMENTS {
             wanted.add_arg(argument).unwrap();
@@ -119,7 +124,6 @@ impl Browser {
             .set_browser_log_level(thirtyfour::common::capabilities::firefox::LoggingPrefsLogLevel::All)
             .unwrap();
         let server = format!("http://127.0.0.1:{}", chromedriver.port);
-        let site = TestSite::with(settings).await;
         let browser = Self {
             url: site.listen().await,
             site,

@@ -4,6 +4,7 @@
 
 mod assistive;
 mod desk;
+mod domain;
 mod journey;
 mod languages;
 mod looks;
