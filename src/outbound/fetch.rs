@@ -20,6 +20,7 @@ use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 use url::{Host, Url};
 
 use super::dns::DnsFault;
+use super::limits::Place;
 use super::{Outbound, Reach, is_public};
 
 /// The most redirects.
@@ -128,15 +129,11 @@ impl Outbound {
     async fn visit(&self, url: &Url, request: Request<'_>) -> Result<Answer, FetchFault> {
         let host = checked_host(url, request.allows_http).map_err(FetchFault::Forbidden)?;
         let addresses = self.public_addresses(host).await?;
-        let _place = self.visits.enter(addresses[0]).await;
         let is_tls = url.scheme() == "https";
-        let connecting = self.connect(host, &addresses, is_tls);
-        let limits = self.reach.limits;
-        let stream = timeout(limits.connect, connecting)
-            .await
-            .map_err(|_| FetchFault::TimedOut)??;
+        let (stream, _place) = self.connect(host, &addresses, is_tls).await?;
         let asking = ask(stream, url, host, &self.user_agent, request.accept);
-        let (response, _connection) = timeout(limits.head, asking).await.map_err(|_| FetchFault::TimedOut)??;
+        let head = self.reach.limits.head;
+        let (response, _connection) = timeout(head, asking).await.map_err(|_| FetchFault::TimedOut)??;
         answer_of(response, url, request.max_body).await
     }
 
@@ -156,18 +153,29 @@ impl Outbound {
         Ok(addresses)
     }
 
-    async fn connect(&self, host: &str, addresses: &[IpAddr], is_tls: bool) -> Result<Box<dyn Stream>, FetchFault> {
+    /// Connects to the first address that accepts. Each is tried in a place of its own network, which is held until the end.
+    async fn connect(
+        &self,
+        host: &str,
+        addresses: &[IpAddr],
+        is_tls: bool,
+    ) -> Result<(Box<dyn Stream>, Option<Place>), FetchFault> {
         let port = if is_tls {
             self.reach.https_port
         } else {
             self.reach.http_port
         };
-        let each = self.reach.limits.connect / u32::try_from(addresses.len()).unwrap_or(1);
+        let limit = self.reach.limits.connect;
+        let each = limit / u32::try_from(addresses.len()).unwrap_or(1);
         let mut failed = FetchFault::Refused;
         for address in addresses {
+            let place = self.visits.enter(*address).await;
             match timeout(each, TcpStream::connect(SocketAddr::new(*address, port))).await {
-                Ok(Ok(stream)) if is_tls => return encrypted(stream, host, &self.reach).await,
-                Ok(Ok(stream)) => return Ok(Box::new(stream)),
+                Ok(Ok(stream)) if is_tls => {
+                    let encrypting = timeout(limit, encrypted(stream, host, &self.reach)).await;
+                    return Ok((encrypting.map_err(|_| FetchFault::TimedOut)??, place));
+                }
+                Ok(Ok(stream)) => return Ok((Box::new(stream), place)),
                 Ok(Err(_)) => {}
                 Err(_) => failed = FetchFault::TimedOut,
             }

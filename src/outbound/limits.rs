@@ -14,7 +14,7 @@ const VISITS_OF_ONE_NETWORK: usize = 2;
 /// Time limits of a request. The sizes of bodies are in [`Request`](super::Request).
 #[derive(Clone, Copy, Debug)]
 pub struct FetchLimits {
-    /// Time to connect, with TLS.
+    /// Time to connect to one of the addresses, and as much again for TLS.
     pub connect: Duration,
     /// Time until the head of an answer has arrived.
     pub head: Duration,
@@ -32,13 +32,16 @@ impl Default for FetchLimits {
     }
 }
 
+/// A place among the present requests to a network, until it is dropped.
+pub(super) type Place = OwnedSemaphorePermit;
+
 /// Counts the present requests to each network.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Visits(Arc<Mutex<HashMap<IpNet, Arc<Semaphore>>>>);
 
 impl Visits {
     /// Waits for a place in the network of an address. `None` never happens, since no semaphore is closed.
-    pub(super) async fn enter(&self, address: IpAddr) -> Option<OwnedSemaphorePermit> {
+    pub(super) async fn enter(&self, address: IpAddr) -> Option<Place> {
         let places = self.places(network_of(address));
         places.acquire_owned().await.ok()
     }
