@@ -200,11 +200,25 @@ pub(super) enum Unanswered {
 
 pub(super) async fn question(resolver: &TokioResolver, name: &str, kind: RecordType) -> Result<Lookup, Unanswered> {
     let name = absolute(name).map_err(Unanswered::Fault)?;
-    resolver.lookup(name, kind).await.map_err(|error| match error {
-        NetError::Dns(DnsError::DnssecBogus) => Unanswered::Bogus,
-        NetError::Dns(DnsError::Nsec { proof, .. }) => Unanswered::Proven(proof),
-        error => Unanswered::Fault(fault(&error)),
+    let found = resolver.lookup(name, kind).await;
+    found.map_err(|error| match proof_of_absence(&error) {
+        Proof::Bogus => Unanswered::Bogus,
+        Proof::Indeterminate => Unanswered::Fault(fault(&error)),
+        proof => Unanswered::Proven(proof),
     })
+}
+
+/// Returns how strongly DNSSEC proves that there is no such record. Without validation it is indeterminate.
+fn proof_of_absence(error: &NetError) -> Proof {
+    match error {
+        NetError::Dns(DnsError::DnssecBogus) => Proof::Bogus,
+        NetError::Dns(DnsError::Nsec { proof, .. }) => *proof,
+        // The zone's SOA comes with a verified absence.
+        NetError::Dns(DnsError::NoRecordsFound(none)) => {
+            none.soa.as_ref().map_or(Proof::Indeterminate, |soa| soa.proof)
+        }
+        _ => Proof::Indeterminate,
+    }
 }
 
 pub(super) async fn lookup(resolver: &TokioResolver, name: &str, kind: RecordType) -> Result<Lookup, DnsFault> {
