@@ -234,6 +234,8 @@ pub(super) async fn lookup(resolver: &TokioResolver, name: &str, kind: RecordTyp
 fn fault(error: &NetError) -> DnsFault {
     match error {
         _ if error.is_nx_domain() => DnsFault::NoSuchName,
+        // A referral: the server does not know.
+        NetError::Dns(DnsError::NoRecordsFound(none)) if none.soa.is_none() && none.ns.is_some() => DnsFault::NoAnswer,
         _ if error.is_no_records_found() => DnsFault::NoSuchRecord,
         NetError::Dns(DnsError::ResponseCode(ResponseCode::ServFail)) => DnsFault::Failed,
         NetError::Dns(DnsError::ResponseCode(_)) => DnsFault::Refused,
