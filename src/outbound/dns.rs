@@ -73,7 +73,7 @@ impl Outbound {
     /// Returns a [`DnsFault`] if there is none.
     pub async fn txt(&self, name: &str) -> Result<Vec<String>, DnsFault> {
         let found = lookup(&self.resolver(false)?, name, RecordType::TXT).await?;
-        Ok(texts(&found))
+        Ok(texts(&found).take(MAX_RECORDS).collect())
     }
 
     /// Returns the TXT records of a name as the zone's own name servers have them now. `zones` are names that may be the
@@ -105,7 +105,7 @@ impl Outbound {
         builder.options_mut().recursion_desired = false;
         let resolver = builder.build().map_err(|_| DnsFault::NoResolver)?;
         let found = lookup(&resolver, name, RecordType::TXT).await?;
-        Ok(texts(&found))
+        Ok(texts(&found).take(MAX_RECORDS).collect())
     }
 
     /// Returns the public addresses of the name servers of a zone.
@@ -244,19 +244,18 @@ fn fault(error: &NetError) -> DnsFault {
 }
 
 /// Returns the texts of TXT records, each on one line and shortened.
-pub(super) fn texts(found: &Lookup) -> Vec<String> {
+pub(super) fn texts(found: &Lookup) -> impl Iterator<Item = String> {
     let records = found.answers().iter().filter_map(|record| match &record.data {
         RData::TXT(txt) => Some(txt.txt_data.concat()),
         _ => None,
     });
-    let clean = records.map(|octets| {
+    records.map(|octets| {
         let text = String::from_utf8_lossy(&octets).into_owned();
         text.chars()
             .map(|c| if c.is_control() { ' ' } else { c })
             .take(MAX_CHARACTERS)
             .collect()
-    });
-    clean.take(MAX_RECORDS).collect()
+    })
 }
 
 /// Returns the names that NS and MX records lead to.

@@ -50,9 +50,8 @@ impl Outbound {
         );
         let begins = |found: Result<Lookup, DnsFault>, version: &str| {
             known(found.map(|found| {
-                texts(&found)
-                    .iter()
-                    .any(|text| text.to_ascii_lowercase().starts_with(version))
+                let mut texts = texts(&found);
+                texts.any(|text| text.to_ascii_lowercase().starts_with(version))
             }))
         };
         DnsFacts {
