@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use hickory_resolver::config::{
     ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
@@ -96,10 +97,14 @@ impl Outbound {
         if servers.is_empty() {
             return Err(DnsFault::NoAnswer);
         }
-        let servers = servers
-            .into_iter()
-            .map(|address| server_at(address, self.reach.dns_port));
-        let config = ResolverConfig::from_parts(None, Vec::new(), servers.collect());
+        let asking = servers.into_iter().map(|address| self.txt_at(address, name));
+        merged(&join_all(asking).await)
+    }
+
+    /// Returns the TXT records of a name as one name server has them.
+    async fn txt_at(&self, server: IpAddr, name: &str) -> Result<Vec<String>, DnsFault> {
+        let server = server_at(server, self.reach.dns_port);
+        let config = ResolverConfig::from_parts(None, Vec::new(), vec![server]);
         let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
         set_options(builder.options_mut(), false);
         builder.options_mut().recursion_desired = false;
@@ -240,6 +245,22 @@ fn fault(error: &NetError) -> DnsFault {
         NetError::Dns(DnsError::ResponseCode(ResponseCode::ServFail)) => DnsFault::Failed,
         NetError::Dns(DnsError::ResponseCode(_)) => DnsFault::Refused,
         _ => DnsFault::NoAnswer,
+    }
+}
+
+/// Returns the records of all servers, since one may be older than another, or no server of the zone.
+fn merged(answers: &[Result<Vec<String>, DnsFault>]) -> Result<Vec<String>, DnsFault> {
+    let mut records = Vec::new();
+    for record in answers.iter().flatten().flatten() {
+        if records.len() < MAX_RECORDS && !records.contains(record) {
+            records.push(record.clone());
+        }
+    }
+    let faults = || answers.iter().filter_map(|answer| answer.as_ref().err().copied());
+    let fault = faults().find(|fault| fault.is_absence()).or_else(|| faults().next());
+    match fault {
+        Some(fault) if records.is_empty() => Err(fault),
+        _ => Ok(records),
     }
 }
 
