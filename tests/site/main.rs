@@ -15,6 +15,7 @@ mod domain;
 mod email;
 mod http;
 mod languages;
+mod outbound;
 mod pages;
 mod reliability;
 mod security;
