@@ -2,6 +2,7 @@
 
 mod addresses;
 mod dns;
+mod faults;
 mod guard;
 
 use std::net::Ipv4Addr;
