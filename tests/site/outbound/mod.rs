@@ -6,13 +6,17 @@ mod faults;
 mod guard;
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use hickory_resolver::proto::rr::RecordType;
-use npoc::outbound::{DnsServer, FetchFault, Fetched, Outbound, Reach, Request};
+use npoc::outbound::{DnsServer, FetchFault, FetchLimits, Fetched, Outbound, Reach, Request};
 use url::Url;
 
 use crate::support::name_server::NameServer;
 use crate::support::web_server::{SITE, WebServer};
+
+/// More than any test takes.
+const LONG: Duration = Duration::from_mins(1);
 
 /// A resolver, a web server and the way out to them.
 struct World {
@@ -26,11 +30,16 @@ impl World {
         Self::with(|_| {}).await
     }
 
-    /// Returns a world in which `afya.example` has an address, and changes the reach.
+    /// Returns a world in which `afya.example` has an address, and changes the reach. Its limits suit a busy machine.
     async fn with(change: impl FnOnce(&mut Reach)) -> Self {
         let (names, web) = (NameServer::start().await, WebServer::start().await);
         let mut reach = web.reach();
         reach.dns_port = names.address.port();
+        reach.limits = FetchLimits {
+            connect: LONG,
+            head: LONG,
+            all: LONG,
+        };
         change(&mut reach);
         let outbound = outbound_at(&names).with_reach(reach);
         let world = Self { names, web, outbound };

@@ -5,11 +5,10 @@ use std::time::{Duration, Instant};
 use npoc::outbound::{FetchFault, FetchLimits, Request};
 use url::Url;
 
-use super::super::{World, request};
+use super::super::{LONG, World, request};
 use crate::support::web_server::Answer;
 
-/// More than any test takes, so a shorter limit is the one that ended it.
-const LONG: Duration = Duration::from_mins(1);
+/// The limit that ends a request, since the others are long.
 const SHORT: Duration = Duration::from_millis(500);
 
 const PLAIN: &str = "HTTP/1.1 200 OK\r\n\r\n";
