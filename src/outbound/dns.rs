@@ -74,7 +74,7 @@ impl Outbound {
     /// Returns a [`DnsFault`] if there is none.
     pub async fn txt(&self, name: &str) -> Result<Vec<String>, DnsFault> {
         let found = lookup(&self.resolver(false)?, name, RecordType::TXT).await?;
-        Ok(texts(&found).take(MAX_RECORDS).collect())
+        Ok(texts(&found).collect())
     }
 
     /// Returns the TXT records of a name as the zone's own name servers have them now. `zones` are names that may be the
@@ -110,7 +110,7 @@ impl Outbound {
         builder.options_mut().recursion_desired = false;
         let resolver = builder.build().map_err(|_| DnsFault::NoResolver)?;
         let found = lookup(&resolver, name, RecordType::TXT).await?;
-        Ok(texts(&found).take(MAX_RECORDS).collect())
+        Ok(texts(&found).collect())
     }
 
     /// Returns the public addresses of the name servers of a zone.
@@ -252,7 +252,7 @@ fn fault(error: &NetError) -> DnsFault {
 fn merged(answers: &[Result<Vec<String>, DnsFault>]) -> Result<Vec<String>, DnsFault> {
     let mut records = Vec::new();
     for record in answers.iter().flatten().flatten() {
-        if records.len() < MAX_RECORDS && !records.contains(record) {
+        if !records.contains(record) {
             records.push(record.clone());
         }
     }

@@ -45,7 +45,7 @@ pub enum CodeTyped {
     Over,
 }
 
-/// Mails a code to the representative, whose mailbox is at the domain. An older code stops counting.
+/// Sends a code to the representative by email, if that address is at the domain. An older code stops counting.
 ///
 /// # Errors
 /// Returns [`Refusal::NotNow`] if this way is not offered.

@@ -9,6 +9,9 @@ use crate::values::DomainName;
 /// The greatest size of the file, in octets.
 const MAX_FILE: usize = 1024;
 
+/// The most records that the page shows.
+const SHOWN_RECORDS: usize = 20;
+
 /// Looks for the TXT record: the resolver first, then the zone's own name servers, since a resolver keeps an old answer for
 /// hours.
 pub(super) async fn by_dns(outbound: &Outbound, domain: &DomainName, token: &str) -> Outcome {
@@ -29,7 +32,10 @@ pub(super) async fn by_dns(outbound: &Outbound, domain: &DomainName, token: &str
             zone_answers: at_zone.map_or_else(DnsFault::is_absence, |_| true),
         },
         (_, Ok(records)) if records.contains(&wanted) => proved_by_dns(outbound, domain, &name, &wanted).await,
-        (_, Ok(records)) | (Ok(records), Err(_)) => Outcome::OtherRecords { records },
+        (_, Ok(mut records)) | (Ok(mut records), Err(_)) => {
+            records.truncate(SHOWN_RECORDS);
+            Outcome::OtherRecords { records }
+        }
         (Err(fault), Err(at_zone)) if fault.is_absence() || at_zone.is_absence() => Outcome::NoRecord,
         (Err(fault), Err(_)) => Outcome::NoDnsAnswer {
             fault,

@@ -122,7 +122,7 @@ async fn registration_that_ends_or_is_on_hold_is_told() {
 }
 
 #[tokio::test]
-async fn answer_that_is_none_is_asked_for_twice_and_is_no_caution() {
+async fn unreadable_answer_is_asked_for_twice_and_is_no_caution() {
     for page in [
         Page::page("<html>Sorry</html>"),
         Page::head("429 Too Many Requests\r\nRetry-After: 3600"),

@@ -87,30 +87,35 @@ async fn applicant_proves_the_domain_in_a_browser() {
             json!(null)
         );
 
-        let status = open(browser, "/membership").await;
-        press(browser, "form[action$='/email'] button").await;
-        let reference = browser.site.get(&status).await.text_of(".reference");
-        browser.site.deliver_all().await;
-        let email = browser.site.newest_email(&reference, "code-");
-        let code = email
-            .text
-            .lines()
-            .map(str::trim)
-            .find(|line| line.len() == 9 && line.contains('-'))
-            .unwrap();
-        browser.tab_to("#code").await;
-        browser.keys("BBBB-BBBB").await;
-        press(browser, "form[action$='/code'] button").await;
-        assert_eq!(browser.focus().await, "code", "the wrong code has the focus");
-        browser.keys(code).await;
-        press(browser, "form[action$='/code'] button").await;
-        let said = browser.see("document.querySelector('main').textContent").await;
-        assert!(
-            said.as_str().unwrap().contains("you showed that you have a mailbox"),
-            "{said}"
-        );
+        types_the_mailed_code(browser).await;
     })
     .await;
+}
+
+/// Gets the code by email, types a wrong one and then the right one.
+async fn types_the_mailed_code(browser: &Browser) {
+    let status = open(browser, "/membership").await;
+    press(browser, "form[action$='/email'] button").await;
+    let reference = browser.site.get(&status).await.text_of(".reference");
+    browser.site.deliver_all().await;
+    let email = browser.site.newest_email(&reference, "code-");
+    let code = email
+        .text
+        .lines()
+        .map(str::trim)
+        .find(|line| line.len() == 9 && line.contains('-'))
+        .unwrap();
+    browser.tab_to("#code").await;
+    browser.keys("BBBB-BBBB").await;
+    press(browser, "form[action$='/code'] button").await;
+    assert_eq!(browser.focus().await, "code", "the wrong code has the focus");
+    browser.keys(code).await;
+    press(browser, "form[action$='/code'] button").await;
+    let said = browser.see("document.querySelector('main').textContent").await;
+    assert!(
+        said.as_str().unwrap().contains("you showed that you have a mailbox"),
+        "{said}"
+    );
 }
 
 /// Presses the button once the minute is over, and loads the page after the look.
