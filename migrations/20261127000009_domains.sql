@@ -34,8 +34,8 @@ CREATE TABLE domain_checks (
     leased_until timestamptz,
     -- Checks with an outcome.
     attempts integer NOT NULL DEFAULT 0,
-    -- The number of the last claim. An older claim records nothing.
-    claims integer NOT NULL DEFAULT 0,
+    -- The number of the last claim. An older claim records nothing, nor one of a row that was deleted and made again.
+    claims integer NOT NULL DEFAULT (random() * 1000000000)::integer,
     last_at timestamptz,
     -- JSON, see Outcome.
     last_outcome text,
@@ -64,8 +64,9 @@ CREATE INDEX domain_requests_reference ON domain_requests (reference, what, aske
 CREATE TABLE domain_facts (
     reference text NOT NULL,
     taken_at timestamptz NOT NULL DEFAULT now(),
-    -- Whether staff got an email about the facts, or there is nothing to tell.
+    -- Whether staff got an email about the facts, and when the site last examined whether they should.
     is_told boolean NOT NULL DEFAULT false,
+    examined_at timestamptz,
     -- Each an object with its version and the time when it was taken.
     dns jsonb,
     website jsonb,
@@ -74,9 +75,15 @@ CREATE TABLE domain_facts (
     CONSTRAINT domain_facts_pkey PRIMARY KEY (reference),
     CONSTRAINT domain_facts_reference_fkey FOREIGN KEY (reference) REFERENCES applications (reference) ON DELETE CASCADE
 );
-CREATE INDEX domain_facts_untold ON domain_facts (taken_at) WHERE NOT is_told;
--- Questions to registries keep a distance in time, whichever instance asks.
-CREATE INDEX domain_checks_rdap ON domain_checks (last_at) WHERE what = 'rdap';
+CREATE INDEX domain_facts_unexamined ON domain_facts (taken_at)
+    WHERE NOT is_told AND (examined_at IS NULL OR examined_at < taken_at);
+-- When each server of a registry may be asked again, whichever instance asks.
+CREATE TABLE rdap_servers (
+    host text NOT NULL,
+    not_before timestamptz NOT NULL,
+
+    CONSTRAINT rdap_servers_pkey PRIMARY KEY (host)
+);
 
 -- IANA's list of the registries' servers. The program has a copy for the time before the first row.
 CREATE TABLE rdap_bootstrap (

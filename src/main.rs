@@ -286,7 +286,7 @@ impl Background {
 
 async fn check_domains(checks: Option<Arc<DomainChecks>>, stopping: Stopping) {
     if let Some(checks) = checks {
-        checks.run(stopping).await;
+        Box::pin(checks.run(stopping)).await;
     }
 }
 

@@ -11,6 +11,7 @@ use super::terminal::{Terminal, Tone, bar, counted};
 use crate::clock::{Clock, Trust};
 use crate::database::{Pool, Session};
 use crate::locale::Language;
+use crate::membership::domain_proof;
 use crate::membership::{
     self, AnswerInWords, Doubt, Erase, Filter, Group, StoredApplication, icann_region, in_utc, words,
 };
@@ -177,6 +178,7 @@ fn write_lines(terminal: Terminal, text: &str, margin: &str, out: &mut impl Writ
 pub(super) async fn release(pool: &Pool, reference: &str, out: &mut impl Write) -> anyhow::Result<()> {
     let mut session = pool.session().await?;
     let is_released = membership::release(&mut *session, reference).await?;
+    domain_proof::queue_facts(&mut session, &reference.trim().to_uppercase()).await?;
     session.end().await?;
     if !is_released {
         let why = format!("No application with the spam flag has the reference {reference:?}");

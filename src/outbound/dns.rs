@@ -118,8 +118,8 @@ impl Outbound {
         let Ok(resolver) = self.resolver(false) else {
             return Vec::new();
         };
-        let names = lookup(&resolver, zone, RecordType::NS).await;
-        let names = names.map(|found| targets(&found)).unwrap_or_default();
+        let found = lookup(&resolver, zone, RecordType::NS).await;
+        let names = found.map(|found| servers_named(&found, zone)).unwrap_or_default();
         let mut servers = Vec::new();
         for name in names.iter().take(MAX_SERVERS) {
             let addresses = self.addresses(name).await.unwrap_or_default();
@@ -277,6 +277,18 @@ pub(super) fn texts(found: &Lookup) -> impl Iterator<Item = String> {
             .take(MAX_CHARACTERS)
             .collect()
     })
+}
+
+/// Returns the name servers of exactly this zone. If the name is an alias, the answer holds those of another zone, whose owner
+/// must not prove this one.
+fn servers_named(found: &Lookup, zone: &str) -> Vec<String> {
+    let Ok(zone) = absolute(zone) else { return Vec::new() };
+    let of_zone = found.answers().iter().filter(|record| record.name == zone);
+    let names = of_zone.filter_map(|record| match &record.data {
+        RData::NS(server) => Some(server.0.to_ascii()),
+        _ => None,
+    });
+    names.collect()
 }
 
 /// Returns the names that NS and MX records lead to.

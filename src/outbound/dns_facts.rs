@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use hickory_resolver::TokioResolver;
 use hickory_resolver::lookup::Lookup;
 use hickory_resolver::proto::rr::RecordType;
 use serde::{Deserialize, Serialize};
@@ -37,13 +38,12 @@ impl Outbound {
         let Ok(resolver) = self.resolver(false) else {
             return DnsFacts::UNKNOWN;
         };
-        let dmarc = format!("_dmarc.{domain}");
         let (addresses, mail, servers, spf, policy, ds, soa, dnssec) = tokio::join!(
             self.addresses(domain),
             lookup(&resolver, domain, RecordType::MX),
             lookup(&resolver, registered, RecordType::NS),
             lookup(&resolver, domain, RecordType::TXT),
-            lookup(&resolver, &dmarc, RecordType::TXT),
+            dmarc(&resolver, domain, registered),
             lookup(&resolver, registered, RecordType::DS),
             lookup(&resolver, domain, RecordType::SOA),
             self.dnssec(domain),
@@ -54,8 +54,13 @@ impl Outbound {
                 texts.any(|text| text.to_ascii_lowercase().starts_with(version))
             }))
         };
+        let mut exists = existence(&[addresses.as_ref().err().copied(), soa.err()]);
+        // An alias exists, even if it leads to nothing.
+        if exists == Some(false) && lookup(&resolver, domain, RecordType::CNAME).await.is_ok() {
+            exists = Some(true);
+        }
         DnsFacts {
-            exists: existence(&[addresses.as_ref().err().copied(), soa.err()]),
+            exists,
             addresses: known(addresses.map(|all| all.iter().take(MAX_RECORDS).map(IpAddr::to_string).collect())),
             mail_servers: known(mail.map(|found| targets(&found))),
             name_servers: known(servers.map(|found| targets(&found))),
@@ -64,6 +69,17 @@ impl Outbound {
             has_ds: known(ds.map(|found| !found.answers().is_empty())),
             dnssec,
         }
+    }
+}
+
+/// Returns the policy records of a domain, or of the registered name that contains it.
+async fn dmarc(resolver: &TokioResolver, domain: &str, registered: &str) -> Result<Lookup, DnsFault> {
+    let found = lookup(resolver, &format!("_dmarc.{domain}"), RecordType::TXT).await;
+    match found {
+        Err(fault) if fault.is_absence() && domain != registered => {
+            lookup(resolver, &format!("_dmarc.{registered}"), RecordType::TXT).await
+        }
+        found => found,
     }
 }
 

@@ -29,6 +29,9 @@ const MAX_REDIRECTS: usize = 3;
 /// The most addresses of a name that are tried.
 const MAX_ADDRESSES: usize = 4;
 
+/// The seconds to wait if `Retry-After` holds a date or a huge number.
+const LATER: u32 = 60 * 60;
+
 /// The greatest size of the head of an answer, in octets.
 const MAX_HEAD: usize = 32 * 1024;
 
@@ -298,7 +301,7 @@ async fn answer_of(response: http::Response<Incoming>, url: &Url, max_body: usiz
         let location = text_of(header::LOCATION).ok_or(FetchFault::Redirects)?;
         return Ok(Answer::Redirect(location.to_owned()));
     }
-    let retry_after = text_of(header::RETRY_AFTER).and_then(|text| text.trim().parse().ok());
+    let retry_after = text_of(header::RETRY_AFTER).map(|text| text.trim().parse().unwrap_or(LATER));
     let (body, is_cut) = read_body(body, max_body).await?;
     Ok(Answer::Final(Box::new(Fetched {
         status: head.status.as_u16(),

@@ -8,22 +8,23 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 /// IPv4 networks that are not public.
-const NOT_PUBLIC_IPV4: [Ipv4Net; 15] = [
-    ipv4([0, 0, 0, 0], 8),       // this network
-    ipv4([10, 0, 0, 0], 8),      // private use
-    ipv4([100, 64, 0, 0], 10),   // shared by a provider's customers
-    ipv4([127, 0, 0, 0], 8),     // loopback
-    ipv4([169, 254, 0, 0], 16),  // link-local, and the metadata of cloud machines
-    ipv4([172, 16, 0, 0], 12),   // private use
-    ipv4([192, 0, 0, 0], 24),    // protocol assignments
-    ipv4([192, 0, 2, 0], 24),    // documentation
-    ipv4([192, 88, 99, 0], 24),  // former 6to4 relays
-    ipv4([192, 168, 0, 0], 16),  // private use
-    ipv4([198, 18, 0, 0], 15),   // benchmarks
-    ipv4([198, 51, 100, 0], 24), // documentation
-    ipv4([203, 0, 113, 0], 24),  // documentation
-    ipv4([224, 0, 0, 0], 4),     // multicast
-    ipv4([240, 0, 0, 0], 4),     // reserved, and broadcast
+const NOT_PUBLIC_IPV4: [Ipv4Net; 16] = [
+    ipv4([0, 0, 0, 0], 8),        // this network
+    ipv4([10, 0, 0, 0], 8),       // private use
+    ipv4([100, 64, 0, 0], 10),    // shared by a provider's customers
+    ipv4([127, 0, 0, 0], 8),      // loopback
+    ipv4([169, 254, 0, 0], 16),   // link-local, and the metadata of cloud machines
+    ipv4([172, 16, 0, 0], 12),    // private use
+    ipv4([168, 63, 129, 16], 32), // the host of machines in Azure; in no registry
+    ipv4([192, 0, 0, 0], 24),     // protocol assignments
+    ipv4([192, 0, 2, 0], 24),     // documentation
+    ipv4([192, 88, 99, 0], 24),   // former 6to4 relays
+    ipv4([192, 168, 0, 0], 16),   // private use
+    ipv4([198, 18, 0, 0], 15),    // benchmarks
+    ipv4([198, 51, 100, 0], 24),  // documentation
+    ipv4([203, 0, 113, 0], 24),   // documentation
+    ipv4([224, 0, 0, 0], 4),      // multicast
+    ipv4([240, 0, 0, 0], 4),      // reserved, and broadcast
 ];
 
 /// The only IPv6 network that is assigned to the public.

@@ -177,7 +177,7 @@ with field {
         |row| row.parsed(DnsChoice::parse);
 
     rdap: bool = "NPOC_RDAP", Literal("on"),
-        "Whether the site asks the registries about the domain names of applications: on or off.",
+        "Whether the site asks the registries about the domain names of applications: on or off. With NPOC_DNS=off it asks nobody.",
         "on or off",
         |row| row.parsed(parse::on_or_off);
 
@@ -251,6 +251,15 @@ impl Settings {
         Sender {
             from: self.mail_from.clone(),
             bounces: self.bounce_address.clone(),
+        }
+    }
+
+    /// Returns the domain of the envelope sender.
+    #[must_use]
+    pub fn sender_domain(&self) -> String {
+        match &self.bounce_address {
+            Some(address) => address.domain().to_owned(),
+            None => self.mail_from.email.domain().to_owned(),
         }
     }
 

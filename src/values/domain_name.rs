@@ -90,6 +90,12 @@ impl DomainName {
         &self.ascii[start.unwrap_or(0)..]
     }
 
+    /// Returns whether the name is below that of a host of pages or another private suffix, such as `github.io`.
+    #[must_use]
+    pub fn is_hosted(&self) -> bool {
+        psl::suffix(self.unicode.as_bytes()).is_some_and(|suffix| suffix.typ() == Some(psl::Type::Private))
+    }
+
     /// Returns whether the Public Suffix List knows the ending. An unknown ending may be new, so it only raises a doubt.
     #[must_use]
     pub fn has_known_ending(&self) -> bool {

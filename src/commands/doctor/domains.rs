@@ -1,17 +1,17 @@
-//! Checks what the lookups of domain names need: a resolver, the guard, and the records of NPOC's own domain.
+//! Checks what the lookups of domain names need, and the records of the domain that sends NPOC's emails.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use tokio::time::timeout;
 
 use super::CheckResult;
-use crate::outbound::{DnsFacts, DnsFault, Outbound, can_read_own_addresses, is_public};
+use crate::outbound::{DnsFacts, DnsFault, Outbound, can_read_own_addresses};
 use crate::settings::Settings;
+use crate::values::DomainName;
 
 const DOMAINS: &str = "Domain names";
 
-/// The time limit of the questions to the resolver.
+/// The time limit of each question to the resolver.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 /// Checks the way out, if it is on.
@@ -19,30 +19,27 @@ pub(super) async fn check(settings: &Settings) -> Vec<CheckResult> {
     let Some(outbound) = settings.outbound() else {
         return vec![CheckResult::ok(DOMAINS, "they are not looked up (NPOC_DNS is off).")];
     };
-    let own = settings.mail_from.email.domain();
-    let resolver = timeout(TIME_LIMIT, resolver(&outbound, own)).await;
-    let mut results = resolver.unwrap_or_else(|_| vec![no_answer(DnsFault::NoAnswer)]);
-    results.push(guard());
+    let own = settings.sender_domain();
+    let mut results = match timeout(TIME_LIMIT, outbound.addresses(&own)).await {
+        Err(_) => vec![no_answer(DnsFault::NoAnswer)],
+        Ok(Err(fault)) if !fault.is_absence() => vec![no_answer(fault)],
+        Ok(_) => resolver(&outbound, &own).await,
+    };
+    results.extend(guard());
     results
 }
 
+/// Checks a resolver that answers.
 async fn resolver(outbound: &Outbound, own: &str) -> Vec<CheckResult> {
-    match outbound.addresses(own).await {
-        Err(fault) if !fault.is_absence() => return vec![no_answer(fault)],
-        _ => {}
-    }
-    let signatures = if outbound.validates().await {
-        "it passes DNSSEC signatures on."
-    } else {
-        "it passes no DNSSEC signatures on, so the site says that DNSSEC is not checked."
+    let signatures = match timeout(TIME_LIMIT, outbound.validates()).await {
+        Ok(true) => "it passes DNSSEC signatures on.",
+        _ => "it passes no DNSSEC signatures on, so the site says that DNSSEC is not checked.",
     };
-    let facts = outbound.dns_facts(own, own).await;
-    let mut results = vec![CheckResult::ok(
-        DOMAINS,
-        format!("the resolver answers, and {signatures}"),
-    )];
-    results.extend(sender(own, &facts));
-    results
+    let answers = CheckResult::ok(DOMAINS, format!("the resolver answers, and {signatures}"));
+    let registered = DomainName::parse(own).map_or_else(|_| own.to_owned(), |name| name.registered_ascii().to_owned());
+    let facts = timeout(TIME_LIMIT, outbound.dns_facts(own, &registered)).await;
+    let sender = facts.ok().and_then(|facts| sender(own, &facts));
+    std::iter::once(answers).chain(sender).collect()
 }
 
 fn no_answer(fault: DnsFault) -> CheckResult {
@@ -63,27 +60,18 @@ fn sender(own: &str, facts: &DnsFacts) -> Option<CheckResult> {
     };
     Some(CheckResult::warn(
         DOMAINS,
-        format!("{own}, the domain of NPOC_MAIL_FROM, has {missing}. Mail servers may take its emails for spam."),
+        format!("{own}, which sends NPOC's emails, has {missing}. Mail servers may take its emails for spam."),
         "Add the records that the provider of the relay names.",
     ))
 }
 
-/// Checks the guard, which keeps lookups from this machine and its neighbours.
-fn guard() -> CheckResult {
-    let private = [Ipv4Addr::LOCALHOST, Ipv4Addr::new(169, 254, 169, 254)];
-    if private.iter().any(|address| is_public(IpAddr::V4(*address), &[])) {
-        return CheckResult::fail(
-            DOMAINS,
-            "the guard of lookups lets this machine through.",
-            "Report this as a fault.",
-        );
-    }
-    if !can_read_own_addresses() {
-        return CheckResult::warn(
+/// Warns if the guard cannot know this machine's addresses.
+fn guard() -> Option<CheckResult> {
+    (!can_read_own_addresses()).then(|| {
+        CheckResult::warn(
             DOMAINS,
             "the addresses of this machine cannot be read, so the site visits no website.",
             "Allow netlink to the site's user; see RestrictAddressFamilies in npoc.service.",
-        );
-    }
-    CheckResult::ok(DOMAINS, "lookups cannot reach this machine or a private network.")
+        )
+    })
 }

@@ -47,6 +47,12 @@ impl BounceAddress {
         is_token(token).then(|| address.parse().ok()).flatten()
     }
 
+    /// Returns the domain.
+    #[must_use]
+    pub fn domain(&self) -> &str {
+        self.after.rsplit_once('@').map_or(&self.after, |(_, domain)| domain)
+    }
+
     /// Finds the tokens of such addresses in a text, each once and in order. Ignores upper and lower case, because servers
     /// change it. Ignores an address that is part of a longer one.
     #[must_use]

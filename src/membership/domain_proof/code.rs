@@ -4,14 +4,14 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::domain_of;
 use super::proofs::has_mailbox_at;
 use super::requests::note;
-use super::{Way, domain_of};
 use crate::database::Pool;
 use crate::locale::Words;
 use crate::mailer::Purpose;
 use crate::membership::review::{
-    Found, Key, Link, NotChanged, Refusal, Review, UpdateWords, find, is_limited, lock, to_applicant,
+    Found, Key, Link, NotChanged, Refusal, Review, ReviewState, UpdateWords, find, is_limited, lock, to_applicant,
 };
 use crate::outbox;
 use crate::staff::Code;
@@ -109,7 +109,7 @@ async fn send(connection: &mut PgConnection, review: &Review, found: &Found, cod
     Ok(outbox::queue_expiring(connection, Some(email), CODE_MINUTES).await?)
 }
 
-/// Compares a typed code; `None` if no application has this secret.
+/// Compares a typed code; `None` if no application has this secret. Nothing typed costs no try.
 ///
 /// # Errors
 /// Returns an error if the database is unavailable.
@@ -118,34 +118,39 @@ pub async fn type_code(pool: &Pool, secret: Uuid, typed: &str) -> sqlx::Result<O
     let Some(reference) = lock(&mut transaction, Key::Secret(secret)).await? else {
         return Ok(None);
     };
-    let typed = hash(&Code::of(typed), &reference);
-    let tried = sqlx::query!(
-        r#"UPDATE domain_proofs SET tries = tries + (token <> $3)::integer,
-            proved_at = coalesce(proved_at, CASE WHEN token = $3 THEN now() END)
+    if typed.trim().is_empty() {
+        return Ok(Some(CodeTyped::Wrong));
+    }
+    let tried = compare(&mut transaction, &reference, &Code::of(typed)).await?;
+    transaction.end().await?;
+    if tried == CodeTyped::Right {
+        tracing::info!(reference, "mailbox at the domain shown");
+    }
+    Ok(Some(tried))
+}
+
+/// Compares a code with the hash of the one that was mailed, and counts a wrong one.
+async fn compare(connection: &mut PgConnection, reference: &str, typed: &Code) -> sqlx::Result<CodeTyped> {
+    let is_right = sqlx::query_scalar!(
+        r#"UPDATE domain_proofs SET tries = tries + (proved_at IS NULL AND token <> $2)::integer,
+            proved_at = coalesce(proved_at, CASE WHEN token = $2 THEN now() END)
         FROM applications
-        WHERE domain_proofs.reference = $1 AND applications.reference = $1 AND way = $2
-            AND domain_ascii = domain_name_ascii AND state NOT IN ('withdrawn', 'lapsed', 'dismissed')
-            AND tries < $4 AND (proved_at IS NOT NULL OR ends_at > now())
+        WHERE domain_proofs.reference = $1 AND applications.reference = $1 AND way = 'mail'
+            AND domain_ascii = domain_name_ascii AND state <> ALL ($4)
+            AND (proved_at IS NOT NULL OR tries < $3 AND ends_at BETWEEN now() AND now() + interval '25 hours')
         RETURNING proved_at IS NOT NULL AS "is_right!""#,
         reference,
-        Way::Mail.name(),
-        typed,
-        TRIES
+        hash(typed, reference),
+        TRIES,
+        &ReviewState::without_proof() as &[&str]
     )
-    .fetch_optional(&mut *transaction)
+    .fetch_optional(connection)
     .await?;
-    transaction.end().await?;
-    let tried = tried.map(|tried| {
-        if tried.is_right {
-            CodeTyped::Right
-        } else {
-            CodeTyped::Wrong
-        }
-    });
-    if tried == Some(CodeTyped::Right) {
-        tracing::info!(reference, way = Way::Mail.name(), "domain proved");
-    }
-    Ok(Some(tried.unwrap_or(CodeTyped::Over)))
+    Ok(match is_right {
+        Some(true) => CodeTyped::Right,
+        Some(false) => CodeTyped::Wrong,
+        None => CodeTyped::Over,
+    })
 }
 
 /// Returns the hash that is stored: with the reference, so that one code counts for one application.

@@ -1,32 +1,33 @@
 //! Proof that an applicant controls its domain name, and facts about the domain for staff. Never a gate: an application
 //! without a proof is reviewed like every other. Nothing here runs in a request but the reading and writing of rows.
 //!
-//! A check: `requests` or a timetable makes it due → `queue` claims it → `proving` asks through
+//! A check: `requests` or a timetable makes it due → `queue` claims it → `token_search` asks through
 //! [`outbound`](crate::outbound) → `recording` stores the [`Outcome`], and the emails about a proof.
 
+mod after_correction;
 mod cautions;
 mod code;
+mod fact_check;
 mod facts;
-mod following;
 mod outcome;
 mod proofs;
-mod proving;
 mod queue;
 mod recording;
 mod registry;
 mod requests;
-mod taking;
-mod telling;
+mod staff_notice;
+mod token_search;
 mod worker;
 
 use sqlx::PgConnection;
 
+use super::review::ReviewState;
 use crate::values::DomainName;
 
+pub(super) use after_correction::{follow_correction, forget_mailbox};
 pub use cautions::cautions;
 pub use code::{CodeAsked, CodeTyped, ask_for_code, type_code};
-pub use facts::{Facts, Taken, WebsiteAnswer, WebsiteFact, facts};
-pub(super) use following::{follow_correction, forget_mailbox};
+pub use facts::{Facts, Taken, WebsiteAnswer, WebsiteFact, facts, queue_facts};
 pub use outcome::Outcome;
 pub use proofs::{DomainStanding, Proof, ShownCheck, open_domain, proofs};
 pub use registry::RegistryFact;
@@ -87,9 +88,9 @@ pub fn file_address(host: &str) -> String {
 /// Returns the domain name of an application, if a proof of it makes sense in its state.
 async fn domain_of(connection: &mut PgConnection, reference: &str) -> sqlx::Result<Option<DomainName>> {
     let name = sqlx::query_scalar!(
-        "SELECT domain_name_ascii FROM applications
-        WHERE reference = $1 AND state NOT IN ('withdrawn', 'lapsed', 'dismissed')",
-        reference
+        "SELECT domain_name_ascii FROM applications WHERE reference = $1 AND state <> ALL ($2)",
+        reference,
+        &ReviewState::without_proof() as &[&str]
     )
     .fetch_optional(connection)
     .await?;

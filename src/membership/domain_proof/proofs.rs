@@ -2,9 +2,10 @@
 
 use data_encoding::BASE32_NOPAD;
 use sqlx::PgConnection;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
+use super::queue::TIMETABLE;
 use super::{Outcome, Way, domain_of};
 use crate::database::Pool;
 use crate::locale::Language;
@@ -13,11 +14,8 @@ use crate::outbound::Dnssec;
 use crate::values::DomainName;
 use crate::values::shared_domains::shared_host;
 
-/// How long a token is looked for, in days.
-const TOKEN_DAYS: i32 = 30;
-
-/// When a new token is first looked for, in minutes.
-const FIRST_CHECK_MINUTES: i32 = 5;
+/// How long a token counts after the last look for it.
+const GRACE: Duration = Duration::hours(1);
 
 /// A proof, or the token for one.
 #[derive(Clone, Debug)]
@@ -32,6 +30,14 @@ pub struct Proof {
     pub proved_at: Option<OffsetDateTime>,
     /// The DNSSEC state of the domain at the proof.
     pub dnssec: Dnssec,
+}
+
+impl Proof {
+    /// Returns whether it proves the domain. A mailbox does not.
+    #[must_use]
+    pub fn is_proof(&self) -> bool {
+        self.way != Way::Mail && self.proved_at.is_some()
+    }
 }
 
 /// A check as the page shows it.
@@ -68,14 +74,15 @@ impl DomainStanding {
     /// Returns the proof by DNS or web, if there is one.
     #[must_use]
     pub fn proved(&self) -> Option<&Proof> {
-        let proves = |proof: &&Proof| proof.way != Way::Mail && proof.proved_at.is_some();
-        self.proofs.iter().find(proves)
+        self.proofs.iter().find(|proof| proof.is_proof())
     }
 
     /// Returns the token of a way that is not proved.
     #[must_use]
     pub fn token(&self, way: Way) -> Option<&Proof> {
-        let is_live = |proof: &&Proof| proof.way == way && proof.proved_at.is_none() && proof.ends_at > self.now;
+        // A time that is too far away is from a wrong clock.
+        let valid = self.now..self.now + Duration::days(31);
+        let is_live = |proof: &&Proof| proof.way == way && proof.proved_at.is_none() && valid.contains(&proof.ends_at);
         self.proofs.iter().find(is_live)
     }
 
@@ -130,24 +137,26 @@ pub(super) async fn make_tokens(
     domain: &DomainName,
 ) -> sqlx::Result<()> {
     let tokens = [token(), token()];
+    let [first, .., last] = TIMETABLE;
     sqlx::query!(
         "WITH made AS (
             INSERT INTO domain_proofs (reference, way, domain_ascii, token, ends_at)
-            SELECT $1, way, $2, token, now() + make_interval(days => $4)
+            SELECT $1, way, $2, token, now() + make_interval(secs => $4)
             FROM unnest(ARRAY['dns', 'web'], $3::text[]) AS new (way, token)
             ON CONFLICT (reference, way) DO UPDATE
                 SET domain_ascii = excluded.domain_ascii, token = excluded.token, made_at = now(), ends_at = excluded.ends_at
-                WHERE domain_proofs.proved_at IS NULL AND domain_proofs.ends_at <= now()
+                WHERE domain_proofs.proved_at IS NULL
+                    AND domain_proofs.ends_at NOT BETWEEN now() AND now() + interval '31 days'
             RETURNING way)
         INSERT INTO domain_checks (reference, what, name, due_at)
-        SELECT $1, way, $2, now() + make_interval(mins => $5) FROM made
+        SELECT $1, way, $2, now() + make_interval(secs => $5) FROM made
         ON CONFLICT (reference, what) DO UPDATE SET name = excluded.name, due_at = excluded.due_at, attempts = 0,
             last_at = NULL, last_outcome = NULL, done_at = NULL",
         reference,
         domain.ascii(),
         &tokens as &[String],
-        TOKEN_DAYS,
-        FIRST_CHECK_MINUTES
+        (last + GRACE).as_seconds_f64(),
+        first.as_seconds_f64()
     )
     .execute(connection)
     .await
@@ -203,6 +212,11 @@ pub async fn proofs(connection: &mut PgConnection, reference: &str) -> sqlx::Res
         })
     });
     Ok(proofs.collect())
+}
+
+/// Returns whether a domain is proved.
+pub(super) async fn is_proved(connection: &mut PgConnection, reference: &str) -> sqlx::Result<bool> {
+    Ok(proofs(connection, reference).await?.iter().any(Proof::is_proof))
 }
 
 async fn checks(connection: &mut PgConnection, reference: &str) -> sqlx::Result<Vec<ShownCheck>> {

@@ -3,13 +3,17 @@
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 
+use super::Outcome;
 use crate::database::Pool;
 
 /// The most checks of all instances at the same time.
 const AT_ONCE: i64 = 4;
 
+/// The most looks of other applications at one name in an hour, in each way.
+const LOOKS_AN_HOUR: i64 = 10;
+
 /// When a token is looked for, counted from when it was made.
-const TIMETABLE: [Duration; 9] = [
+pub(super) const TIMETABLE: [Duration; 9] = [
     Duration::minutes(5),
     Duration::minutes(15),
     Duration::hours(1),
@@ -25,29 +29,35 @@ const TIMETABLE: [Duration; 9] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
     /// The TXT record with the token.
-    Dns,
+    DnsToken,
     /// The file with the token.
-    Web,
+    WebToken,
     /// Whether the website answers.
     Website,
     /// What DNS tells about the domain.
-    Facts,
+    DnsFacts,
     /// What the registry tells about it.
-    Rdap,
+    Registry,
 }
 
 impl What {
-    const ALL: [Self; 5] = [Self::Dns, Self::Web, Self::Website, Self::Facts, Self::Rdap];
+    const ALL: [Self; 5] = [
+        Self::DnsToken,
+        Self::WebToken,
+        Self::Website,
+        Self::DnsFacts,
+        Self::Registry,
+    ];
 
     /// Returns the name in the database.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::Dns => "dns",
-            Self::Web => "web",
+            Self::DnsToken => "dns",
+            Self::WebToken => "web",
             Self::Website => "website",
-            Self::Facts => "facts",
-            Self::Rdap => "rdap",
+            Self::DnsFacts => "facts",
+            Self::Registry => "rdap",
         }
     }
 
@@ -67,18 +77,18 @@ pub(super) struct Claimed {
     pub claims: i32,
     /// Checks with an outcome, before this one.
     pub attempts: i32,
+    /// When the check becomes due again if this process dies.
+    pub due_at: OffsetDateTime,
 }
 
 /// Claims the next due check, of one application if `reference` is given. Those that an applicant waits for come first. No
 /// two applications ask for the same facts at the same time, so that the second can take those of the first.
 pub(super) async fn claim(pool: &Pool, reference: Option<&str>) -> sqlx::Result<Option<Claimed>> {
     let mut transaction = pool.transaction().await?;
-    // Claims follow each other, so that their number is exact. The key is this table's alone.
-    sqlx::query!("SELECT pg_advisory_xact_lock('domain_checks'::regclass::integer::bigint) IS NULL AS it")
-        .fetch_one(&mut *transaction)
-        .await?;
+    take_turn(&mut transaction).await?;
     let row = sqlx::query!(
-        "UPDATE domain_checks SET due_at = now() + interval '1 minute', leased_until = now() + interval '1 minute',
+        "UPDATE domain_checks SET due_at = now() + interval '90 seconds',
+            leased_until = now() + interval '90 seconds',
             claims = claims + 1
         WHERE (reference, what) = (
             SELECT reference, what FROM domain_checks AS due
@@ -86,19 +96,23 @@ pub(super) async fn claim(pool: &Pool, reference: Option<&str>) -> sqlx::Result<
             WHERE done_at IS NULL AND (due_at <= now() OR due_at > now() + interval '31 days')
                 AND (leased_until IS NULL OR leased_until NOT BETWEEN now() AND now() + interval '2 minutes')
                 AND ($1::text IS NULL OR reference = $1)
-                AND (what IN ('dns', 'web') OR NOT EXISTS (SELECT FROM domain_checks AS other
-                    WHERE other.name = due.name AND other.what = due.what
-                        AND other.leased_until BETWEEN now() AND now() + interval '2 minutes'))
-                -- Registries are asked one question in ten seconds.
-                AND (what <> 'rdap' OR NOT EXISTS (SELECT FROM domain_checks AS other WHERE other.what = 'rdap'
-                    AND (other.last_at BETWEEN now() - interval '10 seconds' AND now()
-                        OR other.leased_until BETWEEN now() AND now() + interval '2 minutes')))
-            ORDER BY what NOT IN ('dns', 'web'), due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+                AND CASE WHEN what IN ('dns', 'web') THEN
+                    -- One place is for facts, and no name is asked for again and again.
+                    3 > (SELECT count(*) FROM domain_checks AS look WHERE look.what IN ('dns', 'web')
+                        AND look.leased_until BETWEEN now() AND now() + interval '2 minutes')
+                    AND $3 > (SELECT count(*) FROM domain_checks AS look WHERE look.name = due.name AND look.what = due.what
+                        AND look.reference <> due.reference AND look.last_at BETWEEN now() - interval '1 hour' AND now())
+                ELSE NOT EXISTS (SELECT FROM domain_checks AS other WHERE other.name = due.name AND other.what = due.what
+                    AND other.leased_until BETWEEN now() AND now() + interval '2 minutes') END
+            -- Applicants wait for looks. Those who asked seldom come first.
+            ORDER BY what NOT IN ('dns', 'web'), CASE WHEN what IN ('dns', 'web') THEN attempts END, due_at
+            LIMIT 1 FOR UPDATE SKIP LOCKED)
         AND $2 > (SELECT count(*) FROM domain_checks AS leased
             WHERE leased.leased_until BETWEEN now() AND now() + interval '2 minutes')
-        RETURNING reference, what, name, claims, attempts",
+        RETURNING reference, what, name, claims, attempts, due_at",
         reference,
-        AT_ONCE
+        AT_ONCE,
+        LOOKS_AN_HOUR
     )
     .fetch_optional(&mut *transaction)
     .await?;
@@ -110,8 +124,25 @@ pub(super) async fn claim(pool: &Pool, reference: Option<&str>) -> sqlx::Result<
             name: row.name,
             claims: row.claims,
             attempts: row.attempts,
+            due_at: row.due_at,
         })
     }))
+}
+
+/// Lets claims follow each other, so that their number is exact.
+async fn take_turn(connection: &mut PgConnection) -> sqlx::Result<()> {
+    // A process that stops here must not keep the lock: the server ends its session.
+    sqlx::query!(
+        "SELECT set_config('lock_timeout', '3s', true) AS lock, set_config('statement_timeout', '10s', true) AS statement,
+            set_config('idle_in_transaction_session_timeout', '5s', true) AS idle"
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    // The key is this table's alone.
+    sqlx::query!("SELECT pg_advisory_xact_lock('domain_checks'::regclass::integer::bigint) IS NULL AS it")
+        .fetch_one(connection)
+        .await
+        .map(drop)
 }
 
 /// Returns whether checks of an application are due, or are being made.
@@ -119,7 +150,7 @@ pub(super) async fn waits(pool: &Pool, reference: &str) -> sqlx::Result<bool> {
     let mut session = pool.session().await?;
     let waits = sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM domain_checks
-            WHERE reference = $1 AND done_at IS NULL AND due_at <= now() + interval '1 minute') AS "it!""#,
+            WHERE reference = $1 AND done_at IS NULL AND due_at <= now() + interval '90 seconds') AS "it!""#,
         reference
     )
     .fetch_one(&mut *session)
@@ -138,33 +169,58 @@ pub(super) async fn is_due(connection: &mut PgConnection) -> sqlx::Result<bool> 
     .await
 }
 
-/// Records an outcome. `next` is when to check again, if ever. A check that an applicant asked for in the meantime stays due.
-/// Returns whether the claim still counts.
+/// Records an outcome. `pause` is the time until the next check, if there is one. A check that an applicant asked for in the
+/// meantime stays due. Returns whether the claim still counts.
 pub(super) async fn record(
     connection: &mut PgConnection,
     claimed: &Claimed,
-    outcome: &str,
-    next: Option<OffsetDateTime>,
+    outcome: &Outcome,
+    pause: Option<Duration>,
 ) -> sqlx::Result<bool> {
     let recorded = sqlx::query!(
         "UPDATE domain_checks SET attempts = attempts + 1, last_at = now(), last_outcome = $4, leased_until = NULL,
-            done_at = CASE WHEN $5::timestamptz IS NULL AND due_at > now() THEN now() END,
-            due_at = CASE WHEN due_at <= now() THEN due_at ELSE coalesce($5, due_at) END
-        WHERE reference = $1 AND what = $2 AND claims = $3",
+            done_at = CASE WHEN $5::float8 IS NULL AND due_at = $6 THEN now() END,
+            due_at = CASE WHEN due_at = $6 THEN coalesce(now() + make_interval(secs => $5), due_at) ELSE due_at END
+        WHERE reference = $1 AND what = $2 AND claims = $3 AND name = $7",
         claimed.reference,
         claimed.what.name(),
         claimed.claims,
-        outcome,
-        next
+        outcome.to_json(),
+        pause.map(Duration::as_seconds_f64),
+        claimed.due_at,
+        claimed.name
     )
     .execute(connection)
     .await?;
     Ok(recorded.rows_affected() > 0)
 }
 
-/// Returns when to look for a token again.
-pub(super) fn next_look(made_at: OffsetDateTime, now: OffsetDateTime) -> Option<OffsetDateTime> {
-    TIMETABLE.iter().map(|step| made_at + *step).find(|at| *at > now)
+/// Ends a claim without a check: until later, or for good.
+pub(super) async fn put_off(
+    connection: &mut PgConnection,
+    claimed: &Claimed,
+    pause: Option<Duration>,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "UPDATE domain_checks SET leased_until = NULL, done_at = CASE WHEN $4::float8 IS NULL THEN now() END,
+            due_at = coalesce(now() + make_interval(secs => $4), due_at)
+        WHERE reference = $1 AND what = $2 AND claims = $3",
+        claimed.reference,
+        claimed.what.name(),
+        claimed.claims,
+        pause.map(Duration::as_seconds_f64)
+    )
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// Returns the time until a token is looked for again.
+pub(super) fn next_look(made_at: OffsetDateTime, now: OffsetDateTime) -> Option<Duration> {
+    // A clock may have been ahead.
+    let made_at = made_at.min(now);
+    let next = TIMETABLE.iter().map(|step| made_at + *step).find(|at| *at > now);
+    next.map(|at| at - now)
 }
 
 #[cfg(test)]
@@ -178,15 +234,13 @@ mod tests {
         let made = datetime!(2026-12-01 12:00 UTC);
         let mut now = made;
         let mut looks = Vec::new();
-        while let Some(next) = next_look(made, now) {
-            looks.push(next - made);
-            now = next;
+        while let Some(pause) = next_look(made, now) {
+            now += pause;
+            looks.push(now - made);
         }
         assert_eq!(looks, TIMETABLE);
-        assert_eq!(
-            next_look(made, made + Duration::minutes(7)),
-            Some(made + Duration::minutes(15))
-        );
+        assert_eq!(next_look(made, made + Duration::minutes(7)), Some(Duration::minutes(8)));
         assert_eq!(next_look(made, made + Duration::days(31)), None);
+        assert_eq!(next_look(made + Duration::days(400), made), Some(TIMETABLE[0]));
     }
 }

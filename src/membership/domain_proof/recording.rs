@@ -2,14 +2,17 @@
 //! the domain is still the same.
 
 use sqlx::PgConnection;
-use time::OffsetDateTime;
+use time::Duration;
 use uuid::Uuid;
 
+use super::proofs::is_proved;
 use super::queue::{self, Claimed, next_look};
 use super::{Outcome, Way};
 use crate::database::Pool;
 use crate::locale::Words;
-use crate::membership::review::{Found, Key, NotChanged, Review, UpdateWords, find, lock, to_applicant, to_thread};
+use crate::membership::review::{
+    Found, Key, NotChanged, Review, ReviewState, UpdateWords, find, lock, to_applicant, to_thread,
+};
 use crate::membership::words;
 use crate::outbound::Dnssec;
 use crate::outbox::{self, Confirmation};
@@ -19,27 +22,35 @@ use crate::outbox::{self, Confirmation};
 pub(super) struct Token {
     pub way: Way,
     pub text: String,
-    pub made_at: OffsetDateTime,
+    /// The time until the next look.
+    pub pause: Option<Duration>,
+    /// Whether a proof makes sense in the present state of the application.
+    pub is_wanted: bool,
 }
 
-/// Returns the token that a claimed check looks for; `None` if none counts any more.
+/// Returns the token that a claimed check looks for; `None` if none counts any more, or if the domain is proved.
 pub(super) async fn token_of(connection: &mut PgConnection, claimed: &Claimed) -> sqlx::Result<Option<Token>> {
     let row = sqlx::query!(
-        "SELECT way, token, made_at FROM domain_proofs JOIN applications USING (reference)
+        r#"SELECT way, token, made_at, now() AS "now!", state <> ALL ($4) AS "is_wanted!"
+        FROM domain_proofs JOIN applications USING (reference)
         WHERE reference = $1 AND way = $2 AND domain_ascii = $3 AND domain_ascii = domain_name_ascii
-            AND proved_at IS NULL AND ends_at > now()",
+            AND proved_at IS NULL AND ends_at BETWEEN now() AND now() + interval '31 days'"#,
         claimed.reference,
         claimed.what.name(),
-        claimed.name
+        claimed.name,
+        &ReviewState::without_proof() as &[&str]
     )
-    .fetch_optional(connection)
+    .fetch_optional(&mut *connection)
     .await?;
-    Ok(row.and_then(|row| {
-        Some(Token {
-            way: Way::parse(&row.way)?,
-            text: row.token,
-            made_at: row.made_at,
-        })
+    let Some(row) = row else { return Ok(None) };
+    if is_proved(connection, &claimed.reference).await? {
+        return Ok(None);
+    }
+    Ok(Way::parse(&row.way).map(|way| Token {
+        way,
+        text: row.token,
+        pause: next_look(row.made_at, row.now),
+        is_wanted: row.is_wanted,
     }))
 }
 
@@ -48,74 +59,68 @@ pub(super) async fn record_look(
     pool: &Pool,
     review: &Review,
     claimed: &Claimed,
-    token: &Token,
     outcome: &Outcome,
 ) -> Result<bool, NotChanged> {
     let mut transaction = pool.transaction().await?;
     let key = Key::Reference(&claimed.reference);
-    if lock(&mut transaction, key).await?.is_none() {
-        return Ok(false);
-    }
+    lock(&mut transaction, key).await?;
     let Some(found) = find(&mut *transaction, key).await? else {
         return Ok(false);
     };
-    let next = next_look(token.made_at, found.now);
-    if !queue::record(&mut transaction, claimed, &outcome.to_json(), next).await? {
-        return Ok(false);
-    }
-    let is_proved = match outcome {
-        Outcome::Proved { evidence, dnssec } => {
-            let is_new = prove(&mut transaction, claimed, token, evidence, *dnssec).await?;
-            if is_new {
-                tell(&mut transaction, review, &found, evidence).await?;
-            }
-            is_new
+    // Read again under the lock: the other way, a correction or a withdrawal may have come first.
+    let token = token_of(&mut transaction, claimed).await?;
+    let pause = token.as_ref().and_then(|token| token.pause);
+    let counts = queue::record(&mut transaction, claimed, outcome, pause).await?;
+    let token = token.filter(|token| counts && token.is_wanted);
+    let is_proved = match (token, outcome) {
+        (Some(token), Outcome::Proved { evidence, dnssec }) => {
+            prove(&mut transaction, claimed, &token, evidence, *dnssec).await?;
+            tell(&mut transaction, review, &found, evidence).await?;
+            true
         }
         _ => false,
     };
     transaction.end().await?;
     if is_proved {
-        tracing::info!(reference = claimed.reference, way = token.way.name(), "domain proved");
+        tracing::info!(
+            reference = claimed.reference,
+            way = claimed.what.name(),
+            "domain proved"
+        );
     }
     Ok(is_proved)
 }
 
-/// Marks the domain as proved and ends the other looks for it. Returns whether the token still counts.
+/// Marks the domain as proved, and ends the looks for it.
 async fn prove(
     connection: &mut PgConnection,
     claimed: &Claimed,
     token: &Token,
     evidence: &str,
     dnssec: Dnssec,
-) -> sqlx::Result<bool> {
+) -> sqlx::Result<()> {
     let evidence: String = evidence.chars().take(1000).collect();
-    let proved = sqlx::query!(
-        "UPDATE domain_proofs SET proved_at = now(), evidence = $5, dnssec = $6 FROM applications
-        WHERE domain_proofs.reference = $1 AND applications.reference = $1 AND way = $2 AND token = $3 AND domain_ascii = $4
-            AND domain_ascii = domain_name_ascii AND proved_at IS NULL AND ends_at > now()",
+    sqlx::query!(
+        "UPDATE domain_proofs SET proved_at = now(), evidence = $4, dnssec = $5
+        WHERE reference = $1 AND way = $2 AND token = $3",
         claimed.reference,
         token.way.name(),
         token.text,
-        claimed.name,
         evidence,
         dnssec.name()
     )
     .execute(&mut *connection)
     .await?;
-    if proved.rows_affected() == 0 {
-        return Ok(false);
-    }
     sqlx::query!(
-        "UPDATE domain_checks SET done_at = now(), leased_until = NULL
-        WHERE reference = $1 AND what IN ('dns', 'web') AND done_at IS NULL",
+        "UPDATE domain_checks SET done_at = now() WHERE reference = $1 AND what IN ('dns', 'web')",
         claimed.reference
     )
     .execute(connection)
-    .await?;
-    Ok(true)
+    .await
+    .map(drop)
 }
 
-/// Queues the emails about a proof, unless the other way was told about already.
+/// Queues the emails about a proof.
 async fn tell(connection: &mut PgConnection, review: &Review, found: &Found, evidence: &str) -> Result<(), NotChanged> {
     let id = format!("domain-{}", Uuid::new_v4().simple());
     let words = Words::of(found.language);

@@ -2,10 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
+use time::Duration;
+use url::Url;
 
 use crate::database::Pool;
 use crate::outbound::Outbound;
 use crate::outbound::rdap::{Bootstrap, Registration, RegistryAnswer};
+use crate::values::DomainName;
 
 /// Tries of one question. Then the answer is that there is none.
 const TRIES: i32 = 2;
@@ -24,26 +27,117 @@ pub enum RegistryFact {
     NoAnswer,
 }
 
-/// A fact to store, or the seconds after which to ask again.
+/// What became of a question to a registry.
 pub(super) enum Asked {
+    /// A fact to store.
     Fact(RegistryFact),
-    Later(i64),
+    /// No answer: the time until the next try.
+    Later(Duration),
+    /// The server was asked a moment ago: the time until it may be asked.
+    NotYet(Duration),
 }
 
-/// The shortest and the longest pause before the second try, in seconds.
-const PAUSE: (i64, i64) = (60, 24 * 60 * 60);
+/// The shortest and the longest pause after no answer.
+const PAUSE: (Duration, Duration) = (Duration::minutes(1), Duration::hours(24));
 
-/// Asks the registry of a registered name.
-pub(super) async fn ask(outbound: &Outbound, bootstrap: &Bootstrap, registered: &str, attempts: i32) -> Asked {
-    Asked::Fact(match outbound.registration(bootstrap, registered).await {
-        RegistryAnswer::Registration(found) => RegistryFact::Registration(found),
-        RegistryAnswer::NotOffered => RegistryFact::NotOffered,
-        RegistryAnswer::NotFound => RegistryFact::NotFound,
-        RegistryAnswer::None(pause) if attempts + 1 < TRIES => {
-            return Asked::Later(pause.map_or(0, i64::from).clamp(PAUSE.0, PAUSE.1));
+/// The distance between two questions to one server.
+const DISTANCE: Duration = Duration::seconds(10);
+
+/// Asks the registry of a domain name, and the registrar that the registry names.
+pub(super) async fn ask(pool: &Pool, outbound: &Outbound, domain: &DomainName, attempts: i32) -> sqlx::Result<Asked> {
+    let mut session = pool.session().await?;
+    let bootstrap = bootstrap(&mut session).await?;
+    session.end().await?;
+    let registered = domain.registered_ascii();
+    // A name below that of a host of pages is in no registry.
+    let server = bootstrap.server_of(registered).filter(|_| !domain.is_hosted());
+    let Some(server) = server else {
+        return Ok(Asked::Fact(RegistryFact::NotOffered));
+    };
+    if let Some(pause) = reserve(pool, &server).await? {
+        return Ok(Asked::NotYet(pause));
+    }
+    Ok(match outbound.registration(&server, registered).await {
+        RegistryAnswer::Registration(found) => {
+            let found = completed(pool, outbound, *found, &server, registered).await?;
+            Asked::Fact(RegistryFact::Registration(Box::new(found)))
         }
-        RegistryAnswer::None(_) => RegistryFact::NoAnswer,
+        RegistryAnswer::NotFound => Asked::Fact(RegistryFact::NotFound),
+        RegistryAnswer::None(retry_after) => {
+            let pause = Duration::seconds(retry_after.map_or(0, i64::from)).clamp(PAUSE.0, PAUSE.1);
+            spare(pool, &server, pause).await?;
+            if attempts + 1 < TRIES {
+                Asked::Later(pause)
+            } else {
+                Asked::Fact(RegistryFact::NoAnswer)
+            }
+        }
     })
+}
+
+/// Adds what the registrar tells, if it may be asked now. It may tell nothing.
+async fn completed(
+    pool: &Pool,
+    outbound: &Outbound,
+    found: Registration,
+    server: &Url,
+    registered: &str,
+) -> sqlx::Result<Registration> {
+    let related = found.related.as_deref().and_then(|url| Url::parse(url).ok());
+    let Some(url) = related.filter(|url| url.host_str() != server.host_str()) else {
+        return Ok(found);
+    };
+    if reserve(pool, &url).await?.is_some() {
+        return Ok(found);
+    }
+    Ok(match outbound.registration_at(&url, registered).await {
+        RegistryAnswer::Registration(more) => found.merged(*more),
+        RegistryAnswer::None(Some(retry_after)) => {
+            spare(pool, &url, Duration::seconds(retry_after.into()).min(PAUSE.1)).await?;
+            found
+        }
+        _ => found,
+    })
+}
+
+/// Reserves a question to a server. Returns the time until it may be asked, if that is not now.
+async fn reserve(pool: &Pool, server: &Url) -> sqlx::Result<Option<Duration>> {
+    let host = server.host_str().unwrap_or_default();
+    let mut session = pool.session().await?;
+    let reserved = sqlx::query!(
+        "INSERT INTO rdap_servers (host, not_before) VALUES ($1, now() + make_interval(secs => $2))
+        ON CONFLICT (host) DO UPDATE SET not_before = excluded.not_before
+            WHERE rdap_servers.not_before NOT BETWEEN now() AND now() + interval '25 hours'",
+        host,
+        DISTANCE.as_seconds_f64()
+    )
+    .execute(&mut *session)
+    .await?;
+    let pause = if reserved.rows_affected() > 0 {
+        None
+    } else {
+        sqlx::query_scalar!(
+            r#"SELECT extract(epoch FROM not_before - now())::float8 AS "seconds!" FROM rdap_servers WHERE host = $1"#,
+            host
+        )
+        .fetch_optional(&mut *session)
+        .await?
+    };
+    session.end().await?;
+    Ok(pause.map(|seconds| Duration::seconds_f64(seconds).max(Duration::SECOND)))
+}
+
+/// Leaves a server alone for a time, since it asked for that or does not answer.
+async fn spare(pool: &Pool, server: &Url, pause: Duration) -> sqlx::Result<()> {
+    let mut session = pool.session().await?;
+    sqlx::query!(
+        "UPDATE rdap_servers SET not_before = now() + make_interval(secs => $2) WHERE host = $1",
+        server.host_str().unwrap_or_default(),
+        pause.as_seconds_f64()
+    )
+    .execute(&mut *session)
+    .await?;
+    session.end().await
 }
 
 /// Returns the newest list of registries.
@@ -73,11 +167,16 @@ pub(super) async fn renew_bootstrap(pool: &Pool, outbound: &Outbound) -> sqlx::R
     if due.rows_affected() == 0 {
         return Ok(());
     }
-    let Some((new, file)) = outbound.new_bootstrap().await else {
-        tracing::info!("list of registries not renewed; the old one goes on");
-        return Ok(());
-    };
+    let new = outbound.new_bootstrap().await;
     let mut session = pool.session().await?;
+    // A list that lost most of its servers is damaged.
+    let Some((new, file)) = new.filter(|(new, _)| new.count() * 2 >= Bootstrap::built_in().count()) else {
+        tracing::info!("list of registries not renewed; the old one goes on");
+        sqlx::query!("UPDATE rdap_bootstrap SET tried_at = now() - interval '6 days'")
+            .execute(&mut *session)
+            .await?;
+        return session.end().await;
+    };
     sqlx::query!("UPDATE rdap_bootstrap SET file = $1", file)
         .execute(&mut *session)
         .await?;

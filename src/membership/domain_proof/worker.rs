@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
+use super::fact_check::{CHECK_LIMIT, FactCheck};
 use super::queue::{self, Claimed, What};
-use super::recording::{record_look, token_of};
-use super::taking::{CHECK_LIMIT, Taking};
-use super::telling::tell_staff;
-use super::{Outcome, Way, facts, proving, registry};
+use super::recording::{Token, record_look, token_of};
+use super::staff_notice::tell_staff;
+use super::{Outcome, Way, facts, registry, token_search};
 use crate::database::{Pool, within};
 use crate::membership::review::Review;
 use crate::outbound::{Outbound, can_read_own_addresses};
@@ -26,14 +26,21 @@ const SURVEY: Duration = Duration::from_mins(1);
 /// How long the database may take, so that a lost answer does not stop the checks.
 const DATABASE_LIMIT: Duration = Duration::from_secs(20);
 
-/// The time limit of all checks of one application, for a person who waits.
+/// How long checks of one application are begun, for a person who waits.
 const ALL_LIMIT: Duration = Duration::from_mins(2);
 
 /// The pause until a check that cannot be claimed is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// The time limit of a check with its rows, and of a survey, so that a lost packet does not stop them for ever.
+const TASK_LIMIT: Duration = Duration::from_secs(75);
+
 /// The most checks of this process at the same time.
 const AT_ONCE: usize = 4;
+
+async fn in_time(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::time::timeout(TASK_LIMIT, work).await?
+}
 
 /// Everything that checks need.
 #[derive(Debug)]
@@ -76,7 +83,10 @@ impl DomainChecks {
         while !*stop.borrow() {
             if surveyed.is_none_or(|at| at.elapsed() >= SURVEY) {
                 surveyed = Some(Instant::now());
-                self.report(self.survey().await);
+                tokio::select! {
+                    done = in_time(self.survey()) => self.report(done),
+                    _ = stop.wait_for(|is_stopping| *is_stopping) => break,
+                }
             }
             self.start_due(&mut tasks).await;
             tokio::select! {
@@ -97,7 +107,7 @@ impl DomainChecks {
             match within(DATABASE_LIMIT, self.next()).await {
                 Ok(Some(claimed)) => {
                     let checks = Arc::clone(self);
-                    tasks.spawn(async move { checks.report(checks.check(&claimed).await) });
+                    tasks.spawn(async move { checks.report(in_time(Box::pin(checks.check(&claimed))).await) });
                 }
                 Ok(None) => return,
                 Err(error) => return self.report(Err(error.into())),
@@ -171,15 +181,15 @@ impl DomainChecks {
 
     async fn check(&self, claimed: &Claimed) -> anyhow::Result<()> {
         match claimed.what {
-            What::Dns | What::Web => self.look_for_token(claimed).await,
-            What::Website | What::Facts | What::Rdap => {
-                let taking = Taking {
+            What::DnsToken | What::WebToken => self.look_for_token(claimed).await,
+            What::Website | What::DnsFacts | What::Registry => {
+                let check = FactCheck {
                     pool: &self.pool,
                     outbound: &self.outbound,
                     claimed,
                     asks_registries: self.asks_registries,
                 };
-                taking.run().await
+                check.run().await
             }
         }
     }
@@ -188,22 +198,28 @@ impl DomainChecks {
         let mut session = self.pool.session().await?;
         let token = token_of(&mut session, claimed).await?;
         let domain = DomainName::parse(&claimed.name);
-        let (Some(token), Ok(domain)) = (token, domain) else {
-            queue::record(&mut session, claimed, &Outcome::Unknown.to_json(), None).await?;
+        let (Some(token), Ok(domain)) = (&token, domain) else {
+            queue::put_off(&mut session, claimed, None).await?;
             return Ok(session.end().await?);
         };
+        // A withdrawal can be undone.
+        if !token.is_wanted {
+            queue::put_off(&mut session, claimed, token.pause).await?;
+            return Ok(session.end().await?);
+        }
         session.end().await?;
-        let looking = async {
-            match token.way {
-                Way::Web => proving::by_web(&self.outbound, &domain, &token.text).await,
-                Way::Dns | Way::Mail => proving::by_dns(&self.outbound, &domain, &token.text).await,
-            }
-        };
-        let looked = tokio::time::timeout(CHECK_LIMIT, looking).await;
+        let looked = tokio::time::timeout(CHECK_LIMIT, self.look(token, &domain)).await;
         let outcome = looked.unwrap_or(Outcome::TooSlow);
-        if record_look(&self.pool, &self.review, claimed, &token, &outcome).await? {
+        if record_look(&self.pool, &self.review, claimed, &outcome).await? {
             self.outbox.wake();
         }
         Ok(())
+    }
+
+    async fn look(&self, token: &Token, domain: &DomainName) -> Outcome {
+        match token.way {
+            Way::Web => token_search::by_web(&self.outbound, domain, &token.text).await,
+            Way::Dns | Way::Mail => token_search::by_dns(&self.outbound, domain, &token.text).await,
+        }
     }
 }

@@ -114,7 +114,7 @@ pub(super) async fn write(
 ) -> sqlx::Result<()> {
     if let Change::Correct(correction) = change {
         write_answers(connection, &after.reference, &correction.application).await?;
-        follow_correction(connection, &after.reference, &correction.application).await?;
+        follow_correction(connection, &after.reference).await?;
     }
     if after.secret != before.secret {
         write_representative(connection, after).await?;

@@ -43,6 +43,18 @@ impl ReviewState {
         Dismissed,
     ];
 
+    /// Returns whether a proof of the domain name makes sense, and facts about it.
+    #[must_use]
+    pub fn takes_proof(self) -> bool {
+        !matches!(self, Withdrawn | Lapsed | Dismissed)
+    }
+
+    /// Returns the names of the states in which it makes none, for a query.
+    pub(in crate::membership) fn without_proof() -> Vec<&'static str> {
+        let closed = Self::ALL.into_iter().filter(|state| !state.takes_proof());
+        closed.map(Self::name).collect()
+    }
+
     /// Returns the name in the database, in exports and in pages.
     #[must_use]
     pub fn name(self) -> &'static str {

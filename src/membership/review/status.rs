@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::Actor;
 use super::course::Course;
 use super::loading::{Key, find};
-use super::states::{ChangeKind, ReviewState};
+use super::states::ChangeKind;
 use crate::locale::Language;
 use crate::outbox::{self, Confirmation};
 
@@ -41,10 +41,7 @@ impl Standing {
     /// Returns whether a proof of the domain name makes sense.
     #[must_use]
     pub fn takes_proof(&self) -> bool {
-        !matches!(
-            self.course.state,
-            ReviewState::Withdrawn | ReviewState::Lapsed | ReviewState::Dismissed
-        )
+        self.course.state.takes_proof()
     }
 }
 

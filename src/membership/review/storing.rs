@@ -11,6 +11,7 @@ use super::opinions::{opinions, permitted};
 use super::states::Permitted;
 use super::{Actor, Change, Days, NotChanged, Refusal};
 use crate::database::Pool;
+use crate::membership::domain_proof::queue_facts;
 use crate::membership::emails::MailIdentity;
 use crate::outbox;
 use crate::staff::StaffMember;
@@ -71,6 +72,10 @@ pub(super) async fn change_locked(
     let emails = change_emails(&review.identity, found, &moved, &after, change)?;
     update(connection, reference, &after).await?;
     write(connection, found, &moved, change).await?;
+    // The review ends a suspicion of spam.
+    if matches!(change, Change::BeginReview) {
+        queue_facts(connection, reference).await?;
+    }
     add_entry(connection, reference, change, actor).await?;
     add_event(connection, reference, change, actor, &found.course, &after).await?;
     outbox::queue(connection, emails).await?;

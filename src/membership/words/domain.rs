@@ -37,10 +37,7 @@ pub fn proof_lines(proofs: &[Proof]) -> Vec<String> {
             ),
         })
         .collect();
-    if !proofs
-        .iter()
-        .any(|proof| proof.way != Way::Mail && proof.proved_at.is_some())
-    {
+    if !proofs.iter().any(Proof::is_proof) {
         lines.insert(0, "Not proved. A proof is not required.".to_owned());
     }
     lines
@@ -56,7 +53,7 @@ pub fn domain_facts(facts: &Facts) -> Vec<DomainFact> {
     let website = facts
         .website
         .as_ref()
-        .map(|taken| fact("Website", taken, vec![website_line(&taken.fact)]));
+        .map(|taken| fact("Website", taken, vec![website_line(taken)]));
     let registry = facts
         .registry
         .as_ref()
@@ -91,7 +88,11 @@ fn dns_lines(dns: &DnsFacts) -> Vec<String> {
         mail,
         list("Name servers", dns.name_servers.as_ref()),
         policies,
-        format!("DNSSEC: {}", dnssec_words(dns.dnssec)),
+        format!(
+            "DNSSEC: {}. DS record: {}",
+            dnssec_words(dns.dnssec),
+            yes_or_no(dns.has_ds)
+        ),
     ]
 }
 
@@ -112,23 +113,26 @@ fn dnssec_words(dnssec: Dnssec) -> &'static str {
     }
 }
 
-fn website_line(website: &WebsiteFact) -> String {
-    match &website.answer {
-        WebsiteAnswer::Status { status, host } if website.answer.is_good() => {
-            format!("{} answers (status {status}, from {host}).", website.url)
+fn website_line(taken: &Taken<WebsiteFact>) -> String {
+    let WebsiteFact { url, answer, .. } = &taken.fact;
+    match answer {
+        WebsiteAnswer::Status {
+            status,
+            host,
+            is_encrypted,
+        } if answer.is_good() => {
+            let plainly = if *is_encrypted { "" } else { ", but only without https" };
+            format!("{url} answers{plainly} (status {status}, from {host}).")
         }
-        WebsiteAnswer::Status { status, host } => {
-            format!(
-                "{} answers with the status {status} instead of a page (from {host}).",
-                website.url
-            )
+        WebsiteAnswer::Status { status, host, .. } => {
+            format!("{url} answers with the status {status} instead of a page (from {host}).")
         }
         WebsiteAnswer::None(fault) => {
-            let again = match website.failures {
-                3.. => "three times in a day",
-                _ => "yet; the site asks again after 1 and after 24 hours",
+            let since = match taken.is_down_since() {
+                Some(since) => format!("has not answered since {}", day(since.date())),
+                None => "did not answer yet; the site asks again after an hour and after a day".to_owned(),
             };
-            format!("{} did not answer {again}: {}.", website.url, fetch_fault_words(*fault))
+            format!("{url} {since}: {}.", fetch_fault_words(*fault))
         }
     }
 }
@@ -146,7 +150,7 @@ pub fn fetch_fault_words(fault: FetchFault) -> &'static str {
         FetchFault::Redirects => "too many redirects",
         FetchFault::Refused => "no connection",
         FetchFault::TimedOut => "it took too long",
-        FetchFault::Certificate => "its certificate is not valid for the name",
+        FetchFault::Certificate => "its certificate is not valid",
         FetchFault::Tls => "TLS failed",
         FetchFault::Broken => "its answer could not be read",
     }

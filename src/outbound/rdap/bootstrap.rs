@@ -107,6 +107,12 @@ impl Bootstrap {
         })
     }
 
+    /// Returns the number of endings with a server.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.servers.len()
+    }
+
     /// Returns the date of the file.
     #[must_use]
     pub fn publication(&self) -> Date {

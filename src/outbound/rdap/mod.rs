@@ -1,15 +1,15 @@
 //! Parses the answers of registries and registrars about a domain name by RDAP (RFC 9083).
 
 mod answer;
-mod asking;
 mod bootstrap;
+mod query;
 mod registration;
 
 use serde_json::Value;
 
-pub use asking::{RegistryAnswer, bootstrap_url};
 use bootstrap::query_url;
 pub use bootstrap::{Bootstrap, NotBootstrap};
+pub use query::RegistryAnswer;
 pub use registration::Registration;
 
 /// The greatest size of an answer.

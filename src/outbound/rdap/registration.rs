@@ -43,12 +43,14 @@ impl Registration {
         self.expires_on.is_some_and(|end| (end - today).whole_days() <= days)
     }
 
-    /// Returns whether the domain name is out of the DNS or about to be deleted.
+    /// Returns the states that take the domain name out of the DNS, or announce its deletion.
     #[must_use]
-    pub fn is_on_hold(&self) -> bool {
-        let bare = |state: &String| state.to_lowercase().replace([' ', '_', '-'], "");
-        let mut states = self.states.iter().map(bare);
-        states.any(|state| HOLDS.iter().any(|hold| state.starts_with(hold)))
+    pub fn holds(&self) -> Vec<&str> {
+        let is_hold = |state: &&String| {
+            let bare = state.to_lowercase().replace([' ', '_', '-'], "");
+            HOLDS.iter().any(|hold| bare.starts_with(hold))
+        };
+        self.states.iter().filter(is_hold).map(String::as_str).collect()
     }
 
     /// Fills what the registry's answer lacks from the registrar's. There is no further link to follow.
@@ -123,7 +125,7 @@ mod tests {
                 states: vec!["locked".to_owned(), state.to_owned()],
                 ..Registration::default()
             };
-            assert_eq!(registration.is_on_hold(), is_hold, "{state}");
+            assert_eq!(!registration.holds().is_empty(), is_hold, "{state}");
         }
     }
 

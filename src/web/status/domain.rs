@@ -79,9 +79,22 @@ impl Note {
         }
     }
 
-    fn is_about_looks(self) -> bool {
-        matches!(self, Self::TooSoon | Self::TooMany)
+    fn place(self) -> Place {
+        match self {
+            Self::TooSoon | Self::TooMany => Place::Look,
+            // Without a code that counts, there is no field for one.
+            Self::MailLimited | Self::MailUnreachable | Self::CodeOver => Place::Send,
+            Self::CodeWrong => Place::Code,
+        }
     }
+}
+
+/// The form that a note is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Look,
+    Send,
+    Code,
 }
 
 impl DomainPage<'_> {
@@ -153,19 +166,45 @@ impl DomainPage<'_> {
         })
     }
 
-    /// Returns whether a time is within a minute, when a requested check runs.
+    /// Returns whether a time is so near that a requested check is due or runs.
     fn is_soon(&self, next: OffsetDateTime) -> bool {
-        next <= self.standing.now + time::Duration::minutes(1)
+        next <= self.standing.now + time::Duration::seconds(90)
+    }
+
+    /// Returns whether a check runs within a minute or two.
+    fn is_due(&self) -> bool {
+        self.standing
+            .checks
+            .iter()
+            .any(|check| check.next.is_some_and(|next| self.is_soon(next)))
+    }
+
+    /// Returns until when the lines of the page count.
+    fn until(&self) -> Option<String> {
+        let token = self.standing.token(Way::Dns)?;
+        Some(self.words.domain_until(&day(self.words, token.ends_at.date())))
+    }
+
+    fn problem(&self, place: Place) -> Option<&'static str> {
+        let note = self.note.filter(|note| note.place() == place);
+        note.map(|note| note.sentence(self.words))
     }
 
     fn look_problem(&self) -> Option<&'static str> {
-        let note = self.note.filter(|note| note.is_about_looks());
-        note.map(|note| note.sentence(self.words))
+        self.problem(Place::Look)
     }
 
-    fn mail_problem(&self) -> Option<&'static str> {
-        let note = self.note.filter(|note| !note.is_about_looks());
-        note.map(|note| note.sentence(self.words))
+    fn send_problem(&self) -> Option<&'static str> {
+        self.problem(Place::Send)
+    }
+
+    fn code_problem(&self) -> Option<&'static str> {
+        self.problem(Place::Code)
+    }
+
+    /// Returns whether a code is of use: a proof says more.
+    fn offers_code(&self) -> bool {
+        self.standing.offers_code && self.standing.proved().is_none()
     }
 
     /// Returns whether a code was mailed and can be typed.

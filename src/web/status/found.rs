@@ -48,10 +48,10 @@ fn fetch_fault(words: &Words, fault: FetchFault) -> &'static str {
         FetchFault::Name(DnsFault::Failed) => words.domain_found_unverified,
         FetchFault::Name(_) => words.domain_found_no_answer,
         FetchFault::Forbidden(Forbidden::NotPublic) => words.domain_found_not_public,
-        FetchFault::Forbidden(_) | FetchFault::Redirects => words.domain_found_redirect,
+        FetchFault::Forbidden(_) => words.domain_found_redirect,
         FetchFault::Refused => words.domain_found_refused,
         FetchFault::TimedOut => words.domain_found_timeout,
         FetchFault::Certificate => words.domain_found_certificate,
-        FetchFault::Tls | FetchFault::Broken => words.domain_found_unreadable,
+        FetchFault::Tls | FetchFault::Broken | FetchFault::Redirects => words.domain_found_unreadable,
     }
 }

@@ -67,11 +67,16 @@ async fn five_wrong_codes_end_the_right_one() {
     let world = World::new().await;
     let application = world.apply(&[]).await;
     let code = application.mailed_code().await;
-    for wrong in ["BBBB-BBBB", "", "x", "BBBBBBBBB", "ВВВВ-ВВВВ"] {
+    for wrong in ["BBBB-BBBB", "ZZZZ-ZZZZ", "x", "BBBBBBBBB", "ВВВВ-ВВВВ"] {
         let reply = application.post("code", &[("code", wrong)]).await;
         assert_eq!(reply.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong}");
         assert!(reply.body.contains("This code is wrong."), "{wrong}");
     }
+    assert_eq!(
+        application.type_code(" ").await,
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "nothing costs no try"
+    );
     let reply = application.post("code", &[("code", &code)]).await;
     assert_eq!(reply.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(reply.body.contains("This code is not valid any more."));
@@ -155,7 +160,7 @@ async fn codes_count_among_the_links_of_the_page() {
     assert!(
         limited
             .body
-            .contains("We can send no more emails about your application today.")
+            .contains("We can send no more emails about your application today")
     );
     let status = application.page.trim_end_matches("/domain");
     let link = world.site.post_raw(&format!("{status}/change"), "").await;

@@ -18,8 +18,8 @@ async fn page_says_when_it_looked_and_when_it_looks_again() {
         application
             .open()
             .await
-            .text_of("[role=status]")
-            .starts_with("Next look: ")
+            .text_of("form[action$=check] [role=status]")
+            .starts_with("Next check: ")
     );
     world.pass_time().await;
     application.post("check", &[]).await;
@@ -27,13 +27,16 @@ async fn page_says_when_it_looked_and_when_it_looks_again() {
         application
             .open()
             .await
-            .text_of("[role=status]")
-            .starts_with("We are looking within a minute.")
+            .text_of("form[action$=check] [role=status]")
+            .starts_with("We will check within a minute.")
     );
     world.check().await;
     let page = application.open().await;
-    assert!(page.text_of("main").contains("Last look: ") && page.text_of("main").contains("We found no TXT record"));
-    assert!(page.text_of("[role=status]").starts_with("Next look: "));
+    assert!(page.text_of("main").contains("Last check: ") && page.text_of("main").contains("We found no TXT record"));
+    assert!(
+        page.text_of("form[action$=check] [role=status]")
+            .starts_with("Next check: ")
+    );
 }
 
 #[tokio::test]
@@ -193,7 +196,7 @@ async fn off_sends_no_packet_and_offers_nothing() {
         crate::support::web_server::WebServer::start().await,
     );
     let site = TestSite::with_reach(web.reach(), &[("NPOC_DNS", "off")]).await;
-    assert!(site.checks.is_none());
+    assert!(site.checks.is_none(), "there is nothing that could ask");
     let reference = site.apply(&[]).await;
     let status = site.status_path(&reference).await;
     assert!(!site.get(&status).await.body.contains("/domain"));

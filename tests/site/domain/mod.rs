@@ -1,10 +1,14 @@
 //! Proof of the domain name, and facts about it, against a name server and a web server on loopback.
 
+mod attacks;
 mod code;
+mod fact_attacks;
 mod facts;
 mod looks;
 mod proof;
 mod registry;
+
+use std::net::Ipv4Addr;
 
 use hickory_resolver::proto::rr::RecordType;
 
@@ -86,6 +90,31 @@ impl World {
     /// Serves the file with the token.
     fn serve(&self, host: &str, answer: crate::support::web_server::Answer) {
         self.web.answer(host, "/.well-known/npoc-challenge.txt", answer);
+    }
+
+    /// Returns a world with a second name server, at 127.0.0.2.
+    async fn with_zone_server() -> (Self, NameServer) {
+        let addresses = [Ipv4Addr::LOCALHOST, Ipv4Addr::new(127, 0, 0, 2)];
+        let [names, zone] = NameServer::start_at(addresses).await;
+        let web = WebServer::start().await;
+        let mut reach = web.reach();
+        reach.dns_port = names.address.port();
+        let resolver = names.address.to_string();
+        let site = TestSite::with_reach(reach, &[("NPOC_DNS", &resolver)]).await;
+        (Self { site, names, web }, zone)
+    }
+
+    /// Lets a day pass for websites that do not answer, and makes every waiting check due.
+    async fn pass_a_day(&self) {
+        sqlx::query(
+            "UPDATE domain_facts SET website = jsonb_set(website, '{fact,failing_since}',
+                to_jsonb((website #>> '{fact,failing_since}')::bigint - 86400))
+            WHERE website #>> '{fact,failing_since}' IS NOT NULL",
+        )
+        .execute(&self.site.pool)
+        .await
+        .unwrap();
+        self.pass_time().await;
     }
 
     /// Makes every waiting check due.

@@ -1,13 +1,18 @@
 //! The proof by DNS and by a file.
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::RecordType;
 use npoc::staff::Role;
+use tokio::sync::Semaphore;
 
 use super::{DOMAIN, World};
 use crate::desk::corrections::correct;
-use crate::support::name_server::{Answer, NameServer};
+use crate::support::Mail;
+use crate::support::delivery::wait_until;
+use crate::support::name_server::Answer;
 use crate::support::web_server::{Answer as Page, Certificate};
 
 #[tokio::test]
@@ -101,18 +106,7 @@ async fn only_the_exact_record_is_a_proof() {
 
 #[tokio::test]
 async fn zone_proves_what_the_resolver_does_not_know_yet() {
-    let [resolver, zone] =
-        NameServer::start_at([std::net::Ipv4Addr::LOCALHOST, std::net::Ipv4Addr::new(127, 0, 0, 2)]).await;
-    let web = crate::support::web_server::WebServer::start().await;
-    let mut reach = web.reach();
-    reach.dns_port = resolver.address.port();
-    let address = resolver.address.to_string();
-    let site = crate::support::TestSite::with_reach(reach, &[("NPOC_DNS", &address)]).await;
-    let world = World {
-        site,
-        names: resolver,
-        web,
-    };
+    let (world, zone) = World::with_zone_server().await;
     let application = world.apply(&[]).await;
     let [name, text, _] = application.tokens().await;
     let page = application.look().await;
@@ -129,20 +123,29 @@ async fn zone_proves_what_the_resolver_does_not_know_yet() {
 
 #[tokio::test]
 async fn answer_that_cannot_be_verified_is_no_proof() {
-    let world = World::new().await;
+    let (world, zone) = World::with_zone_server().await;
     let application = world.apply(&[]).await;
-    let [name, _, _] = application.tokens().await;
-    world
-        .names
-        .answer(&name, RecordType::TXT, Answer::Code(ResponseCode::ServFail));
+    let [name, text, _] = application.tokens().await;
+    let unverified = Answer::Code(ResponseCode::ServFail);
+    world.names.answer(&name, RecordType::TXT, unverified);
     let page = application.look().await;
     assert!(
         page.body
             .contains("We could not verify the answer, or could not reach your name servers.")
     );
+    // The zone's own server has the record, with a wrong signature.
+    world.names.has(DOMAIN, RecordType::NS, &["ns.afyabora.or.ke."]);
+    world.names.has("ns.afyabora.or.ke", RecordType::A, &["127.0.0.2"]);
+    zone.answer(&name, RecordType::TXT, Answer::texts(&[&[text.as_str()]]));
+    let page = application.look().await;
+    assert!(
+        page.body.contains("The DNSSEC signature is probably wrong."),
+        "{}",
+        page.text_of("main")
+    );
     world.names.answer(&name, RecordType::TXT, Answer::Silent);
     let page = application.look().await;
-    assert!(page.body.contains("We got no answer. We will look again."));
+    assert!(page.body.contains("We got no answer."));
     assert!(!application.is_proved().await);
 }
 
@@ -171,18 +174,15 @@ async fn only_the_file_with_the_token_alone_is_a_proof() {
             Page::head("404 Not Found"),
             "does not have the file. Its answer had the status 404.",
         ),
-        (
-            Page::page("something else"),
-            "answers with something else than this text.",
-        ),
-        (Page::page(&longer), "answers with something else than this text."),
+        (Page::page("something else"), "does not contain exactly this text."),
+        (Page::page(&longer), "does not contain exactly this text."),
         (
             Page::redirect("https://elsewhere.example/.well-known/npoc-challenge.txt"),
-            "The address leads somewhere else.",
+            "The address leads to another website, or to one without https.",
         ),
         (
             Page::redirect("http://afyabora.or.ke/.well-known/npoc-challenge.txt"),
-            "The address leads somewhere else.",
+            "The address leads to another website, or to one without https.",
         ),
     ] {
         world.serve(DOMAIN, answer.clone());
@@ -209,7 +209,7 @@ async fn file_needs_a_valid_certificate_and_may_be_below_www() {
     let page = application.look().await;
     assert!(
         page.body
-            .contains("The certificate of the website is not valid for this name.")
+            .contains("The security certificate of the website is not valid.")
     );
     world.web.certify("www.afyabora.or.ke", Certificate::Valid);
     world.serve("www.afyabora.or.ke", Page::page(&token));
@@ -242,37 +242,25 @@ async fn proof_is_told_once_and_shown_at_the_desk() {
     assert!(before.text_of("main").contains("Not proved. A proof is not required."));
     let [name, text, token] = application.tokens().await;
     world.publish(&name, &[&text]);
+    application.look().await;
     world.serve(DOMAIN, Page::page(&token));
     application.look().await;
-    application.look().await;
     world.site.deliver_all().await;
-    let told = |to: &str| -> i64 {
-        let files = std::fs::read_dir(&world.site.folder).unwrap();
-        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
-        let start = format!("{}.domain-", application.reference);
-        i64::try_from(
-            names
-                .filter(|name| name.starts_with(&start) && name.contains(to))
-                .count(),
-        )
-        .unwrap()
+    let emails = world.emails(&application.reference, "domain-");
+    let to = |end: &str| emails.iter().filter(|name| name.ends_with(end)).count();
+    assert_eq!((to(".applicant.eml"), to(".staff.eml")), (1, 1), "{emails:?}");
+    let read = |end: &str| {
+        let name = emails.iter().find(|name| name.ends_with(end)).unwrap();
+        Mail::read(&std::fs::read(world.site.folder.join(name)).unwrap())
     };
-    assert_eq!(
-        (told(".applicant"), told(".staff")),
-        (1, 1),
-        "both ways were found, one email each"
-    );
-    let email = world.site.newest_email(&application.reference, "domain-");
     assert!(
-        !email.text.contains(&text) || email.subject.starts_with("Re: "),
-        "{}",
-        email.text
+        read(".applicant.eml")
+            .subject
+            .starts_with("Your domain name is proved: NPOC-")
     );
+    assert!(read(".staff.eml").text.contains(&text));
     let after = application.at_desk(&rita).await.text_of("main");
-    assert!(
-        after.contains("by DNS (DNSSEC: not checked)") || after.contains("by a file on the website"),
-        "{after}"
-    );
+    assert!(after.contains("by DNS (DNSSEC: not checked)"), "{after}");
 }
 
 #[tokio::test]
@@ -311,15 +299,28 @@ async fn correction_of_the_domain_ends_its_proof() {
 #[tokio::test]
 async fn result_of_a_look_before_a_correction_does_not_count() {
     let world = World::new().await;
+    world.host(DOMAIN);
     let application = world.apply(&[]).await;
-    let [name, text, _] = application.tokens().await;
-    world.publish(&name, &[&text]);
-    let correcting =
-        sqlx::query("UPDATE applications SET domain_name = 'kilimo.org', domain_name_ascii = 'kilimo.org'");
-    correcting.execute(&world.site.pool).await.unwrap();
+    let [_, _, token] = application.tokens().await;
+    let link = world.site.link_to_correct(&application.reference).await;
+    let gate = Arc::new(Semaphore::new(0));
+    let octets = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{token}", token.len());
+    world.serve(DOMAIN, Page::Held(Arc::clone(&gate), octets.into_bytes()));
     application.post("check", &[]).await;
-    world.check().await;
+    let running = world.check_beside(2);
+    wait_until("the file is asked for", async || !world.web.received().is_empty()).await;
+    assert_eq!(
+        correct(&world.site, &link, &[("domain_name", "kilimomitaani.org")])
+            .await
+            .status,
+        StatusCode::SEE_OTHER
+    );
+    gate.add_permits(5);
+    for one in running {
+        one.await.unwrap();
+    }
     assert!(!application.is_proved().await);
+    assert_eq!(world.count("domain_proofs WHERE proved_at IS NOT NULL").await, 0);
 }
 
 #[tokio::test]

@@ -2,21 +2,24 @@
 
 use hickory_resolver::proto::rr::RecordType;
 use npoc::staff::Role;
-use serde_json::json;
+use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 
 use super::World;
 use crate::support::web_server::{Answer as Page, SITE};
 
 /// A domain name with a registry of this test.
-const DOMAIN: &str = "afyabora.org";
+pub(super) const DOMAIN: &str = "afyabora.org";
 
 impl World {
     /// A world whose IANA names one server for `.org`.
-    async fn with_registry() -> Self {
+    pub(super) async fn with_registry() -> Self {
         let world = Self::new().await;
-        let file = json!({ "version": "1.0", "publication": "2099-01-01T00:00:00Z",
-            "services": [[["org"], ["https://rdap.registry.example/"]]] });
+        let mut file: Value = serde_json::from_str(include_str!("../../../src/outbound/rdap_bootstrap.json")).unwrap();
+        file["publication"] = json!("2099-01-01T00:00:00Z");
+        let services = file["services"].as_array_mut().unwrap();
+        services.retain(|service| !service[0].as_array().unwrap().contains(&json!("org")));
+        services.push(json!([["org"], ["https://rdap.registry.example/"]]));
         for host in ["data.iana.org", "rdap.registry.example", "rdap.registrar.example"] {
             world.names.has(host, RecordType::A, &[&SITE.to_string()]);
         }
@@ -28,20 +31,27 @@ impl World {
         world
     }
 
-    fn registry_says(&self, answer: Page) {
+    pub(super) fn registry_says(&self, answer: Page) {
         self.web
             .answer("rdap.registry.example", &format!("/domain/{DOMAIN}"), answer);
     }
 
-    /// Lets the distance between two questions pass.
-    async fn after_ten_seconds(&self) {
-        sqlx::query("UPDATE domain_checks SET last_at = last_at - interval '11 seconds'")
-            .execute(&self.site.pool)
-            .await
-            .unwrap();
+    /// Lets seconds pass for the questions to registries.
+    pub(super) async fn after(&self, seconds: i32) {
+        for passing in [
+            "UPDATE rdap_servers SET not_before = not_before - make_interval(secs => $1)",
+            "UPDATE domain_checks SET due_at = due_at - make_interval(secs => $1) WHERE what = 'rdap'",
+        ] {
+            sqlx::query(passing)
+                .bind(seconds)
+                .execute(&self.site.pool)
+                .await
+                .unwrap();
+        }
+        self.check().await;
     }
 
-    fn questions_to_registry(&self) -> usize {
+    pub(super) fn questions_to_registry(&self) -> usize {
         self.web
             .received()
             .iter()
@@ -60,7 +70,7 @@ impl World {
     }
 }
 
-fn answer(changes: &serde_json::Value) -> Page {
+pub(super) fn answer(changes: &Value) -> Page {
     let mut body = json!({ "objectClassName": "domain", "ldhName": DOMAIN,
         "events": [{ "eventAction": "registration", "eventDate": "2004-05-06T00:00:00Z" }],
         "entities": [{ "roles": ["registrar"], "vcardArray": ["vcard", [["fn", {}, "text", "Good Registrar"]]] }] });
@@ -102,7 +112,9 @@ async fn registration_that_ends_or_is_on_hold_is_told() {
     let world = World::with_registry().await;
     let soon = (OffsetDateTime::now_utc() + Duration::days(30)).date();
     let events = json!([{ "eventAction": "expiration", "eventDate": format!("{soon}T00:00:00Z") }]);
-    world.registry_says(answer(&json!({ "events": events, "status": ["client hold"] })));
+    world.registry_says(answer(
+        &json!({ "events": events, "status": ["client hold", "Dear staff"] }),
+    ));
     let application = world.apply(&[("domain_name", DOMAIN)]).await;
     world.survey().await;
     world.site.deliver_all().await;
@@ -113,9 +125,7 @@ async fn registration_that_ends_or_is_on_hold_is_told() {
         email.text
     );
     assert!(
-        email
-            .text
-            .contains("The registry has suspended the domain name: client hold"),
+        email.text.contains("on hold or about to be deleted: client hold.\n"),
         "{}",
         email.text
     );
@@ -132,11 +142,9 @@ async fn unreadable_answer_is_asked_for_twice_and_is_no_caution() {
         let world = World::with_registry().await;
         let desk = world.at_desk_after(page).await;
         assert!(!desk.contains("From RDAP"), "{desk}");
-        world.after_ten_seconds().await;
-        world.check().await;
+        world.after(30).await;
         assert_eq!(world.questions_to_registry(), 1, "it waits before the second try");
-        world.pass_time().await;
-        world.check().await;
+        world.after(3600).await;
         assert_eq!(world.questions_to_registry(), 2);
         let stored: String = sqlx::query_scalar("SELECT rdap #>> '{fact}' FROM domain_facts")
             .fetch_one(&world.site.pool)
@@ -150,10 +158,18 @@ async fn unreadable_answer_is_asked_for_twice_and_is_no_caution() {
 }
 
 #[tokio::test]
-async fn name_that_the_registry_does_not_know_is_a_caution() {
+async fn name_that_the_registry_does_not_know_is_shown_at_the_desk() {
     let world = World::with_registry().await;
     let desk = world.at_desk_after(Page::head("404 Not Found")).await;
-    assert!(desk.contains("The registry does not know the domain name."), "{desk}");
+    assert!(desk.contains("The registry does not know the name."), "{desk}");
+    let world = World::with_registry().await;
+    let desk = world
+        .at_desk_after(Page::head_and_body("404 Not Found", "<h1>Moved</h1>"))
+        .await;
+    assert!(
+        !desk.contains("The registry does not know the name."),
+        "a page about another address: {desk}"
+    );
 }
 
 #[tokio::test]
@@ -163,12 +179,12 @@ async fn registry_without_rdap_and_withheld_data_are_no_cautions() {
     let desk = world.at_desk_after(answer(&withheld)).await;
     assert!(desk.contains("Registered for: withheld"), "{desk}");
     let rita = world.site.member("Ria", Role::Reviewer).await;
-    world.host("afyabora.or.ke");
-    world.web.answer("afyabora.or.ke", "/", Page::page("hello"));
-    world.after_ten_seconds().await;
-    let kenyan = world.apply(&[]).await;
+    world.host("afyabora.mg");
+    world.web.answer("afyabora.mg", "/", Page::page("hello"));
+    world.after(11).await;
+    let malagasy = world.apply(&[("domain_name", "afyabora.mg")]).await;
     world.survey().await;
-    let desk = kenyan.at_desk(&rita).await.text_of("main");
+    let desk = malagasy.at_desk(&rita).await.text_of("main");
     assert!(
         desk.contains("The registry offers no RDAP. This says nothing about the applicant."),
         "{desk}"
@@ -184,8 +200,7 @@ async fn registries_get_one_question_in_ten_seconds() {
     world.apply(&[("domain_name", "kilimo.org")]).await;
     world.survey().await;
     assert_eq!(world.questions_to_registry(), 1);
-    world.after_ten_seconds().await;
-    world.check().await;
+    world.after(11).await;
     assert_eq!(world.questions_to_registry(), 2);
 }
 
@@ -234,4 +249,82 @@ async fn rdap_off_asks_no_registry() {
             .contains("It also asks the registry")
     );
     assert!(world.site.get("/privacy").await.body.contains("what the site looks up"));
+}
+
+#[tokio::test]
+async fn retry_after_counts_for_the_server() {
+    let world = World::with_registry().await;
+    for name in ["a.org", "b.org", "c.org"] {
+        let busy = Page::head("429 Too Many Requests\r\nRetry-After: 3600");
+        world
+            .web
+            .answer("rdap.registry.example", &format!("/domain/{name}"), busy);
+        world.apply(&[("domain_name", name)]).await;
+    }
+    world.survey().await;
+    for _ in 0..3 {
+        world.after(60).await;
+    }
+    assert_eq!(world.questions_to_registry(), 1);
+}
+
+#[tokio::test]
+async fn registry_that_names_itself_is_asked_once() {
+    let world = World::with_registry().await;
+    let href = "https://rdap.registry.example/domain/AFYABORA.ORG";
+    let links = json!([{ "rel": "related", "type": "application/rdap+json", "href": href }]);
+    world.registry_says(answer(&json!({ "links": links })));
+    world.apply(&[("domain_name", DOMAIN)]).await;
+    world.survey().await;
+    assert_eq!(world.questions_to_registry(), 1);
+}
+
+#[tokio::test]
+async fn registrar_completes_what_the_registry_lacks() {
+    let world = World::with_registry().await;
+    let href = "https://rdap.registrar.example/domain/afyabora.org";
+    let links = json!([{ "rel": "related", "type": "application/rdap+json", "href": href }]);
+    let more = json!({ "events": [{ "eventAction": "expiration", "eventDate": "2049-05-06T00:00:00Z" }] });
+    world
+        .web
+        .answer("rdap.registrar.example", "/domain/afyabora.org", answer(&more));
+    let desk = world.at_desk_after(answer(&json!({ "links": links }))).await;
+    assert!(desk.contains("Registration ends on: 6 May 2049"), "{desk}");
+    let world = World::with_registry().await;
+    let inside = json!([{ "rel": "related", "type": "application/rdap+json", "href": "https://inside.example/" }]);
+    world.names.has("inside.example", RecordType::A, &["127.0.0.66"]);
+    world.at_desk_after(answer(&json!({ "links": inside }))).await;
+    assert_eq!(world.web.trapped(), 0);
+}
+
+#[tokio::test]
+async fn no_answer_does_not_replace_one() {
+    let world = World::with_registry().await;
+    world.registry_says(answer(&json!({ "status": ["active"] })));
+    world.apply(&[("domain_name", DOMAIN)]).await;
+    world.survey().await;
+    world.registry_says(Page::head("503 Busy"));
+    for _ in 0..2 {
+        sqlx::query("UPDATE domain_checks SET due_at = now(), done_at = NULL WHERE what = 'rdap'")
+            .execute(&world.site.pool)
+            .await
+            .unwrap();
+        world.after(3600).await;
+    }
+    assert_eq!(world.questions_to_registry(), 3);
+    assert_eq!(world.count("domain_facts WHERE rdap::text LIKE '%active%'").await, 1);
+}
+
+#[tokio::test]
+async fn hosted_name_is_asked_at_no_registry() {
+    let world = World::with_registry().await;
+    world.host("grupo.github.io");
+    world.web.answer("grupo.github.io", "/", Page::page("hello"));
+    world.apply(&[("domain_name", "grupo.github.io")]).await;
+    world.survey().await;
+    let asked = world.web.received();
+    assert!(
+        asked.iter().all(|received| !received.target.starts_with("/domain/")),
+        "{asked:?}"
+    );
 }

@@ -208,9 +208,9 @@ async fn the_time_of_the_next_try_is_kept() {
         ("120", Some(120)),
         (" 7 ", Some(7)),
         ("0", Some(0)),
-        ("-1", None),
-        ("99999999999", None),
-        ("Fri, 27 Nov 2026 20:00:00 GMT", None),
+        ("-1", Some(3600)),
+        ("99999999999", Some(3600)),
+        ("Fri, 27 Nov 2026 20:00:00 GMT", Some(3600)),
     ];
     for (text, expected) in times {
         let head = format!("429 Too Many Requests\r\nRetry-After: {text}");

@@ -11,53 +11,26 @@ const BOOTSTRAP: &str = "https://data.iana.org/rdap/dns.json";
 /// The greatest size of that file, in octets. It had 71 KiB in 2026.
 const MAX_BOOTSTRAP: usize = 1024 * 1024;
 
-/// The answer of a registry.
+/// The answer of a registry or a registrar.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RegistryAnswer {
     /// What it tells.
     Registration(Box<Registration>),
-    /// It offers no RDAP, like many countries' registries.
-    NotOffered,
     /// It knows no such name.
     NotFound,
     /// No answer that can be read. Contains the seconds to wait, if the server named them.
     None(Option<u32>),
 }
 
-/// Returns the address of IANA's bootstrap file.
-#[must_use]
-pub fn bootstrap_url() -> Option<Url> {
-    Url::parse(BOOTSTRAP).ok()
-}
-
 impl Outbound {
-    /// Asks about a registered name. Every redirect passes the guard.
-    pub async fn registration(&self, bootstrap: &Bootstrap, registered: &str) -> RegistryAnswer {
-        let Some(server) = bootstrap.server_of(registered) else {
-            return RegistryAnswer::NotOffered;
-        };
-        match self.ask_rdap(&query_url(&server, registered), registered).await {
-            RegistryAnswer::Registration(found) => {
-                RegistryAnswer::Registration(self.completed(found, registered).await)
-            }
-            other => other,
-        }
+    /// Asks the server of a registry about a registered name. Every redirect passes the guard.
+    pub async fn registration(&self, server: &Url, registered: &str) -> RegistryAnswer {
+        self.registration_at(&query_url(server, registered), registered).await
     }
 
-    /// Adds what the registrar tells. It may tell nothing.
-    async fn completed(&self, found: Box<Registration>, registered: &str) -> Box<Registration> {
-        let Some(url) = found.related.as_deref().and_then(|url| Url::parse(url).ok()) else {
-            return found;
-        };
-        match self.ask_rdap(&url, registered).await {
-            RegistryAnswer::Registration(more) => Box::new(found.merged(*more)),
-            _ => found,
-        }
-    }
-
-    async fn ask_rdap(&self, url: &Url, registered: &str) -> RegistryAnswer {
-        let fetched = self.fetch(rdap_request(url, MAX_ANSWER_OCTETS)).await;
-        match fetched {
+    /// Asks at this address about a registered name.
+    pub async fn registration_at(&self, url: &Url, registered: &str) -> RegistryAnswer {
+        match self.fetch(rdap_request(url, MAX_ANSWER_OCTETS)).await {
             Ok(fetched) => judged(&fetched, registered),
             Err(_) => RegistryAnswer::None(None),
         }
@@ -65,7 +38,7 @@ impl Outbound {
 
     /// Fetches IANA's bootstrap file; `None` if it cannot be reached or read.
     pub async fn new_bootstrap(&self) -> Option<(Bootstrap, String)> {
-        let url = bootstrap_url()?;
+        let url = Url::parse(BOOTSTRAP).ok()?;
         let fetched = self.fetch(rdap_request(&url, MAX_BOOTSTRAP)).await.ok()?;
         let is_whole = fetched.status == 200 && !fetched.is_cut;
         let bootstrap = Bootstrap::parse(&fetched.body).ok().filter(|_| is_whole)?;
@@ -86,7 +59,9 @@ fn rdap_request(url: &Url, max_body: usize) -> Request<'_> {
 fn judged(fetched: &Fetched, registered: &str) -> RegistryAnswer {
     match (fetched.status, parse(&fetched.body, registered)) {
         (200, Ok(found)) if !fetched.is_cut => RegistryAnswer::Registration(Box::new(found)),
-        (404, _) | (_, Err(NotRdap::NotFound)) => RegistryAnswer::NotFound,
+        // A page of HTML may be about the address, not about the name.
+        (404, Err(NotRdap::NotFound)) => RegistryAnswer::NotFound,
+        (404, _) if fetched.body.is_empty() => RegistryAnswer::NotFound,
         _ => RegistryAnswer::None(fetched.retry_after),
     }
 }

@@ -1,13 +1,20 @@
 //! Looks for the token in DNS and on the website.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
 use url::Url;
 
 use super::{Outcome, file_address, record_name, record_text};
 use crate::outbound::{DnsFault, Dnssec, FetchFault, Fetched, Outbound, Request};
 use crate::values::DomainName;
+use crate::values::shared_domains::shared_host;
 
 /// The greatest size of the file, in octets.
 const MAX_FILE: usize = 1024;
+
+/// The time limit of the questions to the zone's own name servers.
+const ZONE_LIMIT: Duration = Duration::from_secs(12);
 
 /// The most records that the page shows.
 const SHOWN_RECORDS: usize = 20;
@@ -24,24 +31,27 @@ pub(super) async fn by_dns(outbound: &Outbound, domain: &DomainName, token: &str
         let zone_answers = false;
         return Outcome::NoDnsAnswer { fault, zone_answers };
     }
-    let at_zone = outbound.txt_at_zone(&name, zones(domain)).await;
+    let asking = outbound.txt_at_zone(&name, zones(domain));
+    let at_zone = timeout(ZONE_LIMIT, asking).await.unwrap_or(Err(DnsFault::NoAnswer));
+    // What a validating resolver refuses is no proof, whatever the zone says without a signature.
+    if let Err(fault @ DnsFault::Failed) = known {
+        let zone_answers = at_zone.map_or_else(DnsFault::is_absence, |_| true);
+        return Outcome::NoDnsAnswer { fault, zone_answers };
+    }
     match (known, at_zone) {
-        // What a validating resolver refuses is no proof, whatever the zone says without a signature.
-        (Err(fault @ DnsFault::Failed), at_zone) => Outcome::NoDnsAnswer {
-            fault,
-            zone_answers: at_zone.map_or_else(DnsFault::is_absence, |_| true),
-        },
         (_, Ok(records)) if records.contains(&wanted) => proved_by_dns(outbound, domain, &name, &wanted).await,
-        (_, Ok(mut records)) | (Ok(mut records), Err(_)) => {
-            records.truncate(SHOWN_RECORDS);
-            Outcome::OtherRecords { records }
-        }
+        (_, Ok(records)) | (Ok(records), Err(_)) => others(records),
         (Err(fault), Err(at_zone)) if fault.is_absence() || at_zone.is_absence() => Outcome::NoRecord,
         (Err(fault), Err(_)) => Outcome::NoDnsAnswer {
             fault,
             zone_answers: false,
         },
     }
+}
+
+fn others(mut records: Vec<String>) -> Outcome {
+    records.truncate(SHOWN_RECORDS);
+    Outcome::OtherRecords { records }
 }
 
 async fn proved_by_dns(outbound: &Outbound, domain: &DomainName, name: &str, text: &str) -> Outcome {
@@ -65,11 +75,14 @@ fn zones(domain: &DomainName) -> impl Iterator<Item = &str> {
 pub(super) async fn by_web(outbound: &Outbound, domain: &DomainName, token: &str) -> Outcome {
     let www = format!("www.{}", domain.ascii());
     let hosts = [domain.ascii(), www.as_str()];
-    let first = file_at(outbound, hosts[0], &hosts, token).await;
-    if matches!(first, Outcome::Proved { .. }) {
+    // Of a domain that others share, `www.` may belong to another person.
+    let is_shared = shared_host(domain).is_some();
+    let hosts = if is_shared { &hosts[..1] } else { &hosts[..] };
+    let first = file_at(outbound, domain.ascii(), hosts, token).await;
+    if is_shared || matches!(first, Outcome::Proved { .. }) {
         return first;
     }
-    match file_at(outbound, hosts[1], &hosts, token).await {
+    match file_at(outbound, &www, hosts, token).await {
         // An answer tells more than none.
         Outcome::NotFetched { .. } => first,
         second @ Outcome::Proved { .. } => second,
@@ -105,7 +118,8 @@ fn judged(fetched: &Fetched, token: &str) -> Outcome {
     // Editors of one system begin a file with a byte order mark.
     let text = std::str::from_utf8(&fetched.body).unwrap_or_default();
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if fetched.is_cut || text.trim() != token {
+    let is_elsewhere = fetched.url.as_str() != file_address(&host);
+    if is_elsewhere || fetched.is_cut || text.trim() != token {
         let octets = fetched.body.len();
         return Outcome::OtherContent { octets, host };
     }
