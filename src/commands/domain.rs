@@ -13,7 +13,7 @@ use crate::membership::words::{domain_facts, proof_lines};
 use crate::outbox::Outbox;
 use crate::settings::Settings;
 
-/// Makes every check of an application, and prints what is proved and found.
+/// Runs every check of an application, and prints what is proved and found.
 pub(super) async fn check(
     pool: &Pool,
     settings: &Settings,
@@ -39,7 +39,11 @@ pub(super) async fn check(
     let mut session = pool.session().await?;
     let proofs = domain_proof::proofs(&mut session, &reference).await?;
     let facts = domain_proof::facts(&mut session, &reference).await?;
+    let waits = checks.waits(&reference).await?;
     session.end().await?;
+    if waits {
+        writeln!(out, "Some checks are not made yet; the site goes on with them.")?;
+    }
     for line in proof_lines(&proofs) {
         writeln!(out, "{line}")?;
     }

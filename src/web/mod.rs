@@ -69,7 +69,11 @@ pub async fn serve(site: Arc<Site>, listener: TcpListener, stop: watch::Receiver
 
 /// Serves metrics to a monitor until told to stop.
 pub async fn serve_metrics(site: Arc<Site>, listener: TcpListener, stop: watch::Receiver<bool>) {
-    let router = monitoring::router(Arc::clone(&site.metrics), site.pool.clone());
+    let router = monitoring::router(
+        Arc::clone(&site.metrics),
+        site.pool.clone(),
+        site.domain_checks.is_some(),
+    );
     let service = Service::new(Arc::default(), Arc::new(|_: &Method, _, _| {}), router);
     site.server(service).run(listener, stop).await;
 }

@@ -21,7 +21,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::database::{HostRole, Pool};
 use crate::http::message;
-use crate::membership;
+use crate::membership::{self, domain_proof};
 use crate::outbox::{self, QueueStats, RelayState};
 use crate::staff::Asked;
 
@@ -46,6 +46,7 @@ pub struct Metrics {
     database_hosts: Family<Hosts, Gauge>,
     database_failovers: Counter,
     applications: Gauge,
+    domain_checks: Gauge,
     emails: Family<Emails, Gauge>,
     oldest_unsent: Gauge<f64, AtomicU64>,
     relay_failures: Gauge,
@@ -115,6 +116,7 @@ impl Default for Metrics {
             is_database_up: Gauge::default(),
             database_hosts: Family::default(),
             database_failovers: Counter::default(),
+            domain_checks: Gauge::default(),
             applications: Gauge::default(),
             emails: Family::default(),
             oldest_unsent: Gauge::default(),
@@ -150,15 +152,15 @@ fn method_label(method: &Method) -> &'static str {
 }
 
 /// Returns the router of a monitor, which has `/metrics` alone.
-pub fn router(metrics: Arc<Metrics>, pool: Pool) -> Router {
+pub fn router(metrics: Arc<Metrics>, pool: Pool, checks_domains: bool) -> Router {
     Router::new()
         .route("/metrics", get(show))
         .layer(map_request(message::validate))
-        .with_state((metrics, pool))
+        .with_state((metrics, pool, checks_domains))
 }
 
-async fn show(State((metrics, pool)): State<(Arc<Metrics>, Pool)>) -> Response {
-    metrics.refresh(&pool).await;
+async fn show(State((metrics, pool, checks_domains)): State<(Arc<Metrics>, Pool, bool)>) -> Response {
+    metrics.refresh(&pool, checks_domains).await;
     match metrics.text() {
         Ok(text) => ([(CONTENT_TYPE, TEXT)], text).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
@@ -192,7 +194,7 @@ impl Metrics {
     }
 
     /// Reads the gauges. Without a database they keep their values, and `npoc_database_up` is 0.
-    async fn refresh(&self, pool: &Pool) {
+    async fn refresh(&self, pool: &Pool, checks_domains: bool) {
         self.refresh_hosts(pool).await;
         let Ok(Ok(read)) = tokio::time::timeout(SCRAPE_LIMIT, DatabaseValues::read(pool)).await else {
             self.is_database_up.set(0);
@@ -203,6 +205,8 @@ impl Metrics {
         self.oldest_unsent.set(read.queue.oldest_waits.as_seconds_f64());
         self.relay_failures.set(read.relay.failures.into());
         self.relay_connections.set(read.relay.connections.into());
+        self.domain_checks
+            .set(if checks_domains { read.domain_checks } else { 0 });
         for (verdict, count) in read.bounce_reports {
             self.bounce_reports.get_or_create(&Reports { verdict }).set(count);
         }
@@ -277,6 +281,8 @@ impl Metrics {
         let help = "Changes of the server that accepts writes";
         registry.register("database_failovers", help, self.database_failovers.clone());
         registry.register("applications", "Applications stored", self.applications.clone());
+        let help = "Applications that have waited 15 minutes for the facts about their domain name";
+        registry.register("domain_checks_overdue", help, self.domain_checks.clone());
     }
 
     fn register_emails(&self, registry: &mut Registry) {
@@ -297,6 +303,7 @@ impl Metrics {
 /// The values that a scrape reads from the database.
 struct DatabaseValues {
     applications: i64,
+    domain_checks: i64,
     queue: QueueStats,
     relay: RelayState,
     bounce_reports: Vec<(String, i64)>,
@@ -306,11 +313,13 @@ impl DatabaseValues {
     async fn read(pool: &Pool) -> sqlx::Result<Self> {
         let mut session = pool.session().await?;
         let applications = membership::count(&mut *session).await?;
+        let domain_checks = domain_proof::overdue(&mut session).await?;
         let relay = outbox::relay_state(&mut *session).await?;
         let bounce_reports = outbox::bounce_reports(&mut *session).await?;
         session.end().await?;
         Ok(Self {
             applications,
+            domain_checks,
             queue: outbox::queue_stats(pool).await?,
             relay,
             bounce_reports,

@@ -30,6 +30,7 @@ pub use code::{CodeAsked, CodeTyped, ask_for_code, type_code};
 pub use facts::{Facts, Taken, WebsiteAnswer, WebsiteFact, facts, queue_facts};
 pub use outcome::Outcome;
 pub use proofs::{DomainStanding, Proof, ShownCheck, open_domain, proofs};
+pub use queue::overdue;
 pub use registry::RegistryFact;
 pub use requests::{CheckAsked, ask_for_check};
 pub use worker::DomainChecks;

@@ -169,6 +169,19 @@ pub(super) async fn is_due(connection: &mut PgConnection) -> sqlx::Result<bool> 
     .await
 }
 
+/// Returns how many applications have waited a quarter of an hour for the facts of DNS, which no limit holds back.
+///
+/// # Errors
+/// Returns an error if the database is unavailable.
+pub async fn overdue(connection: &mut PgConnection) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(
+        r#"SELECT count(*) AS "checks!" FROM domain_checks
+        WHERE done_at IS NULL AND due_at < now() - interval '15 minutes' AND what = 'facts' AND attempts = 0"#
+    )
+    .fetch_one(connection)
+    .await
+}
+
 /// Records an outcome. `pause` is the time until the next check, if there is one. A check that an applicant asked for in the
 /// meantime stays due. Returns whether the claim still counts.
 pub(super) async fn record(

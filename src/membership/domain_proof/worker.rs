@@ -145,7 +145,7 @@ impl DomainChecks {
         Ok(true)
     }
 
-    /// Makes every check of an application due, and runs them. Returns whether there is such an application.
+    /// Runs every check of an application. Returns whether there is such an application.
     ///
     /// # Errors
     /// Returns an error if the database is unavailable or an email cannot be rendered.
@@ -162,6 +162,14 @@ impl DomainChecks {
             }
         }
         Ok(true)
+    }
+
+    /// Returns whether checks of an application are due, or are being made.
+    ///
+    /// # Errors
+    /// Returns an error if the database is unavailable.
+    pub async fn waits(&self, reference: &str) -> sqlx::Result<bool> {
+        queue::waits(&self.pool, reference).await
     }
 
     /// Makes the facts of new applications due, and tells staff about those that matter.

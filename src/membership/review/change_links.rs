@@ -102,9 +102,8 @@ async fn store(
     .map(drop)
 }
 
-/// Returns whether no more links and codes are sent: the limit is reached, or the confirmation is held to protect its recipient. A new
-/// representative does not inherit the links of the old one. A link from a time when the clock was ahead counts as one of
-/// today.
+/// Returns whether no more links and codes are sent, today or at all. A held confirmation protects its recipient from both. A
+/// new representative does not inherit those of the old one. One from a time when the clock was ahead counts as one of today.
 pub(in crate::membership) async fn is_limited(connection: &mut PgConnection, found: &Found) -> sqlx::Result<bool> {
     let asked = sqlx::query!(
         r#"SELECT count(*) FILTER (WHERE asked_at > now() - interval '1 day') AS "today!", count(*) AS "in_all!"

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::found::{Found, found};
 use super::moved::moved;
-use super::secret::{NotRead, parse, read_form, redirect_to, with_secret_headers, with_time_limit};
+use super::secret::{NotRead, parse, read_form, redirect_to_domain, with_secret_headers, with_time_limit};
 use crate::locale::{Element, Language, Words, date_and_time, day};
 use crate::membership::domain_proof::{
     self, CHALLENGE_LABEL, CheckAsked, CodeAsked, CodeTyped, DomainChecks, DomainStanding, ShownCheck, Way,
@@ -222,7 +222,7 @@ pub async fn show_domain(State(site): State<Arc<Site>>, Path(secret): Path<Strin
 
 /// Redirects a reader who loads the address of a form.
 pub async fn return_to_domain(Path((secret, _)): Path<(String, String)>) -> Result<Response, WebError> {
-    parse(&secret).map(to_domain)
+    parse(&secret).map(redirect_to_domain)
 }
 
 /// Takes a form of the page: asks for a look, for a code, or checks a code. A form from another site does nothing.
@@ -235,7 +235,7 @@ pub async fn post_domain(
     let checks = checks(&site)?;
     let body = match read_form(&site, request, LONGEST_CODE).await {
         Ok(body) => body,
-        Err(NotRead::Foreign) => return Ok(to_domain(secret)),
+        Err(NotRead::Foreign) => return Ok(redirect_to_domain(secret)),
         Err(NotRead::TooLarge) => return Ok(StatusCode::PAYLOAD_TOO_LARGE.into_response()),
         Err(NotRead::Invalid(error)) => return Err(error),
     };
@@ -246,7 +246,7 @@ pub async fn post_domain(
         _ => return Err(WebError::NotFound),
     };
     match note {
-        None => Ok(to_domain(secret)),
+        None => Ok(redirect_to_domain(secret)),
         note => page(&site, secret, note).await,
     }
 }
@@ -295,16 +295,6 @@ fn code_in(body: &[u8]) -> String {
     let mut fields = form_urlencoded::parse(body);
     let code = fields.find(|(name, _)| name == "code");
     code.map(|(_, code)| code.into_owned()).unwrap_or_default()
-}
-
-/// Redirects to the page of the domain.
-fn to_domain(secret: Uuid) -> Response {
-    let mut response = redirect_to(secret);
-    let location = format!("/membership/received/{secret}/domain");
-    if let Ok(location) = HeaderValue::try_from(location) {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    response
 }
 
 async fn page(site: &Site, secret: Uuid, note: Option<Note>) -> Result<Response, WebError> {

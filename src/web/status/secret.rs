@@ -24,7 +24,15 @@ pub fn parse(secret: &str) -> Result<Uuid, WebError> {
 
 /// Redirects to the page with this secret.
 pub fn redirect_to(secret: Uuid) -> Response {
-    let location = format!("/membership/received/{secret}");
+    redirect(format!("/membership/received/{secret}"))
+}
+
+/// Redirects to the page of the domain of the application with this secret.
+pub fn redirect_to_domain(secret: Uuid) -> Response {
+    redirect(format!("/membership/received/{secret}/domain"))
+}
+
+fn redirect(location: String) -> Response {
     let headers = [(header::LOCATION, location), (header::CACHE_CONTROL, "no-store".into())];
     with_secret_headers((StatusCode::SEE_OTHER, headers).into_response())
 }
