@@ -11,3 +11,4 @@ mod faults;
 mod instances;
 mod monitoring;
 mod start_and_stop;
+mod upgrades;
