@@ -17,8 +17,8 @@ use crate::outbound::{Outbound, can_read_own_addresses};
 use crate::outbox::Outbox;
 use crate::values::DomainName;
 
-/// How often the table is read although nothing woke the worker: other instances take requests too.
-const POLL: Duration = Duration::from_secs(10);
+/// How often the table is read although nothing woke the worker: checks by timetable, and those of a killed process.
+const POLL: Duration = Duration::from_secs(30);
 
 /// How often new applications are looked for, and whether there is something to tell staff.
 const SURVEY: Duration = Duration::from_mins(1);
@@ -154,12 +154,32 @@ impl DomainChecks {
             return Ok(false);
         }
         let deadline = Instant::now() + ALL_LIMIT;
-        while queue::waits(&self.pool, reference).await? && Instant::now() < deadline {
-            match queue::claim(&self.pool, Some(reference)).await? {
-                Some(claimed) => self.check(&claimed).await?,
-                // Another process has it, or the registry was asked a moment ago.
-                None => tokio::time::sleep(PAUSE).await,
+        loop {
+            match self.check_one_of(reference).await {
+                Ok(false) => return Ok(true),
+                Ok(true) => {}
+                // The check becomes due again.
+                Err(error) if Instant::now() >= deadline => return Err(error),
+                Err(error) => {
+                    self.report(Err(error));
+                    tokio::time::sleep(PAUSE).await;
+                }
             }
+            if Instant::now() >= deadline {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Runs a due check of an application, or waits a moment for one that cannot be claimed. Returns whether there was one.
+    async fn check_one_of(&self, reference: &str) -> anyhow::Result<bool> {
+        if !queue::waits(&self.pool, reference).await? {
+            return Ok(false);
+        }
+        match queue::claim(&self.pool, Some(reference)).await? {
+            Some(claimed) => self.check(&claimed).await?,
+            // Another process has it, or the registry was asked a moment ago.
+            None => tokio::time::sleep(PAUSE).await,
         }
         Ok(true)
     }
