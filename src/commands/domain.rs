@@ -39,9 +39,8 @@ pub(super) async fn check(
     let mut session = pool.session().await?;
     let proofs = domain_proof::proofs(&mut session, &reference).await?;
     let facts = domain_proof::facts(&mut session, &reference).await?;
-    let waits = checks.waits(&reference).await?;
     session.end().await?;
-    if waits {
+    if checks.waits(&reference).await? {
         writeln!(out, "Some checks are not made yet; the site goes on with them.")?;
     }
     for line in proof_lines(&proofs) {
