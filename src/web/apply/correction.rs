@@ -9,9 +9,8 @@ use askama::Template;
 use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use uuid::Uuid;
 
-use super::super::status::{with_secret_headers, with_time_limit};
+use super::super::status::{Message, message_page, with_secret_headers, with_time_limit};
 use super::form::{CorrectionForm, FormPage};
 use crate::http::encoding::is_encoded;
 use crate::http::message::is_urlencoded;
@@ -20,22 +19,9 @@ use crate::membership::review::{self, Correction, NotChanged, OpenedLink};
 use crate::membership::{self, Answers, Problem};
 use crate::staff::Token;
 use crate::web::error::WebError;
-use crate::web::layout::{Layout, Page, private_page};
+use crate::web::layout::{Layout, private_page};
 use crate::web::origin::is_cross_site;
 use crate::web::site::Site;
-
-/// The page of a link that no longer opens the form.
-#[derive(Template)]
-#[template(path = "membership/change_note.html")]
-struct OverPage<'a> {
-    layout: Layout<'a>,
-    words: &'static Words,
-    heading: &'static str,
-    text: &'static str,
-    /// The secret of the status page, if the reader may know it.
-    secret: Option<Uuid>,
-    unsent: Option<&'a str>,
-}
 
 /// A link that opens the form, for one request.
 #[derive(Clone, Copy)]
@@ -298,21 +284,13 @@ fn give_back(
 async fn over(site: &Site, token: &str) -> Result<Response, WebError> {
     let link = find(site, token).await?;
     let language = link.as_ref().map_or(Language::En, |link| link.language);
-    let layout = Layout::unlisted(&site.info, language);
-    let words = layout.words;
+    let words = Words::of(language);
     let (status, heading, text) = match link {
         Some(_) => (StatusCode::OK, words.change_done_heading, words.change_done_text),
         None => (StatusCode::NOT_FOUND, words.change_dead_heading, words.change_dead_text),
     };
-    let page = OverPage {
-        layout,
-        words,
-        heading,
-        text,
-        secret: link.and_then(|link| link.secret),
-        unsent: None,
-    };
-    Ok(with_secret_headers(private_page(status, language, page.render()?)))
+    let secret = link.and_then(|link| link.secret);
+    message_page(site, status, language, Message::new(heading, text, secret))
 }
 
 impl Posted {

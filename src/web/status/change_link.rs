@@ -2,30 +2,18 @@
 
 use std::sync::Arc;
 
-use askama::Template;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use uuid::Uuid;
 
-use super::secret::{parse, redirect_to, with_secret_headers, with_time_limit};
-use crate::locale::{Element, Language, Sentence, Words};
+use super::message::{Message, message_page};
+use super::secret::{parse, redirect_to, with_time_limit};
+use crate::locale::{Element, Language, Words};
 use crate::membership::review::{self, LinkAsked, NotChanged};
 use crate::web::error::WebError;
-use crate::web::layout::{Layout, Page, private_page};
 use crate::web::origin::is_cross_site;
 use crate::web::site::Site;
-
-#[derive(Template)]
-#[template(path = "membership/change_note.html")]
-struct AskedPage<'a> {
-    layout: Layout<'a>,
-    words: &'static Words,
-    heading: &'static str,
-    text: Sentence<'static>,
-    secret: Option<Uuid>,
-    unsent: Option<&'a str>,
-}
 
 /// Sends a link to correct the answers. A form from another site is shown the page of the application.
 pub async fn ask_for_link(
@@ -58,8 +46,7 @@ async fn language(site: &Site, secret: Uuid) -> sqlx::Result<Option<Language>> {
 }
 
 fn page(site: &Site, secret: Uuid, language: Language, asked: LinkAsked) -> Result<Response, WebError> {
-    let layout = Layout::unlisted(&site.info, language);
-    let words = layout.words;
+    let words = Words::of(language);
     let (status, heading, text) = match asked {
         LinkAsked::Sent => (StatusCode::OK, words.change_sent_heading, words.change_sent_text.into()),
         LinkAsked::Limited => (
@@ -73,13 +60,5 @@ fn page(site: &Site, secret: Uuid, language: Language, asked: LinkAsked) -> Resu
             words.change_unreachable_text(Element::mail()),
         ),
     };
-    let page = AskedPage {
-        layout,
-        words,
-        heading,
-        text,
-        secret: Some(secret),
-        unsent: None,
-    };
-    Ok(with_secret_headers(private_page(status, language, page.render()?)))
+    message_page(site, status, language, Message::new(heading, text, Some(secret)))
 }

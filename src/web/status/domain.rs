@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::found::{Found, found};
+use super::message::{Message, message_page};
 use super::moved::moved;
 use super::secret::{NotRead, parse, read_form, redirect_to_domain, with_secret_headers, with_time_limit};
 use crate::locale::{Element, Language, Words, date_and_time, day};
@@ -35,17 +36,6 @@ struct DomainPage<'a> {
     domain: &'a DomainName,
     secret: Uuid,
     note: Option<Note>,
-}
-
-#[derive(Template)]
-#[template(path = "membership/change_note.html")]
-struct NothingToProve<'a> {
-    layout: Layout<'a>,
-    words: &'static Words,
-    heading: &'static str,
-    text: &'static str,
-    secret: Option<Uuid>,
-    unsent: Option<&'a str>,
 }
 
 /// Why a request was not done, beside its button.
@@ -302,7 +292,9 @@ async fn page(site: &Site, secret: Uuid, note: Option<Note>) -> Result<Response,
         return moved(site, secret, None).await;
     };
     let Some(domain) = &standing.domain else {
-        return nothing_to_prove(site, secret, standing.language);
+        let words = Words::of(standing.language);
+        let message = Message::new(words.domain_not_now_heading, words.domain_not_now_text, Some(secret));
+        return message_page(site, StatusCode::OK, standing.language, message);
     };
     let layout = Layout::unlisted(&site.info, standing.language);
     let page = DomainPage {
@@ -316,18 +308,4 @@ async fn page(site: &Site, secret: Uuid, note: Option<Note>) -> Result<Response,
     let status = note.map_or(StatusCode::OK, Note::status);
     let html = page.render()?;
     Ok(with_secret_headers(private_page(status, standing.language, html)))
-}
-
-fn nothing_to_prove(site: &Site, secret: Uuid, language: Language) -> Result<Response, WebError> {
-    let layout = Layout::unlisted(&site.info, language);
-    let page = NothingToProve {
-        layout,
-        words: layout.words,
-        heading: layout.words.domain_not_now_heading,
-        text: layout.words.domain_not_now_text,
-        secret: Some(secret),
-        unsent: None,
-    };
-    let html = page.render()?;
-    Ok(with_secret_headers(private_page(StatusCode::OK, language, html)))
 }

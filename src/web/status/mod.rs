@@ -8,6 +8,7 @@ mod domain;
 mod forms;
 mod found;
 mod language;
+mod message;
 mod moved;
 mod page;
 mod receipt;
@@ -26,6 +27,7 @@ pub use change::{post, return_to};
 pub use change_link::ask_for_link;
 pub use domain::{post_domain, return_to_domain, show_domain};
 pub use language::{change_language, return_to as return_from_language};
+pub use message::{Message, message_page};
 use secret::parse;
 pub use secret::{redirect_to, with_secret_headers, with_time_limit};
 

@@ -1,29 +1,16 @@
 //! The page in place of one whose secret address is another one now. It shows nothing of the application, and gives back what
 //! was typed.
 
-use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
 use uuid::Uuid;
 
 use super::forms::Posted;
-use super::secret::with_secret_headers;
+use super::message::{Message, message_page};
 use crate::locale::{Language, Words};
 use crate::membership;
 use crate::web::error::WebError;
-use crate::web::layout::{Layout, Page, private_page};
 use crate::web::site::Site;
-
-#[derive(Template)]
-#[template(path = "membership/change_note.html")]
-struct MovedPage<'a> {
-    layout: Layout<'a>,
-    words: &'static Words,
-    heading: &'static str,
-    text: &'static str,
-    secret: Option<Uuid>,
-    unsent: Option<&'a str>,
-}
 
 /// Answers for a secret that no application has: 404, or this page if one had it before.
 pub async fn moved(site: &Site, secret: Uuid, posted: Option<&Posted>) -> Result<Response, WebError> {
@@ -42,15 +29,7 @@ pub async fn moved(site: &Site, secret: Uuid, posted: Option<&Posted>) -> Result
 }
 
 fn page(site: &Site, language: Language, unsent: Option<&str>) -> Result<Response, WebError> {
-    let layout = Layout::unlisted(&site.info, language);
-    let page = MovedPage {
-        layout,
-        words: layout.words,
-        heading: layout.words.change_moved_heading,
-        text: layout.words.change_moved_text,
-        secret: None,
-        unsent,
-    };
-    let html = page.render()?;
-    Ok(with_secret_headers(private_page(StatusCode::NOT_FOUND, language, html)))
+    let words = Words::of(language);
+    let message = Message::new(words.change_moved_heading, words.change_moved_text, None);
+    message_page(site, StatusCode::NOT_FOUND, language, Message { unsent, ..message })
 }

@@ -144,13 +144,13 @@ async fn look_of_a_killed_process_is_made_by_another() {
     ];
     let home = std::env::temp_dir().join(format!("npoc-test-{}", uuid::Uuid::new_v4()));
     let settings = [&settings[..], &[("NPOC_DATA_DIR", home.to_str().unwrap())]].concat();
-    let process = Process::start(&settings).ready();
     let site = TestSite::on(&options, &settings).await;
     let reference = site.apply(&[]).await;
     let page = site.status_path(&reference).await + "/domain";
     let shown = site.get(&page).await.all("dd bdo");
     names.answer(&shown[0], RecordType::TXT, Answer::Silent);
     site.post_raw(&format!("{page}/check"), "").await;
+    let process = Process::start(&settings).ready();
     wait_until("the process asks", async || names.count(&shown[0], RecordType::TXT) > 0).await;
     drop(process);
     names.answer(&shown[0], RecordType::TXT, Answer::texts(&[&[&shown[1]]]));
