@@ -22,17 +22,20 @@ async fn listening() -> (TestSite, SocketAddr) {
     (site, address)
 }
 
-/// Sends these parts, closes the sending side and returns the whole answer. A reset ends the answer too.
+/// Sends these parts, closes the sending side and returns the whole answer. Reads meanwhile, since a reset may take away what
+/// has arrived. A reset ends the answer too.
 async fn answered(address: SocketAddr, parts: &[&[u8]]) -> String {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    for part in parts {
-        let _ended_early = stream.write_all(part).await;
-        stream.flush().await.ok();
-        tokio::task::yield_now().await;
-    }
-    stream.shutdown().await.ok();
+    let (mut reading, mut writing) = TcpStream::connect(address).await.unwrap().into_split();
+    let sending = async {
+        for part in parts {
+            let _ended_early = writing.write_all(part).await;
+            writing.flush().await.ok();
+            tokio::task::yield_now().await;
+        }
+        writing.shutdown().await.ok();
+    };
     let mut answer = Vec::new();
-    let _reset = stream.read_to_end(&mut answer).await;
+    let (_reset, ()) = tokio::join!(reading.read_to_end(&mut answer), sending);
     String::from_utf8_lossy(&answer).into_owned()
 }
 
