@@ -225,6 +225,12 @@ impl Browser {
         self.see(script).await.as_str().unwrap().to_owned()
     }
 
+    /// Waits until an element has the focus. A page gives it with its first frame, which may come later than the page.
+    pub async fn until_focused(&self, selector: &str) {
+        self.until(&format!("return document.activeElement.matches({selector:?})"))
+            .await;
+    }
+
     /// Moves the focus to an element with the tab key. A group of radio buttons is one stop.
     pub async fn tab_to(&self, selector: &str) {
         let is_there = format!("document.activeElement.matches({selector:?})");

@@ -210,6 +210,10 @@ async fn assert_line(browser: &Browser, selector: &str, side: &str) {
             ? [s.outlineStyle, s.outlineWidth, s.outlineColor]
             : ['Style', 'Width', 'Color'].map(part => s['border' + arguments[1] + part]);
         return style !== 'none' && parseFloat(width) >= 1 && color !== getComputedStyle(document.body).backgroundColor;";
+    // The focus comes with the first frame, which may be later than the page.
+    browser
+        .until(&format!("return document.querySelector({selector:?}) !== null"))
+        .await;
     let drawn = browser.js(script, vec![json!(selector), json!(side)]).await;
     assert_eq!(drawn, json!(true), "{selector}, {side}");
 }
