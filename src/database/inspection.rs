@@ -110,7 +110,8 @@ pub struct HostAnswer {
     pub is_read_only: bool,
     /// The number of promotions, for a primary.
     pub timeline: Option<i32>,
-    /// The replication lag of a standby, in seconds since the last replayed commit. It is 0 if everything received is replayed.
+    /// The replication lag of a standby, in seconds since the last replayed commit. It is 0 if everything received is replayed,
+    /// and the standby is connected to its primary as far as we may see.
     pub behind: Option<f64>,
     /// The primary's setting `synchronous_standby_names`.
     pub synchronous: String,
@@ -144,7 +145,8 @@ async fn inspect_host(host: &PgConnectOptions) -> sqlx::Result<HostAnswer> {
         "SELECT current_setting('server_version') AS version, current_setting('transaction_read_only')::boolean AS is_read_only,
             (SELECT system_identifier FROM pg_control_system()) AS cluster,
             CASE WHEN NOT pg_is_in_recovery() THEN NULL
-                WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
+                WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() AND (NOT pg_has_role('pg_monitor', 'USAGE')
+                    OR EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming')) THEN 0
                 ELSE greatest(extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()), 0) END::double precision AS behind,
             current_setting('synchronous_standby_names') AS synchronous,
             CASE WHEN pg_has_role('pg_monitor', 'USAGE') THEN (SELECT count(*) FROM pg_stat_replication
