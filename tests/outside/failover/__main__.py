@@ -1,0 +1,107 @@
+"""Builds a cluster on loopback, lets machines die while clients apply, and counts. bin/failover runs it.
+
+Runs in namespaces of its own, which end all processes with it. Exits with 1 if an acknowledged application is lost in
+synchronous mode, an application is stored twice, or an email is missing.
+"""
+
+import argparse
+import dataclasses
+import os
+import pathlib
+import random
+import sys
+import threading
+import time
+
+import report
+import settings
+from count import count
+from drill import Drill
+from faults import ALL
+
+
+@dataclasses.dataclass
+class Plan:
+    """What a drill does."""
+
+    faults: list
+    seed: int
+    is_synchronous: bool
+    is_quick: bool
+    is_long: bool
+
+    @property
+    def timing(self):
+        return settings.QUICK if self.is_quick else settings.DOCUMENTED
+
+    @property
+    def frost(self):
+        """The seconds for which something is frozen or away: longer than the lease."""
+        return (20 if self.is_long else 10) if self.is_quick else self.timing["ttl"] + 20
+
+    @property
+    def backlog(self):
+        return 1000 if self.is_long else 300
+
+    @property
+    def limit(self):
+        """The seconds after which the drill has failed."""
+        return 120 + len(self.faults) * (90 if self.is_quick else 240)
+
+
+def read_plan(arguments):
+    parser = argparse.ArgumentParser("bin/failover", add_help=False)
+    parser.add_argument("words", nargs="*", choices=[[], "long", "async"])
+    parser.add_argument("--faults", type=lambda names: names.split(","))
+    parser.add_argument("--times", type=int)
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6))
+    parser.add_argument("--documented-timings", action="store_true")
+    given = parser.parse_args(arguments)
+    is_long = "long" in given.words
+    names = given.faults or list(ALL)
+    if unknown := set(names) - set(ALL):
+        parser.error(f"no fault is called {', '.join(unknown)}; there are: {', '.join(ALL)}")
+    faults = names * (given.times or (10 if is_long else 1))
+    if is_long:
+        random.Random(given.seed).shuffle(faults)
+    return Plan(faults, given.seed, "async" not in given.words, not given.documented_timings, is_long)
+
+
+def give_up(plan):
+    print(f"FAILED: the drill takes longer than {plan.limit} s", file=sys.stderr, flush=True)
+    os._exit(1)
+
+
+def introduce(plan, version):
+    mode = "synchronous" if plan.is_synchronous else "asynchronous: a takeover may lose acknowledged applications"
+    timing = "/".join(map(str, plan.timing.values()))
+    patroni = ".".join(map(str, version))
+    print(f"Patroni {patroni} with {settings.etcd_protocol(version)}, timings {timing}, seed {plan.seed}; {mode}")
+
+
+def main(tree, programs, binary, arguments):
+    plan = read_plan(arguments)
+    watchdog = threading.Timer(plan.limit, give_up, [plan])
+    watchdog.daemon = True
+    watchdog.start()
+    began = time.monotonic()
+    drill = Drill(pathlib.Path.cwd(), pathlib.Path(tree), programs, binary, plan)
+    introduce(plan, drill.cluster.version)
+    drill.start()
+    print(f"up after {time.monotonic() - began:.0f} s", flush=True)
+    try:
+        for name in plan.faults:
+            print(report.line(drill.run(name, ALL[name])), flush=True)
+    except TimeoutError as error:
+        print(f"FAILED: {name}: {error}", flush=True)
+        drill.failed = True
+    unfinished = drill.crowd.finish(30)
+    counted = count(drill, 300 if plan.is_long else 60, is_lease_awaited=plan.is_long)
+    report.table(drill.measured)
+    report.totals(counted, drill.crowd, unfinished)
+    print(*drill.notes, f"took {time.monotonic() - began:.0f} s", sep="\n", flush=True)
+    is_good = counted.is_good() and not unfinished or not plan.is_synchronous
+    return 0 if is_good and not drill.failed else 1
+
+
+sys.exit(main(*sys.argv[1:4], sys.argv[4:]))

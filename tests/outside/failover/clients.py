@@ -1,0 +1,162 @@
+"""Clients that send applications one after another, and keep every receipt."""
+
+import collections
+import dataclasses
+import html
+import http.client
+import re
+import threading
+import time
+import urllib.parse
+
+CLIENTS = 16
+PAUSE = 0.2  # seconds between two applications of one client
+RETRY_PAUSE = 0.25
+HTTP_LIMIT = 20
+RECEIPT_LIMIT = 30
+
+HIDDEN = re.compile(r'<input\b[^>]*\btype="hidden"[^>]*>')
+REFERENCE = re.compile(r"NPOC-[0-9A-Z]{4}-[0-9A-Z]{4}")
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@dataclasses.dataclass
+class Application:
+    """One application, as its applicant knows it."""
+
+    email: str
+    statement: str
+    posts: int = 0
+    receipt: str = ""
+    reference: str = ""
+
+    @property
+    def secret(self):
+        return self.receipt.rpartition("/")[2]
+
+
+class Crowd:
+    """All clients, and what they know."""
+
+    def __init__(self, sites):
+        self.ports = [site.port for site in sites]
+        self.is_over = threading.Event()
+        self.applications, self.acknowledged_at = [], []
+        self.answers, self.slowest, self.answers_without_text = collections.Counter(), 0, 0
+        self.clients = [Client(number, self) for number in range(CLIENTS)]
+
+    def start(self):
+        for client in self.clients:
+            client.start()
+
+    def finish(self, seconds):
+        """Lets each client finish its application. Returns how many could not."""
+        self.is_over.set()
+        end = time.monotonic() + seconds
+        for client in self.clients:
+            client.join(max(0, end - time.monotonic()))
+        return sum(client.is_alive() for client in self.clients)
+
+    def acknowledged(self):
+        return len(self.acknowledged_at)
+
+
+class Client(threading.Thread):
+    """One applicant after another, at one keyboard."""
+
+    def __init__(self, number, crowd):
+        super().__init__(daemon=True)
+        self.number, self.crowd, self.connections = number, crowd, {}
+
+    def run(self):
+        count = 0
+        while not self.crowd.is_over.is_set():
+            count += 1
+            self.apply(f"{self.number}-{count}")
+            time.sleep(PAUSE)
+
+    def apply(self, name):
+        application = Application(f"applicant-{name}@example.org", f"We lend books in district {name}.")
+        self.crowd.applications.append(application)
+        page = self.until(lambda port: self.check(port, application))
+        fields = hidden_fields(page)
+        body = urllib.parse.urlencode([*fields, ("step", "send")])
+        application.receipt = self.until(lambda port: self.send(port, application, body))
+        self.crowd.acknowledged_at.append(time.monotonic())
+        end = time.monotonic() + RECEIPT_LIMIT
+        read = lambda port: self.read_receipt(port, application) or time.monotonic() > end
+        self.until(read)
+
+    def until(self, attempt):
+        """Repeats an attempt until it succeeds. Begins at the client's own site, and changes to the other if that is away."""
+        ports = self.crowd.ports
+        place = self.number
+        while True:
+            try:
+                if done := attempt(ports[place % len(ports)]):
+                    return done
+            except (OSError, http.client.HTTPException):
+                place += 1
+            time.sleep(RETRY_PAUSE)
+
+    def check(self, port, application):
+        status, _, page = self.request(port, "POST", "/membership", answers(application))
+        return page if status == 200 and 'name="submission_key"' in page else None
+
+    def send(self, port, application, body):
+        """Returns the address of the receipt, or None if the application was not acknowledged."""
+        application.posts += 1
+        began = time.monotonic()
+        status, location, page = self.request(port, "POST", "/membership", body)
+        self.crowd.slowest = max(self.crowd.slowest, time.monotonic() - began)
+        self.crowd.answers[status] += 1
+        if status == 303:
+            return location
+        self.crowd.answers_without_text += application.statement not in html.unescape(page)
+        return None
+
+    def read_receipt(self, port, application):
+        status, _, page = self.request(port, "GET", application.receipt)
+        found = REFERENCE.search(page) if status == 200 else None
+        application.reference = found.group() if found else ""
+        return application.reference
+
+    def request(self, port, method, path, body=None):
+        """Returns the status, the header Location and the page."""
+        connection = self.connections.get(port) or http.client.HTTPConnection("127.0.0.1", port, timeout=HTTP_LIMIT)
+        try:
+            connection.request(method, path, body, FORM if body else {})
+            answer = connection.getresponse()
+            page = answer.read().decode()
+        except BaseException:
+            self.connections.pop(port, None)
+            connection.close()
+            raise
+        self.connections[port] = connection
+        return answer.status, answer.headers.get("Location"), page
+
+
+def answers(application):
+    """Returns the form as the browser sends it to be checked."""
+    return urllib.parse.urlencode([
+        ("organization_name", application.statement.removeprefix("We lend books in ").rstrip(".")),
+        ("domain_name", "example.org"),
+        ("country", "JP"),
+        ("registered", "yes"),
+        ("registration_note", "no. 0100-05"),
+        ("kind_of_work", "humanitarian"),
+        ("statement", application.statement),
+        ("representative_name", "Hanako Tanaka"),
+        ("representative_role", "Secretary"),
+        ("representative_email", application.email),
+        ("ncsg_status", "applied"),
+        ("authorised", "yes"),
+        ("publish", "yes"),
+        ("step", "check"),
+    ])
+
+
+def hidden_fields(page):
+    """Returns the names and values that the check page sends."""
+    value = lambda field, name: html.unescape(re.search(rf'\b{name}="([^"]*)"', field).group(1))
+    return [(value(field, "name"), value(field, "value")) for field in HIDDEN.findall(page)]
