@@ -69,6 +69,12 @@ impl Purpose {
         }
     }
 
+    /// Returns all names.
+    #[must_use]
+    pub fn names() -> [&'static str; 12] {
+        Self::ALL.map(Self::name)
+    }
+
     /// Parses such a name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {

@@ -79,7 +79,8 @@ impl ClaimedEmail {
 /// Claims one email. While the relay fails, an email that was never tried may test it every five seconds, so that a new
 /// application's emails go out soon after the relay is back.
 ///
-/// Postpones an email whose row cannot be read, so that it blocks no other.
+/// Leaves an email of a purpose that this release does not know to a site of a later one. Postpones an email whose row cannot be
+/// read, so that it blocks no other.
 pub async fn claim(pool: &Pool, request: &ClaimRequest) -> sqlx::Result<Option<ClaimedEmail>> {
     while let Some(row) = claim_row(pool, request).await? {
         let id = row.id;
@@ -119,7 +120,7 @@ async fn claim_row(pool: &Pool, request: &ClaimRequest) -> sqlx::Result<Option<C
             CASE WHEN $2 THEN (
                 SELECT id FROM outbox
                 WHERE sent_at IS NULL AND given_up_at IS NULL AND due_at <= now()
-                    AND (expires_at IS NULL OR expires_at > now())
+                    AND (expires_at IS NULL OR expires_at > now()) AND purpose = ANY ($7)
                     AND (NOT refusal_is_final AND $6 OR claims = 0 AND refusal_is_final AND NOT EXISTS (
                         SELECT FROM unnest($5::text[]) AS busy WHERE lower(recipient) LIKE '%@' || busy
                             OR lower(recipient) LIKE '%.' || busy))
@@ -128,7 +129,7 @@ async fn claim_row(pool: &Pool, request: &ClaimRequest) -> sqlx::Result<Option<C
             CASE WHEN $3 AND NOT coalesce((SELECT waits FROM relay), false) THEN (
                 SELECT id FROM outbox
                 WHERE sent_at IS NULL AND given_up_at IS NULL AND due_at <= now()
-                    AND (expires_at IS NULL OR expires_at > now())
+                    AND (expires_at IS NULL OR expires_at > now()) AND purpose = ANY ($7)
                     AND NOT EXISTS (SELECT FROM unnest($5::text[]) AS busy WHERE refusal_is_final
                         AND (lower(recipient) LIKE '%@' || busy OR lower(recipient) LIKE '%.' || busy))
                 ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED) END)
@@ -140,7 +141,8 @@ async fn claim_row(pool: &Pool, request: &ClaimRequest) -> sqlx::Result<Option<C
         request.then_oldest,
         request.waits_for_relay,
         &request.busy_domains,
-        request.priority == Priority::NewOrStaff
+        request.priority == Priority::NewOrStaff,
+        &Purpose::names() as &[&str]
     )
     .fetch_optional(&mut *session)
     .await?;

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use npoc::database::MIGRATOR;
+use npoc::outbox::DeliveryOutcome;
 use sqlx::migrate::Migrate as _;
 use sqlx::{Connection as _, PgConnection};
 
-use crate::support::database;
+use crate::support::{TestSite, database};
 
 /// The first migration that must keep the rule. Nobody has run an earlier schema in two places.
 const FIRST: i64 = 20_261_127_000_009;
@@ -201,4 +202,24 @@ async fn after(statement: &'static str) -> Vec<String> {
     let before = Schema::read(&mut connection).await;
     sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
     before.faults(&Schema::read(&mut connection).await)
+}
+
+#[tokio::test]
+async fn email_of_a_later_release_waits_for_a_site_of_it() {
+    let site = TestSite::new().await;
+    site.apply(&[]).await;
+    for statement in [
+        "ALTER TABLE outbox DROP CONSTRAINT outbox_purpose_known",
+        "UPDATE outbox SET purpose = 'invitation' WHERE purpose = 'arrival'",
+    ] {
+        sqlx::query(statement).execute(&site.pool).await.unwrap();
+    }
+    assert_eq!(
+        site.deliver_all().await,
+        [DeliveryOutcome::Sent],
+        "it delays no other email"
+    );
+    let untouched = "SELECT count(*) FROM outbox WHERE purpose = 'invitation' AND claims = 0 AND due_at <= now()";
+    let untouched: i64 = sqlx::query_scalar(untouched).fetch_one(&site.pool).await.unwrap();
+    assert_eq!(untouched, 1);
 }
