@@ -26,6 +26,9 @@ pub const DEDICATED_CONNECTIONS: u32 = 2;
 /// How long a request waits for a connection before it reports the database as unavailable.
 const ACQUIRE_LIMIT: Duration = Duration::from_secs(3);
 
+/// How often the servers are asked again while a statement runs. A replaced primary lets commits wait without an error.
+const RECHECK_INTERVAL: Duration = Duration::from_millis(500);
+
 /// How long closing an idle connection may take.
 const CLOSE_LIMIT: Duration = Duration::from_millis(250);
 
@@ -178,11 +181,17 @@ impl Pool {
         self.primary.as_ref().and_then(|primary| primary.since())
     }
 
-    /// Returns when another server than at that moment is in use. Never returns if there is only one.
+    /// Returns when another server than at that moment is in use. Asks the servers again while it waits. Never returns if
+    /// there is only one.
     pub(super) async fn moved_since(&self, since: Option<Instant>) {
-        match &self.primary {
-            Some(primary) => primary.moved_since(since).await,
-            None => std::future::pending().await,
+        let Some(primary) = &self.primary else {
+            return std::future::pending().await;
+        };
+        while tokio::time::timeout(RECHECK_INTERVAL, primary.moved_since(since))
+            .await
+            .is_err()
+        {
+            primary.recheck();
         }
     }
 
