@@ -29,15 +29,14 @@ class Plan:
     is_synchronous: bool
     is_quick: bool
     is_long: bool
-
-    @property
-    def timing(self):
-        return settings.QUICK if self.is_quick else settings.DOCUMENTED
+    bootstrap: dict
 
     @property
     def frost(self):
         """The seconds for which something is frozen or away: longer than the lease."""
-        return (20 if self.is_long else 10) if self.is_quick else self.timing["ttl"] + 20
+        if not self.is_quick:
+            return self.bootstrap["dcs"]["ttl"] + 20
+        return 20 if self.is_long else 10
 
     @property
     def backlog(self):
@@ -49,22 +48,27 @@ class Plan:
         return 120 + len(self.faults) * (90 if self.is_quick else 240)
 
 
-def read_plan(arguments):
+def read_plan(arguments, tree):
     parser = argparse.ArgumentParser("bin/failover", add_help=False)
-    parser.add_argument("words", nargs="*", choices=[[], "long", "async"])
+    parser.add_argument("words", nargs="*", metavar="long|async")
     parser.add_argument("--faults", type=lambda names: names.split(","))
     parser.add_argument("--times", type=int)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     parser.add_argument("--documented-timings", action="store_true")
     given = parser.parse_args(arguments)
+    if unknown := set(given.words) - {"long", "async"}:
+        parser.error(f"unknown: {', '.join(unknown)}")
     is_long = "long" in given.words
     names = given.faults or list(ALL)
     if unknown := set(names) - set(ALL):
         parser.error(f"no fault is called {', '.join(unknown)}; there are: {', '.join(ALL)}")
-    faults = names * (given.times or (10 if is_long else 1))
-    if is_long:
+    times = given.times or (10 if is_long else 1)
+    faults = names * times
+    if times > 1:
         random.Random(given.seed).shuffle(faults)
-    return Plan(faults, given.seed, "async" not in given.words, not given.documented_timings, is_long)
+    is_quick, is_synchronous = not given.documented_timings, "async" not in given.words
+    bootstrap = settings.bootstrap(pathlib.Path("patroni.yml"), tree, is_quick, is_synchronous)
+    return Plan(faults, given.seed, is_synchronous, is_quick, is_long, bootstrap)
 
 
 def give_up(plan):
@@ -74,18 +78,19 @@ def give_up(plan):
 
 def introduce(plan, version):
     mode = "synchronous" if plan.is_synchronous else "asynchronous: a takeover may lose acknowledged applications"
-    timing = "/".join(map(str, plan.timing.values()))
+    timing = "/".join(str(plan.bootstrap["dcs"][name]) for name in settings.QUICK)
     patroni = ".".join(map(str, version))
     print(f"Patroni {patroni} with {settings.etcd_protocol(version)}, timings {timing}, seed {plan.seed}; {mode}")
 
 
 def main(tree, programs, binary, arguments):
-    plan = read_plan(arguments)
+    tree = pathlib.Path(tree)
+    plan = read_plan(arguments, tree)
     watchdog = threading.Timer(plan.limit, give_up, [plan])
     watchdog.daemon = True
     watchdog.start()
     began = time.monotonic()
-    drill = Drill(pathlib.Path.cwd(), pathlib.Path(tree), programs, binary, plan)
+    drill = Drill(pathlib.Path.cwd(), tree, programs, binary, plan)
     introduce(plan, drill.cluster.version)
     drill.start()
     print(f"up after {time.monotonic() - began:.0f} s", flush=True)

@@ -112,28 +112,28 @@ class Node:
 class Cluster:
     """The whole cluster in one folder."""
 
-    def __init__(self, folder, tree, programs, timing, is_synchronous, is_quick):
-        self.folder, self.tree, self.timing, self.is_synchronous = folder, tree, timing, is_synchronous
+    def __init__(self, folder, tree, programs, plan):
+        self.folder, self.tree, self.plan = folder, tree, plan
         self.python_path = tree / "usr/lib/python3/dist-packages"
         self.version = self._version()
         folder.mkdir()
         self.etcds = [Etcd(name, folder, tree, self.version) for name in Etcd.NAMES]
         self.nodes = [Node(name, number, folder) for number, name in enumerate("ab")]
         for node in self.nodes:
-            self._configure(node, programs, is_quick)
+            self._configure(node, programs)
 
     def _version(self):
         text = (self.python_path / "patroni/version.py").read_text()
         return tuple(map(int, re.search(r"'(\d+)\.(\d+)\.(\d+)", text).groups()))
 
-    def _configure(self, node, programs, is_quick):
+    def _configure(self, node, programs):
         hosts = [f"127.0.0.1:{Etcd.ports(name)[0]}" for name in Etcd.NAMES]
-        how = settings.of_patroni(node, self.version, self.timing, self.is_synchronous, hosts, programs)
+        how = settings.of_patroni(node, self.version, self.plan.bootstrap, hosts, programs)
         path = node.folder / "patroni.yml"
         path.write_text(json.dumps(how, indent=2))
         path.chmod(0o644)
         here = pathlib.Path(__file__).parent
-        program = here / "quick_patroni.py" if is_quick else self.tree / "usr/bin/patroni"
+        program = here / "quick_patroni.py" if self.plan.is_quick else self.tree / "usr/bin/patroni"
         node.command = (["/usr/bin/python3", "-B", program, path], {"PYTHONPATH": str(self.python_path)})
 
     def start(self):
@@ -161,7 +161,7 @@ class Cluster:
         if not primary:
             return False
         # Patroni lets a standby take over a moment after PostgreSQL has made it synchronous.
-        if self.is_synchronous and self.other(primary).rest("GET", "/sync") != 200:
+        if self.plan.is_synchronous and self.other(primary).rest("GET", "/sync") != 200:
             return False
         try:
             return query(primary.port, STANDBY) == [["1"]]

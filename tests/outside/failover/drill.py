@@ -34,7 +34,7 @@ class Drill:
     def __init__(self, folder, tree, programs, binary, plan):
         self.plan, self.random = plan, random.Random(plan.seed)
         self.frost, self.backlog = plan.frost, plan.backlog
-        self.cluster = Cluster(folder / "cluster", tree, programs, plan.timing, plan.is_synchronous, plan.is_quick)
+        self.cluster = Cluster(folder / "cluster", tree, programs, plan)
         ports = zip(sites.FORWARDER_PORTS, self.cluster.nodes)
         self.forwarders = [sites.Forwarder(port, node, folder) for port, node in ports]
         self.relay = sites.Relay(folder)

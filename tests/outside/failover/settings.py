@@ -1,26 +1,12 @@
-"""The settings of etcd, Patroni and PostgreSQL. deploy/cluster has the same ones for operators."""
+"""The settings of Patroni, etcd and PostgreSQL: those of deploy/cluster/patroni.yml, with other addresses and timings."""
 
-# What decides whether an acknowledged application can be lost. The same names as below bootstrap.dcs in patroni.yml.
-SHARED = {
-    "maximum_lag_on_failover": 1048576,
-    "primary_start_timeout": 0,
-    "synchronous_mode": True,
-    "synchronous_mode_strict": False,
-    "failsafe_mode": True,
-    "postgresql": {
-        "use_pg_rewind": True,
-        "use_slots": True,
-        "parameters": {"wal_keep_size": "128MB", "max_connections": 100, "wal_log_hints": True},
-    },
-}
+import sys
 
-# Patroni's defaults, as an operator has them, and the shortest ones that work, for a quick drill.
-DOCUMENTED = {"ttl": 30, "loop_wait": 10, "retry_timeout": 10}
+# The shortest timings that work, for a quick drill.
 QUICK = {"ttl": 5, "loop_wait": 1, "retry_timeout": 2}
 
 # Otherwise a new standby waits for the next checkpoint, up to five minutes.
 BASE_BACKUP = [{"checkpoint": "fast"}]
-INITDB = ["data-checksums", {"encoding": "UTF8"}, {"locale": "C.UTF-8"}]
 
 # The network namespace of the drill has no other users, so nobody needs a password.
 ACCESS = [
@@ -43,17 +29,25 @@ def etcd_protocol(version):
     return "etcd3" if version >= SAFE_WITH_ETCD3 else "etcd"
 
 
-def of_patroni(node, version, timing, is_synchronous, etcd_hosts, programs):
+def bootstrap(path, tree, is_quick, is_synchronous):
+    """Returns the settings of the cluster that operators get, with the drill's changes."""
+    # Python's YAML comes with Patroni.
+    sys.path.append(str(tree / "usr/lib/python3/dist-packages"))
+    import yaml
+
+    found = yaml.safe_load(path.read_text())["bootstrap"]
+    found["dcs"] |= {"synchronous_mode": is_synchronous, **(QUICK if is_quick else {})}
+    return found
+
+
+def of_patroni(node, version, bootstrap, etcd_hosts, programs):
     """Returns the settings of one Patroni. JSON is YAML too."""
     return {
         "scope": "npoc",
         "name": node.name,
         "restapi": {"listen": f"127.0.0.1:{node.rest_port}", "connect_address": f"127.0.0.1:{node.rest_port}"},
         etcd_protocol(version): {"hosts": etcd_hosts},
-        "bootstrap": {
-            "dcs": {**timing, **SHARED, "synchronous_mode": is_synchronous},
-            "initdb": INITDB,
-        },
+        "bootstrap": bootstrap,
         "watchdog": {"mode": "off"},
         "postgresql": {
             "listen": f"127.0.0.1:{node.port}",
