@@ -101,12 +101,15 @@ def main(tree, programs, binary, arguments):
         print(f"FAILED: {name}: {error}", flush=True)
         drill.failed = True
     unfinished = drill.crowd.finish(30)
-    counted = count(drill, 300 if plan.is_long else 60, is_lease_awaited=plan.is_long)
     report.table(drill.measured)
+    counted = count(drill, 300 if plan.is_long else 60, is_lease_awaited=plan.is_long)
     report.totals(counted, drill.crowd, unfinished)
     print(*drill.notes, f"took {time.monotonic() - began:.0f} s", sep="\n", flush=True)
     is_good = counted.is_good() and not unfinished or not plan.is_synchronous
     return 0 if is_good and not drill.failed else 1
 
 
-sys.exit(main(*sys.argv[1:4], sys.argv[4:]))
+try:
+    sys.exit(main(*sys.argv[1:4], sys.argv[4:]))
+except TimeoutError as error:
+    sys.exit(f"FAILED: {error}")

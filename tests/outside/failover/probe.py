@@ -8,6 +8,8 @@ from postgres import Connection, DatabaseError
 # Waits for the synchronous standby like any commit, and stores nothing.
 WRITE = "SELECT CASE WHEN NOT pg_is_in_recovery() THEN pg_logical_emit_message(true, 'drill', '') END"
 PAUSE = 0.1  # seconds
+# A commit that waits for the standby goes on waiting if its client leaves, and keeps its place at the server.
+WRITE_LIMIT = 30
 
 
 class Probe:
@@ -22,7 +24,7 @@ class Probe:
         connection = None
         while True:
             try:
-                connection = connection or Connection(port)
+                connection = connection or Connection(port, limit=WRITE_LIMIT)
                 if connection.query(WRITE) != [[None]]:
                     self.written_at.append(time.monotonic())
             except DatabaseError:
