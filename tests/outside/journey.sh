@@ -45,7 +45,7 @@ has_no_server() { [ ! -e data/postgres/postmaster.pid ]; }
 
 # ---- The site, without the caller's settings
 
-clean=(env -i PATH="$PATH" HOME="$work" ${PG_BINDIR:+"PG_BINDIR=$PG_BINDIR"} NPOC_DATA_DIR="$data")
+clean=(env -i PATH="$PATH" HOME="$work" ${PG_BINDIR:+"PG_BINDIR=$PG_BINDIR"} NPOC_DATA_DIR="$data" NPOC_DNS=off)
 
 # The command that confines the site, if any.
 confined=()

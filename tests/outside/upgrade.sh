@@ -53,7 +53,7 @@ tried() {
 settings=$root/etc/npoc/npoc.env
 install_all() {
     inside apt-get -qy update && inside env LANG=en_US.UTF-8 apt-get -qy install postgresql "/packages/$(basename "$package")" &&
-        echo NPOC_MAIL=folder >>"$settings" && sed -i '/^NPOC_PUBLIC_URL/d' "$settings" # so that the doctor finds no problem
+        printf "%s\n" NPOC_MAIL=folder NPOC_DNS=off >>"$settings" && sed -i '/^NPOC_PUBLIC_URL/d' "$settings" # so that the doctor finds no problem
 }
 as_postgres() { inside runuser -u postgres -- "$@"; }
 makes_database() { as_postgres createuser npoc && as_postgres createdb --owner=npoc --encoding=UTF8 --template=template0 npoc; }
