@@ -175,7 +175,7 @@ impl Outbound {
             let place = self.visits.enter(*address).await;
             match timeout(each, TcpStream::connect(SocketAddr::new(*address, port))).await {
                 Ok(Ok(stream)) if is_tls => {
-                    let encrypting = timeout(limit, encrypted(stream, host, &self.reach)).await;
+                    let encrypting = timeout(limit, encrypted(stream, host, self.tls()?)).await;
                     return Ok((encrypting.map_err(|_| FetchFault::TimedOut)??, place));
                 }
                 Ok(Ok(stream)) => return Ok((Box::new(stream), place)),
@@ -184,6 +184,13 @@ impl Outbound {
             }
         }
         Err(failed)
+    }
+}
+
+impl Outbound {
+    fn tls(&self) -> Result<&TlsConnector, FetchFault> {
+        let make = || tls_config(&self.reach).map(|config| TlsConnector::from(Arc::new(config)));
+        self.tls.get_or_init(make).as_ref().ok_or(FetchFault::Tls)
     }
 }
 
@@ -238,9 +245,8 @@ fn redirected(from: &Url, location: &str, request: Request<'_>) -> Result<Url, F
     }
 }
 
-async fn encrypted(stream: TcpStream, host: &str, reach: &Reach) -> Result<Box<dyn Stream>, FetchFault> {
+async fn encrypted(stream: TcpStream, host: &str, tls: &TlsConnector) -> Result<Box<dyn Stream>, FetchFault> {
     let name = ServerName::try_from(host.trim_end_matches('.').to_owned()).map_err(|_| FetchFault::Tls)?;
-    let tls = TlsConnector::from(Arc::new(tls_config(reach).ok_or(FetchFault::Tls)?));
     let stream = tls.connect(name, stream).await.map_err(|error| tls_fault(&error))?;
     Ok(Box::new(stream))
 }

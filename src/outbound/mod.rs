@@ -14,9 +14,10 @@ pub mod rdap;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ipnet::IpNet;
+use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
 pub use dns::DnsFault;
@@ -92,13 +93,21 @@ impl Default for Reach {
 }
 
 /// The way out.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Outbound {
     server: DnsServer,
     /// Says who asks, and where to read why.
     user_agent: Arc<str>,
     reach: Arc<Reach>,
     visits: Visits,
+    /// Made at the first visit, since it reads every authority of the machine.
+    tls: Arc<OnceLock<Option<TlsConnector>>>,
+}
+
+impl std::fmt::Debug for Outbound {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Outbound")
+    }
 }
 
 impl Outbound {
@@ -110,13 +119,17 @@ impl Outbound {
             user_agent: format!("npoc/{} (+{public_url}/privacy)", env!("CARGO_PKG_VERSION")).into(),
             reach: Arc::default(),
             visits: Visits::default(),
+            tls: Arc::default(),
         }
     }
 
     /// Returns the same way out with another reach, for tests.
     #[must_use]
     pub fn with_reach(self, reach: Reach) -> Self {
-        let reach = Arc::new(reach);
-        Self { reach, ..self }
+        Self {
+            reach: Arc::new(reach),
+            tls: Arc::default(),
+            ..self
+        }
     }
 }
