@@ -31,8 +31,9 @@ pub use correction::{post as post_correction, show as show_correction};
 use form::FormPage;
 use posted_form::{Action, PostedForm};
 
-/// How long the database may take to store an application: time for the current batch, for the next one, and a little more.
-const STORING_LIMIT: Duration = Duration::from_secs(9);
+/// How long an applicant waits for storing: time for one batch, and a little more. An application that waits behind a slow batch
+/// may be stored later. Its applicant has the answers again by then, and sending them again leads to the receipt.
+const STORING_LIMIT: Duration = Duration::from_millis(4500);
 
 /// A visitor's request to the form.
 #[derive(Clone, Copy)]
