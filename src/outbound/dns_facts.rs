@@ -32,6 +32,14 @@ pub struct DnsFacts {
     pub dnssec: Dnssec,
 }
 
+impl DnsFacts {
+    /// Returns whether the name exists and its signatures are not wrong. Anything else may be over in an hour.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.exists == Some(true) && self.dnssec != Dnssec::Bogus
+    }
+}
+
 impl Outbound {
     /// Returns the facts about a domain in a zone whose registered name is `registered`.
     pub async fn dns_facts(&self, domain: &str, registered: &str) -> DnsFacts {
@@ -104,11 +112,39 @@ fn known<T: Default>(found: Result<T, DnsFault>) -> Option<T> {
     }
 }
 
-/// Returns whether a name exists, from questions about it: `None` for an answer, otherwise why there was none.
+/// Returns whether a name exists, from questions about it: `None` for an answer, otherwise why there was none. A record says
+/// more than "no such name", which some name servers answer for types that they do not know (RFC 4074).
 fn existence(answers: &[Option<DnsFault>]) -> Option<bool> {
+    if answers.contains(&None) {
+        return Some(true);
+    }
     if answers.contains(&Some(DnsFault::NoSuchName)) {
         return Some(false);
     }
-    let is_there = |answer: &Option<DnsFault>| answer.is_none_or(|fault| fault == DnsFault::NoSuchRecord);
-    answers.iter().any(is_there).then_some(true)
+    answers.contains(&Some(DnsFault::NoSuchRecord)).then_some(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_record_is_enough_for_a_name_to_exist() {
+        const MISSING: Option<DnsFault> = Some(DnsFault::NoSuchName);
+        const EMPTY: Option<DnsFault> = Some(DnsFault::NoSuchRecord);
+        const SILENT: Option<DnsFault> = Some(DnsFault::NoAnswer);
+        for (answers, exists) in [
+            ([None, MISSING], Some(true)),
+            ([MISSING, None], Some(true)),
+            ([None, SILENT], Some(true)),
+            ([EMPTY, EMPTY], Some(true)),
+            ([EMPTY, SILENT], Some(true)),
+            ([MISSING, MISSING], Some(false)),
+            ([MISSING, EMPTY], Some(false)),
+            ([SILENT, MISSING], Some(false)),
+            ([SILENT, SILENT], None),
+        ] {
+            assert_eq!(existence(&answers), exists, "{answers:?}");
+        }
+    }
 }

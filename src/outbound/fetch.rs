@@ -318,9 +318,12 @@ async fn answer_of(response: http::Response<Incoming>, url: &Url, max_body: usiz
     })))
 }
 
-/// Reads a body up to a size. Returns whether it is longer.
+/// Reads a body up to a size, and nothing if that is 0. Returns whether it is longer, as far as known.
 async fn read_body(mut body: Incoming, max: usize) -> Result<(Vec<u8>, bool), FetchFault> {
     let mut octets = Vec::new();
+    if max == 0 {
+        return Ok((octets, true));
+    }
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| FetchFault::Broken)?;
         let Ok(data) = frame.into_data() else { continue };

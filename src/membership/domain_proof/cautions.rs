@@ -14,7 +14,8 @@ const DAYS_BEFORE_END: i64 = 60;
 /// Returns the sentences for staff.
 #[must_use]
 pub fn cautions(facts: &Facts, today: Date) -> Vec<String> {
-    let dns = facts.dns.as_ref().map(|taken| &taken.fact);
+    let dns = facts.dns.as_ref().filter(|_| !facts.is_dns_asked_again);
+    let dns = dns.map(|taken| &taken.fact);
     let missing = dns.is_some_and(|dns| dns.exists == Some(false));
     let bogus = dns.is_some_and(|dns| dns.dnssec == Dnssec::Bogus);
     let of_dns = [

@@ -16,13 +16,13 @@ use crate::outbound::{DnsFacts, FetchFault, Outbound, Request};
 use crate::values::DomainName;
 use crate::values::shared_domains::shared_host;
 
-/// The most octets of a page. Only its status counts.
-const MAX_PAGE: usize = 64 * 1024;
+/// No octet of a page is read. Only its status counts.
+const MAX_PAGE: usize = 0;
 
 /// The most other applications that have one host visited in a day.
 const VISITS_A_DAY: i64 = 5;
 
-/// When DNS is asked again after no answer.
+/// When DNS is asked again after no answer or a bad one. A new name or signature takes hours to reach every resolver.
 const AGAIN: [Duration; 2] = [Duration::hours(1), Duration::hours(24)];
 
 /// The time limit of one check.
@@ -49,7 +49,7 @@ impl FactCheck<'_> {
 
     async fn dns(&self) -> anyhow::Result<()> {
         let of_another = self.of_another::<DnsFacts>(None).await?;
-        if let Some(taken) = of_another.filter(|taken| taken.fact.exists.is_some()) {
+        if let Some(taken) = of_another.filter(|taken| taken.fact.is_good()) {
             return self.record(&taken, None).await;
         }
         let Ok(domain) = DomainName::parse(&self.claimed.name) else {
@@ -142,7 +142,12 @@ impl FactCheck<'_> {
         };
         let is_worth_it = matches!(
             fault,
-            FetchFault::Refused | FetchFault::TimedOut | FetchFault::Tls | FetchFault::Certificate
+            FetchFault::Refused
+                | FetchFault::TimedOut
+                | FetchFault::Tls
+                | FetchFault::Certificate
+                // Some hosts close a TLS connection for a name that they do not serve.
+                | FetchFault::Broken
         );
         let mut plain = url.clone();
         if !is_worth_it || plain.set_scheme("http").is_err() {
@@ -199,9 +204,9 @@ impl FactCheck<'_> {
         Ok(now)
     }
 
-    /// Returns the time until DNS is asked again, if it gave no answer.
+    /// Returns the time until DNS is asked again, if its answer was not good.
     fn again(&self, found: &DnsFacts) -> Option<Duration> {
-        self.pause().filter(|_| found.exists.is_none())
+        self.pause().filter(|_| !found.is_good())
     }
 
     fn pause(&self) -> Option<Duration> {

@@ -28,6 +28,8 @@ pub struct Facts {
     pub website: Option<Taken<WebsiteFact>>,
     /// What the registry tells.
     pub registry: Option<Taken<RegistryFact>>,
+    /// Whether DNS is asked again, so that a bad answer is no caution yet.
+    pub is_dns_asked_again: bool,
 }
 
 /// A fact with its time.
@@ -229,7 +231,9 @@ pub(super) async fn make_due(pool: &Pool, reference: &str) -> sqlx::Result<bool>
     sqlx::query!(
         "INSERT INTO domain_checks (reference, what, name, due_at)
         SELECT $1, what, name, now() FROM (VALUES ('facts', $2), ('website', $3), ('rdap', $2)) AS new (what, name)
-        ON CONFLICT (reference, what) DO UPDATE SET due_at = now(), done_at = NULL, attempts = 0, name = excluded.name",
+        ON CONFLICT (reference, what) DO UPDATE SET due_at = now(), done_at = NULL, name = excluded.name,
+            -- What DNS said for a day stays a caution.
+            attempts = CASE excluded.what WHEN 'facts' THEN domain_checks.attempts ELSE 0 END",
         target.reference,
         target.domain,
         target.host
@@ -254,7 +258,10 @@ pub(super) async fn make_due(pool: &Pool, reference: &str) -> sqlx::Result<bool>
 /// Returns an error if the database is unavailable.
 pub async fn facts(connection: &mut PgConnection, reference: &str) -> sqlx::Result<Facts> {
     let row = sqlx::query!(
-        "SELECT dns::text AS dns, website::text AS website, rdap::text AS rdap FROM domain_facts WHERE reference = $1",
+        r#"SELECT dns::text AS dns, website::text AS website, rdap::text AS rdap,
+            EXISTS (SELECT FROM domain_checks WHERE domain_checks.reference = domain_facts.reference AND what = 'facts'
+                AND done_at IS NULL) AS "is_dns_asked_again!"
+        FROM domain_facts WHERE reference = $1"#,
         reference
     )
     .fetch_optional(connection)
@@ -263,6 +270,7 @@ pub async fn facts(connection: &mut PgConnection, reference: &str) -> sqlx::Resu
         dns: row.dns.as_deref().and_then(Taken::of_json),
         website: row.website.as_deref().and_then(Taken::of_json),
         registry: row.rdap.as_deref().and_then(Taken::of_json),
+        is_dns_asked_again: row.is_dns_asked_again,
     }))
 }
 
@@ -289,7 +297,7 @@ pub(super) async fn recent<T: Serialize + DeserializeOwned>(
     Ok(json.as_deref().and_then(Taken::of_json))
 }
 
-/// Returns how many other applications had the host of a website visited within a day.
+/// Returns how many other applications asked for the website of a host within a day.
 pub(super) async fn visits(connection: &mut PgConnection, claimed: &Claimed) -> sqlx::Result<i64> {
     sqlx::query_scalar!(
         r#"SELECT count(*) AS "visits!" FROM domain_checks WHERE name = $1 AND what = $2 AND reference <> $3

@@ -9,7 +9,7 @@ use crate::database::Pool;
 /// The most checks of all instances at the same time.
 const AT_ONCE: i64 = 4;
 
-/// The most looks of other applications at one name in an hour, in each way.
+/// The most applications for which one name is looked at within an hour, in each way.
 const LOOKS_AN_HOUR: i64 = 10;
 
 /// When a token is looked for, counted from when it was made.
@@ -101,7 +101,7 @@ pub(super) async fn claim(pool: &Pool, reference: Option<&str>) -> sqlx::Result<
                     3 > (SELECT count(*) FROM domain_checks AS look WHERE look.what IN ('dns', 'web')
                         AND look.leased_until BETWEEN now() AND now() + interval '2 minutes')
                     AND $3 > (SELECT count(*) FROM domain_checks AS look WHERE look.name = due.name AND look.what = due.what
-                        AND look.reference <> due.reference AND look.last_at BETWEEN now() - interval '1 hour' AND now())
+                        AND look.last_at BETWEEN now() - interval '1 hour' AND now())
                 ELSE NOT EXISTS (SELECT FROM domain_checks AS other WHERE other.name = due.name AND other.what = due.what
                     AND other.leased_until BETWEEN now() AND now() + interval '2 minutes') END
             -- Applicants wait for looks. Those who asked seldom come first.

@@ -32,7 +32,7 @@ pub fn proof_lines(proofs: &[Proof]) -> Vec<String> {
             ),
             Way::Web => format!("Proved on {} by a file on the website.", day(at.date())),
             Way::Mail => format!(
-                "The representative showed on {} a mailbox at the domain. Others may have one too.",
+                "On {}, the representative showed a mailbox at the domain. Others may have one too.",
                 day(at.date())
             ),
         })
@@ -49,7 +49,7 @@ pub fn domain_facts(facts: &Facts) -> Vec<DomainFact> {
     let dns = facts
         .dns
         .as_ref()
-        .map(|taken| fact("DNS", taken, dns_lines(&taken.fact)));
+        .map(|taken| fact("DNS", taken, dns_lines(&taken.fact, facts.is_dns_asked_again)));
     let website = facts
         .website
         .as_ref()
@@ -66,9 +66,10 @@ fn fact<T>(label: &'static str, taken: &Taken<T>, lines: Vec<String>) -> DomainF
     DomainFact { label, lines, at }
 }
 
-fn dns_lines(dns: &DnsFacts) -> Vec<String> {
+fn dns_lines(dns: &DnsFacts, is_asked_again: bool) -> Vec<String> {
     let exists = match dns.exists {
         Some(true) => "The name exists.",
+        Some(false) if is_asked_again => "The name does not exist. The site asks again within a day.",
         Some(false) => "The name does not exist.",
         None => "DNS gave no answer.",
     };
@@ -130,7 +131,10 @@ fn website_line(taken: &Taken<WebsiteFact>) -> String {
         WebsiteAnswer::None(fault) => {
             let since = match taken.is_down_since() {
                 Some(since) => format!("has not answered since {}", day(since.date())),
-                None => "did not answer yet; the site asks again after an hour and after a day".to_owned(),
+                None if taken.fact.failing_since.is_some() => {
+                    "has not answered yet; the site asks again within a day".to_owned()
+                }
+                None => "was not visited".to_owned(),
             };
             format!("{url} {since}: {}.", fetch_fault_words(*fault))
         }

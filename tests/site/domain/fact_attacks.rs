@@ -92,6 +92,45 @@ async fn failure_of_another_application_is_asked_again() {
 }
 
 #[tokio::test]
+async fn missing_name_of_another_application_is_asked_again() {
+    let world = world().await;
+    world.apply(&[]).await;
+    world.survey().await;
+    world.host(DOMAIN);
+    let application = world.apply(&[]).await;
+    world.survey().await;
+    let rita = world.site.member("Rita", Role::Reviewer).await;
+    let desk = application.at_desk(&rita).await.text_of("main");
+    assert!(desk.contains("The name exists."), "{desk}");
+}
+
+#[tokio::test]
+async fn correction_of_the_website_keeps_the_other_facts_and_sends_no_second_email() {
+    let world = world().await;
+    let application = world.apply(&[("domain_name", "gone.example.org")]).await;
+    for _ in 0..3 {
+        world.survey().await;
+        world.pass_time().await;
+    }
+    let link = world.site.link_to_correct(&application.reference).await;
+    let website = ("website", "https://www.gone.example.org/new");
+    correct(&world.site, &link, &[("domain_name", "gone.example.org"), website]).await;
+    let questions = world.names.questions().len();
+    world.survey().await;
+    world.site.deliver_all().await;
+    assert_eq!(world.emails(&application.reference, "facts-").len(), 1);
+    let rita = world.site.member("Rita", Role::Reviewer).await;
+    let desk = application.at_desk(&rita).await.text_of("main");
+    assert!(desk.contains("The domain name does not exist in DNS."), "{desk}");
+    assert!(desk.contains("https://www.gone.example.org/new"), "{desk}");
+    let asked = world.names.questions().split_off(questions);
+    assert!(
+        asked.iter().all(|question| question.name.starts_with("www.")),
+        "{asked:?}"
+    );
+}
+
+#[tokio::test]
 async fn unfinished_facts_keep_no_others_from_staff() {
     let world = world().await;
     for _ in 0..50 {
@@ -105,6 +144,11 @@ async fn unfinished_facts_keep_no_others_from_staff() {
         .await;
     let gone = world.apply(&[("domain_name", "gone.example.org")]).await;
     world.survey().await;
+    sqlx::query("UPDATE domain_checks SET due_at = now(), attempts = 2 WHERE reference = $1 AND what = 'facts'")
+        .bind(&gone.reference)
+        .execute(&world.site.pool)
+        .await
+        .unwrap();
     world.survey().await;
     world.site.deliver_all().await;
     assert_eq!(world.emails(&gone.reference, "facts-").len(), 1);
@@ -184,7 +228,7 @@ async fn website_without_https_answers() {
             .at_desk(&rita)
             .await
             .text_of("main")
-            .contains("did not answer yet")
+            .contains("has not answered yet")
     );
 }
 
