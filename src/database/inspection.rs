@@ -115,8 +115,17 @@ pub struct HostAnswer {
     pub behind: Option<f64>,
     /// The primary's setting `synchronous_standby_names`.
     pub synchronous: String,
-    /// The number of connected synchronous standbys, if we may see it.
-    pub synchronous_standbys: Option<i64>,
+    /// Its connected standbys, if we may see them.
+    pub standbys: Option<Standbys>,
+}
+
+/// The standbys that are connected to a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standbys {
+    /// Those for which a commit waits.
+    pub synchronous: i64,
+    /// The others.
+    pub asynchronous: i64,
 }
 
 impl HostInspection {
@@ -148,9 +157,7 @@ async fn inspect_host(host: &PgConnectOptions) -> sqlx::Result<HostAnswer> {
                 WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() AND (NOT pg_has_role('pg_monitor', 'USAGE')
                     OR EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming')) THEN 0
                 ELSE greatest(extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()), 0) END::double precision AS behind,
-            current_setting('synchronous_standby_names') AS synchronous,
-            CASE WHEN pg_has_role('pg_monitor', 'USAGE') THEN (SELECT count(*) FROM pg_stat_replication
-                WHERE sync_state IN ('sync', 'quorum')) END AS synchronous_standbys",
+            current_setting('synchronous_standby_names') AS synchronous",
     )
     .fetch_one(&mut connection)
     .await?;
@@ -166,6 +173,27 @@ async fn inspect_host(host: &PgConnectOptions) -> sqlx::Result<HostAnswer> {
         },
         behind: row.try_get("behind")?,
         synchronous: row.try_get("synchronous")?,
-        synchronous_standbys: row.try_get("synchronous_standbys")?,
+        standbys: standbys(&mut connection).await?,
     })
+}
+
+/// Counts the standbys that are connected to this server. Returns `None` if its user may not see them.
+///
+/// # Errors
+/// Returns an error if the database is unavailable.
+pub async fn standbys(connection: &mut PgConnection) -> sqlx::Result<Option<Standbys>> {
+    let row = sqlx::query(
+        "SELECT count(*) FILTER (WHERE sync_state IN ('sync', 'quorum')) AS synchronous,
+            count(*) FILTER (WHERE sync_state IN ('async', 'potential')) AS asynchronous
+        FROM pg_stat_replication WHERE state = 'streaming' HAVING pg_has_role('pg_monitor', 'USAGE')",
+    )
+    .fetch_optional(connection)
+    .await?;
+    row.map(|row| {
+        Ok(Standbys {
+            synchronous: row.try_get("synchronous")?,
+            asynchronous: row.try_get("asynchronous")?,
+        })
+    })
+    .transpose()
 }

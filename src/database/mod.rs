@@ -21,7 +21,7 @@ pub use address::{AddressError, DatabaseAddress};
 pub use availability::{is_out_of_connections, is_unavailable, within};
 pub use dedicated::{DedicatedConnection, Opened};
 pub use embedded::OLDEST;
-pub use inspection::{HostAnswer, HostInspection, Inspection, inspect, inspect_hosts};
+pub use inspection::{HostAnswer, HostInspection, Inspection, Standbys, inspect, inspect_hosts, standbys};
 pub use migration::{MIGRATOR, Migrations, NotMigrated, Unsuitable, check, migrate, migrate_with_retries, migrations};
 pub use pool::{DEDICATED_CONNECTIONS, Pool, Session};
 pub use prelude::confirm;

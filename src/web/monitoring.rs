@@ -19,7 +19,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::database::{HostRole, Pool};
+use crate::database::{self, HostRole, Pool, Standbys};
 use crate::http::message;
 use crate::membership::{self, domain_proof};
 use crate::outbox::{self, QueueStats, RelayState};
@@ -45,6 +45,7 @@ pub struct Metrics {
     is_database_up: Gauge,
     database_hosts: Family<Hosts, Gauge>,
     database_failovers: Counter,
+    standbys: Family<Replication, Gauge>,
     applications: Gauge,
     domain_checks: Gauge,
     emails: Family<Emails, Gauge>,
@@ -84,6 +85,12 @@ struct Hosts {
     role: &'static str,
 }
 
+/// How a standby follows the primary.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Replication {
+    replication: &'static str,
+}
+
 /// The verdict of a bounce report.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Reports {
@@ -116,6 +123,7 @@ impl Default for Metrics {
             is_database_up: Gauge::default(),
             database_hosts: Family::default(),
             database_failovers: Counter::default(),
+            standbys: Family::default(),
             domain_checks: Gauge::default(),
             applications: Gauge::default(),
             emails: Family::default(),
@@ -210,7 +218,23 @@ impl Metrics {
         for (verdict, count) in read.bounce_reports {
             self.bounce_reports.get_or_create(&Reports { verdict }).set(count);
         }
+        self.set_standbys(read.standbys);
         self.set_emails(&read.queue);
+    }
+
+    /// Exports nothing if the database's user may not see the standbys.
+    fn set_standbys(&self, standbys: Option<Standbys>) {
+        self.standbys.clear();
+        let Some(Standbys {
+            synchronous,
+            asynchronous,
+        }) = standbys
+        else {
+            return;
+        };
+        for (replication, standbys) in [("synchronous", synchronous), ("asynchronous", asynchronous)] {
+            self.standbys.get_or_create(&Replication { replication }).set(standbys);
+        }
     }
 
     fn set_emails(&self, queue: &QueueStats) {
@@ -280,6 +304,8 @@ impl Metrics {
         registry.register("database_hosts", help, self.database_hosts.clone());
         let help = "Changes of the server that accepts writes";
         registry.register("database_failovers", help, self.database_failovers.clone());
+        let help = "Standbys connected to the server that accepts writes, if pg_monitor is granted";
+        registry.register("database_standbys", help, self.standbys.clone());
         registry.register("applications", "Applications stored", self.applications.clone());
         let help = "Applications that have waited 15 minutes for the facts about their domain name";
         registry.register("domain_checks_overdue", help, self.domain_checks.clone());
@@ -302,6 +328,7 @@ impl Metrics {
 
 /// The values that a scrape reads from the database.
 struct DatabaseValues {
+    standbys: Option<Standbys>,
     applications: i64,
     domain_checks: i64,
     queue: QueueStats,
@@ -312,12 +339,14 @@ struct DatabaseValues {
 impl DatabaseValues {
     async fn read(pool: &Pool) -> sqlx::Result<Self> {
         let mut session = pool.session().await?;
+        let standbys = database::standbys(&mut session).await?;
         let applications = membership::count(&mut *session).await?;
         let domain_checks = domain_proof::overdue(&mut session).await?;
         let relay = outbox::relay_state(&mut *session).await?;
         let bounce_reports = outbox::bounce_reports(&mut *session).await?;
         session.end().await?;
         Ok(Self {
+            standbys,
             applications,
             domain_checks,
             queue: outbox::queue_stats(pool).await?,

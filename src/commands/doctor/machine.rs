@@ -128,27 +128,57 @@ const BACKUPS: &str = "/var/backups/npoc";
 /// The age at which a backup is old: two nights, and time for a machine that was off.
 const OLD: Duration = Duration::from_hours(50);
 
+const NO_BACKUP: &str = "Enable the timer: sudo systemctl enable --now npoc-backup.timer. For a backup now: sudo systemctl start npoc-backup.";
+
+/// With several database servers, the timer skips the machine of a standby.
+const NO_BACKUP_HERE: &str = "If the primary is on this machine: sudo systemctl enable --now npoc-backup.timer, and start npoc-backup. \
+    If it is on another one, npoc doctor must find a new backup there.";
+
 /// Checks the age of the newest backup.
-pub(super) fn backups() -> Option<CheckResult> {
+pub(super) fn backups(database: &DatabaseChoice) -> Option<CheckResult> {
     let files = std::fs::read_dir(BACKUPS).ok()?.flatten();
     let dumps = files.filter(|file| file.file_name().to_string_lossy().starts_with("npoc-"));
     let newest = dumps.filter_map(|file| file.metadata().ok()?.modified().ok()).max();
     let age = newest.map(|at| SystemTime::now().duration_since(at).unwrap_or_default());
-    let advice = "Enable the timer: sudo systemctl enable --now npoc-backup.timer. For a backup now: sudo systemctl start npoc-backup.";
-    Some(match age {
+    let has_several_servers = matches!(database, DatabaseChoice::Url(address) if address.hosts().len() > 1);
+    Some(backup(age, has_several_servers))
+}
+
+fn backup(age: Option<Duration>, has_several_servers: bool) -> CheckResult {
+    let advice = if has_several_servers { NO_BACKUP_HERE } else { NO_BACKUP };
+    match age {
         None => CheckResult::warn(BACKUP, format!("there is none in {BACKUPS}."), advice),
         Some(age) if age > OLD => {
             let days = age.as_secs() / 86_400;
             CheckResult::warn(BACKUP, format!("the newest in {BACKUPS} is {days} days old."), advice)
         }
         Some(_) => CheckResult::ok(BACKUP, format!("the newest in {BACKUPS} is at most two days old.")),
-    })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::Verdict;
     use super::*;
+
+    #[test]
+    fn a_machine_without_a_new_backup_warns_and_the_advice_fits() {
+        for (age, has_several_servers, verdict, words) in [
+            (None, false, Verdict::Warn, "Enable the timer"),
+            (None, true, Verdict::Warn, "on another one"),
+            (
+                Some(OLD + Duration::from_secs(1)),
+                true,
+                Verdict::Warn,
+                "on another one",
+            ),
+            (Some(OLD), true, Verdict::Ok, ""),
+        ] {
+            let found = backup(age, has_several_servers);
+            assert_eq!(found.verdict, verdict, "{age:?}");
+            assert!(found.advice.unwrap_or_default().contains(words), "{age:?}");
+        }
+    }
 
     #[test]
     fn a_nearly_full_disk_fails_and_a_filling_one_warns() {

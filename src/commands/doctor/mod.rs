@@ -170,7 +170,7 @@ async fn check_all(settings: &Settings, file: Option<&Path>, report: &mut Report
     report.add_all(machine::changed_settings(file).await)?;
     report.add_all(translations::check(&settings.languages))?;
     report.add_all(machine::disks(settings))?;
-    report.add_all(machine::backups())?;
+    report.add_all(machine::backups(&settings.database))?;
     report.add_all([machine::clock().await])?;
     report.add_all(database::check(settings).await)?;
     report.add_all(relay::check(settings).await)?;

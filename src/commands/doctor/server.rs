@@ -1,7 +1,7 @@
 //! Checks the database servers: one by itself, and several in `DATABASE_URL` against each other.
 
 use super::{CheckResult, DATABASE};
-use crate::database::{HostAnswer, HostInspection, Inspection};
+use crate::database::{HostAnswer, HostInspection, Inspection, Standbys};
 
 /// The connections that a site needs at least: one to store, one for other work, one for commands.
 const MIN_CONNECTIONS: i32 = 3;
@@ -125,7 +125,8 @@ fn primaries(answers: &[&HostAnswer]) -> Vec<CheckResult> {
         [] => vec![CheckResult::fail(
             DATABASE,
             "no server accepts writes, so no application can be stored.",
-            "Promote one (SELECT pg_promote()), or check the cluster manager (patronictl list).",
+            "With Patroni: patronictl list, and deploy/cluster/README.md. Without a cluster manager: make sure that the old primary is off, \
+             then SELECT pg_promote() on the newest standby.",
         )],
         [primary] => vec![standbys(primary)],
         _ => vec![CheckResult::fail(
@@ -144,14 +145,14 @@ fn standbys(primary: &HostAnswer) -> CheckResult {
             "Set synchronous_standby_names, or synchronous_mode in Patroni, unless this is intended.",
         );
     }
-    match primary.synchronous_standbys {
-        Some(0) => CheckResult::fail(
+    match primary.standbys {
+        Some(Standbys { synchronous: 0, .. }) => CheckResult::fail(
             DATABASE,
             format!(
                 "a commit waits for a standby ({}) and none is connected, so no application can be stored.",
                 primary.synchronous
             ),
-            "Start the standby, or remove it from synchronous_standby_names.",
+            "Start the standby. Without Patroni, which changes it by itself: remove the standby from synchronous_standby_names.",
         ),
         Some(_) => CheckResult::ok(DATABASE, "a synchronous standby is connected."),
         None => CheckResult::warn(
@@ -254,7 +255,14 @@ mod tests {
             timeline: Some(2),
             behind: None,
             synchronous: "b".into(),
-            synchronous_standbys: Some(1),
+            standbys: Some(streaming(1)),
+        }
+    }
+
+    fn streaming(synchronous: i64) -> Standbys {
+        Standbys {
+            synchronous,
+            asynchronous: 1,
         }
     }
 
@@ -300,11 +308,11 @@ mod tests {
             ..primary()
         };
         let waits = HostAnswer {
-            synchronous_standbys: Some(0),
+            standbys: Some(streaming(0)),
             ..primary()
         };
         let hidden = HostAnswer {
-            synchronous_standbys: None,
+            standbys: None,
             ..primary()
         };
         for (answers, verdict, words) in [
