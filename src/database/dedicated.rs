@@ -88,14 +88,18 @@ impl DedicatedConnection {
         let mut recheck = RecheckOnDrop::of(self.pool.clone());
         let mut kept = self.take().await?;
         let began = Instant::now();
+        let running = async {
+            let done = self.run_on(&mut kept.connection, statements).await?;
+            if began.elapsed() > LONG_COMMIT {
+                self.confirm(&mut kept.connection).await?;
+            }
+            Ok(done)
+        };
         // A commit would wait in vain for a standby that was promoted meanwhile.
-        let mut done = tokio::select! {
-            done = self.run_on(&mut kept.connection, statements) => done,
+        let done = tokio::select! {
+            done = running => done,
             () = self.pool.moved_since(kept.server_since) => Err(sqlx::Error::Io(ErrorKind::ConnectionAborted.into())),
         };
-        if done.is_ok() && began.elapsed() > LONG_COMMIT {
-            done = self.confirm(&mut kept.connection).await.and(done);
-        }
         if is_reusable_after(&done) {
             kept.used_at = Instant::now();
             self.kept = Some(kept);

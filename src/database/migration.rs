@@ -1,5 +1,6 @@
 //! Migrates a database to this program's schema. All missing migrations run in one transaction.
 
+use std::io::ErrorKind;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -187,6 +188,16 @@ fn database_error(error: MigrateError) -> sqlx::Error {
     }
 }
 
+/// Returns when the server in use is replaced. A server that lost its power sends no error.
+async fn replaced(pool: &Pool) {
+    let mut since = pool.server_since();
+    if since.is_none() {
+        pool.moved_since(None).await;
+        since = pool.server_since();
+    }
+    pool.moved_since(since).await;
+}
+
 /// Runs the missing migrations, and retries while the database is unavailable. Logs that once.
 ///
 /// # Errors
@@ -194,7 +205,11 @@ fn database_error(error: MigrateError) -> sqlx::Error {
 pub async fn migrate_with_retries(pool: &Pool) -> Result<(), NotMigrated> {
     let mut is_logged = false;
     loop {
-        match migrate(pool).await {
+        let migrated = tokio::select! {
+            migrated = migrate(pool) => migrated,
+            () = replaced(pool) => Err(sqlx::Error::Io(ErrorKind::ConnectionAborted.into()).into()),
+        };
+        match migrated {
             Err(error) if error.is_unavailable() => {
                 if !std::mem::replace(&mut is_logged, true) {
                     tracing::warn!(%error, "database unavailable; serving pages while migrations are retried");

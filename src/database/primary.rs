@@ -208,11 +208,11 @@ impl Primary {
     fn choose(&self, mut candidates: Vec<Candidate>, memory: &mut Memory) -> Option<Candidate> {
         let count = |candidates: &[Candidate]| candidates.iter().filter(|candidate| candidate.is_sure).count();
         let all = count(&candidates);
-        candidates.retain(|candidate| !candidate.is_replaced(memory.newest));
+        let current = self.current.borrow().map(|current| current.host);
+        candidates.retain(|candidate| !candidate.is_replaced(memory.newest, current));
         let rejected = all - count(&candidates);
         let writers = Writers { all, rejected };
         writers.log_changes(std::mem::replace(&mut memory.logged, writers));
-        let current = self.current.borrow().map(|current| current.host);
         candidates.into_iter().max_by_key(|candidate| candidate.rank(current))
     }
 
@@ -252,11 +252,13 @@ impl Writers {
 }
 
 impl Candidate {
-    fn is_replaced(&self, newest: Option<History>) -> bool {
-        let (Some(own), Some(newest)) = (self.history, newest) else {
-            return false;
-        };
-        own.cluster != newest.cluster || own.timeline < newest.timeline
+    /// Returns whether another server has replaced this one, or may have: only the one in use may be silent about its history.
+    fn is_replaced(&self, newest: Option<History>, current: Option<usize>) -> bool {
+        match (self.history, newest) {
+            (_, None) => false,
+            (None, Some(_)) => current != Some(self.host),
+            (Some(own), Some(newest)) => own.cluster != newest.cluster || own.timeline < newest.timeline,
+        }
     }
 
     /// Returns a key that is greatest for the candidate to use.
@@ -325,6 +327,8 @@ mod tests {
 
     fn chosen(candidates: &[Candidate], newest: Option<History>) -> Option<usize> {
         let primary = Primary::among(Vec::new());
+        let (host, since) = (0, Instant::now());
+        primary.current.send_replace(Some(Current { host, since }));
         let mut memory = Memory {
             newest,
             ..Memory::default()
@@ -348,6 +352,12 @@ mod tests {
             is_sure: false,
         };
         assert_eq!(chosen(&[slow], newest), Some(0), "silence is no proof");
+        let thawed = Candidate {
+            history: None,
+            ..candidate(1, 1)
+        };
+        assert_eq!(chosen(&[thawed], newest), None, "another server without a history");
+        assert_eq!(chosen(&[thawed], None), Some(1));
         assert_eq!(chosen(&[slow, candidate(1, 2)], newest), Some(1));
         let other_cluster = Some(History {
             cluster: 8,

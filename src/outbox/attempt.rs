@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use time::OffsetDateTime;
+use tokio::time::Instant;
 
 use super::claim::{ClaimRequest, ClaimedEmail, claim};
 use super::schedule::{Cost, Decision, decide};
@@ -15,10 +16,13 @@ use crate::mailer::{Blame, SendFailure, Stage};
 /// How long the relay may take over a recipient before other emails go first.
 const RECIPIENT_LIMIT: Duration = Duration::from_secs(10);
 
-/// The most retries of recording that an email was sent.
-const RECORD_TRIES: u32 = 10;
+/// How long a sent email is tried to be recorded. It is sent again otherwise. A takeover of the database takes 45 seconds.
+const RECORDING_LIMIT: Duration = Duration::from_mins(2);
 
-/// The pause before each of these retries.
+/// The time limit of one of these tries. A server that lost its power sends no error.
+const RECORD_LIMIT: Duration = Duration::from_secs(5);
+
+/// The pause between two of these tries.
 const RECORD_PAUSE: Duration = Duration::from_secs(1);
 
 /// Seconds before the retry of an email whose connection the relay refused while it served others.
@@ -65,7 +69,10 @@ impl Outbox {
             self.slots().release(claimed.id);
             self.slot_freed.notify_one();
         }
-        within(DATABASE_LIMIT, self.record(claimed, sent)).await
+        match sent {
+            Ok(()) => self.record_sent(claimed).await,
+            Err(failure) => within(DATABASE_LIMIT, self.record_failed(claimed, &failure)).await,
+        }
     }
 
     /// Sends an email in its own task, so that a panic fails this attempt and does not end delivery.
@@ -87,13 +94,10 @@ impl Outbox {
         }
     }
 
-    async fn record(&self, claimed: &ClaimedEmail, sent: Result<(), SendFailure>) -> sqlx::Result<AttemptResult> {
-        let Err(failure) = sent else {
-            return self.record_sent(claimed).await;
-        };
-        let result = self.record_failure(claimed, &failure).await?;
-        log_failure(claimed, &failure, result);
-        alert_operator(claimed, &failure);
+    async fn record_failed(&self, claimed: &ClaimedEmail, failure: &SendFailure) -> sqlx::Result<AttemptResult> {
+        let result = self.record_failure(claimed, failure).await?;
+        log_failure(claimed, failure, result);
+        alert_operator(claimed, failure);
         Ok(result)
     }
 
@@ -104,9 +108,12 @@ impl Outbox {
             attempt = claimed.claims,
             "email sent"
         );
-        self.record_answer(claimed).await?;
         let limit = self.slots().record_taken(sent_at);
-        self.publish_limit(limit).await?;
+        within(DATABASE_LIMIT, async {
+            self.record_answer(claimed).await?;
+            self.publish_limit(limit).await
+        })
+        .await?;
         Ok(AttemptResult {
             outcome: DeliveryOutcome::Sent,
             retry_in: None,
@@ -115,12 +122,11 @@ impl Outbox {
 
     /// Tries more than once, because an email is sent again if its sending is not recorded.
     async fn record_sent_with_retries(&self, claimed: &ClaimedEmail) -> sqlx::Result<Option<OffsetDateTime>> {
-        let mut tries = 0;
+        let until = Instant::now() + RECORDING_LIMIT;
         loop {
-            match record::record_sent(&self.pool, claimed).await {
-                Err(error) if tries < RECORD_TRIES => {
+            match within(RECORD_LIMIT, record::record_sent(&self.pool, claimed)).await {
+                Err(error) if Instant::now() < until => {
                     tracing::warn!(%error, "sent email cannot be recorded; retrying");
-                    tries += 1;
                     tokio::time::sleep(RECORD_PAUSE).await;
                 }
                 recorded => return recorded,

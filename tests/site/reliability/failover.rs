@@ -7,11 +7,14 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use npoc::database::standbys;
+use sqlx::Executor as _;
 use uuid::Uuid;
 
 use crate::support::gate::Way;
+use crate::support::name_server::free_port;
 use crate::support::pair::{Pair, connect};
-use crate::support::process::{Answer, Process, emails_in, run, until};
+use crate::support::process::{self, Answer, Process, emails_in, run, until};
 use crate::support::{send_body_with, stored_key};
 
 /// A site in its own process, with its emails in a folder.
@@ -22,13 +25,18 @@ struct Site {
 
 impl Site {
     fn at(url: &str) -> Self {
+        Self::with(url, &[])
+    }
+
+    fn with(url: &str, further: &[(&str, &str)]) -> Self {
         let home = std::env::temp_dir().join(format!("npoc-failover-{}", Uuid::new_v4()));
-        let process = Process::start(&[
+        let settings = [
             ("DATABASE_URL", url),
             ("NPOC_DATA_DIR", home.to_str().unwrap()),
             ("NPOC_MAIL", "folder"),
             ("NPOC_RATE_LIMIT", "0"),
-        ]);
+        ];
+        let process = Process::start(&[&settings, further].concat());
         Self { process, home }
     }
 
@@ -242,6 +250,59 @@ async fn receipt_found_by_its_key_waits_for_the_standby() {
     pair.stream.lead(Way::To(pair.primary.socket_dir().to_owned()));
     site.apply();
     until(|| site.is_ready());
+}
+
+/// Two batches wait for the standby, and the other applications wait for these.
+#[tokio::test(flavor = "multi_thread")]
+async fn applications_behind_a_waiting_commit_are_given_back_as_early() {
+    let pair = Pair::start().await;
+    let site = Site::at(&pair.to_primary.url("npoc"));
+    site.apply();
+    pair.make_synchronous().await;
+    pair.stream.lead(Way::Closed);
+    let address = site.process.address;
+    let given_back = move || {
+        let answer = send(address, Uuid::now_v7()).unwrap();
+        assert_eq!(answer.status, 503);
+        assert!(answer.body.contains("@afyabora.or.ke"), "the answers come back");
+        Instant::now()
+    };
+    let sent = Instant::now();
+    let senders: Vec<_> = (0..8).map(|_| std::thread::spawn(given_back)).collect();
+    let answered: Vec<_> = senders.into_iter().map(|sender| sender.join().unwrap()).collect();
+    let apart = *answered.iter().max().unwrap() - *answered.iter().min().unwrap();
+    assert!(
+        apart < Duration::from_secs(3),
+        "the last answer came {apart:?} after the first"
+    );
+    // Five seconds are promised. A busy machine may take longer, but not as long as two batches after one another.
+    let last = *answered.iter().max().unwrap() - sent;
+    assert!(
+        last < Duration::from_millis(7500),
+        "the last answer came after {last:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_count_standbys_for_a_user_who_may_see_them() {
+    let pair = Pair::start().await;
+    let monitor = SocketAddr::from(([127, 0, 0, 1], free_port().await));
+    let _site = Site::with(&pair.url(), &[("NPOC_METRICS_LISTEN", &monitor.to_string())]);
+    let counts = |replication: &str, standbys: u8| {
+        let figure = format!("npoc_database_standbys{{replication=\"{replication}\"}} {standbys}\n");
+        until(|| process::get(monitor, "/metrics").is_some_and(|metrics| metrics.body.contains(&figure)));
+    };
+    counts("asynchronous", 1);
+    counts("synchronous", 0);
+    pair.make_synchronous().await;
+    counts("synchronous", 1);
+    counts("asynchronous", 0);
+    let mut connection = connect(&pair.primary).await;
+    assert!(standbys(&mut connection).await.unwrap().is_some());
+    for statement in ["CREATE ROLE plain", "SET ROLE plain"] {
+        connection.execute(statement).await.unwrap();
+    }
+    assert_eq!(standbys(&mut connection).await.unwrap(), None);
 }
 
 /// A frozen machine accepts connections and is silent.

@@ -104,7 +104,9 @@ fn is_wider(before: &str, now: &str) -> bool {
         let others: String = text.split('\'').step_by(2).collect();
         others.replace("::text", "").replace([',', ' '], "")
     };
-    before == now || (frame(before) == frame(now) && values(before).is_subset(&values(now)))
+    // More values make `NOT IN` narrower. PostgreSQL writes it as `<> ALL`.
+    let is_negative = ["<>", "NOT"].iter().any(|word| before.contains(word));
+    before == now || (!is_negative && frame(before) == frame(now) && values(before).is_subset(&values(now)))
 }
 
 /// Returns the schema after each migration, with its version.
