@@ -18,6 +18,7 @@ mod pages;
 mod readiness;
 mod site;
 mod status;
+mod time_limit;
 
 use std::sync::Arc;
 

@@ -10,7 +10,8 @@ use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 
-use super::super::status::{Message, message_page, with_secret_headers, with_time_limit};
+use super::super::status::{Message, message_page, with_secret_headers};
+use super::super::time_limit::with_time_limit;
 use super::form::{CorrectionForm, FormPage};
 use crate::http::encoding::is_encoded;
 use crate::http::message::is_urlencoded;

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use time::Date;
 use time::macros::format_description;
+use tokio::time::timeout;
 
 use super::application::{Returned, Typed, page, reference_of};
 use super::form::read;
@@ -23,6 +24,7 @@ use crate::staff;
 use crate::values::{EmailAddress, Region};
 use crate::web::error::WebError;
 use crate::web::site::Site;
+use crate::web::time_limit::DATABASE_LIMIT;
 
 /// The last part of the address of each action.
 const ACTIONS: [&str; 12] = [
@@ -106,22 +108,29 @@ pub async fn post(
         name: &name,
         typed,
     };
-    match action.has_conflict().await {
-        Ok(false) => {}
-        Ok(true) => return action.refuse(Refusal::ConflictOfInterest.into()).await,
-        Err(error) => return action.give_back(error),
-    }
-    match name.as_str() {
-        "opinion" => action.opinion().await,
-        "conflict" => action.conflict().await,
-        "note" => action.note().await,
-        "assign" => action.assign().await,
-        "send-link" => action.send_link().await,
-        _ => action.change().await,
+    match timeout(DATABASE_LIMIT, action.run()).await {
+        Ok(answer) => answer,
+        Err(_) => action.give_back(sqlx::Error::PoolTimedOut),
     }
 }
 
 impl Action<'_> {
+    async fn run(&self) -> Result<Response, WebError> {
+        match self.has_conflict().await {
+            Ok(false) => {}
+            Ok(true) => return self.refuse(Refusal::ConflictOfInterest.into()).await,
+            Err(error) => return self.give_back(error),
+        }
+        match self.name {
+            "opinion" => self.opinion().await,
+            "conflict" => self.conflict().await,
+            "note" => self.note().await,
+            "assign" => self.assign().await,
+            "send-link" => self.send_link().await,
+            _ => self.change().await,
+        }
+    }
+
     async fn change(&self) -> Result<Response, WebError> {
         let change = match self.read() {
             Ok(change) => change,

@@ -10,6 +10,7 @@ use crate::staff::{self, Session, StaffMember, Token};
 use crate::web::cookies::CookieKind;
 use crate::web::error::WebError;
 use crate::web::site::Site;
+use crate::web::time_limit::with_time_limit;
 
 /// A signed-in member of the staff. A request without a session is redirected to the sign-in, and changes nothing.
 #[derive(Clone, Debug)]
@@ -36,7 +37,9 @@ impl FromRequestParts<Arc<Site>> for Member {
         let value = site.cookies.value(&parts.headers, CookieKind::Session);
         let token = value.as_deref().and_then(Token::parse);
         let token = token.ok_or_else(to_sign_in)?;
-        let found = find(site, &token).await.map_err(IntoResponse::into_response)?;
+        let found = with_time_limit(find(site, &token))
+            .await
+            .map_err(IntoResponse::into_response)?;
         let session = found.ok_or_else(to_sign_in)?;
         Ok(Self {
             staff: session.member.clone(),

@@ -11,12 +11,13 @@ use uuid::Uuid;
 use super::forms::{ACTIONS, Form, Forms, Posted, Problem, change};
 use super::moved::moved;
 use super::page::page;
-use super::secret::{NotRead, parse, read_form, redirect_to, with_secret_headers, with_time_limit};
+use super::secret::{NotRead, parse, read_form, redirect_to, with_secret_headers};
 use crate::locale::{Language, Words};
 use crate::membership::review::{self, Actor, ChangeKind, Key, NotChanged, Standing};
 use crate::web::error::WebError;
 use crate::web::layout::{Layout, Page, private_page};
 use crate::web::site::Site;
+use crate::web::time_limit::with_time_limit;
 
 /// The most octets of a posted form: 4,000 characters in any script, percent-encoded.
 const LONGEST_FORM: usize = 256 * 1024;

@@ -8,12 +8,13 @@ use axum::response::Response;
 use uuid::Uuid;
 
 use super::message::{Message, message_page};
-use super::secret::{parse, redirect_to, with_time_limit};
+use super::secret::{parse, redirect_to};
 use crate::locale::{Element, Language, Words};
 use crate::membership::review::{self, LinkAsked, NotChanged};
 use crate::web::error::WebError;
 use crate::web::origin::is_cross_site;
 use crate::web::site::Site;
+use crate::web::time_limit::with_time_limit;
 
 /// Sends a link to correct the answers. A form from another site is shown the page of the application.
 pub async fn ask_for_link(

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::found::{Found, found};
 use super::message::{Message, message_page};
 use super::moved::moved;
-use super::secret::{NotRead, parse, read_form, redirect_to_domain, with_secret_headers, with_time_limit};
+use super::secret::{NotRead, parse, read_form, redirect_to_domain, with_secret_headers};
 use crate::locale::{Element, Language, Words, date_and_time, day};
 use crate::membership::domain_proof::{
     self, CHALLENGE_LABEL, CheckAsked, CodeAsked, CodeTyped, DomainChecks, DomainStanding, ShownCheck, Way,
@@ -23,6 +23,7 @@ use crate::values::DomainName;
 use crate::web::error::WebError;
 use crate::web::layout::{Layout, Page, private_page};
 use crate::web::site::Site;
+use crate::web::time_limit::with_time_limit;
 
 /// The most octets of a form with a code.
 const LONGEST_CODE: usize = 4096;

@@ -7,11 +7,12 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use uuid::Uuid;
 
-use super::secret::{NotRead, parse, read_form, redirect_to, with_time_limit};
+use super::secret::{NotRead, parse, read_form, redirect_to};
 use crate::locale::Language;
 use crate::membership;
 use crate::web::error::WebError;
 use crate::web::site::Site;
+use crate::web::time_limit::with_time_limit;
 
 /// The most octets of a form that chooses a language.
 const LONGEST_CHOICE: usize = 1024;

@@ -23,13 +23,14 @@ use axum::response::Response;
 use super::error::WebError;
 use super::site::Site;
 use crate::membership::review;
+use crate::web::time_limit::with_time_limit;
 pub use change::{post, return_to};
 pub use change_link::ask_for_link;
 pub use domain::{post_domain, return_to_domain, show_domain};
 pub use language::{change_language, return_to as return_from_language};
 pub use message::{Message, message_page};
 use secret::parse;
-pub use secret::{redirect_to, with_secret_headers, with_time_limit};
+pub use secret::{redirect_to, with_secret_headers};
 
 /// Shows the page at a secret address. Search engines do not index it, and no other site learns its address.
 pub async fn show(State(site): State<Arc<Site>>, Path(secret): Path<String>) -> Result<Response, WebError> {

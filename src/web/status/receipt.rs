@@ -6,13 +6,13 @@ use axum::response::Response;
 use uuid::Uuid;
 
 use super::forms::Forms;
-use super::secret::with_time_limit;
 use crate::locale::{Element, Language, Words, date_and_time};
 use crate::membership::{self, Status, words};
 use crate::outbox::{self, Confirmation};
 use crate::web::error::WebError;
 use crate::web::layout::{Layout, Page, private_page};
 use crate::web::site::Site;
+use crate::web::time_limit::with_time_limit;
 
 #[derive(Template)]
 #[template(path = "membership/received.html")]

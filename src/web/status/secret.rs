@@ -1,7 +1,5 @@
 //! The secret address of an application's page, which is the only key to it.
 
-use std::time::Duration;
-
 use axum::body::{Bytes, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -13,9 +11,6 @@ use crate::http::message::is_urlencoded;
 use crate::web::error::WebError;
 use crate::web::origin::is_cross_site;
 use crate::web::site::Site;
-
-/// How long the database may take to find an application, or to change it.
-const DATABASE_LIMIT: Duration = Duration::from_secs(9);
 
 /// Parses the secret of an address.
 pub fn parse(secret: &str) -> Result<Uuid, WebError> {
@@ -59,12 +54,6 @@ pub async fn read_form(site: &Site, request: Request, most: usize) -> Result<Byt
         return Err(NotRead::Foreign);
     }
     to_bytes(request.into_body(), most).await.map_err(|_| NotRead::TooLarge)
-}
-
-/// Limits how long the database may take.
-pub async fn with_time_limit<T, E: From<sqlx::Error>>(work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-    let done = tokio::time::timeout(DATABASE_LIMIT, work).await;
-    done.unwrap_or_else(|_| Err(sqlx::Error::PoolTimedOut.into()))
 }
 
 /// Keeps an answer out of caches and search engines, and its address from other sites.
