@@ -14,7 +14,7 @@ cd "$outside/../.."
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 
 newest_migration=$(git ls-files migrations | tail -n 1)
-commit=$(git tag --list 'v*' --sort=-version:refname | head -n 1)
+commit=$(git tag --list 'v*' --no-contains HEAD --sort=-version:refname | head -n 1)
 commit=${commit:-$(git log --diff-filter=A --format=%H -1 -- "$newest_migration")^}
 
 work=$(mktemp -d)

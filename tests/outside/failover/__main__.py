@@ -1,7 +1,7 @@
 """Builds a cluster on loopback, lets machines die while clients apply, and counts. bin/failover runs it.
 
-Runs in namespaces of its own, which end all processes with it. Exits with 1 if an acknowledged application is lost in
-synchronous mode, an application is stored twice, or an email is missing.
+Runs in namespaces of its own, which end all processes with it. Exits with 1 if, in synchronous mode, an acknowledged
+application is lost, an application is stored twice, an email is missing, or a refusal lacks the typed text.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import time
 import report
 import settings
 from count import count
-from drill import Drill
+from drill import REJOIN_LIMIT, Drill
 from faults import ALL
 
 
@@ -45,7 +45,7 @@ class Plan:
     @property
     def limit(self):
         """The seconds after which the drill has failed."""
-        return 120 + len(self.faults) * (90 if self.is_quick else 240)
+        return 120 + REJOIN_LIMIT + len(self.faults) * (90 if self.is_quick else 240)
 
 
 def read_plan(arguments, tree):
@@ -100,13 +100,13 @@ def main(tree, programs, binary, arguments):
     except TimeoutError as error:
         print(f"FAILED: {name}: {error}", flush=True)
         drill.failed = True
-    unfinished = drill.crowd.finish(30)
+    unfinished = drill.crowd.finish(90)
     report.table(drill.measured)
     counted = count(drill, 300 if plan.is_long else 60, is_lease_awaited=plan.is_long)
     report.totals(counted, drill.crowd, unfinished)
     print(*drill.notes, f"took {time.monotonic() - began:.0f} s", sep="\n", flush=True)
-    is_good = counted.is_good() and not unfinished or not plan.is_synchronous
-    return 0 if is_good and not drill.failed else 1
+    is_good = counted.is_good() and not drill.crowd.answers_without_text and not unfinished
+    return 0 if (is_good or not plan.is_synchronous) and not drill.failed else 1
 
 
 try:

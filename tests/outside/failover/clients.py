@@ -10,7 +10,8 @@ import time
 import urllib.parse
 
 CLIENTS = 16
-PAUSE = 0.2  # seconds between two applications of one client
+# Seconds between two applications of one client. With less, two cores are busy and a standby needs minutes to return.
+PAUSE = 0.5
 RETRY_PAUSE = 0.25
 HTTP_LIMIT = 20
 RECEIPT_LIMIT = 30

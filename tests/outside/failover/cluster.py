@@ -11,7 +11,7 @@ import settings
 from postgres import DatabaseError, query
 from processes import wait_for
 
-START_LIMIT = 60  # seconds
+START_LIMIT = 180  # seconds
 
 STANDBY = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND application_name IN ('a', 'b')"
 
@@ -77,7 +77,7 @@ class Node:
         """Kills Patroni and PostgreSQL at once, as if the machine lost its power."""
         processes.kill_all(self.all_processes)
         self.process.wait()
-        wait_for(lambda: not self.server(), 10, f"the end of {self.name}")
+        wait_for(lambda: not self.server(), 60, f"the end of {self.name}")
 
     def kill_server(self):
         """Kills PostgreSQL only."""
@@ -142,9 +142,9 @@ class Cluster:
         first, second = self.nodes
         first.start()
         wait_for(first.is_primary, START_LIMIT, "the first primary")
-        query(first.port, "CREATE ROLE npoc LOGIN", limit=10)
-        query(first.port, "GRANT pg_monitor TO npoc", limit=10)
-        query(first.port, "CREATE DATABASE npoc OWNER npoc", limit=10)
+        query(first.port, "CREATE ROLE npoc LOGIN", limit=30)
+        query(first.port, "GRANT pg_monitor TO npoc", limit=30)
+        query(first.port, "CREATE DATABASE npoc OWNER npoc", limit=30)
         second.start()
         wait_for(self.is_whole, START_LIMIT, "the first standby")
 

@@ -12,7 +12,8 @@ from processes import wait_for
 
 # Longer than any takeover: with the documented timings it takes at most 45 s.
 TAKEOVER_LIMIT = 90  # seconds
-REJOIN_LIMIT = 120
+REJOIN_LIMIT = 300
+READY_LIMIT = 120
 STORED_AGAIN = 32
 # Patroni notices some changes a moment later. A second fault in that moment is another fault than the one to measure.
 CALM = 2
@@ -60,7 +61,7 @@ class Drill:
         fault(self)
         whole_after = self.wait_until_whole() - begin
         for site in self.sites:
-            wait_for(site.is_ready, 30, f"{site.name} is ready")
+            wait_for(site.is_ready, READY_LIMIT, f"{site.name} is ready")
         self.wait_until_stored()
         end = time.monotonic()
         one = Measured(

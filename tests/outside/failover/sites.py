@@ -94,4 +94,4 @@ class Relay:
 def start_all(sites):
     for site in sites:
         site.start()
-        wait_for(site.is_ready, 30, f"the start of {site.name}")
+        wait_for(site.is_ready, 120, f"the start of {site.name}")
