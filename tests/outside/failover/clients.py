@@ -38,9 +38,9 @@ class Application:
 class Crowd:
     """All clients, and what they know."""
 
-    def __init__(self, connects, clients=CLIENTS, name=""):
+    def __init__(self, connects, clients=CLIENTS, pause=PAUSE, name=""):
         """Each of `connects` opens a connection to one site within a limit of seconds. `name` begins each applicant's name."""
-        self.connects, self.name = connects, name
+        self.connects, self.pause, self.name = connects, pause, name
         self.is_over = threading.Event()
         self.applications, self.acknowledged_at = [], []
         self.answers, self.slowest, self.answers_without_text = collections.Counter(), 0, 0
@@ -75,7 +75,7 @@ class Client(threading.Thread):
         while not self.crowd.is_over.is_set():
             count += 1
             self.apply(f"{self.crowd.name}{self.number}-{count}")
-            time.sleep(PAUSE)
+            time.sleep(self.crowd.pause)
 
     def apply(self, name):
         application = Application(f"applicant-{name}@example.org", f"We lend books in district {name}.")
