@@ -1,7 +1,7 @@
 """An HTTP proxy that gives a container without a network access to Debian's packages only.
 
-packages.py PROCESS PORT MIRROR FOLDER: listens on 127.0.0.1:PORT in the network of PROCESS, and passes on addresses that begin
-with MIRROR. Keeps packages in FOLDER for the next run. Runs until it is killed.
+packages.py PROCESS PORT MIRROR FOLDER [ADDRESS]: listens on 127.0.0.1:PORT or ADDRESS:PORT in the network of PROCESS, and passes on
+addresses that begin with MIRROR. Keeps packages in FOLDER for the next run. Runs until it is killed.
 """
 
 import ctypes
@@ -16,6 +16,7 @@ import urllib.error
 import urllib.request
 
 process, port, mirror, folder = sys.argv[1], int(sys.argv[2]), sys.argv[3], pathlib.Path(sys.argv[4])
+address = sys.argv[5] if len(sys.argv) > 5 else "127.0.0.1"
 
 
 def enter(network):
@@ -60,6 +61,6 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
 folder.mkdir(parents=True, exist_ok=True)
 enter(f"/proc/{process}/ns/net")
-server = Server(("127.0.0.1", port), Proxy)
+server = Server((address, port), Proxy)
 enter(f"/proc/{os.getppid()}/ns/net")
 server.serve_forever()

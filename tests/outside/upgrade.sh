@@ -44,12 +44,8 @@ boot "$root"
 "$python" "$outside/packages.py" "$(init)" 3142 "$from" "$kept/packages" 3>&- &
 proxy=$!
 
-# tried NAME: runs the block of docs/deploying.md under this mark, as root, without questions.
-tried() {
-    # shellcheck disable=SC2016 # marks of Markdown
-    sed -n "/^<!-- tried: $1 -->\$/,/^\`\`\`\$/p" "$outside/../../docs/deploying.md" | sed '1,/^```sh$/d; /^```$/d' >block
-    [ -s block ] && cp block "$root/block" && inside env LANG=en_US.UTF-8 DEBIAN_FRONTEND=noninteractive bash -eu /block </dev/null
-}
+lang=en_US.UTF-8
+follows() { tried "$outside/../../docs/deploying.md" "$1"; }
 settings=$root/etc/npoc/npoc.env
 install_all() {
     inside apt-get -qy update && inside env LANG=en_US.UTF-8 apt-get -qy install postgresql "/packages/$(basename "$package")" &&
@@ -95,14 +91,14 @@ check "the site runs on the old database" is_ready
 check "its application is kept" keeps "$reference"
 echo "    clusters after the upgrade: $(inside pg_lsclusters --no-header | awk '{ print $1, $2, $3, $4 }' | xargs)"
 check "another C library sorts the database differently" collates f
-check "docs/deploying.md rebuilds the indexes" tried 'another collation'
+check "docs/deploying.md rebuilds the indexes" follows 'another collation'
 check "the database sorts as the system does" collates t
-check "\"A new Debian\" can be followed" tried 'a new Debian'
+check "\"A new Debian\" can be followed" follows 'a new Debian'
 check "the site runs" is_ready
 check "its application is kept" keeps "$reference"
 check "the new version is online" clusters '15 main 5433 down 17 main 5432 online'
 check "the new version sorts as the system does" collates t
-check "the old version is removed" tried 'the old PostgreSQL'
+check "the old version is removed" follows 'the old PostgreSQL'
 check "only the new version is left" clusters '17 main 5432 online'
 check "the site runs" is_ready
 
@@ -115,12 +111,12 @@ fails_to_start() {
 is_of() { is "$(cat "$root/var/lib/npoc/postgres/PG_VERSION")" "$1"; }
 check "it uses the embedded database again" with_own_database
 check "the site does not start without the old programs" fails_to_start
-check "docs/deploying.md installs the old programs" tried 'the old programs'
-check "docs/deploying.md moves the data to the new version" tried 'the embedded database'
+check "docs/deploying.md installs the old programs" follows 'the old programs'
+check "docs/deploying.md moves the data to the new version" follows 'the embedded database'
 check "the site runs" is_ready
 check "its application is kept" keeps "$embedded"
 check "its data are in the new version" is_of 17
-check "the old data and programs are removed" tried 'the old embedded data'
+check "the old data and programs are removed" follows 'the old embedded data'
 check "the site starts" starts
 check "its application is kept" keeps "$embedded"
 

@@ -39,12 +39,14 @@ class Application:
 class Crowd:
     """All clients, and what they know."""
 
-    def __init__(self, sites):
-        self.ports = [site.port for site in sites]
+    def __init__(self, connects, clients=CLIENTS, pause=PAUSE, name=""):
+        """Each of `connects` opens a connection to one site within a limit of seconds. `name` begins each applicant's name."""
+        self.connects, self.pause, self.name = connects, pause, name
         self.is_over = threading.Event()
         self.applications, self.acknowledged_at = [], []
         self.answers, self.slowest, self.answers_without_text = collections.Counter(), 0, 0
-        self.clients = [Client(number, self) for number in range(CLIENTS)]
+        self.errors = collections.Counter()
+        self.clients = [Client(number, self) for number in range(clients)]
 
     def start(self):
         for client in self.clients:
@@ -73,67 +75,75 @@ class Client(threading.Thread):
         count = 0
         while not self.crowd.is_over.is_set():
             count += 1
-            self.apply(f"{self.number}-{count}")
-            time.sleep(PAUSE)
+            self.apply(f"{self.crowd.name}{self.number}-{count}")
+            time.sleep(self.crowd.pause)
 
     def apply(self, name):
         application = Application(f"applicant-{name}@example.org", f"We lend books in district {name}.")
         self.crowd.applications.append(application)
-        page = self.until(lambda port: self.check(port, application))
+        page = self.until(lambda connect: self.check(connect, application))
         fields = hidden_fields(page)
         body = urllib.parse.urlencode([*fields, ("step", "send")])
-        application.receipt = self.until(lambda port: self.send(port, application, body))
+        application.receipt = self.until(lambda connect: self.send(connect, application, body))
         self.crowd.acknowledged_at.append(time.monotonic())
         end = time.monotonic() + RECEIPT_LIMIT
-        read = lambda port: self.read_receipt(port, application) or time.monotonic() > end
+        read = lambda connect: self.read_receipt(connect, application) or time.monotonic() > end
         self.until(read)
 
     def until(self, attempt):
         """Repeats an attempt until it succeeds. Begins at the client's own site, and changes to the other if that is away."""
-        ports = self.crowd.ports
+        connects = self.crowd.connects
         place = self.number
         while True:
             try:
-                if done := attempt(ports[place % len(ports)]):
+                if done := attempt(connects[place % len(connects)]):
                     return done
-            except (OSError, http.client.HTTPException):
+            except (OSError, http.client.HTTPException) as error:
+                self.crowd.errors[f"{type(error).__name__}: {error}"] += 1
                 place += 1
             time.sleep(RETRY_PAUSE)
 
-    def check(self, port, application):
-        status, _, page = self.request(port, "POST", "/membership", answers(application))
-        return page if status == 200 and 'name="submission_key"' in page else None
+    def check(self, connect, application):
+        status, _, page = self.request(connect, "POST", "/membership", answers(application))
+        if status == 200 and 'name="submission_key"' in page:
+            return page
+        self.note_refusal(application, status, page)
+        return None
 
-    def send(self, port, application, body):
+    def send(self, connect, application, body):
         """Returns the address of the receipt, or None if the application was not acknowledged."""
         application.posts += 1
         began = time.monotonic()
-        status, location, page = self.request(port, "POST", "/membership", body)
+        status, location, page = self.request(connect, "POST", "/membership", body)
         self.crowd.slowest = max(self.crowd.slowest, time.monotonic() - began)
-        self.crowd.answers[status] += 1
         if status == 303:
+            self.crowd.answers[status] += 1
             return location
-        self.crowd.answers_without_text += application.statement not in html.unescape(page)
+        self.note_refusal(application, status, page)
         return None
 
-    def read_receipt(self, port, application):
-        status, _, page = self.request(port, "GET", application.receipt)
+    def note_refusal(self, application, status, page):
+        self.crowd.answers[status] += 1
+        self.crowd.answers_without_text += application.statement not in html.unescape(page)
+
+    def read_receipt(self, connect, application):
+        status, _, page = self.request(connect, "GET", application.receipt)
         found = REFERENCE.search(page) if status == 200 else None
         application.reference = found.group() if found else ""
         return application.reference
 
-    def request(self, port, method, path, body=None):
+    def request(self, connect, method, path, body=None):
         """Returns the status, the header Location and the page."""
-        connection = self.connections.get(port) or http.client.HTTPConnection("127.0.0.1", port, timeout=HTTP_LIMIT)
+        connection = self.connections.get(connect) or connect(HTTP_LIMIT)
         try:
             connection.request(method, path, body, FORM if body else {})
             answer = connection.getresponse()
             page = answer.read().decode()
         except BaseException:
-            self.connections.pop(port, None)
+            self.connections.pop(connect, None)
             connection.close()
             raise
-        self.connections[port] = connection
+        self.connections[connect] = connection
         return answer.status, answer.headers.get("Location"), page
 
 

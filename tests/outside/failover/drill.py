@@ -42,7 +42,7 @@ class Drill:
         self.forwarders = [sites.Forwarder(port, node, folder) for port, node in ports]
         self.relay = sites.Relay(folder)
         self.sites = [sites.Site(f"site-{n}", port, binary, folder) for n, port in enumerate(sites.SITE_PORTS, 1)]
-        self.crowd = Crowd(self.sites)
+        self.crowd = Crowd([site.connect for site in self.sites])
         self.measured, self.notes, self.failed = [], [], False
 
     def start(self):

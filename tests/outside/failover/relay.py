@@ -1,6 +1,7 @@
-"""A mail relay on loopback that accepts every email and notes its Message-ID and recipient.
+"""A mail relay that accepts every email and notes its Message-ID and recipient.
 
-relay.py PORT FILE: writes one line for each email before it accepts it. Runs until it is killed.
+relay.py PORT FILE [ADDRESS]: listens on loopback or this address, and writes one line for each email before it accepts it. Runs
+until it is killed.
 """
 
 import asyncio
@@ -58,10 +59,10 @@ class Session:
         self.notes.flush()
 
 
-async def main(port, path):
+async def main(port, path, address="127.0.0.1"):
     with open(path, "a") as notes:
         serve = lambda *ends: Session(*ends, notes).run()
-        server = await asyncio.start_server(serve, "127.0.0.1", int(port), limit=1 << 22)
+        server = await asyncio.start_server(serve, address, int(port), limit=1 << 22)
         await server.serve_forever()
 
 

@@ -40,8 +40,11 @@ class Site:
         self.process.kill()
         self.process.wait()
 
+    def connect(self, limit):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=limit)
+
     def is_ready(self):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+        connection = self.connect(2)
         try:
             connection.request("GET", "/health/ready")
             return connection.getresponse().status == 200
