@@ -240,9 +240,10 @@ changes_minor_version() {
 goes_back() {
     local at other
     at=$(on b leader) && other=$(other_than "$at")
-    on "$other" inside systemctl stop npoc patroni haproxy && follows 'one machine' &&
-        sed -i -E '/^(NPOC_LISTEN|NPOC_TRUSTED_PROXIES|DATABASE_URL)=/d' "$(settings "$at")" &&
-        grep -E '^(NPOC_LISTEN|NPOC_TRUSTED_PROXIES|DATABASE_URL)=' "$outside/../../deploy/npoc.env" >>"$(settings "$at")" &&
-        inside systemctl start npoc && within 30 inside curl -fsS http://127.0.0.1:8080/health/ready &&
+    on "$other" follows 'the other machine' && follows 'one machine' && on c inside systemctl disable --now etcd &&
+        sed -i '/^DATABASE_URL=/d' "$(settings "$at")" &&
+        grep '^DATABASE_URL=' "$outside/../../deploy/npoc.env" >>"$(settings "$at")" &&
+        follows 'the site of one machine' "s/(server|peer) b /(server|peer) $other /; /^npoc doctor/d" && within 30 is_ready &&
+        within 30 inside curl -fsS --connect-to "$host:443:$(address_of "$at"):443" -o /dev/null "$url/membership" &&
         is "$(cd / && inside runuser -u npoc -- psql -qtAX npoc -c 'SELECT count(*) FROM applications')" "$(wc -l <"$work/stored")"
 }
