@@ -90,7 +90,8 @@ tell_failure() {
     printf '%s\n' "FAILED: $name" '--- what it said' "$(tail -n 40 out)"
     # shellcheck disable=SC2154 # container.sh has them
     for machine in "${!containers[@]}"; do
-        printf '%s\n' "--- the log of $machine" "$(on "$machine" inside journalctl -n 25 --no-pager -o cat -u npoc -u patroni -u haproxy)"
+        echo "--- the log of $machine"
+        on "$machine" inside journalctl -n 25 --no-pager -o cat -u npoc -u patroni -u haproxy
     done
     cat ./*.told 2>/dev/null || true
 }
@@ -171,7 +172,9 @@ while_visitors_apply() { # NAME COMMAND…: visitors apply before, during and af
 applied() { [ -e "$visit.count" ] && [ "$(cat "$visit.count")" -ge "$1" ]; }
 stores_again() { within "${1:-60}" applied $(($(cat "$visit.count") + 16)); }
 told() { sed -n "s/^$2 //p" "$1.told"; } # NAME FIGURE
-tell() { echo "    nothing stored for $(told "$1" gap) s; answers $(told "$1" answers); $(told "$1" errors) errors $(told "$1" causes)"; }
+tell() { # NAME
+    echo "    nothing stored for $(told "$1" gap) s; answers $(told "$1" answers); $(told "$1" errors) errors $(told "$1" causes)"
+}
 at_most() { # NAME FIGURE LIMIT
     awk -v found="$(told "$1" "$2")" -v limit="$3" 'BEGIN { print found; exit !(found != "" && found + 0 <= limit) }'
 }
@@ -185,7 +188,7 @@ has_sent_all() { on "${living:-b}" inside npoc mail list | grep -q '^0 unsent em
 keeps_promises() {
     local at
     at=$(on b leader)
-    inside runuser -u postgres -- psql -qtAX -F $'\t' npoc -c 'SELECT reference, receipt_secret, representative_email FROM applications' >stored &&
+    as_postgres psql -qtAX -F $'\t' npoc -c 'SELECT reference, receipt_secret, representative_email FROM applications' >stored &&
         "$python" -B "$outside/failover/visitors.py" count stored emails ./*.receipts
 }
 sent_none_again() { keeps_promises | grep -q ' 0 emails again'; }
@@ -203,7 +206,8 @@ reinstalls_on() { on "$1" inside apt-get -qy --reinstall install /packages/npoc_
 kills_site() { # NAME
     local before
     before=$(on "$1" process)
-    on "$1" inside systemctl kill -s KILL npoc && within 30 eval "[ \"\$(on $1 process)\" != $before ]" && within 30 on "$1" is_ready
+    on "$1" inside systemctl kill -s KILL npoc && within 30 eval "[ \"\$(on $1 process)\" != $before ]" &&
+        within 30 on "$1" is_ready
 }
 process() { inside systemctl show npoc --property=MainPID --value; }
 is_ready() { inside curl -fsS --max-time 5 "http://$(address_of "$at"):8080/health/ready"; }
@@ -235,15 +239,18 @@ changes_minor_version() {
     standby=$(other_than "$(on b leader)") && next=$standby
     # The standby is b in the document.
     on "$standby" follows 'minor version' "1,3!d; s/npoc b /npoc $standby /" && within 60 is_whole &&
-        on "$standby" follows 'minor version' "5!d; s/candidate b /candidate $next /" && within 60 is_whole && is "$(on b leader)" "$next"
+        on "$standby" follows 'minor version' "5!d; s/candidate b /candidate $next /" && within 60 is_whole &&
+        is "$(on b leader)" "$next"
 }
-goes_back() {
+goes_back() { # There is no cluster "main", since the site never ran on one machine
     local at other
     at=$(on b leader) && other=$(other_than "$at")
-    on "$other" follows 'the other machine' && follows 'one machine' && on c inside systemctl disable --now etcd &&
-        sed -i '/^DATABASE_URL=/d' "$(settings "$at")" &&
-        grep '^DATABASE_URL=' "$outside/../../deploy/npoc.env" >>"$(settings "$at")" &&
-        follows 'the site of one machine' "s/(server|peer) b /(server|peer) $other /; /^npoc doctor/d" && within 30 is_ready &&
-        within 30 inside curl -fsS --connect-to "$host:443:$(address_of "$at"):443" -o /dev/null "$url/membership" &&
-        is "$(cd / && inside runuser -u npoc -- psql -qtAX npoc -c 'SELECT count(*) FROM applications')" "$(wc -l <"$work/stored")"
+    on "$other" follows 'the other machine' && follows 'one machine' 's/^pg_lsclusters.*/pg_createcluster 17 main/' &&
+        on c inside systemctl disable --now etcd &&
+        sed -i '/^DATABASE_URL=/d' "$(settings "$at")" && grep '^DATABASE_URL=' "$outside/../../deploy/npoc.env" >>"$(settings "$at")" &&
+        follows 'the site of one machine' "s/peer) b /peer) $other /; /^npoc doctor/d" && within 30 is_open "$at" &&
+        within 30 finds_no_problem &&
+        is "$(as_postgres psql -qtAX npoc -c 'SELECT count(*) FROM applications')" "$(wc -l <stored)"
 }
+is_open() { in_world curl -fsS --max-time 5 --cacert certificate --connect-to "$host:443:$(address_of "$1"):443" $url/health/ready; }
+as_postgres() { inside runuser -u postgres -- "$@"; }

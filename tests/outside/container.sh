@@ -27,6 +27,9 @@ power_off() { # NAME: ends a container at once
     kill -KILL "$(on "$1" init)" "${containers[$1]}" 2>/dev/null || true
     wait "${containers[$1]}" 2>/dev/null || true
     unset "containers[$1]"
+    # A killed systemd-nspawn leaves these, and the kernel keeps the network of killed processes for a while.
+    ip link del "vb-npoc-$$-$1" 2>/dev/null || true
+    rmdir "/run/systemd/nspawn/propagate/npoc-$$-$1" 2>/dev/null || true
     # Killed processes leave their groups a moment later.
     for group in $(groups_of "$1"); do until [ ! -d "$group" ] || rmdir_all "$group"; do sleep 0.1; done; done
 }

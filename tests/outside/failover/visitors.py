@@ -1,7 +1,7 @@
 """Visitors of a cluster: clients that apply by HTTPS at the proxies of both machines.
 
-visitors.py apply NAME HOST CERTIFICATE ADDRESS…: applies until SIGTERM. While it runs, NAME.count has the number of acknowledged
-applications. At the end, NAME.told has the figures and NAME.receipts what the applicants know.
+visitors.py apply NAME HOST CERTIFICATE ADDRESS…: applies until SIGTERM. While it runs, NAME.count has the number of
+acknowledged applications. At the end, NAME.told has the figures and NAME.receipts what the applicants know.
 
 visitors.py count STORED EMAILS FILE…: compares the receipts in each FILE with the applications in STORED (lines of reference,
 secret, address) and with the emails that the relay noted. Exits with 1 if a promise was not kept.
