@@ -248,7 +248,7 @@ goes_back() { # There is no cluster "main", since the site never ran on one mach
     on "$other" follows 'the other machine' && follows 'one machine' 's/^pg_lsclusters.*/pg_createcluster 17 main/' &&
         on c inside systemctl disable --now etcd &&
         sed -i '/^DATABASE_URL=/d' "$(settings "$at")" && grep '^DATABASE_URL=' "$outside/../../deploy/npoc.env" >>"$(settings "$at")" &&
-        follows 'the site of one machine' "s/peer) b /peer) $other /; /^npoc doctor/d" && within 30 is_open "$at" &&
+        follows 'the site of one machine' "s/peer[)] b /peer) $other /; /^npoc doctor/d" && within 30 is_open "$at" &&
         within 30 finds_no_problem &&
         is "$(as_postgres psql -qtAX npoc -c 'SELECT count(*) FROM applications')" "$(wc -l <stored)"
 }

@@ -21,7 +21,7 @@ from clients import Crowd
 from probe import longest_gap
 
 VISITORS = 8
-PAUSE = 1  # second between two applications of one visitor
+PAUSE = 0.1  # seconds between two applications of one visitor
 FINISH_LIMIT = 60  # seconds
 
 
