@@ -39,7 +39,8 @@ async fn unanswered_application_is_reminded_twice_and_then_lapses() {
     assert!(mail.text.contains("    What is your purpose?"));
     let (_, first) = site.emails(&reference);
     assert_eq!(mail.header("In-Reply-To"), first.header("Message-ID"));
-    days_pass(&site, 11).await;
+    // The last day ends at noon UTC of the day after, when it ends everywhere.
+    days_pass(&site, 12).await;
     assert!(
         site.folder
             .join(format!("{reference}.2.reminder-2.applicant.eml"))
@@ -69,7 +70,7 @@ async fn bounced_reminder_stops_the_lapse() {
     let site = TestSite::new().await;
     let reference = asked(&site).await;
     days_pass(&site, 17).await;
-    days_pass(&site, 11).await;
+    days_pass(&site, 12).await;
     site.sql("UPDATE outbox SET bounced_at = now() WHERE message_id LIKE '%reminder-2%'")
         .await;
     days_pass(&site, 30).await;
