@@ -106,7 +106,9 @@ async fn stop_finishes_open_requests() {
     let address = site.process.address;
     let lock = database::lock_applications(&site.pool).await;
     let sending = std::thread::spawn(move || Process::post(address, &application("send", Uuid::now_v7())));
-    let is_waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'applications'::regclass";
+    // Other tests' databases come from the same template, so their tables have the same numbers.
+    let is_waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'applications'::regclass \
+                      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
     while sqlx::query_scalar::<_, i64>(is_waiting)
         .fetch_one(&site.pool)
         .await
